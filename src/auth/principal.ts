@@ -1,0 +1,31 @@
+import type { SubjectName } from '../pki/names/san.ts'
+
+/**
+ * Who is asking, as established by `auth/`. `id` is what the store records with each certificate
+ * and audit row: "admin:default", "token:17", "certificate:4f…", "system:tls".
+ */
+export type Principal =
+  | { readonly kind: 'admin'; readonly id: string }
+  | { readonly kind: 'token'; readonly id: string; readonly token: TokenGrant }
+  /** The holder of a certificate of this CA, who proved its key in the TLS handshake. */
+  | { readonly kind: 'certificate'; readonly id: string; readonly serialNumber: string }
+  /** The service itself: its own TLS certificate. */
+  | { readonly kind: 'system'; readonly id: string }
+
+/** What a one-time enrolment token allows. */
+export interface TokenGrant {
+  readonly tokenId: number
+  readonly profile: string
+  /** Every name asked for must be among these. */
+  readonly names: readonly SubjectName[]
+  /** Seconds since 1970. */
+  readonly expiresAt: number
+  /** The serial number of the certificate that used it up; it may only fetch that one again. */
+  readonly spentOn: string | null
+}
+
+/** Where a request came from, for the audit log. */
+export interface Origin {
+  readonly address: string
+  readonly requestId: string
+}

@@ -1,0 +1,15 @@
+import type { CertificateInfo } from '../pki/certificate/parse.ts'
+import type { Signer } from './signer.ts'
+
+/** A CA that this service speaks for. The root's `signer` is null: its key is offline. */
+export interface Authority {
+  readonly id: string
+  readonly role: 'root' | 'issuing'
+  readonly state: 'active' | 'retired'
+  /** The one that issues where a request names none. */
+  readonly isDefault: boolean
+  readonly certificate: CertificateInfo
+  /** DER certificates above it, nearest issuer first, root last; empty for a root. */
+  readonly chain: readonly Buffer[]
+  readonly signer: Signer | null
+}

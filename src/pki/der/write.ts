@@ -1,0 +1,161 @@
+/**
+ * DER encoding (X.690) of the few types that certificates, CRLs and OCSP responses are made of.
+ * Every function returns a whole TLV; contents are given already encoded.
+ */
+
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8String: 0x0c,
+  sequence: 0x30,
+  set: 0x31,
+  printableString: 0x13,
+  t61String: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  bmpString: 0x1e,
+} as const
+
+/** One TLV with a single-octet tag and a definite, minimal length. */
+export function tlv(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+  let length = 0
+  for (const part of contents) length += part.length
+  const header = length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : length < 0x1000000 ? 5 : 6
+  const out = Buffer.allocUnsafe(header + length)
+  out[0] = tag
+  if (header === 2) out[1] = length
+  else {
+    out[1] = 0x80 | (header - 2)
+    out.writeUIntBE(length, 2, header - 2)
+  }
+  let at = header
+  for (const part of contents) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
+
+export function sequence(...elements: readonly Uint8Array[]): Buffer {
+  return tlv(TAG.sequence, ...elements)
+}
+
+/** SET OF: DER sorts the encodings (X.690 11.6). */
+export function setOf(...elements: readonly Uint8Array[]): Buffer {
+  return tlv(TAG.set, ...[...elements].sort((a, b) => Buffer.compare(a, b)))
+}
+
+/** A non-negative INTEGER from a number, or from unsigned big-endian bytes. */
+export function integer(value: number | Uint8Array): Buffer {
+  return tlv(TAG.integer, integerContent(value))
+}
+
+/** The content octets of a non-negative INTEGER: minimal, with a zero octet where the top bit is set. */
+export function integerContent(value: number | Uint8Array): Buffer {
+  let bytes: Uint8Array
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a non-negative integer: ${value}`)
+    const hex = value.toString(16)
+    bytes = Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex')
+  } else bytes = value
+  let start = 0
+  while (start < bytes.length - 1 && bytes[start] === 0) start++
+  const trimmed = bytes.subarray(start)
+  if (trimmed.length === 0) return Buffer.from([0])
+  return trimmed[0]! & 0x80 ? Buffer.concat([Buffer.from([0]), trimmed]) : Buffer.from(trimmed)
+}
+
+export function enumerated(value: number): Buffer {
+  return tlv(TAG.enumerated, integerContent(value))
+}
+
+/** DER BOOLEAN: TRUE is 0xff. A DEFAULT FALSE is left out by the caller. */
+export function boolean(value: boolean): Buffer {
+  return Buffer.from([TAG.boolean, 1, value ? 0xff : 0])
+}
+
+export const NULL: Buffer = Buffer.from([TAG.null, 0])
+
+const oidCache = new Map<string, Buffer>()
+
+/** OBJECT IDENTIFIER from its dotted form; encodings are kept, so callers may share but not change them. */
+export function oid(dotted: string): Buffer {
+  const known = oidCache.get(dotted)
+  if (known) return known
+  const arcs = dotted.split('.').map(Number)
+  if (arcs.length < 2 || arcs.some((arc) => !Number.isSafeInteger(arc) || arc < 0)) {
+    throw new RangeError(`not an object identifier: ${dotted}`)
+  }
+  const octets: number[] = []
+  for (const arc of [arcs[0]! * 40 + arcs[1]!, ...arcs.slice(2)]) {
+    const base128 = [arc % 128]
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) base128.unshift(0x80 | (rest % 128))
+    octets.push(...base128)
+  }
+  const encoded = tlv(TAG.oid, Buffer.from(octets))
+  oidCache.set(dotted, encoded)
+  return encoded
+}
+
+export function octetString(...contents: readonly Uint8Array[]): Buffer {
+  return tlv(TAG.octetString, ...contents)
+}
+
+export function bitString(bytes: Uint8Array, unusedBits = 0): Buffer {
+  return tlv(TAG.bitString, Buffer.from([unusedBits]), bytes)
+}
+
+/** A BIT STRING with a named-bit list, trailing zero bits removed (X.690 11.2.2). Bits count from the left. */
+export function namedBits(bits: readonly number[]): Buffer {
+  if (bits.length === 0) return bitString(Buffer.alloc(0))
+  const highest = Math.max(...bits)
+  const bytes = Buffer.alloc((highest >> 3) + 1)
+  for (const bit of bits) bytes[bit >> 3]! |= 0x80 >> (bit & 7)
+  return bitString(bytes, 7 - (highest & 7))
+}
+
+export function utf8String(text: string): Buffer {
+  return tlv(TAG.utf8String, Buffer.from(text, 'utf8'))
+}
+
+export function printableString(text: string): Buffer {
+  return tlv(TAG.printableString, Buffer.from(text, 'latin1'))
+}
+
+export function ia5String(text: string): Buffer {
+  return tlv(TAG.ia5String, Buffer.from(text, 'latin1'))
+}
+
+/** Time as RFC 5280 4.1.2.5 wants it: UTCTime through 2049, GeneralizedTime from 2050; whole seconds, Z. */
+export function time(seconds: number): Buffer {
+  const generalized = timeDigits(seconds)
+  const year = Number(generalized.slice(0, 4))
+  return year >= 1950 && year < 2050
+    ? tlv(TAG.utcTime, Buffer.from(`${generalized.slice(2)}Z`, 'latin1'))
+    : tlv(TAG.generalizedTime, Buffer.from(`${generalized}Z`, 'latin1'))
+}
+
+/** GeneralizedTime with whole seconds, as OCSP (RFC 6960 4.2.2.1) and invalidityDate want it. */
+export function generalizedTime(seconds: number): Buffer {
+  return tlv(TAG.generalizedTime, Buffer.from(`${timeDigits(seconds)}Z`, 'latin1'))
+}
+
+function timeDigits(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-:T]/g, '')
+}
+
+/** [number] EXPLICIT, or IMPLICIT over a constructed type: the context tag with the constructed bit. */
+export function context(number: number, ...contents: readonly Uint8Array[]): Buffer {
+  return tlv(0xa0 | number, ...contents)
+}
+
+/** [number] IMPLICIT over a primitive type; `content` is the content octets alone. */
+export function contextPrimitive(number: number, content: Uint8Array): Buffer {
+  return tlv(0x80 | number, content)
+}

@@ -1,0 +1,53 @@
+import { NULL, oid, sequence } from '../der/write.ts'
+
+/** The key types that Chancery knows by name, in profiles, options and the inventory. */
+export const KEY_TYPES = [
+  'P-256',
+  'P-384',
+  'P-521',
+  'RSA-2048',
+  'RSA-3072',
+  'RSA-4096',
+  'Ed25519',
+  'secp256k1',
+] as const
+export type KeyType = (typeof KEY_TYPES)[number]
+
+export type HashName = 'sha256' | 'sha384' | 'sha512'
+
+/** How a signature in a certificate, CRL or OCSP response is made: `identifier` is its AlgorithmIdentifier. */
+export interface SignatureAlgorithm {
+  readonly name: string
+  readonly oid: string
+  /** For `node:crypto`'s sign and verify; null where the algorithm hashes by itself (Ed25519). */
+  readonly hash: HashName | null
+  readonly family: 'ec' | 'rsa' | 'ed25519'
+  readonly identifier: Buffer
+}
+
+/** RFC 5758 3.2 and RFC 8410 3: parameters absent; RFC 4055 5: NULL for RSA with PKCS #1 v1.5. */
+function algorithm(
+  name: string,
+  dotted: string,
+  hash: HashName | null,
+  family: SignatureAlgorithm['family'],
+): SignatureAlgorithm {
+  const identifier = family === 'rsa' ? sequence(oid(dotted), NULL) : sequence(oid(dotted))
+  return { name, oid: dotted, hash, family, identifier }
+}
+
+export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
+  algorithm('ecdsa-with-SHA256', '1.2.840.10045.4.3.2', 'sha256', 'ec'),
+  algorithm('ecdsa-with-SHA384', '1.2.840.10045.4.3.3', 'sha384', 'ec'),
+  algorithm('ecdsa-with-SHA512', '1.2.840.10045.4.3.4', 'sha512', 'ec'),
+  algorithm('sha256WithRSAEncryption', '1.2.840.113549.1.1.11', 'sha256', 'rsa'),
+  algorithm('sha384WithRSAEncryption', '1.2.840.113549.1.1.12', 'sha384', 'rsa'),
+  algorithm('sha512WithRSAEncryption', '1.2.840.113549.1.1.13', 'sha512', 'rsa'),
+  algorithm('Ed25519', '1.3.101.112', null, 'ed25519'),
+]
+
+export function signatureAlgorithm(family: SignatureAlgorithm['family'], hash: HashName | null): SignatureAlgorithm {
+  const found = SIGNATURE_ALGORITHMS.find((a) => a.family === family && a.hash === hash)
+  if (!found) throw new RangeError(`no signature algorithm for ${family} with ${hash}`)
+  return found
+}

@@ -1,0 +1,137 @@
+import type { SubjectName } from '../pki/names/san.ts'
+
+/**
+ * Every write, as plain data that crosses to the writer thread. Each is one whole operation, so that another
+ * database can stand behind the same names. Times are seconds since 1970 unless the name says otherwise;
+ * serial numbers are lower-case hexadecimal without leading zero octets.
+ */
+export interface Commands {
+  recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
+  revoke: { input: RevocationRecord; output: RevocationOutcome }
+  release: { input: ReleaseRecord; output: RevocationOutcome }
+  createToken: { input: TokenRecord; output: { tokenId: number } }
+  revokeToken: { input: { tokenId: number; at: number; audit: AuditEntry }; output: { changed: boolean } }
+  createAdminKey: { input: AdminKeyRecord; output: Record<never, never> }
+  recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
+  recordCrl: { input: CrlRecord; output: Record<never, never> }
+  audit: { input: AuditEntry; output: Record<never, never> }
+}
+export type CommandKind = keyof Commands
+
+/** Who, from where, did what to what, and how it ended. `at` is in milliseconds since 1970. */
+export interface AuditEntry {
+  at: number
+  /** A principal's id. */
+  actor: string
+  address: string
+  requestId: string
+  /** Such as "certificate.issue", "certificate.refuse", "certificate.revoke", "token.create". */
+  action: string
+  /** The serial number, token or authority it was done to; empty if there is none. */
+  target: string
+  result: 'ok' | 'refused' | 'failed'
+  /** JSON: what else is worth knowing. Never a secret. */
+  detail: Record<string, unknown>
+}
+
+export interface IssuanceRecord {
+  serialNumber: string
+  authority: string
+  profile: string
+  /** RFC 4514 text, for people. */
+  subject: string
+  names: readonly SubjectName[]
+  notBefore: number
+  notAfter: number
+  /** Milliseconds since 1970. */
+  issuedAt: number
+  principal: string
+  der: Uint8Array
+  /** SHA-256 of the subjectPublicKeyInfo. */
+  keyHash: Uint8Array
+  /** The serial number of the certificate that this one renews. */
+  replaces: string | null
+  /** The one-time token that this issuance uses up, in the same transaction. */
+  tokenId: number | null
+  idempotency: { scope: string; key: string; requestHash: Uint8Array } | null
+  audit: AuditEntry
+}
+
+/** "replayed": the idempotency key was recorded first by another request with the same CSR; nothing was written. */
+export type IssuanceOutcome = { outcome: 'recorded' } | { outcome: 'replayed'; serialNumber: string }
+
+export interface RevocationRecord {
+  serialNumber: string
+  revokedAt: number
+  /** CRLReason (RFC 5280 5.3.1). */
+  reason: number
+  invalidityDate: number | null
+  /** The finished CRL entry for these facts, encoded once. */
+  entry: Uint8Array
+  audit: AuditEntry
+}
+
+export interface ReleaseRecord {
+  serialNumber: string
+  audit: AuditEntry
+}
+
+/** `changed` is false when the certificate was already revoked: the first facts stand, and are given back. */
+export interface RevocationOutcome {
+  changed: boolean
+  authority: string
+  revocation: RevocationFacts | null
+}
+
+export interface RevocationFacts {
+  revokedAt: number
+  reason: number
+  invalidityDate: number | null
+}
+
+export interface TokenRecord {
+  /** SHA-256 of the secret; the secret itself is never stored. */
+  hash: Uint8Array
+  profile: string
+  names: readonly SubjectName[]
+  expiresAt: number
+  createdAt: number
+  createdBy: string
+  audit: AuditEntry
+}
+
+export interface AdminKeyRecord {
+  name: string
+  hash: Uint8Array
+  createdAt: number
+  audit: AuditEntry
+}
+
+/** Inserts the authority, or replaces the record of the same id. */
+export interface AuthorityRecord {
+  id: string
+  role: 'root' | 'issuing'
+  /** "pending": key and CSR exist, the certificate does not yet. */
+  state: 'pending' | 'active' | 'retired'
+  isDefault: boolean
+  certificate: Uint8Array | null
+  /** DER certificates above it, nearest issuer first, root last. */
+  chain: readonly Uint8Array[]
+  csr: Uint8Array | null
+  /** Relative to the data directory; null where the service holds no key (the root). */
+  keyFile: string | null
+  /** "sha256" | "sha384" | "sha512", or null for algorithms that hash by themselves. */
+  hash: string | null
+  createdAt: number
+  audit: AuditEntry
+}
+
+/** Refused unless `number` is above every number this authority has had. */
+export interface CrlRecord {
+  authority: string
+  number: number
+  thisUpdate: number
+  nextUpdate: number
+  der: Uint8Array
+  entries: number
+}

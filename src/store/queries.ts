@@ -1,0 +1,119 @@
+import type { SubjectName } from '../pki/names/san.ts'
+import type { AuthorityRecord, RevocationFacts } from './commands.ts'
+
+/** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
+export interface Queries {
+  certificate(serialNumber: string): Promise<CertificateRow | null>
+  /** What OCSP needs, no more. `authority` must match, or the answer is null. */
+  certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>
+  searchCertificates(filter: CertificateFilter, page: Page): Promise<{ rows: CertificateSummary[]; next: string | null }>
+  /** How many match, counting no further than `limit`. */
+  countCertificates(filter: CertificateFilter, limit: number): Promise<number>
+  idempotentIssuance(scope: string, key: string): Promise<{ requestHash: Buffer; serialNumber: string } | null>
+  tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
+  listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
+  adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>
+  authorities(): Promise<AuthorityRow[]>
+  latestCrl(authority: string): Promise<CrlRow | null>
+  listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
+}
+
+export interface CertificateSummary {
+  serialNumber: string
+  authority: string
+  profile: string
+  subject: string
+  names: SubjectName[]
+  notBefore: number
+  notAfter: number
+  /** Milliseconds since 1970. */
+  issuedAt: number
+  principal: string
+  revocation: RevocationFacts | null
+}
+
+export interface CertificateRow extends CertificateSummary {
+  der: Buffer
+  keyHash: Buffer
+  replaces: string | null
+  /** The newest certificate that names this one as replaced. */
+  replacedBy: string | null
+}
+
+export interface CertificateStatus {
+  notAfter: number
+  revocation: RevocationFacts | null
+}
+
+export type CertificateState = 'valid' | 'revoked' | 'held' | 'expired'
+
+/** Every part given must match. Times in seconds since 1970. */
+export interface CertificateFilter {
+  /** A whole name ("web.example.test"), or with a leading "*" a DNS suffix ("*.example.test"). */
+  name?: string
+  state?: CertificateState
+  profile?: string
+  principal?: string
+  authority?: string
+  /** Hexadecimal prefix of the serial number. */
+  serialPrefix?: string
+  issuedBefore?: number
+  issuedAfter?: number
+  expiresBefore?: number
+  expiresAfter?: number
+  /** Needed by `state`: what "expired" is measured against. */
+  now: number
+}
+
+/** `after` is the `next` of the page before; opaque to callers, `malformedRequest` if it was made up. */
+export interface Page {
+  limit: number
+  after?: string
+}
+
+export interface TokenRow {
+  tokenId: number
+  profile: string
+  names: SubjectName[]
+  expiresAt: number
+  createdAt: number
+  createdBy: string
+  revokedAt: number | null
+  spentAt: number | null
+  spentOn: string | null
+}
+
+export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chain' | 'csr'> & {
+  certificate: Buffer | null
+  chain: Buffer[]
+  csr: Buffer | null
+}
+
+export interface CrlRow {
+  number: number
+  thisUpdate: number
+  nextUpdate: number
+  entries: number
+  der: Buffer
+}
+
+export interface AuditFilter {
+  actor?: string
+  action?: string
+  target?: string
+  /** Milliseconds since 1970. */
+  from?: number
+  to?: number
+}
+
+export interface AuditRow {
+  id: number
+  at: number
+  actor: string
+  address: string
+  requestId: string
+  action: string
+  target: string
+  result: string
+  detail: Record<string, unknown>
+}

@@ -1,0 +1,17 @@
+import type { CommandKind, Commands } from './commands.ts'
+import type { Queries } from './queries.ts'
+
+/**
+ * The store as the rest of the service sees it: whole commands through the one writer, and reads.
+ * `write` resolves only after the command is durable (committed and synced); it rejects with a `CaError`,
+ * "overloaded" when the queue is full and "storeFailed" when the disk or the writer fails.
+ */
+export interface Store {
+  readonly read: Queries
+  write<K extends CommandKind>(kind: K, input: Commands[K]['input']): Promise<Commands[K]['output']>
+  /** False once the writer has failed: the service is then not ready and issues nothing. */
+  readonly healthy: boolean
+  readonly databaseFile: string
+  /** Finishes what is queued, checkpoints the WAL, closes every connection. */
+  close(): Promise<void>
+}
