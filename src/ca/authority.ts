@@ -12,4 +12,8 @@ export interface Authority {
   /** DER certificates above it, nearest issuer first, root last; empty for a root. */
   readonly chain: readonly Buffer[]
   readonly signer: Signer | null
+  /** What its certificates and CRLs carry as authorityKeyIdentifier. */
+  readonly keyIdentifier: Buffer
+  /** The first end among its certificate and those above it, seconds since 1970: nothing it issues may live longer. */
+  readonly usableUntil: number
 }

@@ -6,10 +6,16 @@ export interface Queries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>
-  searchCertificates(filter: CertificateFilter, page: Page): Promise<{ rows: CertificateSummary[]; next: string | null }>
+  searchCertificates(
+    filter: CertificateFilter,
+    page: Page,
+  ): Promise<{ rows: CertificateSummary[]; next: string | null }>
   /** How many match, counting no further than `limit`. */
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
-  idempotentIssuance(scope: string, key: string): Promise<{ requestHash: Buffer; serialNumber: string } | null>
+  idempotentIssuance(
+    scope: string,
+    key: string,
+  ): Promise<{ requestHash: Buffer; serialNumber: string } | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
   listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
   adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>

@@ -60,6 +60,7 @@ export class DerReader {
   /** The next element, which must have this tag. */
   expect(tag: number): Element {
     if (this.tag !== tag) {
+      if (this.done) this.fail('ends too early')
       this.fail(`has tag 0x${this.tag.toString(16)} where 0x${tag.toString(16)} belongs`)
     }
     return this.next()

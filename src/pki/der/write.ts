@@ -60,7 +60,8 @@ export function integer(value: number | Uint8Array): Buffer {
 export function integerContent(value: number | Uint8Array): Buffer {
   let bytes: Uint8Array
   if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a non-negative integer: ${value}`)
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new RangeError(`not a non-negative integer: ${value}`)
     const hex = value.toString(16)
     bytes = Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex')
   } else bytes = value
@@ -89,13 +90,16 @@ export function oid(dotted: string): Buffer {
   const known = oidCache.get(dotted)
   if (known) return known
   const arcs = dotted.split('.').map(Number)
-  if (arcs.length < 2 || arcs.some((arc) => !Number.isSafeInteger(arc) || arc < 0)) {
+  // X.660 7.6: the second arc is below 40 under 0 and 1; else another identifier would be written in silence.
+  const form = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))*$/
+  if (!form.test(dotted) || !arcs.every(Number.isSafeInteger)) {
     throw new RangeError(`not an object identifier: ${dotted}`)
   }
   const octets: number[] = []
   for (const arc of [arcs[0]! * 40 + arcs[1]!, ...arcs.slice(2)]) {
     const base128 = [arc % 128]
-    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) base128.unshift(0x80 | (rest % 128))
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128))
+      base128.unshift(0x80 | (rest % 128))
     octets.push(...base128)
   }
   const encoded = tlv(TAG.oid, Buffer.from(octets))

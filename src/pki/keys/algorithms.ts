@@ -46,8 +46,18 @@ export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
   algorithm('Ed25519', '1.3.101.112', null, 'ed25519'),
 ]
 
-export function signatureAlgorithm(family: SignatureAlgorithm['family'], hash: HashName | null): SignatureAlgorithm {
+export function signatureAlgorithm(
+  family: SignatureAlgorithm['family'],
+  hash: HashName | null,
+): SignatureAlgorithm {
   const found = SIGNATURE_ALGORITHMS.find((a) => a.family === family && a.hash === hash)
   if (!found) throw new RangeError(`no signature algorithm for ${family} with ${hash}`)
   return found
+}
+
+/** The hash that matches the key's strength (RFC 5480 4, and 3072-bit RSA with SHA-256). */
+export function defaultHash(keyType: KeyType): HashName {
+  if (keyType === 'P-384') return 'sha384'
+  if (keyType === 'P-521') return 'sha512'
+  return 'sha256'
 }

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { fingerprint } from '../ca/authorities.ts'
+import { epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
+import { spiffeBundle } from '../pki/bundle/jwks.ts'
+import { trustStore } from '../pki/bundle/pkcs12.ts'
+import { certsOnly } from '../pki/bundle/pkcs7.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
+import { nameToText } from '../pki/distinguished-name.ts'
+import { encodePem } from '../pki/pem.ts'
+import type { Service } from '../service.ts'
+import { sendFresh } from './freshness.ts'
+
+interface Bundle {
+  readonly certificates: readonly Buffer[]
+  /** Changes with every change of the set (SPIFFE Trust Domain and Bundle 4.1.1). */
+  readonly sequence: number
+}
+
+interface Format {
+  readonly contentType: string
+  render(bundle: Bundle): Buffer | Promise<Buffer>
+}
+
+/** How often SPIFFE consumers should look again, and for how long anyone may keep a bundle. Seconds. */
+const REFRESH = 300
+
+/** What Java's tools use where nobody says otherwise; a truststore holds no secret. */
+const TRUST_STORE_PASSWORD = 'changeit'
+
+const FORMATS: Readonly<Record<string, Format>> = {
+  // No comments: trust-manager and Java refuse anything but CERTIFICATE blocks.
+  pem: { contentType: 'application/x-pem-file', render: ({ certificates }) => Buffer.from(certificates.map(pem).join('')) },
+  der: { contentType: 'application/pkix-cert', render: ({ certificates }) => onlyOne(certificates) },
+  p7b: { contentType: 'application/pkcs7-mime', render: ({ certificates }) => certsOnly(certificates) },
+  p12: {
+    contentType: 'application/x-pkcs12',
+    render: ({ certificates }) =>
+      trustStore(
+        certificates.map((certificate) => ({ alias: `chancery-${fingerprint(certificate).slice(0, 8)}`, certificate })),
+        TRUST_STORE_PASSWORD,
+      ),
+  },
+  json: {
+    contentType: 'application/json',
+    render: (bundle) => json({ ...spiffe(bundle), certificates: bundle.certificates.map(describe) }),
+  },
+  jwks: { contentType: 'application/json', render: (bundle) => json(spiffe(bundle)) },
+}
+
+/** Trust anchors and chains, for whoever must be told whom to trust. Public, over plain HTTP: check the fingerprint. */
+export async function bundleRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  const { authorities, clock } = service
+  const rendered = new Map<string, { for: string; body: Buffer }>()
+
+  app.get('/bundles/:file', async (request: FastifyRequest<{ Params: { file: string } }>, reply) => {
+    const { file } = request.params
+    const [, name, extension] = /^([a-z0-9-]+)\.([a-z0-9]+)$/.exec(file) ?? []
+    const format = extension === undefined ? undefined : FORMATS[extension]
+    const bundle = name === undefined ? null : bundleOf(name, service)
+    if (!format || !bundle) {
+      throw new CaError('notFound', `There is no bundle "${file}". Try roots, chain or an authority’s id, with .${Object.keys(FORMATS).join(', .')}.`)
+    }
+    // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
+    const set = bundle.certificates.map(fingerprint).join()
+    let entry = rendered.get(file)
+    if (entry?.for !== set) rendered.set(file, (entry = { for: set, body: await format.render(bundle) }))
+    return sendFresh(request, reply, format.contentType, entry.body, {
+      maxAge: REFRESH,
+      etag: `"${createHash('sha256').update(entry.body).digest('hex').slice(0, 32)}"`,
+      lastModified: bundle.sequence,
+      expires: epochSeconds(clock()) + REFRESH,
+    })
+  })
+
+  app.get('/roots/:fingerprint', async (request: FastifyRequest<{ Params: { fingerprint: string } }>, reply) => {
+    const wanted = request.params.fingerprint.replaceAll(':', '').toLowerCase()
+    const root = authorities.roots().find((der) => fingerprint(der) === wanted)
+    if (!root) throw new CaError('notFound', 'No root of this CA has that SHA-256 fingerprint.')
+    return reply.header('cache-control', `max-age=${REFRESH}, public`).type('application/x-pem-file').send(pem(root))
+  })
+}
+
+function bundleOf(name: string, { authorities }: Service): Bundle | null {
+  const sequence = Math.max(0, ...authorities.all().map(({ certificate }) => certificate.notBefore))
+  const issuing = authorities.all().filter(({ role }) => role === 'issuing')
+  if (name === 'roots') return { certificates: authorities.roots(), sequence }
+  if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }
+  const one = authorities.get(name)
+  return one ? { certificates: [one.certificate.der, ...one.chain], sequence } : null
+}
+
+function onlyOne(certificates: readonly Buffer[]): Buffer {
+  if (certificates.length !== 1) throw new CaError('conflict', `DER holds one certificate; this bundle has ${certificates.length}. Take .p7b or .pem.`)
+  return certificates[0]!
+}
+
+function spiffe({ certificates, sequence }: Bundle): object {
+  return spiffeBundle(certificates, sequence, REFRESH)
+}
+
+function describe(der: Buffer) {
+  const { subject, notBefore, notAfter } = parseCertificate(der)
+  return {
+    sha256: fingerprint(der),
+    subject: nameToText(subject),
+    notBefore: new Date(notBefore * 1000).toISOString(),
+    notAfter: new Date(notAfter * 1000).toISOString(),
+    certificate: pem(der),
+  }
+}
+
+function pem(der: Buffer): string {
+  return encodePem('CERTIFICATE', der)
+}
+
+function json(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`)
+}

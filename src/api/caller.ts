@@ -1,0 +1,51 @@
+import type { TLSSocket } from 'node:tls'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { authenticate, type AuthContext, type Credentials } from '../auth/authenticate.ts'
+import type { Origin, Principal } from '../auth/principal.ts'
+import { CaError } from '../errors.ts'
+
+/** Headers of which two would mean that two readers may see two requests. */
+const SINGLE = new Set(['authorization', 'content-type', 'idempotency-key', 'host', 'accept'])
+
+/** Refuses a request that repeats one of them: Node keeps the first and drops the others without a word. */
+export function refuseRepeatedHeaders(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    const { rawHeaders } = request.raw
+    const seen = new Set<string>()
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i]!.toLowerCase()
+      if (!SINGLE.has(name)) continue
+      if (seen.has(name)) throw new CaError('malformedRequest', `The header ${name} stands twice; send it once.`)
+      seen.add(name)
+    }
+  })
+}
+
+/** Who is asking. Throws `CaError` "unauthenticated". */
+export function principalOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
+  return authenticate(credentialsOf(request), context)
+}
+
+/** Who is asking, if it is an admin; anyone else is refused. */
+export async function adminOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
+  const principal = await principalOf(request, context)
+  if (principal.kind !== 'admin') throw new CaError('forbidden', 'This needs an admin key.')
+  return principal
+}
+
+export function originOf(request: FastifyRequest): Origin {
+  return { address: request.ip, requestId: request.id }
+}
+
+function credentialsOf(request: FastifyRequest): Credentials {
+  const { authorization } = request.headers
+  if (authorization === undefined) return { bearer: null, peerCertificate: peerCertificate(request) }
+  const match = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)
+  if (!match) throw new CaError('unauthenticated', 'The Authorization header must read "Bearer" and a token or key.')
+  return { bearer: match[1]!, peerCertificate: null }
+}
+
+function peerCertificate(request: FastifyRequest): Buffer | null {
+  const socket = request.raw.socket as Partial<TLSSocket>
+  return socket.getPeerX509Certificate?.()?.raw ?? null
+}

@@ -1,0 +1,47 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** How a public answer may be kept. Times in seconds since 1970. */
+export interface Freshness {
+  /** Seconds. */
+  readonly maxAge: number
+  /** Quoted, as the header has it. */
+  readonly etag: string
+  readonly lastModified: number
+  readonly expires: number
+}
+
+/**
+ * Sends `body` with the headers of RFC 5019 6.2, or 304 if the client has it already. A Buffer, so that there
+ * is a Content-Length: nginx and mod_ssl cannot read a chunked OCSP answer.
+ */
+export function sendFresh(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  contentType: string,
+  body: Buffer,
+  freshness: Freshness,
+): FastifyReply {
+  reply.headers({
+    'cache-control': `max-age=${freshness.maxAge}, public, no-transform, must-revalidate`,
+    etag: freshness.etag,
+    'last-modified': httpDate(freshness.lastModified),
+    expires: httpDate(freshness.expires),
+  })
+  if (isKnown(request, freshness)) return reply.code(304).send()
+  return reply.header('content-type', contentType).send(body)
+}
+
+/** RFC 9110 13.2.2: If-None-Match goes before If-Modified-Since, and both mean GET and HEAD alone. */
+function isKnown({ method, headers }: FastifyRequest, { etag, lastModified }: Freshness): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  const tags = headers['if-none-match']
+  if (tags !== undefined) {
+    return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
+  }
+  const since = headers['if-modified-since']
+  return since !== undefined && Date.parse(since) / 1000 >= lastModified
+}
+
+function httpDate(seconds: number): string {
+  return new Date(seconds * 1000).toUTCString()
+}

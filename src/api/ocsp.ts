@@ -1,0 +1,72 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MAX_REQUEST_OCTETS } from '../ocsp/request.ts'
+import { type OcspAnswer, type OcspResponder, ocspError } from '../ocsp/responder.ts'
+import { sendFresh } from './freshness.ts'
+import { asCaError, PROBLEMS } from './problems.ts'
+
+/** Without parameters: HAProxy and nginx compare the whole header. */
+const OCSP_RESPONSE = 'application/ocsp-response'
+
+/**
+ * OCSP over HTTP (RFC 6960 A, RFC 5019 5) at /ocsp. The status is 200 whatever the answer: HAProxy and nginx take no
+ * other, and an OCSP client can read nothing but OCSP. The application must leave `ignoreDuplicateSlashes`
+ * and `ignoreTrailingSlash` off, since slashes are part of base64.
+ */
+export async function ocspRoutes(
+  app: FastifyInstance,
+  { responder }: { responder: OcspResponder },
+): Promise<void> {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/ocsp-request', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  // Any type of body is read as a request: what it is shows soon enough.
+  app.addHook('onRequest', async (request) => {
+    request.raw.headers['content-type'] = 'application/ocsp-request'
+  })
+  app.setErrorHandler((error, request, reply) => send(request, reply, errorAnswer(error, request)))
+
+  const options = { bodyLimit: MAX_REQUEST_OCTETS }
+  const answer = async (request: FastifyRequest, reply: FastifyReply) =>
+    send(request, reply, await responder.respond(requestBytes(request)))
+  app.all('/ocsp', options, answer)
+  app.all('/ocsp/*', options, answer)
+}
+
+/**
+ * For `frameworkErrors` of the application: a URL that cannot be decoded ("/ocsp/%zz") reaches no route, so
+ * no plugin can answer it. True if the URL is ours and was answered.
+ */
+export function answerBadOcspUrl(request: FastifyRequest, reply: FastifyReply): boolean {
+  if (!/^\/ocsp(?:[/?]|$)/.test(request.raw.url ?? '')) return false
+  send(request, reply, ocspError('malformedRequest'))
+  return true
+}
+
+/** The OCSPRequest, or bytes that are none. */
+function requestBytes({ method, params, body }: FastifyRequest): Buffer {
+  if (method === 'POST') return Buffer.isBuffer(body) ? body : Buffer.alloc(0)
+  if (method !== 'GET' && method !== 'HEAD') return Buffer.alloc(0)
+  const path = (params as { '*'?: string })['*'] ?? ''
+  // HAProxy doubles the slash after a URL that ends in one; base64 of DER begins with M. A plus sign that
+  // was not percent-encoded may have been read as a space on its way.
+  const text = path.replace(/^\/+/, '').replaceAll(' ', '+').replace(/=+$/, '')
+  // Buffer.from would skip whatever is not base64.
+  return /^[A-Za-z0-9+/]+$/.test(text) && text.length % 4 !== 1
+    ? Buffer.from(text, 'base64')
+    : Buffer.alloc(0)
+}
+
+/** Whatever went wrong before or beside the responder: a body too large, a hook of the application. */
+function errorAnswer(error: unknown, request: FastifyRequest): OcspAnswer {
+  const { status } = PROBLEMS[asCaError(error).code]
+  if (status === 503) return ocspError('tryLater')
+  if (status < 500) return ocspError('malformedRequest')
+  request.log.error({ err: error }, 'an OCSP request failed')
+  return ocspError('internalError')
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, { der, cacheable }: OcspAnswer): FastifyReply {
+  if (cacheable) return sendFresh(request, reply.code(200), OCSP_RESPONSE, der, cacheable)
+  return reply.code(200).header('cache-control', 'no-store').header('content-type', OCSP_RESPONSE).send(der)
+}

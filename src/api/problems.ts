@@ -1,0 +1,86 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { CaError, type ErrorCode } from '../errors.ts'
+
+/** One row for each code: REST renders it as an RFC 9457 problem document. */
+export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
+  malformedRequest: { status: 400, title: 'The request is malformed' },
+  malformedCsr: { status: 400, title: 'The CSR is malformed' },
+  malformedPem: { status: 400, title: 'The PEM text is malformed' },
+  badCsrSignature: { status: 400, title: 'The signature of the CSR does not verify' },
+  unsupportedAlgorithm: { status: 400, title: 'The algorithm is not supported' },
+  weakKey: { status: 400, title: 'The key is too weak' },
+  badName: { status: 400, title: 'A name is not valid' },
+  bodyTooLarge: { status: 413, title: 'The body is too large' },
+  unsupportedMediaType: { status: 415, title: 'The content type is not supported' },
+  unauthenticated: { status: 401, title: 'The caller is not authenticated' },
+  forbidden: { status: 403, title: 'The caller may not do this' },
+  tokenSpent: { status: 403, title: 'The enrolment token cannot be used' },
+  nameNotAllowed: { status: 403, title: 'A name is not allowed' },
+  keyNotAllowed: { status: 403, title: 'The kind of key is not allowed' },
+  validityNotAllowed: { status: 403, title: 'The validity is not allowed' },
+  extensionNotAllowed: { status: 403, title: 'An extension is not allowed' },
+  unknownProfile: { status: 400, title: 'There is no such profile' },
+  unknownAuthority: { status: 404, title: 'There is no such authority' },
+  notFound: { status: 404, title: 'Not found' },
+  conflict: { status: 409, title: 'This conflicts with what is there' },
+  idempotencyConflict: { status: 422, title: 'The idempotency key was used with another request' },
+  notOnHold: { status: 409, title: 'The certificate is not on hold' },
+  certificateRevoked: { status: 403, title: 'The certificate is revoked' },
+  certificateExpired: { status: 403, title: 'The certificate has expired' },
+  badConfiguration: { status: 400, title: 'The setting is not valid' },
+  badAuthorityCertificate: { status: 400, title: 'The authority certificate does not fit' },
+  authorityNotReady: { status: 503, title: 'The authority is not ready' },
+  overloaded: { status: 503, title: 'Too many requests wait' },
+  storeFailed: { status: 503, title: 'The store is failing' },
+  internal: { status: 500, title: 'Internal error' },
+}
+
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail?: string
+  instance: string
+  subproblems?: { type: string; detail: string; subject?: string }[]
+}
+
+export function problemType(code: ErrorCode): string {
+  return `urn:chancery:problem:${code}`
+}
+
+/** What any thrown value becomes; what is not ours and not Fastify's is a 500 that says nothing. */
+export function asCaError(error: unknown): CaError {
+  if (error instanceof CaError) return error
+  const { statusCode, code, message, validation } = (error ?? {}) as Partial<FastifyError>
+  if (validation) return new CaError('malformedRequest', `${message}.`)
+  if (statusCode === 413) return new CaError('bodyTooLarge', 'The body is larger than this address takes.')
+  if (statusCode === 415) return new CaError('unsupportedMediaType', 'This address does not take that Content-Type.')
+  if (code?.startsWith('FST_') && statusCode !== undefined && statusCode < 500) {
+    return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
+  }
+  return new CaError('internal', '', { cause: error })
+}
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = asCaError(error)
+  const { status, title } = PROBLEMS[problem.code]
+  if (status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.message)
+  const body: Problem = { type: problemType(problem.code), title, status, instance: `urn:chancery:request:${request.id}` }
+  // The cause of a 500 is for the log alone.
+  if (status !== 500) body.detail = problem.detail
+  if (problem.subproblems.length > 0) {
+    body.subproblems = problem.subproblems.map(({ code, ...rest }) => ({ type: problemType(code), ...rest }))
+  }
+  const retryAfter = problem.retryAfter ?? (status === 503 ? 5 : undefined)
+  if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)))
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="chancery"')
+  return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
+}
+
+/** Errors and unknown addresses of this application, and of plugins that have no handler of their own. */
+export function installProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new CaError('notFound', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`), request, reply),
+  )
+}

@@ -1,0 +1,55 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { Service } from '../../service.ts'
+import type { AuditFilter } from '../../store/queries.ts'
+import { adminOf } from '../caller.ts'
+import { PageQuery, readPage } from './paging.ts'
+import { Time } from './schemas.ts'
+import { readTime } from './wishes.ts'
+
+const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }))
+
+const Query = Type.Object(
+  { actor: Text, action: Text, target: Text, from: Type.Optional(Time), to: Type.Optional(Time), ...PageQuery },
+  { additionalProperties: false },
+)
+
+const AuditView = Type.Object({
+  id: Type.Integer(),
+  at: Time,
+  actor: Type.String(),
+  address: Type.String(),
+  requestId: Type.String(),
+  action: Type.String(),
+  target: Type.String(),
+  result: Type.String(),
+  detail: Type.Record(Type.String(), Type.Unknown()),
+})
+
+/** Who did what, newest first. */
+export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.get(
+    '/v1/audit',
+    {
+      schema: {
+        summary: 'Read the audit log',
+        tags: ['audit'],
+        querystring: Query,
+        response: { 200: Type.Object({ entries: Type.Array(AuditView), next: Type.Union([Type.String(), Type.Null()]) }) },
+      },
+    },
+    async (request) => {
+      await adminOf(request, service)
+      const { actor, action, target, from, to } = request.query
+      const filter: AuditFilter = {
+        ...(actor === undefined ? {} : { actor }),
+        ...(action === undefined ? {} : { action }),
+        ...(target === undefined ? {} : { target }),
+        ...(from === undefined ? {} : { from: readTime(from) * 1000 }),
+        ...(to === undefined ? {} : { to: readTime(to) * 1000 }),
+      }
+      const { rows, next } = await service.store.read.listAudit(filter, readPage(request.query))
+      return { entries: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), next }
+    },
+  )
+}

@@ -1,0 +1,145 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type, { type Static } from 'typebox'
+import { auditEntry } from '../../ca/audit.ts'
+import { fingerprint } from '../../ca/authorities.ts'
+import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
+import { installAuthority } from '../../ca/hierarchy/install.ts'
+import { CaError } from '../../errors.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { nameToText, parseDnText } from '../../pki/distinguished-name.ts'
+import type { HashName, KeyType } from '../../pki/keys/algorithms.ts'
+import { KEY_TYPES } from '../../pki/keys/algorithms.ts'
+import { decodePem, encodePem } from '../../pki/pem.ts'
+import type { Service } from '../../service.ts'
+import type { AuthorityRow } from '../../store/queries.ts'
+import { adminOf, originOf } from '../caller.ts'
+import { Pem, showTime, Time } from './schemas.ts'
+
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
+
+const AuthorityView = Type.Object({
+  id: Type.String(),
+  role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
+  state: Type.Union([Type.Literal('pending'), Type.Literal('active'), Type.Literal('retired')]),
+  isDefault: Type.Boolean(),
+  subject: Nullable(Type.String()),
+  notBefore: Nullable(Time),
+  notAfter: Nullable(Time),
+  fingerprint: Nullable(Type.String({ description: 'SHA-256 of the certificate, lower-case hexadecimal.' })),
+  certificate: Nullable(Pem),
+  chain: Type.Array(Pem, { description: 'Above it, the root last.' }),
+  crl: Nullable(Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() })),
+})
+
+const NewAuthority = Type.Object(
+  {
+    id: Type.String({ minLength: 1, maxLength: 63 }),
+    subject: Type.String({ minLength: 1, maxLength: 1000, description: 'RFC 4514: "CN=Example Issuing CA,O=Example".' }),
+    keyType: Type.Optional(Type.Union(KEY_TYPES.map((type) => Type.Literal(type)))),
+    hash: Type.Optional(Type.Union([Type.Literal('sha256'), Type.Literal('sha384'), Type.Literal('sha512')])),
+    pathLength: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
+  },
+  { additionalProperties: false },
+)
+
+/** The authorities of this service, and how a new one gets its certificate from a root elsewhere. */
+export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { store, clock } = service
+  const tags = ['authorities']
+  const list = async () => (await store.read.authorities()).map((row) => show(row, service))
+  const one = async (id: string) => {
+    const found = (await list()).find((authority) => authority.id === id)
+    if (!found) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
+    return found
+  }
+
+  app.addContentTypeParser(
+    ['application/pem-certificate-chain', 'application/x-pem-file', 'text/plain'],
+    { parseAs: 'string', bodyLimit: 256 * 1024 },
+    (_request, body, done) => done(null, body),
+  )
+
+  app.get(
+    '/v1/authorities',
+    { schema: { summary: 'List authorities', tags, response: { 200: Type.Object({ authorities: Type.Array(AuthorityView) }) } } },
+    async (request) => {
+      await adminOf(request, service)
+      return { authorities: await list() }
+    },
+  )
+
+  app.get(
+    '/v1/authorities/:id',
+    { schema: { summary: 'One authority', tags, params: IdParams, response: { 200: AuthorityView } } },
+    async (request) => {
+      await adminOf(request, service)
+      return one(request.params.id)
+    },
+  )
+
+  app.post(
+    '/v1/authorities',
+    { schema: { summary: 'Make the key and CSR of a new issuing authority', tags, body: NewAuthority, response: { 201: AuthorityView } } },
+    async (request, reply) => {
+      const admin = await adminOf(request, service)
+      const { id, subject, keyType = 'P-256', hash = null, pathLength = 0 } = request.body
+      const wish = { id, keyType: keyType as KeyType, hash: hash as HashName | null, subject: parseDnText(subject), pathLength, nameConstraints: null }
+      await createAuthority(wish, service.keyPlace(), auditEntry('authority.create', 'ok', id, admin, originOf(request), clock(), { subject }))
+      reply.code(201).header('location', `${app.prefix}/v1/authorities/${id}`)
+      return one(id)
+    },
+  )
+
+  app.get(
+    '/v1/authorities/:id/csr',
+    { schema: { summary: 'The CSR, to be signed by the root', tags, params: IdParams, produces: ['application/x-pem-file'] } as object },
+    async (request, reply) => {
+      await adminOf(request, service)
+      const { id } = request.params as Static<typeof IdParams>
+      const row = (await store.read.authorities()).find((authority) => authority.id === id)
+      if (!row?.csr) throw new CaError('unknownAuthority', `There is no authority "${id}" with a key here.`)
+      return reply.type('application/x-pem-file').send(encodePem('CERTIFICATE REQUEST', row.csr))
+    },
+  )
+
+  app.put(
+    '/v1/authorities/:id/certificate',
+    {
+      bodyLimit: 256 * 1024,
+      schema: { summary: 'Install the signed certificate and its chain', tags, params: IdParams, response: { 200: AuthorityView } },
+    },
+    async (request) => {
+      const admin = await adminOf(request, service)
+      const { id } = request.params
+      if (typeof request.body !== 'string') {
+        throw new CaError('unsupportedMediaType', 'Send the chain as application/pem-certificate-chain: the signed certificate first, the root last.')
+      }
+      const chain = decodePem(request.body, 'certificate chain').map(({ label, der }) => {
+        if (label !== 'CERTIFICATE') throw new CaError('malformedPem', `The chain holds a "${label}"; only certificates belong there.`)
+        return der
+      })
+      await installAuthority(store, id, chain, clock(), auditEntry('authority.install', 'ok', id, admin, originOf(request), clock()))
+      await service.authoritiesChanged()
+      return one(id)
+    },
+  )
+}
+
+function show(row: AuthorityRow, service: Service): Static<typeof AuthorityView> {
+  const certificate = row.certificate && parseCertificate(row.certificate)
+  const crl = service.crl.current(row.id)
+  return {
+    id: row.id,
+    role: row.role,
+    state: row.state,
+    isDefault: row.isDefault,
+    subject: certificate && nameToText(certificate.subject),
+    notBefore: certificate && showTime(certificate.notBefore),
+    notAfter: certificate && showTime(certificate.notAfter),
+    fingerprint: certificate && fingerprint(certificate.der),
+    certificate: certificate && encodePem('CERTIFICATE', certificate.der),
+    chain: row.chain.map((der) => encodePem('CERTIFICATE', der)),
+    crl: crl && { number: crl.number, thisUpdate: showTime(crl.thisUpdate), nextUpdate: showTime(crl.nextUpdate), entries: crl.entries },
+  }
+}

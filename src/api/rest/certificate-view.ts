@@ -1,0 +1,76 @@
+import Type, { type Static } from 'typebox'
+import type { Authorities } from '../../ca/authorities.ts'
+import { REASON, reasonName } from '../../pki/crl/reasons.ts'
+import { encodePem } from '../../pki/pem.ts'
+import type { RevocationFacts } from '../../store/commands.ts'
+import type { CertificateRow, CertificateSummary } from '../../store/queries.ts'
+import { Names, Pem, Revocation, SerialNumber, showNames, showTime, Time } from './schemas.ts'
+
+const State = Type.Union([Type.Literal('valid'), Type.Literal('held'), Type.Literal('revoked'), Type.Literal('expired')])
+
+export const SummaryView = Type.Object({
+  serialNumber: SerialNumber,
+  authority: Type.String(),
+  profile: Type.String(),
+  subject: Type.String({ description: 'RFC 4514; empty where the names carry the identity.' }),
+  names: Names,
+  notBefore: Time,
+  notAfter: Time,
+  issuedAt: Time,
+  principal: Type.String({ description: 'Who asked for it: "admin:default", "token:17", "certificate:4f…".' }),
+  state: State,
+  revocation: Type.Union([Revocation, Type.Null()]),
+})
+
+export const CertificateView = Type.Object({
+  ...SummaryView.properties,
+  certificate: Pem,
+  chain: Type.Array(Pem, { description: 'From its issuer upwards, without the root.' }),
+  replaces: Type.Union([SerialNumber, Type.Null()]),
+  replacedBy: Type.Union([SerialNumber, Type.Null()]),
+})
+
+export function showRevocation(facts: RevocationFacts | null): Static<typeof Revocation> | null {
+  if (!facts) return null
+  return {
+    revokedAt: showTime(facts.revokedAt),
+    reason: reasonName(facts.reason),
+    invalidityDate: facts.invalidityDate === null ? null : showTime(facts.invalidityDate),
+  }
+}
+
+/** `now` in seconds since 1970. */
+export function showSummary(row: CertificateSummary, now: number): Static<typeof SummaryView> {
+  return {
+    serialNumber: row.serialNumber,
+    authority: row.authority,
+    profile: row.profile,
+    subject: row.subject,
+    names: showNames(row.names),
+    notBefore: showTime(row.notBefore),
+    notAfter: showTime(row.notAfter),
+    issuedAt: showTime(Math.floor(row.issuedAt / 1000)),
+    principal: row.principal,
+    state: stateOf(row, now),
+    revocation: showRevocation(row.revocation),
+  }
+}
+
+export function showCertificate(row: CertificateRow, authorities: Authorities, now: number): Static<typeof CertificateView> {
+  return {
+    ...showSummary(row, now),
+    certificate: encodePem('CERTIFICATE', row.der),
+    chain: chainPem(authorities, row.authority),
+    replaces: row.replaces,
+    replacedBy: row.replacedBy,
+  }
+}
+
+export function chainPem(authorities: Authorities, authority: string): string[] {
+  return authorities.chainOf(authority).map((der) => encodePem('CERTIFICATE', der))
+}
+
+function stateOf(row: CertificateSummary, now: number): Static<typeof State> {
+  if (row.revocation) return row.revocation.reason === REASON.certificateHold ? 'held' : 'revoked'
+  return row.notAfter < now ? 'expired' : 'valid'
+}

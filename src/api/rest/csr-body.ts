@@ -1,0 +1,50 @@
+import type { FastifyInstance } from 'fastify'
+import type Type from 'typebox'
+import { CaError } from '../../errors.ts'
+import { type CertificationRequest, parseCsr } from '../../pki/csr/parse.ts'
+import { decodePem } from '../../pki/pem.ts'
+
+/** The largest CSR that is looked at, in octets of DER. */
+export const MAX_CSR = 64 * 1024
+
+/** The largest body of an enrolment: the largest CSR as PEM inside JSON. */
+export const MAX_ENROLMENT_BODY = 2 * MAX_CSR
+
+/** A CSR by itself; the other wishes then stand in the query. */
+const CSR_TYPES = ['application/pkcs10', 'application/x-pem-file', 'application/pem-certificate-request', 'text/plain']
+
+const LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']
+
+/** Lets the routes of this scope take a CSR as PEM or DER, and nothing else beside JSON. */
+export function acceptCsrBodies(app: FastifyInstance): void {
+  for (const type of CSR_TYPES) {
+    app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: MAX_ENROLMENT_BODY }, (_request, body, done) => done(null, body))
+  }
+}
+
+/** The schema of a body that is either JSON, and then checked, or a bare CSR, and then a Buffer. */
+export function jsonOrCsr<S extends Type.TSchema>(schema: S) {
+  return { content: { 'application/json': { schema } } } as unknown as Type.TUnsafe<Buffer | Type.Static<S>>
+}
+
+/** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */
+export function readCsr(bytes: Buffer): CertificationRequest {
+  if (bytes.length === 0) throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM or DER.')
+  return bytes[0] === 0x30 ? parseBounded(bytes) : readPemCsr(bytes.toString('latin1'))
+}
+
+/** Exactly one CSR as PEM. */
+export function readPemCsr(text: string): CertificationRequest {
+  const blocks = decodePem(text, 'CSR')
+  if (blocks.length !== 1) throw new CaError('malformedCsr', `The body holds ${blocks.length} PEM blocks; send one CSR at a time.`)
+  const { label, der } = blocks[0]!
+  if (!LABELS.includes(label)) {
+    throw new CaError('malformedCsr', `The PEM block is a "${label}"; a "CERTIFICATE REQUEST" belongs here.`)
+  }
+  return parseBounded(der)
+}
+
+function parseBounded(der: Buffer): CertificationRequest {
+  if (der.length > MAX_CSR) throw new CaError('bodyTooLarge', 'The CSR is larger than 64 KiB.')
+  return parseCsr(der)
+}

@@ -1,0 +1,51 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { CaError } from '../../errors.ts'
+import { originOf, principalOf } from '../caller.ts'
+import type { Service } from '../../service.ts'
+import { CertificateView } from './certificate-view.ts'
+import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readPemCsr } from './csr-body.ts'
+import { answerIssued } from './issuance-answer.ts'
+import { NamedWishes, readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
+
+const EnrolBody = Type.Object(
+  { csr: Type.String({ minLength: 1, description: 'PKCS #10, PEM.' }), ...NamedWishes },
+  { additionalProperties: false },
+)
+const EnrolQuery = Type.Object(Wishes, { additionalProperties: false })
+
+/** `POST /v1/certificates`: a CSR becomes a certificate. */
+export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  acceptCsrBodies(app)
+
+  app.post(
+    '/v1/certificates',
+    {
+      bodyLimit: MAX_ENROLMENT_BODY,
+      schema: {
+        summary: 'Issue a certificate',
+        tags: ['certificates'],
+        querystring: EnrolQuery,
+        body: jsonOrCsr(EnrolBody),
+        response: { 201: CertificateView },
+      },
+    },
+    async (request, reply) => {
+      const principal = await principalOf(request, service)
+      const { body } = request
+      const [csr, wishes] = Buffer.isBuffer(body)
+        ? [readCsr(body), readWishes(request.query)]
+        : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]
+      const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
+      const issued = await service.issuer.issue({ proof: { kind: 'csr', csr }, ...wishes, idempotencyKey }, principal, originOf(request))
+      return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
+    },
+  )
+}
+
+function refuseBoth<T>(body: T, query: object): T {
+  if (Object.keys(query).length > 0) {
+    throw new CaError('malformedRequest', 'With a JSON body every wish stands in the body: leave the query out.')
+  }
+  return body
+}

@@ -1,0 +1,86 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { epochSeconds } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
+import { normaliseSerial } from '../../pki/serial-number.ts'
+import type { Service } from '../../service.ts'
+import type { CertificateFilter } from '../../store/queries.ts'
+import { adminOf, principalOf } from '../caller.ts'
+import { CertificateView, showCertificate, showSummary, SummaryView } from './certificate-view.ts'
+import { PageQuery, readPage } from './paging.ts'
+import { SerialParams, Time } from './schemas.ts'
+import { readTime } from './wishes.ts'
+
+const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
+
+const Query = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A whole name, or "*.example.test" for all below a domain.' })),
+    state: Type.Optional(
+      Type.Union([Type.Literal('valid'), Type.Literal('held'), Type.Literal('revoked'), Type.Literal('expired')]),
+    ),
+    profile: Text,
+    principal: Text,
+    authority: Text,
+    serialNumber: Type.Optional(Type.String({ minLength: 1, maxLength: 80, description: 'The first digits of the serial number.' })),
+    issuedBefore: Type.Optional(Time),
+    issuedAfter: Type.Optional(Time),
+    expiresBefore: Type.Optional(Time),
+    expiresAfter: Type.Optional(Time),
+    ...PageQuery,
+  },
+  { additionalProperties: false },
+)
+
+const TIMES = ['issuedBefore', 'issuedAfter', 'expiresBefore', 'expiresAfter'] as const
+const TEXTS = ['name', 'state', 'profile', 'principal', 'authority'] as const
+
+/** What was issued, to whom, and what became of it. */
+export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { store, clock, authorities } = service
+
+  app.get(
+    '/v1/certificates',
+    {
+      schema: {
+        summary: 'Search the inventory',
+        tags: ['certificates'],
+        querystring: Query,
+        response: { 200: Type.Object({ certificates: Type.Array(SummaryView), next: Type.Union([Type.String(), Type.Null()]) }) },
+      },
+    },
+    async (request) => {
+      await adminOf(request, service)
+      const now = epochSeconds(clock())
+      const { query } = request
+      const filter: CertificateFilter = { now }
+      for (const key of TEXTS) if (query[key] !== undefined) Object.assign(filter, { [key]: query[key] })
+      for (const key of TIMES) if (query[key] !== undefined) filter[key] = readTime(query[key])
+      if (query.serialNumber !== undefined) filter.serialPrefix = readPrefix(query.serialNumber)
+      const { rows, next } = await store.read.searchCertificates(filter, readPage(query))
+      return { certificates: rows.map((row) => showSummary(row, now)), next }
+    },
+  )
+
+  app.get(
+    '/v1/certificates/:serial',
+    { schema: { summary: 'One certificate', tags: ['certificates'], params: SerialParams, response: { 200: CertificateView } } },
+    async (request) => {
+      const principal = await principalOf(request, service)
+      const serialNumber = normaliseSerial(request.params.serial)
+      const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
+      if (principal.kind !== 'admin' && !own) throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
+      const row = await store.read.certificate(serialNumber)
+      if (!row) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)
+      return showCertificate(row, authorities, epochSeconds(clock()))
+    },
+  )
+}
+
+function readPrefix(text: string): string {
+  const digits = text.replaceAll(':', '').toLowerCase()
+  if (!/^[0-9a-f]{1,40}$/.test(digits)) {
+    throw new CaError('malformedRequest', `"${text}" is not the start of a serial number: those are hexadecimal.`)
+  }
+  return digits
+}

@@ -1,0 +1,24 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Service } from '../../service.ts'
+import { refuseRepeatedHeaders } from '../caller.ts'
+import { auditRoutes } from './audit.ts'
+import { authorityRoutes } from './authorities.ts'
+import { enrolRoutes } from './enrol.ts'
+import { inventoryRoutes } from './inventory.ts'
+import { profileRoutes } from './profiles.ts'
+import { renewRoutes } from './renew.ts'
+import { revokeRoutes } from './revoke.ts'
+import { tokenRoutes } from './tokens.ts'
+
+/** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
+export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
+  refuseRepeatedHeaders(app)
+  app.register(enrolRoutes, options)
+  app.register(renewRoutes, options)
+  app.register(revokeRoutes, options)
+  app.register(inventoryRoutes, options)
+  app.register(tokenRoutes, options)
+  app.register(authorityRoutes, options)
+  app.register(profileRoutes, options)
+  app.register(auditRoutes, options)
+}

@@ -1,0 +1,67 @@
+import Type, { type Static } from 'typebox'
+import type { NameType, SubjectName } from '../../pki/names/san.ts'
+import { normaliseName } from '../../pki/names/normalise.ts'
+
+/** Schemas that several addresses share. Each is a type, a check and a part of openapi.yaml at once. */
+
+const names = (what: string) => Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000, description: what }))
+
+export const Names = Type.Object(
+  {
+    dns: names('DNS names, lower-case A-labels.'),
+    ip: names('IPv4 and IPv6 addresses.'),
+    email: names('E-mail addresses.'),
+    uri: names('URIs, SPIFFE IDs among them.'),
+  },
+  { additionalProperties: false, description: 'Subject alternative names by kind.' },
+)
+export type Names = Static<typeof Names>
+
+export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
+export const Duration = Type.String({ minLength: 1, maxLength: 32, description: 'Such as "24h", "90d" or "1h30m".' })
+export const Pem = Type.String({ description: 'PEM.' })
+export const SerialNumber = Type.String({ description: 'Lower-case hexadecimal.' })
+
+export const SerialParams = Type.Object({
+  serial: Type.String({ minLength: 1, maxLength: 80, description: 'Serial number, hexadecimal; any case, colons allowed.' }),
+})
+
+export const ReasonName = Type.String({ description: 'CRLReason by its RFC 5280 name, such as "keyCompromise".', maxLength: 40 })
+
+export const Revocation = Type.Object({
+  revokedAt: Time,
+  reason: ReasonName,
+  invalidityDate: Type.Union([Time, Type.Null()]),
+})
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.Optional(Type.String()),
+    instance: Type.String(),
+    subproblems: Type.Optional(
+      Type.Array(Type.Object({ type: Type.String(), detail: Type.String(), subject: Type.Optional(Type.String()) })),
+    ),
+  },
+  { description: 'RFC 9457 problem document (application/problem+json).' },
+)
+
+const NAME_KEYS: readonly NameType[] = ['dns', 'ip', 'email', 'uri']
+
+/** The names in order of kind, each normalised; throws `CaError` "badName". */
+export function readNames(given: Names): SubjectName[] {
+  return NAME_KEYS.flatMap((type) => (given[type] ?? []).map((value) => normaliseName(type, value)))
+}
+
+export function showNames(list: readonly SubjectName[]): Required<Names> {
+  const shown: Required<Names> = { dns: [], ip: [], email: [], uri: [] }
+  for (const { type, value } of list) shown[type].push(value)
+  return shown
+}
+
+export function showTime(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+}
+

@@ -1,0 +1,76 @@
+import type { SecureContextOptions } from 'node:tls'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { bundleRoutes } from './api/bundles.ts'
+import { crlRoutes } from './api/crl.ts'
+import { healthRoutes } from './api/health.ts'
+import { answerBadOcspUrl, ocspRoutes } from './api/ocsp.ts'
+import { openapiRoute } from './api/openapi.ts'
+import { installProblems, sendProblem } from './api/problems.ts'
+import { logRequests } from './api/request-log.ts'
+import { restRoutes } from './api/rest/routes.ts'
+import type { Service } from './service.ts'
+
+/** What relying parties need, by plain HTTP as RFC 5280 wants it; nothing here takes a secret. */
+export async function publicRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  const { ocsp: responder, crl: publisher, clock } = service
+  const authorities = () => service.authorities.all()
+  app.register(ocspRoutes, { responder })
+  app.register(crlRoutes, { authorities, publisher, clock })
+  app.register(bundleRoutes, { service })
+  app.register(healthRoutes, { service })
+}
+
+/** The plain listener. */
+export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
+  const app: FastifyInstance = Fastify(serverOptions(log))
+  prepare(app)
+  app.register(publicRoutes, { service })
+  app.register(openapiRoute)
+  return app
+}
+
+/** The TLS listener: enrolment and administration, and all that the plain one has. */
+export function buildTlsApp(service: Service, tls: SecureContextOptions, log: FastifyBaseLogger): FastifyInstance {
+  const https = {
+    ...tls,
+    // A client certificate is welcome and never demanded. Whether it is one of ours is decided by `auth/`,
+    // against the inventory, so OpenSSL's verdict on the chain is not asked for.
+    requestCert: true,
+    rejectUnauthorized: false,
+  }
+  const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
+  prepare(app)
+  app.register(restRoutes, { service })
+  app.register(publicRoutes, { service })
+  app.register(openapiRoute)
+  return app
+}
+
+/** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
+function prepare(app: FastifyInstance): void {
+  installProblems(app)
+  logRequests(app)
+}
+
+let requests = 0
+
+function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
+  const start = process.hrtime.bigint().toString(36)
+  return {
+    loggerInstance: log,
+    disableRequestLogging: true,
+    // Never taken from the client: a request id stands in logs and in the audit.
+    requestIdHeader: false,
+    genReqId: () => `${start}-${(++requests).toString(36)}`,
+    // Slow or silent clients cost a socket for a bounded time.
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    frameworkErrors: (error, request, reply) => {
+      if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)
+    },
+  } as FastifyServerOptions
+}

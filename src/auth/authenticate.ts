@@ -1,0 +1,63 @@
+import { timingSafeEqual } from 'node:crypto'
+import { type Clock, epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
+import type { Store } from '../store/store.ts'
+import type { Principal } from './principal.ts'
+import { hashSecret, SECRET_PREFIX } from './secrets.ts'
+
+/** What a caller shows of itself; the API takes it off the wire. */
+export interface Credentials {
+  readonly bearer: string | null
+  /** The DER certificate whose key the peer proved in its TLS handshake. */
+  readonly peerCertificate: Buffer | null
+}
+
+export interface AuthContext {
+  readonly store: Store
+  readonly clock: Clock
+}
+
+/** A bearer secret decides if there is one; else the TLS client certificate. Throws `CaError` "unauthenticated". */
+export async function authenticate(credentials: Credentials, context: AuthContext): Promise<Principal> {
+  if (credentials.bearer !== null) return byBearer(credentials.bearer, context)
+  if (credentials.peerCertificate) return byCertificate(credentials.peerCertificate, context)
+  throw new CaError(
+    'unauthenticated',
+    'Say who is asking: send "Authorization: Bearer" with an enrolment token or an admin key, or a client certificate of this CA.',
+  )
+}
+
+async function byBearer(secret: string, { store, clock }: AuthContext): Promise<Principal> {
+  if (secret.startsWith(SECRET_PREFIX.adminKey)) {
+    const key = await store.read.adminKeyByHash(hashSecret(secret))
+    if (key) return { kind: 'admin', id: `admin:${key.name}` }
+  } else if (secret.startsWith(SECRET_PREFIX.token)) {
+    const row = await store.read.tokenByHash(hashSecret(secret))
+    if (row && row.revokedAt === null) {
+      const { tokenId, profile, names, expiresAt, spentOn } = row
+      // A spent token may still fetch the certificate that it was spent on: the answer may have been lost.
+      if (spentOn === null && expiresAt <= epochSeconds(clock())) {
+        throw new CaError('unauthenticated', 'The enrolment token has expired. Ask an admin for a new one.')
+      }
+      return { kind: 'token', id: `token:${tokenId}`, token: { tokenId, profile, names, expiresAt, spentOn } }
+    }
+  }
+  throw new CaError('unauthenticated', 'The bearer secret is not known here: it may be mistyped, revoked, or of another CA.')
+}
+
+/**
+ * The handshake proved possession of the key; the certificate itself must be, byte for byte, one that this CA
+ * issued and that is good now. Chain building would add nothing, and would wrongly refuse a server certificate as a client.
+ */
+async function byCertificate(der: Buffer, { store, clock }: AuthContext): Promise<Principal> {
+  const { serialNumber } = parseCertificate(der, 'unauthenticated')
+  const row = await store.read.certificate(serialNumber)
+  if (!row || row.der.length !== der.length || !timingSafeEqual(row.der, der)) {
+    throw new CaError('unauthenticated', 'The client certificate was not issued by this CA.')
+  }
+  if (row.revocation) throw new CaError('certificateRevoked', 'The client certificate is revoked: enrol again with a new token.')
+  const now = epochSeconds(clock())
+  if (now > row.notAfter) throw new CaError('certificateExpired', 'The client certificate has expired: enrol again with a new token.')
+  return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber }
+}

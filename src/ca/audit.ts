@@ -1,0 +1,19 @@
+import type { Origin, Principal } from '../auth/principal.ts'
+import type { AuditEntry } from '../store/commands.ts'
+
+/** One row of the audit log: who did what to what, from where, and how it ended. `detail` never holds a secret. */
+export function auditEntry(
+  action: string,
+  result: AuditEntry['result'],
+  target: string,
+  principal: Pick<Principal, 'id'>,
+  origin: Origin,
+  now: Date,
+  detail: Record<string, unknown> = {},
+): AuditEntry {
+  const { address, requestId } = origin
+  return { at: now.getTime(), actor: principal.id, address, requestId, action, target, result, detail }
+}
+
+/** For what the service does by itself: making the hierarchy, renewing its own certificate. */
+export const SYSTEM_ORIGIN: Origin = { address: '', requestId: '' }

@@ -1,0 +1,93 @@
+import { epochSeconds } from '../../clock.ts'
+import {
+  authorityInformationAccess,
+  authorityKeyIdentifier,
+  basicConstraints,
+  crlDistributionPoints,
+  type Extension,
+  keyUsage,
+  type NameConstraints,
+  nameConstraints,
+  subjectKeyIdentifier,
+} from '../../pki/certificate/extensions.ts'
+import { encodeTbs } from '../../pki/certificate/tbs.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { keyIdentifier, readPublicKey } from '../../pki/keys/public-key.ts'
+import { newSerialNumber } from '../../pki/serial-number.ts'
+import { assembleSigned } from '../../pki/signed.ts'
+import type { PublicUrls } from '../certificate-template.ts'
+import type { Signer } from '../signer.ts'
+
+/** Clocks of relying parties may be a little behind. Seconds. */
+const BACKDATE = 300
+
+/** A self-signed root (RFC 5280 4.2.1.9): no path length of its own, keyCertSign and cRLSign. `validity` in seconds. */
+export async function makeRootCertificate(signer: Signer, subject: Buffer, validity: number, now: Date): Promise<CertificateInfo> {
+  const id = keyIdentifier(readPublicKey(signer.spki))
+  return sign(signer, {
+    issuer: subject,
+    subject,
+    spki: signer.spki,
+    ...lifeOf(validity, now),
+    extensions: [basicConstraints({ ca: true }), keyUsage(['keyCertSign', 'cRLSign']), subjectKeyIdentifier(id)],
+  })
+}
+
+export interface IntermediateWish {
+  readonly subject: Buffer
+  readonly spki: Buffer
+  readonly pathLength: number | undefined
+  readonly nameConstraints: NameConstraints | null
+  /** Seconds; cut at the root's end. */
+  readonly validity: number
+  /** Where the root's CRL and certificate are served, if that is known already. */
+  readonly urls: PublicUrls | null
+}
+
+/** An intermediate, signed by the root. */
+export async function makeIntermediateCertificate(
+  wish: IntermediateWish,
+  root: CertificateInfo,
+  rootId: string,
+  rootSigner: Signer,
+  now: Date,
+): Promise<CertificateInfo> {
+  const { notBefore, notAfter } = lifeOf(wish.validity, now)
+  const extensions = [...caExtensions(wish), authorityKeyIdentifier(root.subjectKeyIdentifier!)]
+  if (wish.urls) {
+    extensions.push(crlDistributionPoints([wish.urls.crl(rootId)]))
+    extensions.push(authorityInformationAccess({ ocsp: [], caIssuers: [wish.urls.issuer(rootId)] }))
+  }
+  return sign(rootSigner, {
+    issuer: root.subject,
+    subject: wish.subject,
+    spki: wish.spki,
+    notBefore: Math.max(notBefore, root.notBefore),
+    notAfter: Math.min(notAfter, root.notAfter),
+    extensions,
+  })
+}
+
+/** What the intermediate is to be able to do, in its certificate or in the CSR for one. */
+export function caExtensions(wish: Pick<IntermediateWish, 'spki' | 'pathLength' | 'nameConstraints'>): Extension[] {
+  const extensions = [
+    basicConstraints({ ca: true, pathLength: wish.pathLength }),
+    keyUsage(['digitalSignature', 'keyCertSign', 'cRLSign']),
+    subjectKeyIdentifier(keyIdentifier(readPublicKey(wish.spki))),
+  ]
+  if (wish.nameConstraints) extensions.push(nameConstraints(wish.nameConstraints))
+  return extensions
+}
+
+function lifeOf(validity: number, now: Date) {
+  const seconds = epochSeconds(now)
+  return { notBefore: seconds - BACKDATE, notAfter: seconds + validity }
+}
+
+async function sign(
+  signer: Signer,
+  body: Omit<Parameters<typeof encodeTbs>[0], 'serialNumber' | 'signature'>,
+): Promise<CertificateInfo> {
+  const tbs = encodeTbs({ ...body, serialNumber: newSerialNumber(), signature: signer.algorithm })
+  return parseCertificate(assembleSigned(tbs, signer.algorithm, await signer.sign(tbs)))
+}

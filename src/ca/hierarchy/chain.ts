@@ -1,0 +1,66 @@
+import { X509Certificate } from 'node:crypto'
+import { CaError } from '../../errors.ts'
+import { readBasicConstraints, readKeyUsage } from '../../pki/certificate/ca-constraints.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
+import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
+import { readPublicKey } from '../../pki/keys/public-key.ts'
+
+const CODE = 'badAuthorityCertificate'
+
+/**
+ * Proves a chain for an issuing authority: `chain[0]` belongs to the key, each certificate is a CA that may sign the one
+ * below it, everything is valid now, and the last is a self-signed root. Throws `CaError` with the reason.
+ */
+export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now: number): CertificateInfo[] {
+  const [first, ...above] = chain.map((der) => parseCertificate(der, CODE))
+  if (!first) throw new CaError(CODE, 'The chain is empty: give the signed certificate, then its issuers, the root last.')
+  if (!first.spki.equals(spki)) {
+    throw new CaError(CODE, 'The first certificate is for another key than this authority’s. Sign the CSR that "chancery authority csr" prints.')
+  }
+  const infos = [first, ...above]
+  const root = infos.at(-1)!
+  if (!root.subject.equals(root.issuer)) {
+    throw new CaError(CODE, `The chain ends at ${describe(root)}, which is not self-signed. Append its issuers up to the root.`)
+  }
+  if (infos.length === 1) throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
+  infos.forEach((info, depth) => {
+    checkCa(info, depth, now)
+    checkSignature(info, infos[depth + 1] ?? root)
+  })
+  if (readKeyUsage(first)?.has('cRLSign') === false) {
+    throw new CaError(CODE, `${describe(first)} lacks key usage cRLSign, so its CRLs would be refused.`)
+  }
+  return infos
+}
+
+function checkCa(info: CertificateInfo, depth: number, now: number): void {
+  const { ca, pathLength } = readBasicConstraints(info)
+  if (!ca) throw new CaError(CODE, `${describe(info)} is no CA: basicConstraints must say CA:TRUE.`)
+  if (readKeyUsage(info)?.has('keyCertSign') === false) {
+    throw new CaError(CODE, `${describe(info)} lacks key usage keyCertSign.`)
+  }
+  // RFC 5280 6.1.4: as many CA certificates may stand below it as the path length says.
+  if (pathLength !== null && pathLength < depth) {
+    throw new CaError(CODE, `${describe(info)} has path length ${pathLength}, but ${depth} CA certificate(s) stand below it.`)
+  }
+  if (now < info.notBefore) throw new CaError(CODE, `${describe(info)} is not valid yet.`)
+  if (now > info.notAfter) throw new CaError(CODE, `${describe(info)} has expired.`)
+  readPublicKey(info.spki, CODE)
+}
+
+function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
+  if (!info.issuer.equals(issuer.subject)) {
+    throw new CaError(CODE, `${describe(info)} was issued by ${nameToText(info.issuer)}, but the next in the chain is ${describe(issuer)}.`)
+  }
+  if (!SIGNATURE_ALGORITHMS.some(({ oid }) => oid === info.signatureAlgorithm.oid)) {
+    throw new CaError(CODE, `${describe(info)} is signed with an algorithm that is weak or not supported (${info.signatureAlgorithm.oid}).`)
+  }
+  if (!new X509Certificate(info.der).verify(readPublicKey(issuer.spki, CODE).keyObject)) {
+    throw new CaError(CODE, `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`)
+  }
+}
+
+function describe(info: CertificateInfo): string {
+  return `"${nameToText(info.subject)}"`
+}

@@ -1,0 +1,83 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { epochSeconds } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { encodeCrlTbs } from '../../crl/encode.ts'
+import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
+import { type HashName, type KeyType, SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
+import { generateKey } from '../../pki/keys/generate.ts'
+import { decryptPkcs8 } from '../../pki/keys/pkcs8.ts'
+import { decodePem, encodePem } from '../../pki/pem.ts'
+import { assembleSigned } from '../../pki/signed.ts'
+import { checkKeyFileMode, writeKeyFile } from '../key-file.ts'
+import { createKeySigner } from '../key-signer.ts'
+import type { Signer } from '../signer.ts'
+import { makeRootCertificate } from './ca-certificate.ts'
+
+/** A root whose key is at hand: at its making, or when an admin brings the folder back for a ceremony. */
+export interface OpenRoot {
+  readonly certificate: CertificateInfo
+  readonly signer: Signer
+}
+
+export interface RootWish {
+  readonly keyType: KeyType
+  readonly hash: HashName | null
+  readonly subject: readonly NameAttribute[]
+  /** Seconds. */
+  readonly validity: number
+}
+
+const KEY = 'root.key.pem'
+const CERTIFICATE = 'root.pem'
+
+const NOTICE = `This folder holds the root key of your hierarchy, encrypted. Whoever has it and its
+passphrase can make certificates that everything of yours trusts, and nobody can take that back.
+
+Move this folder offline now: to an encrypted medium in a safe, with a second copy elsewhere, and the
+passphrase apart from both. Then delete it here. The service never opens it and runs without it.
+
+You will need it again to sign another intermediate, or a new CRL of the root.
+`
+
+/** Makes a root and writes key, certificate and words about them into `folder`, to be moved offline. */
+export async function createRoot(folder: string, wish: RootWish, passphrase: string, now: Date): Promise<OpenRoot> {
+  const key = await generateKey(wish.keyType)
+  const signer = createKeySigner(key, wish.hash)
+  const certificate = await makeRootCertificate(signer, encodeName(wish.subject), wish.validity, now)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeKeyFile(join(folder, KEY), key, passphrase)
+  await writeFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), { flag: 'wx', flush: true })
+  await writeFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, { flag: 'wx' })
+  return { certificate, signer }
+}
+
+/** Opens the folder that `createRoot` wrote. The hash to sign with is the one that the root signed itself with. */
+export async function openRoot(folder: string, passphrase: string): Promise<OpenRoot> {
+  const keyFile = join(folder, KEY)
+  await checkKeyFileMode(keyFile)
+  const pem = await readFile(join(folder, CERTIFICATE), 'utf8')
+  const certificate = parseCertificate(decodePem(pem, 'root certificate')[0]!.der, 'badConfiguration')
+  const key = decryptPkcs8(await readFile(keyFile, 'utf8'), passphrase)
+  const algorithm = SIGNATURE_ALGORITHMS.find(({ oid }) => oid === certificate.signatureAlgorithm.oid)
+  const signer = createKeySigner(key, algorithm?.hash ?? null)
+  if (!signer.spki.equals(certificate.spki)) {
+    throw new CaError('badConfiguration', `The key in ${folder} does not belong to the root certificate beside it.`)
+  }
+  return { certificate, signer }
+}
+
+/** The root's CRL: made by hand and rarely, so it names the day by which the next one is due. Seconds since 1970. */
+export async function makeRootCrl(root: OpenRoot, number: number, entries: Buffer, nextUpdate: number, now: Date): Promise<Buffer> {
+  const tbs = encodeCrlTbs({
+    signature: root.signer.algorithm,
+    issuer: root.certificate.subject,
+    thisUpdate: epochSeconds(now),
+    nextUpdate,
+    entries,
+    authorityKeyIdentifier: root.certificate.subjectKeyIdentifier!,
+    number,
+  })
+  return assembleSigned(tbs, root.signer.algorithm, await root.signer.sign(tbs))
+}

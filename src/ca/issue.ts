@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import type { Origin, Principal } from '../auth/principal.ts'
+import { type Clock, epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
+import type { Extension } from '../pki/certificate/extensions.ts'
+import { assembleSigned } from '../pki/signed.ts'
+import { keyHash } from '../pki/keys/public-key.ts'
+import { nameText } from '../pki/names/san.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import type { Store } from '../store/store.ts'
+import { auditEntry } from './audit.ts'
+import { type PublicUrls, sharedExtensions } from './certificate-template.ts'
+import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
+import { type Prepared, prepare } from './prepare.ts'
+import { type IssuanceRequest, requestedKey } from './request.ts'
+import type { Signer } from './signer.ts'
+
+export interface IssuanceContext extends PolicyContext {
+  readonly store: Store
+  readonly clock: Clock
+  /** Asked at each issuance: a listener on a port that the system picks knows its URL late. */
+  readonly urls: () => PublicUrls
+}
+
+/** A certificate that is durable. `replayed`: an earlier request with the same idempotency key made it. */
+export interface Issued {
+  readonly certificate: CertificateRow
+  readonly replayed: boolean
+}
+
+/** The one issuance path: policy, prepare, sign, record; only then is the certificate anyone's. */
+export class Issuer {
+  readonly #context: IssuanceContext
+  #templates = new WeakMap<object, Map<string, readonly Extension[]>>()
+
+  constructor(context: IssuanceContext) {
+    this.#context = context
+  }
+
+  /** Throws `CaError`; a refusal is in the audit log before the caller hears of it. */
+  async issue(request: IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
+    const { store, clock, authorities } = this.#context
+    const now = clock()
+    const idempotency = idempotencyOf(request, principal)
+    if (idempotency) {
+      const earlier = await store.read.idempotentIssuance(idempotency.scope, idempotency.key)
+      if (earlier && !earlier.requestHash.equals(idempotency.requestHash)) {
+        throw new CaError('idempotencyConflict', 'This Idempotency-Key was used with another request. Use a new key for a new CSR.')
+      }
+      if (earlier) return this.#replay(earlier.serialNumber)
+    }
+    if (principal.kind === 'token' && principal.token.spentOn) {
+      throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
+    }
+
+    let prepared: Prepared
+    let signer: Signer
+    try {
+      const grant = decide(request, principal, this.#context, epochSeconds(now))
+      signer = authorities.issuing(grant.authority.id).signer
+      prepared = prepare(grant, request.proof, signer, this.#shared(grant))
+    } catch (error) {
+      await this.#auditRefusal(error, request, principal, origin, now)
+      throw error
+    }
+
+    const { grant, serialNumber } = prepared
+    const tbs = prepared.take()
+    const der = assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
+    const record = {
+      serialNumber,
+      authority: grant.authority.id,
+      profile: grant.profile.name,
+      subject: subjectText(grant),
+      names: grant.names,
+      notBefore: grant.validity.notBefore,
+      notAfter: grant.validity.notAfter,
+      issuedAt: now.getTime(),
+      principal: principal.id,
+      der,
+      keyHash: keyHash(grant.publicKey.spki),
+      replaces: grant.replaces,
+    }
+    // Record, then release: until this resolves the certificate exists nowhere, and a failure throws it away.
+    const outcome = await store.write('recordIssuance', {
+      ...record,
+      tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
+      idempotency,
+      audit: auditEntry(grant.replaces ? 'certificate.renew' : 'certificate.issue', 'ok', serialNumber, principal, origin, now, {
+        profile: grant.profile.name,
+        authority: grant.authority.id,
+        ...(grant.replaces ? { replaces: grant.replaces } : {}),
+      }),
+    })
+    if (outcome.outcome === 'replayed') return this.#replay(outcome.serialNumber)
+    return { certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null }, replayed: false }
+  }
+
+  #shared(grant: Grant): readonly Extension[] {
+    const { urls } = this.#context
+    let byProfile = this.#templates.get(grant.authority.certificate)
+    if (!byProfile) this.#templates.set(grant.authority.certificate, (byProfile = new Map()))
+    let shared = byProfile.get(grant.profile.name)
+    if (!shared) byProfile.set(grant.profile.name, (shared = sharedExtensions(grant.authority, grant.profile, urls())))
+    return shared
+  }
+
+  async #replay(serialNumber: string): Promise<Issued> {
+    const certificate = await this.#context.store.read.certificate(serialNumber)
+    if (!certificate) throw new CaError('internal', 'The certificate of an idempotency key is missing.')
+    return { certificate, replayed: true }
+  }
+
+  async #auditRefusal(error: unknown, request: IssuanceRequest, principal: Principal, origin: Origin, now: Date): Promise<void> {
+    const code = error instanceof CaError ? error.code : 'internal'
+    const detail = error instanceof CaError ? error.detail : 'see the log'
+    await this.#context.store.write(
+      'audit',
+      auditEntry('certificate.refuse', 'refused', request.renewalOf?.serialNumber ?? '', principal, origin, now, { code, detail }),
+    )
+  }
+}
+
+/** The same request is the same CSR and the same wishes, by the same principal. */
+function idempotencyOf(request: IssuanceRequest, principal: Principal) {
+  if (request.idempotencyKey === undefined) return null
+  const hash = createHash('sha256')
+  hash.update(request.proof.kind === 'csr' ? request.proof.csr.der : requestedKey(request.proof).spki)
+  hash.update(
+    JSON.stringify([
+      request.profile ?? null,
+      request.authority ?? null,
+      request.names?.map(nameText) ?? null,
+      request.validity ?? null,
+      request.notAfter ?? null,
+      request.renewalOf?.serialNumber ?? null,
+    ]),
+  )
+  return { scope: principal.id, key: request.idempotencyKey, requestHash: hash.digest() }
+}

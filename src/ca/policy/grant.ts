@@ -1,0 +1,139 @@
+import type { Principal } from '../../auth/principal.ts'
+import type { Profile } from '../../config/profile.ts'
+import { CaError } from '../../errors.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { encodeName, nameToText } from '../../pki/distinguished-name.ts'
+import type { PublicKey } from '../../pki/keys/public-key.ts'
+import { nameText, type SubjectName } from '../../pki/names/san.ts'
+import type { CertificateRow } from '../../store/queries.ts'
+import type { Authorities } from '../authorities.ts'
+import type { Authority } from '../authority.ts'
+import { type IssuanceRequest, requestedKey } from '../request.ts'
+import { checkNames } from './names.ts'
+import { csrNames, grantSubject } from './subject.ts'
+import { grantValidity, type Validity } from './validity.ts'
+
+/** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
+export interface Grant {
+  readonly profile: Profile
+  readonly authority: Authority
+  readonly publicKey: PublicKey
+  readonly names: readonly SubjectName[]
+  /** DER Name. */
+  readonly subject: Buffer
+  readonly validity: Validity
+  readonly replaces: string | null
+}
+
+export interface PolicyContext {
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly defaultProfile: string
+  readonly authorities: Authorities
+}
+
+/** The profile that only the service itself may use, for its own TLS certificate. */
+export const SERVICE_PROFILE = 'chancery-tls'
+
+/** May this principal have these names, this key, this life, under this profile? `now` in seconds. Throws `CaError`. */
+export function decide(request: IssuanceRequest, principal: Principal, context: PolicyContext, now: number): Grant {
+  const profile = chooseProfile(request, principal, context)
+  const authority = context.authorities.issuing(request.authority ?? profile.authority)
+  const publicKey = requestedKey(request.proof)
+  checkKey(publicKey, profile)
+  checkExtensions(request, profile)
+  if (request.renewalOf) return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
+
+  if (principal.kind === 'certificate') {
+    throw new CaError('forbidden', 'A certificate may renew itself and nothing else: use its renew address, or an enrolment token.')
+  }
+  if (request.proof.kind !== 'csr') throw new CaError('malformedCsr', 'A new certificate needs a CSR.')
+  const { csr } = request.proof
+  const names = distinct(request.names ?? csrNames(csr))
+  checkNames(names, profile, principal)
+  const subject = encodeName(grantSubject(csr.commonNames, names, profile))
+  const validity = grantValidity(request, profile, authority, now)
+  return { profile, authority, publicKey, names, subject, validity, replaces: null }
+}
+
+/** A renewal keeps subject and names: Kafka reloads a keystore only then, and an identity must not drift. */
+function renewal(
+  request: IssuanceRequest,
+  old: CertificateRow,
+  principal: Principal,
+  chosen: Pick<Grant, 'profile' | 'authority' | 'publicKey'>,
+  now: number,
+): Grant {
+  const { profile, authority } = chosen
+  if (principal.kind === 'certificate' && principal.serialNumber !== old.serialNumber) {
+    throw new CaError('forbidden', 'A certificate may renew itself and no other.')
+  }
+  if (old.revocation) throw new CaError('certificateRevoked', 'The certificate is revoked: enrol again with a new token.')
+  if (old.notAfter < now) throw new CaError('certificateExpired', 'The certificate has expired: enrol again with a new token.')
+  if (!profile.renewal) throw new CaError('forbidden', `Profile "${profile.name}" allows no renewal: enrol again.`)
+  if (request.proof.kind === 'csr') {
+    const asked = csrNames(request.proof.csr)
+    if (asked.length > 0 && !sameNames(asked, old.names)) {
+      throw new CaError('nameNotAllowed', 'A renewal keeps the names of the certificate; the CSR asks for others.')
+    }
+  }
+  checkNames(old.names, profile, principal)
+  const { subject } = parseCertificate(old.der)
+  const validity = grantValidity(request, profile, authority, now)
+  return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
+}
+
+function chooseProfile(request: IssuanceRequest, principal: Principal, context: PolicyContext): Profile {
+  const granted = principal.kind === 'token' ? principal.token.profile : undefined
+  const kept = request.renewalOf?.profile
+  for (const fixed of [granted, kept]) {
+    if (fixed !== undefined && request.profile !== undefined && request.profile !== fixed) {
+      throw new CaError('forbidden', `Profile "${request.profile}" was asked for, but this request may use "${fixed}" alone.`)
+    }
+  }
+  if (granted !== undefined && kept !== undefined && granted !== kept) {
+    throw new CaError('forbidden', `The token is for profile "${granted}", the certificate has "${kept}".`)
+  }
+  const name = request.profile ?? granted ?? kept ?? context.defaultProfile
+  const profile = context.profiles.get(name)
+  if (!profile || (name === SERVICE_PROFILE && principal.kind !== 'system')) {
+    const known = [...context.profiles.keys()].filter((one) => one !== SERVICE_PROFILE)
+    throw new CaError('unknownProfile', `There is no profile "${name}". Known: ${known.join(', ')}.`)
+  }
+  return profile
+}
+
+function checkKey(publicKey: PublicKey, profile: Profile): void {
+  if (!profile.keyTypes.includes(publicKey.type)) {
+    throw new CaError(
+      'keyNotAllowed',
+      `Profile "${profile.name}" takes no ${publicKey.type} keys. Allowed: ${profile.keyTypes.join(', ')}.`,
+    )
+  }
+}
+
+const SAN_OID = '2.5.29.17'
+
+function checkExtensions(request: IssuanceRequest, profile: Profile): void {
+  if (profile.extensions !== 'refuse' || request.proof.kind !== 'csr') return
+  const others = request.proof.csr.extensions.filter(({ oid }) => oid !== SAN_OID)
+  if (others.length > 0) {
+    throw new CaError(
+      'extensionNotAllowed',
+      `Profile "${profile.name}" sets every extension itself; leave these out of the CSR: ${others.map(({ oid }) => oid).join(', ')}.`,
+    )
+  }
+}
+
+function distinct(names: readonly SubjectName[]): readonly SubjectName[] {
+  return [...new Map(names.map((name) => [nameText(name), name])).values()]
+}
+
+function sameNames(a: readonly SubjectName[], b: readonly SubjectName[]): boolean {
+  const texts = (names: readonly SubjectName[]) => [...new Set(names.map(nameText))].sort().join('\n')
+  return texts(a) === texts(b)
+}
+
+/** For the inventory and the log: the subject as people read it. */
+export function subjectText(grant: Grant): string {
+  return nameToText(grant.subject)
+}

@@ -1,0 +1,85 @@
+import { isIP, BlockList } from 'node:net'
+import type { Principal } from '../../auth/principal.ts'
+import type { Profile } from '../../config/profile.ts'
+import { CaError, type Subproblem } from '../../errors.ts'
+import { nameText, type SubjectName } from '../../pki/names/san.ts'
+
+/**
+ * Refuses any name that the profile does not certify or that the principal may not ask for. All of the faults
+ * are reported at once, one subproblem a name.
+ */
+export function checkNames(names: readonly SubjectName[], profile: Profile, principal: Principal): void {
+  if (names.length === 0) {
+    throw new CaError('badName', 'The request names nothing: put at least one subjectAltName into the CSR.')
+  }
+  if (names.length > profile.names.maximum) {
+    throw new CaError('badName', `The request has ${names.length} names; profile "${profile.name}" takes at most ${profile.names.maximum}.`)
+  }
+  const problems: Subproblem[] = []
+  for (const name of names) {
+    const reason = refusedByProfile(name, profile) ?? refusedByPrincipal(name, principal)
+    if (reason) problems.push({ code: 'nameNotAllowed', subject: nameText(name), detail: reason })
+  }
+  if (problems.length > 0) {
+    const listed = problems.map((problem) => `${problem.subject}: ${problem.detail}`).join(' ')
+    throw new CaError('nameNotAllowed', `${problems.length === 1 ? 'A name is' : 'Some names are'} not allowed. ${listed}`, {
+      subproblems: problems,
+    })
+  }
+  for (const required of profile.names.required) {
+    if (!names.some((name) => name.type === required)) {
+      throw new CaError('badName', `Profile "${profile.name}" needs a name of type ${required}.`)
+    }
+  }
+  // X509-SVID 2: exactly one URI SAN, or the certificate is no SVID and verifiers refuse it.
+  if (profile.names.uri.single && names.filter((name) => name.type === 'uri').length > 1) {
+    throw new CaError('badName', `Profile "${profile.name}" takes one URI, no more.`)
+  }
+}
+
+function refusedByPrincipal(name: SubjectName, principal: Principal): string | null {
+  if (principal.kind !== 'token') return null
+  const allowed = principal.token.names.some((one) => one.type === name.type && one.value === name.value)
+  return allowed ? null : 'The enrolment token does not list this name.'
+}
+
+function refusedByProfile(name: SubjectName, profile: Profile): string | null {
+  const { names } = profile
+  if (!names.types.includes(name.type)) return `Profile "${profile.name}" certifies no names of type ${name.type}.`
+  if (name.type === 'dns') return refusedDns(name.value, profile)
+  if (name.type === 'ip') return inNetworks(name.value, names.ip.networks) ? null : 'The address is in none of the profile’s networks.'
+  if (name.type === 'email') {
+    const domain = name.value.slice(name.value.lastIndexOf('@') + 1)
+    return !names.email.domains || names.email.domains.includes(domain) ? null : 'The e-mail domain is not among the profile’s.'
+  }
+  const { patterns } = names.uri
+  return !patterns || patterns.some((pattern) => uriMatches(pattern, name.value)) ? null : 'The URI fits none of the profile’s patterns.'
+}
+
+function refusedDns(value: string, profile: Profile): string | null {
+  const { suffixes, wildcards } = profile.names.dns
+  if (value.startsWith('*.') && !wildcards) return `Profile "${profile.name}" allows no wildcards.`
+  if (!suffixes) return null
+  const bare = value.startsWith('*.') ? value.slice(2) : value
+  const fits = suffixes.some((suffix) => bare === suffix || bare.endsWith(`.${suffix}`))
+  return fits ? null : `It is under none of the profile’s DNS suffixes (${suffixes.join(', ')}).`
+}
+
+function inNetworks(address: string, networks: readonly string[] | undefined): boolean {
+  if (!networks) return true
+  const list = new BlockList()
+  for (const network of networks) {
+    const [base, prefix] = network.split('/') as [string, string]
+    list.addSubnet(base, Number(prefix), isIP(base) === 6 ? 'ipv6' : 'ipv4')
+  }
+  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** `*` stands for one path segment (or one label-free piece): it never crosses a slash. */
+export function uriMatches(pattern: string, uri: string): boolean {
+  const expression = pattern
+    .split('*')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[^/]+')
+  return new RegExp(`^${expression}$`).test(uri)
+}

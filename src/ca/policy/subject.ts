@@ -1,0 +1,40 @@
+import type { Profile } from '../../config/profile.ts'
+import { CaError } from '../../errors.ts'
+import { isIP } from 'node:net'
+import type { CertificationRequest } from '../../pki/csr/parse.ts'
+import type { NameAttribute } from '../../pki/distinguished-name.ts'
+import { normaliseName } from '../../pki/names/normalise.ts'
+import type { SubjectName } from '../../pki/names/san.ts'
+
+/** ub-common-name (RFC 5280 A.1): a longer name stands in the SAN alone. */
+const MAX_COMMON_NAME = 64
+
+/**
+ * The names that a CSR asks for: its SAN, or, where an old tool wrote none, a common name that is a DNS name
+ * or an IP address (RFC 8555 7.4 reads a CSR in the same way).
+ */
+export function csrNames(csr: CertificationRequest): readonly SubjectName[] {
+  if (csr.names.length > 0) return csr.names
+  return csr.commonNames.map((text) => normaliseName(isIP(text) ? 'ip' : 'dns', text))
+}
+
+/** The subject's attributes: the profile's fixed ones, and a common name only if it is also a SAN. */
+export function grantSubject(
+  commonNames: readonly string[],
+  names: readonly SubjectName[],
+  profile: Profile,
+): readonly NameAttribute[] {
+  const attributes: NameAttribute[] = [...profile.subject]
+  if (profile.commonName === 'none') return attributes
+  for (const text of commonNames) {
+    const name = names.find(({ value }) => value === text || value === text.toLowerCase())
+    if (name && name.value.length <= MAX_COMMON_NAME) {
+      attributes.push({ type: 'CN', value: name.value })
+      break
+    }
+    if (!name && profile.commonName === 'refuse') {
+      throw new CaError('nameNotAllowed', `The common name "${text}" is not among the subjectAltNames; add it there or leave it out.`)
+    }
+  }
+  return attributes
+}

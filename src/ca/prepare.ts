@@ -1,0 +1,64 @@
+import { CaError } from '../errors.ts'
+import { type Extension, subjectAltName, subjectKeyIdentifier } from '../pki/certificate/extensions.ts'
+import { encodeTbs } from '../pki/certificate/tbs.ts'
+import { proveCsr } from '../pki/csr/prove.ts'
+import { keyIdentifier } from '../pki/keys/public-key.ts'
+import { newSerialNumber } from '../pki/serial-number.ts'
+import type { Signer } from './signer.ts'
+import type { Grant } from './policy/grant.ts'
+import type { KeyProof } from './request.ts'
+import { checkAgainstGrant } from './tbs-check.ts'
+
+/** RFC 5280 4.1.2.6: with an empty subject the SAN carries the identity and must be critical. */
+const EMPTY_NAME = 2
+
+const made = Symbol('made by prepare')
+
+/** A to-be-signed certificate that policy allowed, that was read back, and that can be signed exactly once. */
+export class Prepared {
+  readonly serialNumber: string
+  readonly grant: Grant
+  readonly #tbs: Buffer
+  #used = false
+
+  constructor(brand: typeof made, serialNumber: string, grant: Grant, tbs: Buffer) {
+    if (brand !== made) throw new CaError('internal', 'Only prepare() makes a Prepared.')
+    this.serialNumber = serialNumber
+    this.grant = grant
+    this.#tbs = tbs
+  }
+
+  /** The bytes to sign; a second call is an internal error, since two signatures mean two certificates. */
+  take(): Buffer {
+    if (this.#used) throw new CaError('internal', 'A prepared certificate was to be signed twice.')
+    this.#used = true
+    return this.#tbs
+  }
+}
+
+/**
+ * Proves the CSR's signature, builds the TBSCertificate from the grant alone, reads it back and compares it.
+ * Nothing of the CSR but its public key and the granted names gets in.
+ */
+export function prepare(grant: Grant, proof: KeyProof, signer: Signer, shared: readonly Extension[]): Prepared {
+  if (proof.kind === 'csr') proveCsr(proof.csr)
+  const { authority, publicKey, names, subject, validity } = grant
+  const serialNumber = newSerialNumber()
+  const extensions = [
+    ...shared,
+    subjectKeyIdentifier(keyIdentifier(publicKey)),
+    subjectAltName(names, subject.length === EMPTY_NAME),
+  ]
+  const tbs = encodeTbs({
+    serialNumber,
+    signature: signer.algorithm,
+    issuer: authority.certificate.subject,
+    notBefore: validity.notBefore,
+    notAfter: validity.notAfter,
+    subject,
+    spki: publicKey.spki,
+    extensions,
+  })
+  checkAgainstGrant(tbs, serialNumber, grant)
+  return new Prepared(made, serialNumber, grant, tbs)
+}

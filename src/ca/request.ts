@@ -1,0 +1,29 @@
+import type { CertificationRequest } from '../pki/csr/parse.ts'
+import type { PublicKey } from '../pki/keys/public-key.ts'
+import type { SubjectName } from '../pki/names/san.ts'
+import type { CertificateRow } from '../store/queries.ts'
+
+/** What every enrolment protocol translates its own bytes into. Nothing here is trusted yet. */
+export interface IssuanceRequest {
+  /** How the caller shows that it holds the private key. */
+  readonly proof: KeyProof
+  readonly profile?: string | undefined
+  readonly authority?: string | undefined
+  /** The names wanted, if not those of the CSR. */
+  readonly names?: readonly SubjectName[] | undefined
+  /** Wanted life: at most one of the two. Seconds, and seconds since 1970. */
+  readonly validity?: number | undefined
+  readonly notAfter?: number | undefined
+  /** The certificate to renew: its subject, names and profile are kept. */
+  readonly renewalOf?: CertificateRow | undefined
+  readonly idempotencyKey?: string | undefined
+}
+
+/** A signed CSR, or, to renew with the same key, the TLS handshake in which that key was used. */
+export type KeyProof =
+  | { readonly kind: 'csr'; readonly csr: CertificationRequest }
+  | { readonly kind: 'tls'; readonly publicKey: PublicKey }
+
+export function requestedKey(proof: KeyProof): PublicKey {
+  return proof.kind === 'csr' ? proof.csr.publicKey : proof.publicKey
+}

@@ -1,0 +1,98 @@
+import type { KeyObject } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Clock, epochSeconds } from '../clock.ts'
+import { subjectAltName } from '../pki/certificate/extensions.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
+import { encodeCsr } from '../pki/csr/encode.ts'
+import { parseCsr } from '../pki/csr/parse.ts'
+import { encodeName } from '../pki/distinguished-name.ts'
+import { generateKey } from '../pki/keys/generate.ts'
+import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
+import { nameText, type SubjectName } from '../pki/names/san.ts'
+import { decodePem, encodePem } from '../pki/pem.ts'
+import type { Store } from '../store/store.ts'
+import { SYSTEM_ORIGIN } from './audit.ts'
+import type { Authorities } from './authorities.ts'
+import { checkKeyFileMode } from './key-file.ts'
+import { SERVICE_PROFILE } from './policy/grant.ts'
+import type { Issuer } from './issue.ts'
+
+/** The key and certificate that the TLS listener shows. */
+export interface ServiceIdentity {
+  /** PKCS #8 PEM; for the TLS context alone. */
+  readonly key: string
+  /** Leaf and intermediates, PEM. */
+  readonly certificate: string
+  /** Seconds since 1970. */
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+export interface IdentityContext {
+  readonly store: Store
+  readonly authorities: Authorities
+  readonly issuer: Issuer
+  readonly clock: Clock
+  readonly directory: string
+  readonly passphrase: string
+  readonly names: readonly SubjectName[]
+}
+
+const FILE = join('keys', 'service-tls.pem')
+
+/** The identity on disk if it is still good for a third of its life and for these names; else a new one, issued through the one path. */
+export async function serviceIdentity(context: IdentityContext): Promise<ServiceIdentity> {
+  return (await storedIdentity(context).catch(() => null)) ?? newIdentity(context)
+}
+
+/** When the next one is due: two thirds through its life. Seconds since 1970. */
+export function renewalTime({ notBefore, notAfter }: Pick<ServiceIdentity, 'notBefore' | 'notAfter'>): number {
+  return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
+}
+
+async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity | null> {
+  const file = join(context.directory, FILE)
+  await checkKeyFileMode(file)
+  const text = await readFile(file, 'utf8')
+  const leaf = decodePem(text, 'service certificate').find(({ label }) => label === 'CERTIFICATE')
+  if (!leaf) return null
+  const info = parseCertificate(leaf.der)
+  const row = await context.store.read.certificate(info.serialNumber)
+  const good =
+    row?.der.equals(leaf.der) &&
+    !row.revocation &&
+    row.authority === context.authorities.issuing().id &&
+    renewalTime(info) > epochSeconds(context.clock()) &&
+    row.names.map(nameText).join() === context.names.map(nameText).join()
+  if (!good) return null
+  const keyPem = text.slice(0, text.indexOf('-----BEGIN CERTIFICATE'))
+  return identity(decryptPkcs8(keyPem, context.passphrase), leaf.der, context)
+}
+
+async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
+  const key = await generateKey('P-256')
+  const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [subjectAltName(context.names, true)] }))
+  const issued = await context.issuer.issue(
+    { proof: { kind: 'csr', csr }, profile: SERVICE_PROFILE },
+    { kind: 'system', id: 'system:tls' },
+    SYSTEM_ORIGIN,
+  )
+  const file = join(context.directory, FILE)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const text = (await encryptPkcs8(key, context.passphrase)) + encodePem('CERTIFICATE', issued.certificate.der)
+  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
+  await rename(`${file}.new`, file)
+  return identity(key, issued.certificate.der, context)
+}
+
+function identity(key: KeyObject, leaf: Buffer, { authorities }: IdentityContext): ServiceIdentity {
+  const { notBefore, notAfter } = parseCertificate(leaf)
+  const chain = [leaf, ...authorities.chainOf(authorities.issuing().id)]
+  return {
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    certificate: chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
+    notBefore,
+    notAfter,
+  }
+}

@@ -1,0 +1,65 @@
+import { CaError } from '../errors.ts'
+import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
+import { type TbsInfo, parseTbs } from '../pki/certificate/parse.ts'
+import { readGeneralNames } from '../pki/names/general-names.ts'
+import { nameText } from '../pki/names/san.ts'
+import type { Grant } from './policy/grant.ts'
+
+const SUBJECT_ALT_NAME = '2.5.29.17'
+
+/** The only extensions that a leaf of this CA may carry, and whether each is critical (null: either). */
+const EXTENSIONS: ReadonlyMap<string, boolean | null> = new Map([
+  ['2.5.29.14', false], // subjectKeyIdentifier
+  ['2.5.29.15', true], // keyUsage
+  [SUBJECT_ALT_NAME, null],
+  ['2.5.29.19', true], // basicConstraints
+  ['2.5.29.31', false], // cRLDistributionPoints
+  ['2.5.29.32', false], // certificatePolicies
+  ['2.5.29.35', false], // authorityKeyIdentifier
+  ['2.5.29.37', false], // extKeyUsage
+  ['2.5.29.56', false], // noRevAvail
+  ['1.3.6.1.5.5.7.1.1', false], // authorityInfoAccess
+  ['1.3.6.1.5.5.7.1.24', false], // tlsFeature
+])
+
+/**
+ * The last look before the key is used: reads the finished to-be-signed certificate as a relying party
+ * would, and compares it with what policy granted. A difference is a fault of this program, so nothing is signed.
+ */
+export function checkAgainstGrant(tbs: Buffer, serialNumber: string, grant: Grant): void {
+  const body = parseTbs(tbs, 'internal')
+  const { authority, publicKey, subject, validity } = grant
+  const faults: string[] = []
+  const check = (holds: boolean, what: string) => {
+    if (!holds) faults.push(what)
+  }
+
+  check(body.serialNumber === serialNumber && serialNumber.length === 40, 'serialNumber')
+  check(body.issuer.equals(authority.certificate.subject), 'issuer')
+  check(body.subject.equals(subject), 'subject')
+  check(body.notBefore === validity.notBefore && body.notAfter === validity.notAfter, 'validity')
+  check(body.notBefore >= authority.certificate.notBefore && body.notAfter <= authority.usableUntil, 'validity beyond the issuer')
+  check(body.spki.equals(publicKey.spki), 'subjectPublicKeyInfo')
+  check(sameNames(body, grant), 'subjectAltName')
+  check(readBasicConstraints(body).ca === false, 'basicConstraints')
+  check(sameSet(readKeyUsage(body) ?? [], grant.profile.keyUsage), 'keyUsage')
+  check(body.authorityKeyIdentifier?.equals(authority.keyIdentifier) === true, 'authorityKeyIdentifier')
+  for (const { oid, critical } of body.extensions) {
+    const allowed = EXTENSIONS.get(oid)
+    check(allowed !== undefined && (allowed === null || allowed === critical), `extension ${oid}`)
+  }
+  if (faults.length > 0) {
+    throw new CaError('internal', `The certificate differs from what was granted: ${faults.join(', ')}.`)
+  }
+}
+
+function sameNames(body: TbsInfo, grant: Grant): boolean {
+  const san = body.extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
+  if (!san || san.critical !== (grant.subject.length === 2)) return false
+  const read = readGeneralNames(san.value, 'subjectAltName', 'internal')
+  return read.length === grant.names.length && read.every((name, i) => nameText(name) === nameText(grant.names[i]!))
+}
+
+function sameSet(a: Iterable<string>, b: Iterable<string>): boolean {
+  return [...a].sort().join() === [...b].sort().join()
+}

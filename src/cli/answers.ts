@@ -1,0 +1,64 @@
+import type { NameType } from '../pki/names/san.ts'
+
+/** The parts of the REST API's answers that commands read; `--json` prints the answers whole. */
+export type NamesAnswer = { readonly [Type in NameType]?: readonly string[] }
+
+export interface CertificateAnswer {
+  readonly serialNumber: string
+  readonly authority: string
+  readonly profile: string
+  readonly subject: string
+  readonly names: NamesAnswer
+  readonly notBefore: string
+  readonly notAfter: string
+  readonly state?: string
+  readonly principal?: string
+  readonly replaces?: string | null
+  readonly replacedBy?: string | null
+  readonly revocation?: RevocationAnswer | null
+}
+
+export interface RevocationAnswer {
+  readonly revokedAt: string
+  readonly reason: string
+  readonly invalidityDate: string | null
+}
+
+export interface IssuedAnswer extends CertificateAnswer {
+  /** PEM. */
+  readonly certificate: string
+  /** PEM, issuer first, without the root. */
+  readonly chain: readonly string[]
+}
+
+export interface TokenAnswer {
+  readonly id: string | number
+  readonly profile: string
+  readonly names: NamesAnswer
+  readonly expiresAt: string
+  readonly state?: string
+  readonly createdBy?: string
+}
+
+export interface AuthorityAnswer {
+  readonly id: string
+  readonly role: string
+  readonly state: string
+  readonly isDefault: boolean
+  readonly subject: string
+  readonly notAfter: string | null
+  readonly fingerprint: string | null
+  readonly crl: CrlAnswer | null
+}
+
+export interface CrlAnswer {
+  readonly number: number
+  readonly thisUpdate: string
+  readonly nextUpdate: string
+  readonly entries: number
+}
+
+/** "web.example.test, 10.0.0.1": the values alone, since their look says their kind. */
+export function nameList(names: NamesAnswer): string {
+  return [...(names.dns ?? []), ...(names.ip ?? []), ...(names.email ?? []), ...(names.uri ?? [])].join(', ')
+}

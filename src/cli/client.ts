@@ -1,0 +1,107 @@
+import { Agent } from 'node:https'
+import { EXIT, exitCodeFor } from './exit-codes.ts'
+import { Failure, type Problem } from './failure.ts'
+import { type Answer, exchange } from './transport.ts'
+
+/** Where the service is, and what proves that it is the one. */
+export interface ServiceAddress {
+  /** Such as https://localhost:8443. The host is the name that the certificate must have. */
+  readonly url: URL
+  /** The address to connect to, where it is not the URL's host. */
+  readonly connectTo?: string | undefined
+  /** PEM certificates; the service's chain must end at one of them. */
+  readonly roots: string
+}
+
+export interface Caller {
+  /** An admin key or an enrolment token. */
+  readonly bearer?: string | undefined
+  /** PEM: the certificate chain and key with which the caller proves itself in the handshake. */
+  readonly identity?: { readonly certificate: string; readonly key: string } | undefined
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface ClientRequest {
+  readonly query?: Query
+  /** Sent as JSON, unless it is text with a `contentType`. */
+  readonly body?: unknown
+  readonly contentType?: string
+  readonly accept?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Talks to the REST API of one service. Every refusal is thrown as a `Failure` with its problem document. */
+export class Client {
+  readonly #address: ServiceAddress
+  readonly #caller: Caller
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+
+  constructor(address: ServiceAddress, caller: Caller) {
+    this.#address = address
+    this.#caller = caller
+  }
+
+  /** The JSON that the service answers with. */
+  async json<T>(method: string, path: string, request: ClientRequest = {}): Promise<T> {
+    const { body } = await this.send(method, path, { accept: 'application/json', ...request })
+    if (body.length === 0) return {} as T
+    try {
+      return JSON.parse(body.toString('utf8')) as T
+    } catch (error) {
+      throw new Failure(EXIT.failed, `${this.#address.url.origin} answered with something other than JSON.`, { cause: error })
+    }
+  }
+
+  async send(method: string, path: string, request: ClientRequest = {}): Promise<Answer> {
+    const { url, connectTo, roots } = this.#address
+    const { bearer, identity } = this.#caller
+    const { body, contentType = 'application/json' } = request
+    const answer = await exchange({
+      url: withQuery(new URL(path, url), request.query ?? {}),
+      method,
+      headers: {
+        ...request.headers,
+        ...(request.accept ? { accept: request.accept } : {}),
+        ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+      },
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+      connection: {
+        agent: this.#agent,
+        ca: roots,
+        ...(connectTo ? { host: connectTo, servername: url.hostname } : {}),
+        ...(identity ? { cert: identity.certificate, key: identity.key } : {}),
+      },
+    })
+    if (answer.status >= 400) throw refusal(answer, url)
+    return answer
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+function withQuery(url: URL, query: Query): URL {
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, String(value))
+  }
+  return url
+}
+
+function refusal(answer: Answer, url: URL): Failure {
+  const problem = problemFrom(answer)
+  const detail = problem?.detail ?? problem?.title ?? `${url.origin} answered with HTTP status ${answer.status}.`
+  return new Failure(exitCodeFor(answer.status), detail, problem ? { problem } : {})
+}
+
+function problemFrom({ contentType, body }: Answer): Problem | undefined {
+  if (!contentType.endsWith('json')) return undefined
+  try {
+    return JSON.parse(body.toString('utf8')) as Problem
+  } catch {
+    // A proxy in between may label anything as JSON; the status alone still says enough.
+    return undefined
+  }
+}

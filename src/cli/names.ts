@@ -1,0 +1,47 @@
+import { isIP } from 'node:net'
+import type { Command } from 'commander'
+import { normaliseName } from '../pki/names/normalise.ts'
+import { NAME_TYPES, type NameType, type SubjectName } from '../pki/names/san.ts'
+
+/** The names that were typed, by the option they were typed with. */
+export type NameOptions = { readonly [Type in NameType | 'name']?: readonly string[] }
+
+/** Adds --dns, --ip, --uri and --email, each repeatable. */
+export function addNameOptions(command: Command): Command {
+  return command
+    .option('--dns <name>', 'DNS name; repeatable', collect)
+    .option('--ip <address>', 'IP address; repeatable', collect)
+    .option('--uri <uri>', 'URI, such as a SPIFFE ID; repeatable', collect)
+    .option('--email <address>', 'e-mail address; repeatable', collect)
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
+/** All names, normalised, each once, in the order of the options. `CaError` "badName" names the one at fault. */
+export function namesFrom(options: NameOptions): SubjectName[] {
+  const names = [
+    ...(options.name ?? []).map(detectName),
+    ...NAME_TYPES.flatMap((type) => (options[type] ?? []).map((value) => normaliseName(type, value))),
+  ]
+  return names.filter((name, index) => names.findIndex((one) => one.type === name.type && one.value === name.value) === index)
+}
+
+/** The kind of a name from its look: an address, a URI with its scheme, an e-mail address, else a DNS name. */
+export function detectName(text: string): SubjectName {
+  if (isIP(text)) return normaliseName('ip', text)
+  if (/^[a-z][a-z0-9+.-]*:\/\/|^urn:/i.test(text)) return normaliseName('uri', text)
+  return normaliseName(text.includes('@') ? 'email' : 'dns', text)
+}
+
+/** The form in which REST takes and gives names. */
+export function namesByType(names: readonly SubjectName[]): Partial<Record<NameType, string[]>> {
+  const byType: Partial<Record<NameType, string[]>> = {}
+  for (const { type, value } of names) {
+    byType[type] ??= []
+    byType[type].push(value)
+  }
+  return byType
+}

@@ -1,0 +1,38 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Client, Query } from './client.ts'
+
+export interface PageOptions {
+  readonly limit: number
+  readonly all?: boolean
+}
+
+export type Paged<Key extends string, Row> = { readonly [K in Key]: readonly Row[] } & { readonly next: string | null }
+
+export function pageOptions(command: Command): Command {
+  return command
+    .option('--limit <number>', 'the most rows to ask for at once', wholeNumber, 100)
+    .option('--all', 'every row, page after page')
+}
+
+/** One page, or with --all every row, under the key that the API uses. */
+export async function allPages<Key extends string, Row>(
+  client: Client,
+  path: string,
+  key: Key,
+  query: Query,
+  { limit, all }: PageOptions,
+): Promise<Paged<Key, Row>> {
+  const rows: Row[] = []
+  let next: string | null = null
+  do {
+    const page: Paged<Key, Row> = await client.json('GET', path, { query: { ...query, limit, after: next ?? undefined } })
+    for (const row of page[key]) rows.push(row)
+    next = page.next ?? null
+  } while (all && next !== null)
+  return { [key]: rows, next } as Paged<Key, Row>
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return Number(text)
+}

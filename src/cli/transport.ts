@@ -1,0 +1,88 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+
+/** Enough for a page of the inventory or a CRL; more means that something else answers. */
+const MAX_ANSWER = 64 * 1024 * 1024
+const TIMEOUT_MS = 30_000
+
+export interface Exchange {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  /** Where to connect if not to the host of the URL, and how to prove the other side. */
+  readonly connection?: Pick<RequestOptions, 'host' | 'servername' | 'ca' | 'cert' | 'key' | 'rejectUnauthorized'> & {
+    agent?: Agent
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: Buffer
+}
+
+/** One request and its whole answer. Throws `Failure` "unreachable" where there is none. */
+export function exchange({ url, method, headers, body, connection = {} }: Exchange): Promise<Answer> {
+  const send = url.protocol === 'http:' ? httpRequest : httpsRequest
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(unreachable(url, error))
+    const request = send(
+      url,
+      {
+        method,
+        ...connection,
+        headers: {
+          host: url.host,
+          ...headers,
+          ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+        },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      },
+      (response) => {
+        collectBody(response).then(
+          (bytes) => resolve({ status: response.statusCode ?? 0, contentType: mediaType(response), body: bytes }),
+          fail,
+        )
+      },
+    )
+    request.on('error', fail)
+    request.end(body)
+  })
+}
+
+async function collectBody(response: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > MAX_ANSWER) throw new Error(`the answer is longer than ${MAX_ANSWER} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+function mediaType(response: IncomingMessage): string {
+  return (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+}
+
+function unreachable(url: URL, error: unknown): Failure {
+  const { code = '', message, name } = error as NodeJS.ErrnoException
+  const at = url.origin
+  if (name === 'TimeoutError' || name === 'AbortError') {
+    return new Failure(EXIT.unreachable, `${at} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
+  }
+  if (code === 'ECONNREFUSED') {
+    return new Failure(EXIT.unreachable, `Nothing listens at ${at}. "chancery serve" starts the service; --url names another.`)
+  }
+  if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
+    return new Failure(
+      EXIT.unreachable,
+      `The certificate at ${at} is not proven by the root given (${message}). Check --url and --root.`,
+      { cause: error },
+    )
+  }
+  return new Failure(EXIT.unreachable, `${at} cannot be reached: ${message || code}.`, { cause: error })
+}

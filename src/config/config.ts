@@ -1,0 +1,123 @@
+import { isIP } from 'node:net'
+import Type, { type TSchema } from 'typebox'
+import Value from 'typebox/value'
+import { CaError } from '../errors.ts'
+import { normaliseName } from '../pki/names/normalise.ts'
+import { faults, isMap } from './check.ts'
+import type { Environment } from './environment.ts'
+import { deepFreeze, type Frozen } from './freeze.ts'
+import { nearest } from './nearest.ts'
+import { type Profile, resolveProfiles } from './profile.ts'
+import { FileOptions } from './schema.ts'
+
+/** Everything that can be configured, complete and checked. Durations in seconds. */
+export type Config = Frozen<
+  Omit<FileOptions, 'profiles' | 'publicUrl'> & {
+    /** The data directory, absolute. */
+    dir: string
+    /** `http://` and no slash at its end: paths such as "/ocsp" follow. */
+    publicUrl: string
+    profiles: Record<string, Profile>
+  }
+>
+
+/** Options as the file would give them: every one optional, durations as text. */
+export type RawOptions = Record<string, unknown>
+
+export interface ConfigSources {
+  readonly dir: string
+  /** Lowest first: the parsed file, the environment, the command line. */
+  readonly file: unknown
+  readonly environment: Environment
+  readonly overrides?: RawOptions | undefined
+}
+
+/** A pure function of its sources; throws `CaError` "badConfiguration" that names every fault. */
+export function buildConfig({ dir, file, environment, overrides = {} }: ConfigSources): Config {
+  const layers = [file ?? {}, environmentOptions(environment), overrides]
+  const labels = ['chancery.yaml: ', '', '']
+  refuse(
+    layers.flatMap((layer, index) => faults(FileOptions, layer, '').map((fault) => labels[index] + fault)),
+  )
+
+  const options = layers.reduce(merge, {}) as RawOptions & { profiles?: Record<string, RawOptions> }
+  const profiles = resolveProfiles(options.profiles ?? {})
+  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, profiles: {} })
+  const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles }
+  refuse(contradictions(config))
+  return deepFreeze(config)
+}
+
+function merge(below: unknown, above: unknown): unknown {
+  if (!isMap(below) || !isMap(above)) return above
+  const merged: RawOptions = { ...below }
+  for (const [key, value] of Object.entries(above)) merged[key] = merge(merged[key], value)
+  return merged
+}
+
+/** The variables that are set, each in the place of its option. */
+function environmentOptions(environment: Environment): RawOptions {
+  const options: RawOptions = {}
+  const collect = (schema: TSchema, into: RawOptions): void => {
+    if (!Type.IsObject(schema)) return
+    for (const [key, property] of Object.entries(schema.properties)) {
+      const { env, type } = property as { env?: string; type?: string }
+      // Empty counts as unset: that is all a compose file or a unit can do to unset one.
+      const text = env ? environment[env] : undefined
+      if (text && env) {
+        const value = type === 'integer' && /^\d+$/.test(text) ? Number(text) : text
+        refuse(faults(property, value, env))
+        into[key] = value
+      } else if (Type.IsObject(property)) {
+        const nested: RawOptions = {}
+        collect(property, nested)
+        if (Object.keys(nested).length > 0) into[key] = nested
+      }
+    }
+  }
+  collect(FileOptions, options)
+  return options
+}
+
+function publicBase(given: string | undefined, httpPort: number): string {
+  if (given === undefined) {
+    if (httpPort === 0)
+      refuse(['httpPort 0 takes any free port, so publicUrl must be given: it goes into certificates.'])
+    return `http://localhost:${httpPort}`
+  }
+  const url = URL.canParse(given) ? new URL(given) : null
+  // RFC 5280 8: over https the client could not check the responder's own certificate without asking it first.
+  if (url?.protocol !== 'http:' || url.username || url.password || url.search || url.hash) {
+    refuse([
+      `publicUrl must be an http:// address such as "http://ca.example.test", and is ${JSON.stringify(given)}.`,
+    ])
+  }
+  // HAProxy asks for "//" where an OCSP address ends in a slash.
+  return given.replace(/\/+$/, '')
+}
+
+function contradictions(config: Omit<Config, 'profiles'> & { profiles: Record<string, Profile> }): string[] {
+  const found: string[] = []
+  if (config.tlsPort === config.httpPort && config.tlsPort !== 0)
+    found.push(`tlsPort and httpPort are both ${config.tlsPort}.`)
+  if (config.crl.refresh >= config.crl.validity) found.push('crl.refresh must be shorter than crl.validity.')
+  if (!Object.hasOwn(config.profiles, config.defaultProfile)) {
+    const guess = nearest(config.defaultProfile, Object.keys(config.profiles))
+    found.push(
+      `defaultProfile "${config.defaultProfile}" does not exist${guess ? `; did you mean "${guess}"?` : '.'}`,
+    )
+  }
+  for (const name of config.tls.names) {
+    try {
+      normaliseName(isIP(name) ? 'ip' : 'dns', name)
+    } catch (error) {
+      if (!(error instanceof CaError)) throw error
+      found.push(`tls.names: ${error.detail}`)
+    }
+  }
+  return found
+}
+
+function refuse(found: readonly string[]): void {
+  if (found.length > 0) throw new CaError('badConfiguration', found.join(' '))
+}

@@ -1,0 +1,44 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { CaError } from '../errors.ts'
+import { dataFiles } from './data-directory.ts'
+import type { Environment } from './environment.ts'
+import { newSecret, readSecretFile, writeSecretFile } from './secret-file.ts'
+
+/** Never part of a `Config`, never logged, never in an error. */
+export interface Secrets {
+  /** The passphrase of the authorities' private keys; null before `init` has made one. */
+  readonly passphrase: string | null
+}
+
+/**
+ * The passphrase from CHANCERY_PASSPHRASE_FILE, CHANCERY_PASSPHRASE, the systemd credential
+ * `chancery-passphrase` or the file `passphrase` in the data directory: the first that is there.
+ */
+export function loadSecrets(environment: Environment, dir: string): Secrets {
+  const {
+    CHANCERY_PASSPHRASE_FILE: file,
+    CHANCERY_PASSPHRASE: text,
+    CREDENTIALS_DIRECTORY: credentials,
+  } = environment
+  if (file && text) {
+    throw new CaError('badConfiguration', 'Set CHANCERY_PASSPHRASE_FILE or CHANCERY_PASSPHRASE, not both.')
+  }
+  if (file) return { passphrase: readSecretFile(file, 'The passphrase file') }
+  if (text) return { passphrase: text }
+  const credential = credentials ? join(credentials, 'chancery-passphrase') : null
+  if (credential && existsSync(credential)) {
+    return { passphrase: readSecretFile(credential, 'The passphrase credential', { groupMayRead: true }) }
+  }
+  const own = dataFiles(dir).passphrase
+  return { passphrase: existsSync(own) ? readSecretFile(own, 'The passphrase file') : null }
+}
+
+/** The secrets with a passphrase for sure: where none was given, one is made and kept in the data directory. */
+export function ensurePassphrase(secrets: Secrets, dir: string): Secrets & { readonly passphrase: string } {
+  if (secrets.passphrase !== null) return { ...secrets, passphrase: secrets.passphrase }
+  const passphrase = newSecret()
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeSecretFile(dataFiles(dir).passphrase, `${passphrase}\n`)
+  return { ...secrets, passphrase }
+}

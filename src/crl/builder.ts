@@ -1,0 +1,106 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { CaError } from '../errors.ts'
+import type { BuildReply, BuildRequest, CrlHead } from './build-thread.ts'
+
+type Unsent<Request> = Request extends unknown ? Omit<Request, 'id'> : never
+
+interface Waiting {
+  readonly resolve: (reply: BuildReply) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The main thread's side of the build thread: started at the first use, and again after it died. */
+export class CrlBuilder {
+  readonly #databaseFile: string
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | null = null
+  #lastId = 0
+
+  constructor(databaseFile: string) {
+    this.#databaseFile = databaseFile
+  }
+
+  /** The TBSCertList over all that is revoked and expires at or after `floor` (seconds since 1970), and its length. */
+  async build(
+    authority: string,
+    floor: number,
+    fields: CrlHead,
+  ): Promise<{ tbs: Uint8Array; count: number }> {
+    const reply = await this.#ask({ kind: 'build', authority, floor, fields })
+    if (reply.kind !== 'built') throw new TypeError(`the build thread answered ${reply.kind}`)
+    return reply
+  }
+
+  /** Whether a stored CRL still lists exactly what is revoked. */
+  async isCurrent(
+    authority: string,
+    crl: { readonly der: Uint8Array; readonly thisUpdate: number },
+  ): Promise<boolean> {
+    const reply = await this.#ask({
+      kind: 'compare',
+      authority,
+      der: crl.der,
+      thisUpdate: crl.thisUpdate,
+    })
+    if (reply.kind !== 'compared') throw new TypeError(`the build thread answered ${reply.kind}`)
+    return reply.same
+  }
+
+  /** Ends the thread after what it has to do. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (!worker) return
+    worker.postMessage('close')
+    worker.ref()
+    await new Promise((resolve) => worker.once('exit', resolve))
+  }
+
+  #ask(request: Unsent<BuildRequest>): Promise<BuildReply> {
+    const worker = this.#start()
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      worker.ref()
+      worker.postMessage({ ...request, id })
+    })
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker
+    // With the extension that this file has: .ts from the sources, .js from the built package.
+    const entry = new URL(`./build-thread${extname(import.meta.url)}`, import.meta.url)
+    const worker = new Worker(entry, {
+      name: 'chancery-crl',
+      workerData: { databaseFile: this.#databaseFile },
+    })
+    this.#worker = worker
+    let cause: unknown
+    worker.on('message', (reply: BuildReply) => this.#settle(reply))
+    worker.on('error', (error) => {
+      cause = error
+    })
+    worker.on('exit', () => {
+      this.#worker = null
+      for (const { reject } of this.#waiting.values()) {
+        reject(new CaError('internal', 'The thread that builds CRLs ended.', { cause }))
+      }
+      this.#waiting.clear()
+    })
+    return worker
+  }
+
+  #settle(reply: BuildReply): void {
+    const waiting = this.#waiting.get(reply.id)
+    this.#waiting.delete(reply.id)
+    // Between builds the thread must not keep the process alive.
+    if (this.#waiting.size === 0) this.#worker?.unref()
+    if (reply.kind === 'failed') {
+      waiting?.reject(
+        new CaError('storeFailed', 'The list of revoked certificates could not be read.', {
+          cause: reply.error,
+        }),
+      )
+    } else waiting?.resolve(reply)
+  }
+}

@@ -1,0 +1,16 @@
+import { context, integer, oid, sequence, setOf } from '../der/write.ts'
+
+const ID_DATA = oid('1.2.840.113549.1.7.1')
+const ID_SIGNED_DATA = oid('1.2.840.113549.1.7.2')
+
+/**
+ * A "certs-only" message: SignedData without content, signers or CRLs (RFC 5652 5.1, RFC 8551 3.8), in DER.
+ * Takes DER certificates. The certificates are a SET, so their order says nothing: DER sorts it, and strict
+ * readers complain of anything else.
+ */
+export function certsOnly(certificates: readonly Uint8Array[]): Buffer {
+  if (certificates.length === 0) throw new RangeError('a certs-only message needs at least one certificate')
+  const sorted = [...certificates].sort((a, b) => Buffer.compare(a, b))
+  const signedData = sequence(integer(1), setOf(), sequence(ID_DATA), context(0, ...sorted), setOf())
+  return sequence(ID_SIGNED_DATA, context(0, signedData))
+}

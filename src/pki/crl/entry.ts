@@ -1,0 +1,28 @@
+import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
+import { enumerated, generalizedTime, integer, sequence, time } from '../der/write.ts'
+import { REASON } from './reasons.ts'
+
+export interface CrlEntryFields {
+  /** Hexadecimal. */
+  readonly serialNumber: string
+  /** Seconds since 1970. */
+  readonly revokedAt: number
+  /** CRLReason. */
+  readonly reason: number
+  /** Seconds since 1970. */
+  readonly invalidityDate: number | null
+}
+
+/** One element of revokedCertificates (RFC 5280 5.1), encoded once, when the certificate is revoked. */
+export function encodeCrlEntry({ serialNumber, revokedAt, reason, invalidityDate }: CrlEntryFields): Buffer {
+  const extensions: Extension[] = []
+  // RFC 5280 5.3.1: an unspecified reason is said by leaving reasonCode out.
+  if (reason !== REASON.unspecified) {
+    extensions.push({ oid: '2.5.29.21', critical: false, value: enumerated(reason) })
+  }
+  if (invalidityDate !== null) {
+    extensions.push({ oid: '2.5.29.24', critical: false, value: generalizedTime(invalidityDate) })
+  }
+  const facts = [integer(Buffer.from(serialNumber, 'hex')), time(revokedAt)]
+  return extensions.length > 0 ? sequence(...facts, encodeExtensions(extensions)) : sequence(...facts)
+}

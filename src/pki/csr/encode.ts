@@ -1,0 +1,26 @@
+import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
+import { context, integer, oid, sequence, setOf } from '../der/write.ts'
+import { defaultHash, signatureAlgorithm } from '../keys/algorithms.ts'
+import { readPublicKey } from '../keys/public-key.ts'
+import { assembleSigned } from '../signed.ts'
+
+/** PKCS #9 extensionRequest (RFC 2985 5.4.2). */
+const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14')
+
+/** A PKCS #10 request (RFC 2986), signed with the private key. `subject` is a DER Name; `extensions` may be empty. */
+export function encodeCsr(request: {
+  key: KeyObject
+  subject: Buffer
+  extensions: readonly Extension[]
+}): Buffer {
+  const spki = createPublicKey(request.key).export({ type: 'spki', format: 'der' })
+  const { family, type } = readPublicKey(spki)
+  const algorithm = signatureAlgorithm(family, family === 'ed25519' ? null : defaultHash(type))
+  const attributes =
+    request.extensions.length === 0
+      ? context(0)
+      : context(0, sequence(EXTENSION_REQUEST, setOf(encodeExtensions(request.extensions))))
+  const info = sequence(integer(0), request.subject, spki, attributes)
+  return assembleSigned(info, algorithm, sign(algorithm.hash, info, request.key))
+}

@@ -1,0 +1,61 @@
+import { CaError } from '../../errors.ts'
+import { DerReader } from '../der/read.ts'
+import { TAG } from '../der/write.ts'
+import { readGeneralNames } from '../names/general-names.ts'
+import { nameText, type SubjectName } from '../names/san.ts'
+import type { Attribute } from './attributes.ts'
+
+export interface RequestedExtension {
+  readonly oid: string
+  readonly critical: boolean
+  /** The content of the extnValue OCTET STRING: DER of the extension's own type, not looked at. */
+  readonly value: Buffer
+}
+
+const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
+const SUBJECT_ALT_NAME = '2.5.29.17'
+
+/** What the extensionRequest attribute (RFC 2985 5.4.2) holds; empty without one. */
+export function readRequestedExtensions(attributes: readonly Attribute[]): RequestedExtension[] {
+  const request = attributes.find((attribute) => attribute.oid === EXTENSION_REQUEST)
+  if (!request) return []
+  const [value] = request.values
+  if (request.values.length !== 1 || !value) {
+    throw new CaError(
+      'malformedCsr',
+      'The CSR has an extensionRequest with several values; it takes one (RFC 2985 5.4.2).',
+    )
+  }
+  const outer = new DerReader(value, 'CSR', 'malformedCsr')
+  // OpenSSL before 3 writes an empty list where its configuration names none, so one is read as "nothing asked for".
+  const reader = outer.enter()
+  const extensions: RequestedExtension[] = []
+  while (!reader.done) {
+    const extension = readExtension(reader.enter())
+    // RFC 5280 4.2: no more than one instance of each.
+    if (extensions.some((other) => other.oid === extension.oid)) {
+      throw new CaError('malformedCsr', `The CSR asks for the extension ${extension.oid} twice.`)
+    }
+    extensions.push(extension)
+  }
+  return extensions
+}
+
+function readExtension(reader: DerReader): RequestedExtension {
+  const oid = reader.oid()
+  const flag = reader.tag === TAG.boolean
+  const critical = flag && reader.boolean()
+  // X.690 11.5
+  if (flag && !critical) reader.fail('spells out a DEFAULT value')
+  const value = reader.expect(TAG.octetString).content
+  reader.end()
+  return { oid, critical, value }
+}
+
+/** The names in the subjectAltName asked for, each once: clients that list the common name again are common. */
+export function requestedNames(extensions: readonly RequestedExtension[]): SubjectName[] {
+  const extension = extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
+  if (!extension) return []
+  const names = readGeneralNames(extension.value, 'CSR', 'malformedCsr')
+  return [...new Map(names.map((name) => [nameText(name), name])).values()]
+}

@@ -1,0 +1,92 @@
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { CaError, type ErrorCode } from '../../errors.ts'
+import { DerReader } from '../der/read.ts'
+import { NULL, oid, sequence, TAG } from '../der/write.ts'
+import type { KeyType, SignatureAlgorithm } from './algorithms.ts'
+import { checkEcPoint, checkEd25519Point, rsaKeyType } from './strength.ts'
+import { unknownKeyAlgorithm } from './unknown-algorithm.ts'
+
+export interface PublicKey {
+  /** The whole subjectPublicKeyInfo, DER. */
+  readonly spki: Buffer
+  /** The key itself: the octets of the BIT STRING, after the count of unused bits. */
+  readonly bits: Buffer
+  readonly type: KeyType
+  readonly family: SignatureAlgorithm['family']
+  readonly keyObject: KeyObject
+}
+
+interface KeyForm {
+  /** The only AlgorithmIdentifier that is read as this key: two encodings of one key would hide a reuse. */
+  readonly identifier: Buffer
+  readonly family: SignatureAlgorithm['family']
+  /** Throws if the key itself is too weak or not of the form; gives its type. */
+  readonly check: (bits: Buffer, code: ErrorCode) => KeyType
+}
+
+function ecForm(type: KeyType, curve: string, coordinate: number): KeyForm {
+  return {
+    identifier: sequence(oid('1.2.840.10045.2.1'), oid(curve)),
+    family: 'ec',
+    check: (bits) => {
+      checkEcPoint(bits, coordinate)
+      return type
+    },
+  }
+}
+
+/** RFC 5480 2.1.1 (named curves only), RFC 8410 3 (no parameters), RFC 3279 2.3.1 (NULL). The most used first. */
+const KEY_FORMS: readonly KeyForm[] = [
+  ecForm('P-256', '1.2.840.10045.3.1.7', 32),
+  { identifier: sequence(oid('1.2.840.113549.1.1.1'), NULL), family: 'rsa', check: rsaKeyType },
+  {
+    identifier: sequence(oid('1.3.101.112')),
+    family: 'ed25519',
+    check: (bits, code) => {
+      checkEd25519Point(bits, code)
+      return 'Ed25519'
+    },
+  },
+  ecForm('P-384', '1.3.132.0.34', 48),
+  ecForm('P-521', '1.3.132.0.35', 66),
+  ecForm('secp256k1', '1.3.132.0.10', 32),
+]
+
+/**
+ * Reads a subjectPublicKeyInfo strictly. Errors: `weakKey`, `unsupportedAlgorithm`, and `code` for bytes that are
+ * no key at all, such as a point off its curve.
+ */
+export function readPublicKey(spki: Uint8Array, code: ErrorCode = 'malformedRequest'): PublicKey {
+  const outer = new DerReader(spki, 'public key', code)
+  const whole = outer.expect(TAG.sequence)
+  outer.end()
+  const reader = outer.into(whole)
+  const identifier = reader.expect(TAG.sequence)
+  const bits = reader.bitString()
+  reader.end()
+  const form = KEY_FORMS.find((known) => known.identifier.equals(identifier.bytes))
+  if (!form) throw unknownKeyAlgorithm(outer.into(identifier), code)
+  const type = form.check(bits, code)
+  return { spki: whole.bytes, bits, type, family: form.family, keyObject: toKeyObject(whole.bytes, code) }
+}
+
+function toKeyObject(spki: Buffer, code: ErrorCode): KeyObject {
+  try {
+    // OpenSSL checks here that a point is on its curve.
+    return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  } catch (cause) {
+    throw new CaError(code, 'The public key is not a valid key of its algorithm; generate a new one.', {
+      cause,
+    })
+  }
+}
+
+/** subjectKeyIdentifier by RFC 7093 2, method 1: the leftmost 160 bits of SHA-256 over the BIT STRING's octets. */
+export function keyIdentifier(key: Pick<PublicKey, 'bits'>): Buffer {
+  return hash('sha256', key.bits, 'buffer').subarray(0, 20)
+}
+
+/** SHA-256 of the subjectPublicKeyInfo: the same key has the same hash in every certificate. */
+export function keyHash(spki: Uint8Array): Buffer {
+  return hash('sha256', spki, 'buffer')
+}

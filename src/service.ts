@@ -1,0 +1,156 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { Authorities } from './ca/authorities.ts'
+import { type PublicUrls, publicUrls } from './ca/certificate-template.ts'
+import { DATABASE } from './ca/hierarchy/initialise.ts'
+import { Issuer } from './ca/issue.ts'
+import { Revoker } from './ca/revoke.ts'
+import { SERVICE_PROFILE_OPTIONS } from './ca/service-profile.ts'
+import { type Clock, epochSeconds } from './clock.ts'
+import type { Config } from './config/config.ts'
+import type { Profile } from './config/profile.ts'
+import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
+import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
+import { openStore } from './store/open.ts'
+import type { Store } from './store/store.ts'
+import { join } from 'node:path'
+
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly reason: string | null
+}
+
+/** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
+export interface Service {
+  readonly config: Config
+  readonly clock: Clock
+  readonly store: Store
+  readonly authorities: Authorities
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly issuer: Issuer
+  readonly revoker: Revoker
+  readonly ocsp: OcspResponder
+  readonly crl: CrlPublisher
+  /** Where the keys of new authorities go. */
+  keyPlace(): { store: Store; directory: string; passphrase: string }
+  /** To be called after an authority was installed: loads it and publishes its first CRL. */
+  authoritiesChanged(): Promise<void>
+  health(): HealthCheck[]
+  /** Drains what is under way and closes the store. The listeners must have stopped before. */
+  close(): Promise<void>
+}
+
+export interface ServiceOptions {
+  readonly config: Config
+  readonly passphrase: string
+  readonly clock: Clock
+  readonly log: Pick<FastifyBaseLogger, 'error' | 'warn'>
+  /** The base of public URLs where the configuration names none: known once the plain listener has its port. */
+  readonly publicUrl: () => string
+}
+
+/** How long a revocation waits for the CRL that shows it; a very large CRL follows a little later. Milliseconds. */
+const CRL_PATIENCE = 2000
+
+/** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
+export async function openService({ config, passphrase, clock, log, publicUrl }: ServiceOptions): Promise<Service> {
+  const store = await openStore({
+    file: join(config.dir, DATABASE),
+    queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
+  })
+  let authorities: Authorities
+  try {
+    authorities = await Authorities.open(store, config.dir, passphrase)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+  const profiles = new Map(Object.entries<Profile>(config.profiles)).set(SERVICE_PROFILE_OPTIONS.name, {
+    ...SERVICE_PROFILE_OPTIONS,
+    validity: { ...SERVICE_PROFILE_OPTIONS.validity, default: config.tls.validity, maximum: config.tls.validity },
+  })
+  const all = () => authorities.all()
+  const ocsp = createOcspResponder({
+    authorities: all,
+    store,
+    clock,
+    lifetime: config.ocsp.validity,
+    cacheEntries: config.ocsp.cacheEntries,
+    onError: (error) => log.error({ err: error }, 'An OCSP answer could not be made'),
+  })
+  const crl = createCrlPublisher({
+    authorities: all,
+    store,
+    clock,
+    lifetime: config.crl.validity,
+    refreshAfter: config.crl.refresh,
+    onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made'),
+  })
+  let urls: PublicUrls | undefined
+
+  const service: Service = {
+    config,
+    clock,
+    store,
+    authorities,
+    profiles,
+    ocsp,
+    crl,
+    issuer: new Issuer({
+      store,
+      clock,
+      authorities,
+      profiles,
+      defaultProfile: config.defaultProfile,
+      urls: () => (urls ??= publicUrls(publicUrl())),
+    }),
+    revoker: new Revoker({
+      store,
+      clock,
+      published: async (authority, serialNumbers) => {
+        for (const serialNumber of serialNumbers) ocsp.certificateChanged(authority, serialNumber)
+        // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
+        await patiently(crl.publish(authority).catch(() => {}), CRL_PATIENCE)
+      },
+    }),
+    keyPlace: () => ({ store, directory: config.dir, passphrase }),
+    async authoritiesChanged() {
+      await authorities.reload()
+      await crl.start()
+    },
+    health: () => [
+      { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
+      authorityCheck(authorities, epochSeconds(clock())),
+      ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
+    ],
+    async close() {
+      await crl.stop()
+      await store.close()
+    },
+  }
+  try {
+    await crl.start()
+  } catch (error) {
+    await service.close()
+    throw error
+  }
+  return service
+}
+
+function authorityCheck(authorities: Authorities, now: number): HealthCheck {
+  const name = 'authority'
+  const issuing = authorities.all().find((one) => one.isDefault)
+  if (!issuing) return { name, ok: false, reason: 'No authority can issue yet: install its signed certificate.' }
+  const ok = issuing.usableUntil > now
+  return { name, ok, reason: ok ? null : `The certificate of authority "${issuing.id}", or one above it, has expired.` }
+}
+
+function patiently(work: Promise<unknown>, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds)
+    work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

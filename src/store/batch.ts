@@ -1,0 +1,47 @@
+import type { Connection } from './connection.ts'
+import { createHandlers, type Handlers } from './write/handlers.ts'
+import { type Answer, type QueuedCommand, toCrossed } from './writer-messages.ts'
+
+/** SQLite's result codes that speak of the disk or the file, not of one command. */
+const STORAGE_FAILURE =
+  /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|NOMEM|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|PERM|ABORT|INTERRUPT)/
+
+/**
+ * Runs commands as one transaction with one sync, each in a savepoint of its own, and returns their answers in
+ * order, none of which may be told before this returns. Throws if the transaction failed: then none took effect.
+ */
+export function batchRunner(db: Connection): (commands: readonly QueuedCommand[]) => Answer[] {
+  const handlers = createHandlers(db)
+  const open = db.prepare('SAVEPOINT command')
+  const undo = db.prepare('ROLLBACK TO command')
+  const release = db.prepare('RELEASE command')
+
+  function answer(command: QueuedCommand): Answer {
+    open.run()
+    try {
+      const output = dispatch(handlers, command)
+      release.run()
+      return { id: command.id, output }
+    } catch (error) {
+      // After some storage failures SQLite has rolled the whole transaction back by itself.
+      if (isStorageFailure(error) || !db.inTransaction) throw error
+      undo.run()
+      release.run()
+      return { id: command.id, error: toCrossed(error) }
+    }
+  }
+
+  // Immediate: a transaction that begins by reading could lose its snapshot to another writer half-way.
+  return db.transaction((commands: readonly QueuedCommand[]) => commands.map(answer)).immediate
+}
+
+function dispatch(handlers: Handlers, { kind, input }: QueuedCommand): unknown {
+  // Each pair was typed by `Store.write`; the union of all of them is what cannot be told apart here.
+  const handler = handlers[kind] as (input: unknown) => unknown
+  return handler(input)
+}
+
+function isStorageFailure(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && STORAGE_FAILURE.test(code)
+}

@@ -1,0 +1,46 @@
+import { NAME_TYPES, type NameType, nameText, type SubjectName } from '../pki/names/san.ts'
+
+/** How values of the domain stand in the columns of the database; used alike by what writes and what reads them. */
+
+const HEX = /^(?:[0-9a-f]{2})+$/
+
+/** A serial number's octets; empty, which no certificate has, if the text is not of the form the store uses. */
+export function serialOctets(serialNumber: string): Buffer {
+  return Buffer.from(HEX.test(serialNumber) ? serialNumber : '', 'hex')
+}
+
+/** Names in their order, as JSON text. */
+export function namesColumn(names: readonly SubjectName[]): string {
+  return JSON.stringify(names.map(nameText))
+}
+
+export function readNames(column: string): SubjectName[] {
+  return (JSON.parse(column) as string[]).map((text) => {
+    const colon = text.indexOf(':')
+    const type = text.slice(0, colon)
+    if (!isNameType(type)) throw new Error(`the store holds a name of unknown type: ${type}`)
+    return { type, value: text.slice(colon + 1) }
+  })
+}
+
+function isNameType(text: string): text is NameType {
+  return (NAME_TYPES as readonly string[]).includes(text)
+}
+
+/**
+ * What a name is found by. DNS names are turned back to front, so that a suffix is a prefix; an IP address, e-mail
+ * address or URI stays. They cannot meet: only the latter hold ":" or "@" or are dotted decimals.
+ */
+export function searchKey(name: string): string {
+  if (/[:@]/.test(name) || /^[\d.]+$/.test(name)) return name
+  return [...name.toLowerCase()].reverse().join('')
+}
+
+/** An audit row's target: hexadecimal text takes half the room as octets. Exact in both directions. */
+export function targetColumn(target: string): Buffer | string {
+  return HEX.test(target) ? Buffer.from(target, 'hex') : target
+}
+
+export function readTarget(column: Buffer | string): string {
+  return typeof column === 'string' ? column : column.toString('hex')
+}

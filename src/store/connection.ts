@@ -1,0 +1,50 @@
+import Database from 'better-sqlite3'
+
+export type Connection = Database.Database
+
+/** better-sqlite3 waits this long for a lock that someone else holds, such as a backup tool. */
+const BUSY_MILLISECONDS = 5000
+
+/** Once a long reader has let the WAL grow, the next checkpoint cuts the file back to this. */
+const WAL_BYTES_KEPT = 64 * 1024 * 1024
+
+/** The one connection that may write. The file must exist: a missing mount must not become a fresh database. */
+export function openForWriting(file: string): Connection {
+  return opened(new Database(file, { fileMustExist: true, timeout: BUSY_MILLISECONDS }), (db) => {
+    expectPragma(db, 'journal_mode', 'wal')
+    db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
+    // 64 MiB (negative: KiB), for the indexes on serial numbers, whose pages are hit at random.
+    db.pragma('cache_size = -65536')
+  })
+}
+
+/** A connection that can only read; the WAL lets it read while the writer writes. */
+export function openForReading(file: string): Connection {
+  return opened(
+    new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS }),
+    (db) => {
+      expectPragma(db, 'query_only', 1)
+    },
+  )
+}
+
+function opened(db: Connection, prepare: (db: Connection) => void): Connection {
+  try {
+    prepare(db)
+    // 2 = FULL: a commit returns after the WAL is synced. A reopened WAL database starts at 1 (NORMAL), where
+    // a power cut takes back commits that were already answered.
+    expectPragma(db, 'synchronous', 2)
+    expectPragma(db, 'foreign_keys', 1)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Sets a pragma and reads it back, since SQLite ignores settings that it cannot honour. */
+function expectPragma(db: Connection, name: string, value: string | number): void {
+  db.pragma(`${name} = ${value}`)
+  const actual = db.pragma(name, { simple: true })
+  if (actual !== value) throw new Error(`SQLite answered ${String(actual)} to PRAGMA ${name} = ${value}`)
+}

@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { CaError } from '../errors.ts'
+import type { Connection } from './connection.ts'
+
+// From src/store/ and from dist/store/ alike, the package's top is two levels up.
+const MIGRATIONS = new URL('../../migrations/', import.meta.url)
+
+/** "CHCY", set by the first migration. */
+const APPLICATION_ID = 0x43484359
+
+/** Gives a new, empty database its schema. */
+export function createSchema(db: Connection): void {
+  apply(db, 0)
+}
+
+/**
+ * Brings an existing database up to the schema that this code knows. `badConfiguration` if the file is another
+ * program's, or was written by a newer Chancery: guessing at unknown tables could lose a revocation.
+ */
+export function migrate(db: Connection): void {
+  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
+    throw new CaError('badConfiguration', `${db.name} is not a Chancery database.`)
+  }
+  const version = db.pragma('user_version', { simple: true }) as number
+  const newest = migrationFiles().length
+  if (version > newest) {
+    throw new CaError(
+      'badConfiguration',
+      `The database ${db.name} has schema ${version}, but this Chancery knows only up to ${newest}. ` +
+        'Run the newer Chancery that wrote it, or restore a backup from before the upgrade.',
+    )
+  }
+  apply(db, version)
+}
+
+/** Each migration and the new version number are one transaction: a crash in between leaves the old schema whole. */
+function apply(db: Connection, from: number): void {
+  for (const [index, name] of migrationFiles().entries()) {
+    if (index < from) continue
+    const sql = readFileSync(new URL(name, MIGRATIONS), 'utf8')
+    db.transaction(() => {
+      db.exec(sql)
+      db.pragma(`user_version = ${index + 1}`)
+    }).immediate()
+  }
+}
+
+/** "0001-initial.sql", ... in order; the place in the list is the number. */
+function migrationFiles(): string[] {
+  const names = readdirSync(MIGRATIONS)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+  for (const [index, name] of names.entries()) {
+    if (!name.startsWith(`${String(index + 1).padStart(4, '0')}-`)) {
+      throw new Error(`migrations are not numbered without gaps: ${name}`)
+    }
+  }
+  return names
+}

@@ -1,0 +1,125 @@
+import { closeSync, existsSync, fsyncSync, openSync, realpathSync, rmSync } from 'node:fs'
+import { dirname, extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { CaError } from '../errors.ts'
+import { openForReading, openForWriting } from './connection.ts'
+import { lockDatabase } from './lock.ts'
+import { createSchema } from './migrate.ts'
+import { createQueries } from './read/queries.ts'
+import type { Store } from './store.ts'
+import type { WriterSettings } from './writer-messages.ts'
+import { type QueueLimit, WriterQueue } from './writer-queue.ts'
+
+export interface StoreOptions {
+  /** The database file, which `createDatabase` made. */
+  file: string
+  /** Writes that may wait; by default 4096, of 64 MiB together. */
+  queueLimit?: QueueLimit
+  /** How often a writer that failed tries whether it can write again; by default 1000. */
+  probeMilliseconds?: number
+}
+
+const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
+const PROBE_MILLISECONDS = 1000
+
+/** Creates an empty database, readable by its owner alone. `conflict` if anything is there already. */
+export function createDatabase(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new CaError('conflict', `${file} exists already. It was left as it is.`, { cause })
+    }
+    throw new CaError('badConfiguration', `The database ${file} cannot be created: ${messageOf(cause)}.`, {
+      cause,
+    })
+  }
+  try {
+    const db = openForWriting(file)
+    try {
+      createSchema(db)
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    rmSync(file)
+    throw error
+  }
+  syncDirectory(dirname(file))
+}
+
+/** A new file's name is durable only once its directory is synced. */
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/**
+ * Opens an existing database for this process alone and brings its schema up to date. `badConfiguration` if it is
+ * missing, not ours, from a newer Chancery, or in use by another process.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  if (!existsSync(options.file)) {
+    throw new CaError(
+      'badConfiguration',
+      `There is no database at ${options.file}. Create one with "chancery init".`,
+    )
+  }
+  // Through symbolic links, so that one database has one lock by whatever path it is reached.
+  const file = realpathSync(options.file)
+  const lock = lockDatabase(file)
+  const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
+  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT)
+  try {
+    await writer.start()
+    return storeOf(file, writer, lock)
+  } catch (error) {
+    await writer.drain()
+    await writer.stop()
+    lock.release()
+    if (error instanceof CaError && error.code !== 'internal') throw error
+    throw new CaError('badConfiguration', `The database ${file} cannot be opened: ${messageOf(error)}.`, {
+      cause: error,
+    })
+  }
+}
+
+function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): Store {
+  const reader = openForReading(file)
+  let closed: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await writer.drain()
+    // The writer goes last: the last connection to close folds the WAL into the database and removes it.
+    reader.close()
+    await writer.stop()
+    lock.release()
+  }
+  return {
+    read: createQueries(reader),
+    write: (kind, input) => writer.write(kind, input),
+    get healthy() {
+      return writer.healthy
+    },
+    databaseFile: file,
+    close: () => (closed ??= close()),
+  }
+}
+
+/** Started with the extension that this file has: .ts from the sources, .js from the built package. */
+export function startWriter(settings: WriterSettings): Worker {
+  const entry = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url)
+  return new Worker(entry, { name: 'chancery-writer', workerData: settings })
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof CaError && error.cause instanceof Error) return firstLine(error.cause.message)
+  return firstLine(error instanceof Error ? error.message : String(error))
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text
+}

@@ -1,0 +1,71 @@
+import { readTarget, targetColumn } from '../columns.ts'
+import type { Connection } from '../connection.ts'
+import type { AuditFilter, AuditRow, Page } from '../queries.ts'
+import { pageOf, readCursor, writeCursor } from './cursor.ts'
+
+type StoredAudit = Omit<AuditRow, 'target' | 'detail'> & { target: Buffer | string; detail: string }
+type Value = string | number | Buffer
+
+export interface AuditSql {
+  sql: string
+  values: Value[]
+  cursorOf: (row: AuditRow) => string
+}
+
+/**
+ * Newest first. The first of target, actor and action that is given leads, by its index; a period alone is read by
+ * time, which is not always the order in which rows were written.
+ */
+export function auditSql(filter: AuditFilter, page: Page): AuditSql {
+  const where: string[] = []
+  const values: Value[] = []
+  const must = (condition: string, ...given: Value[]) => {
+    where.push(condition)
+    values.push(...given)
+  }
+  const { target, actor, action, from, to } = filter
+  const byTime =
+    target === undefined && actor === undefined && action === undefined && (from ?? to) !== undefined
+  if (target !== undefined) must('t.target = ?', targetColumn(target))
+  if (actor !== undefined) must('t.actor = ?', actor)
+  if (action !== undefined) must('t.action = (SELECT key FROM words WHERE text = ?)', action)
+  if (from !== undefined) must('t.at >= ?', from)
+  if (to !== undefined) must('t.at <= ?', to)
+  if (page.after !== undefined) {
+    if (byTime) must('(t.at, t.id) < (?, ?)', ...readCursor(page.after, 'time', ['number', 'number']))
+    else must('t.id < ?', ...readCursor(page.after, 'audit', ['number']))
+  }
+  const index =
+    target !== undefined
+      ? 'INDEXED BY audit_target'
+      : actor !== undefined
+        ? 'INDEXED BY audit_actor'
+        : action !== undefined
+          ? 'INDEXED BY audit_action'
+          : byTime
+            ? 'INDEXED BY audit_at'
+            : ''
+  values.push(page.limit + 1)
+  return {
+    sql: `SELECT t.id, t.at, t.actor, t.address, t.request_id AS requestId,
+        (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.target, t.result, t.detail
+      FROM audit t ${index} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+      ORDER BY ${byTime ? 't.at DESC, t.id DESC' : 't.id DESC'} LIMIT ?`,
+    values,
+    cursorOf: (row) => (byTime ? writeCursor('time', [row.at, row.id]) : writeCursor('audit', [row.id])),
+  }
+}
+
+export function auditQueries(db: Connection) {
+  return {
+    async listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }> {
+      const { sql, values, cursorOf } = auditSql(filter, page)
+      const rows = db.prepare<Value[], StoredAudit>(sql).all(...values)
+      return pageOf(rows.map(auditOf), page.limit, cursorOf)
+    },
+  }
+}
+
+function auditOf(row: StoredAudit): AuditRow {
+  return { ...row, target: readTarget(row.target), detail: JSON.parse(row.detail) as Record<string, unknown> }
+}

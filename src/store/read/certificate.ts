@@ -1,0 +1,59 @@
+import { serialOctets } from '../columns.ts'
+import type { Connection } from '../connection.ts'
+import type { CertificateRow, CertificateStatus } from '../queries.ts'
+import {
+  factsOf,
+  type StoredFacts,
+  type StoredSummary,
+  SUMMARY_COLUMNS,
+  summaryOf,
+} from './certificate-row.ts'
+
+interface StoredCertificate extends StoredSummary {
+  der: Buffer
+  keyHash: Buffer
+  replaces: Buffer | null
+  replacedBy: Buffer | null
+}
+
+export function certificateQueries(db: Connection) {
+  const bySerial = db.prepare<[Buffer], StoredCertificate>(
+    `SELECT ${SUMMARY_COLUMNS}, c.der AS der, c.key_hash AS keyHash,
+       (SELECT o.serial FROM certificates o WHERE o.id = c.replaces) AS replaces,
+       (SELECT n.serial FROM certificates n WHERE n.replaces = c.id ORDER BY n.id DESC LIMIT 1) AS replacedBy
+     FROM certificates c LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
+  )
+  const status = db.prepare<[string, Buffer], StoredFacts & { notAfter: number }>(
+    `SELECT c.not_after AS notAfter, r.revoked_at AS revokedAt, r.reason AS reason,
+       r.invalidity_date AS invalidityDate
+     FROM certificates c CROSS JOIN authorities a ON a.key = c.authority AND a.id = ?
+     LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
+  )
+  const byIdempotencyKey = db.prepare<[string, string], { requestHash: Buffer; serial: Buffer }>(
+    `SELECT k.request_hash AS requestHash, c.serial AS serial
+     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
+  )
+  return {
+    async certificate(serialNumber: string): Promise<CertificateRow | null> {
+      const row = bySerial.get(serialOctets(serialNumber))
+      if (!row) return null
+      return {
+        ...summaryOf(row),
+        der: row.der,
+        keyHash: row.keyHash,
+        replaces: row.replaces?.toString('hex') ?? null,
+        replacedBy: row.replacedBy?.toString('hex') ?? null,
+      }
+    },
+
+    async certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null> {
+      const row = status.get(authority, serialOctets(serialNumber))
+      return row ? { notAfter: row.notAfter, revocation: factsOf(row) } : null
+    },
+
+    async idempotentIssuance(scope: string, key: string) {
+      const row = byIdempotencyKey.get(scope, key)
+      return row ? { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') } : null
+    },
+  }
+}

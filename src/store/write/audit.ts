@@ -1,0 +1,35 @@
+import { targetColumn } from '../columns.ts'
+import type { AuditEntry } from '../commands.ts'
+import type { Connection } from '../connection.ts'
+import { wordKeys } from './words.ts'
+
+/** Writes the audit row of a command, in the command's own transaction. */
+export function auditWriter(db: Connection): (entry: AuditEntry) => void {
+  const wordKey = wordKeys(db)
+  const insert = db.prepare(
+    `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  return (entry) => {
+    insert.run(
+      entry.at,
+      wordKey(entry.action),
+      entry.result,
+      entry.actor,
+      entry.address,
+      entry.requestId,
+      targetColumn(entry.target),
+      JSON.stringify(entry.detail),
+    )
+  }
+}
+
+export function auditHandlers(db: Connection) {
+  const writeAudit = auditWriter(db)
+  return {
+    audit(entry: AuditEntry) {
+      writeAudit(entry)
+      return {}
+    },
+  }
+}

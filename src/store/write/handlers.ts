@@ -1,0 +1,27 @@
+import type { CommandKind, Commands } from '../commands.ts'
+import type { Connection } from '../connection.ts'
+import { adminKeyHandlers } from './admin-key.ts'
+import { auditHandlers } from './audit.ts'
+import { authorityHandlers } from './authority.ts'
+import { crlHandlers } from './crl.ts'
+import { issuanceHandlers } from './issuance.ts'
+import { revocationHandlers } from './revocation.ts'
+import { tokenHandlers } from './token.ts'
+
+/**
+ * What each command does. A handler runs inside a savepoint: whatever it wrote is undone if it throws.
+ * It keeps nothing between calls that an undone write could make wrong.
+ */
+export type Handlers = { [K in CommandKind]: (input: Commands[K]['input']) => Commands[K]['output'] }
+
+export function createHandlers(db: Connection): Handlers {
+  return {
+    ...issuanceHandlers(db),
+    ...revocationHandlers(db),
+    ...tokenHandlers(db),
+    ...adminKeyHandlers(db),
+    ...authorityHandlers(db),
+    ...crlHandlers(db),
+    ...auditHandlers(db),
+  }
+}

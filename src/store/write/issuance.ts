@@ -1,0 +1,115 @@
+import { CaError } from '../../errors.ts'
+import { namesColumn, searchKey, serialOctets } from '../columns.ts'
+import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
+import type { Connection } from '../connection.ts'
+import { auditWriter } from './audit.ts'
+import { authorityKeys } from './authority.ts'
+import { tokenSpender } from './token.ts'
+import { wordKeys } from './words.ts'
+
+export function issuanceHandlers(db: Connection) {
+  const replay = idempotency(db)
+  const replaced = replacedCertificate(db)
+  const insert = certificateInserter(db)
+  const spendToken = tokenSpender(db)
+  const writeAudit = auditWriter(db)
+  return {
+    /** The order matters: a retry must be recognised before it finds its own token spent. */
+    recordIssuance(record: IssuanceRecord): IssuanceOutcome {
+      const earlier = record.idempotency && replay.find(record.idempotency)
+      if (earlier) return { outcome: 'replayed', serialNumber: earlier }
+      if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt)
+      const replaces = record.replaces === null ? null : replaced(record.replaces, record.issuedAt)
+      const certificate = insert(record, replaces)
+      if (record.idempotency) replay.save(record.idempotency, certificate)
+      writeAudit(record.audit)
+      return { outcome: 'recorded' }
+    },
+  }
+}
+
+type IdempotencyRecord = NonNullable<IssuanceRecord['idempotency']>
+
+function idempotency(db: Connection) {
+  const find = db.prepare<[string, string], { requestHash: Buffer; serial: Buffer }>(
+    `SELECT k.request_hash AS requestHash, c.serial AS serial
+     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
+  )
+  const insert = db.prepare(
+    'INSERT INTO idempotency_keys (scope, key, request_hash, certificate) VALUES (?, ?, ?, ?)',
+  )
+  return {
+    /** The serial number that the same request got before, if it did. */
+    find({ scope, key, requestHash }: IdempotencyRecord): string | undefined {
+      const row = find.get(scope, key)
+      if (row && !row.requestHash.equals(requestHash)) {
+        throw new CaError(
+          'idempotencyConflict',
+          'This Idempotency-Key was used with another request. Repeat that request exactly, or use a new key.',
+        )
+      }
+      return row?.serial.toString('hex')
+    },
+    save({ scope, key, requestHash }: IdempotencyRecord, certificate: number): void {
+      insert.run(scope, key, requestHash, certificate)
+    },
+  }
+}
+
+/** The id of the certificate to be renewed, which must still be good at `now` (milliseconds). */
+function replacedCertificate(db: Connection) {
+  const find = db.prepare<[Buffer], { id: number; notAfter: number; reason: number | null }>(
+    `SELECT c.id AS id, c.not_after AS notAfter, r.reason AS reason
+     FROM certificates c LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
+  )
+  return (serialNumber: string, now: number): number => {
+    const row = find.get(serialOctets(serialNumber))
+    if (!row) throw new CaError('notFound', `There is no certificate ${serialNumber} to renew.`)
+    if (row.reason !== null) {
+      throw new CaError(
+        'certificateRevoked',
+        `Certificate ${serialNumber} is revoked or on hold; it cannot be renewed.`,
+      )
+    }
+    // notAfter is the last second of the certificate's life (RFC 5280 4.1.2.5), not the first after it.
+    if (row.notAfter < Math.floor(now / 1000)) {
+      throw new CaError(
+        'certificateExpired',
+        `Certificate ${serialNumber} has expired. Enrol again instead of renewing.`,
+      )
+    }
+    return row.id
+  }
+}
+
+function certificateInserter(db: Connection) {
+  const authorityKey = authorityKeys(db)
+  const wordKey = wordKeys(db)
+  const insert = db.prepare(
+    `INSERT INTO certificates (serial, authority, profile, not_before, not_after, issued_ms, replaces, principal,
+       subject, names, key_hash, der)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const insertName = db.prepare(
+    'INSERT INTO certificate_names (name, certificate) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  )
+  return (record: IssuanceRecord, replaces: number | null): number => {
+    const { lastInsertRowid } = insert.run(
+      serialOctets(record.serialNumber),
+      authorityKey(record.authority),
+      wordKey(record.profile),
+      record.notBefore,
+      record.notAfter,
+      record.issuedAt,
+      replaces,
+      record.principal,
+      record.subject,
+      namesColumn(record.names),
+      record.keyHash,
+      record.der,
+    )
+    const certificate = Number(lastInsertRowid)
+    for (const name of record.names) insertName.run(searchKey(name.value), certificate)
+    return certificate
+  }
+}

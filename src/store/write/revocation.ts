@@ -1,0 +1,70 @@
+import { CaError } from '../../errors.ts'
+import { serialOctets } from '../columns.ts'
+import type { ReleaseRecord, RevocationFacts, RevocationOutcome, RevocationRecord } from '../commands.ts'
+import type { Connection } from '../connection.ts'
+import { auditWriter } from './audit.ts'
+
+/** CRLReason certificateHold (RFC 5280 5.3.1), the only revocation that can be taken back. */
+const CERTIFICATE_HOLD = 6
+
+export function revocationHandlers(db: Connection) {
+  const find = revocationFinder(db)
+  const writeAudit = auditWriter(db)
+  // A hold that becomes permanent takes the new facts whole, date and all: the entry given for the CRL states
+  // them, and OCSP, CRL and inventory must tell one story.
+  const save = db.prepare(
+    `INSERT INTO revocations (certificate, authority, not_after, revoked_at, reason, invalidity_date, entry)
+     SELECT id, authority, not_after, :revokedAt, :reason, :invalidityDate, :entry FROM certificates WHERE id = :id
+     ON CONFLICT (certificate) DO UPDATE SET revoked_at = excluded.revoked_at, reason = excluded.reason,
+       invalidity_date = excluded.invalidity_date, entry = excluded.entry`,
+  )
+  const remove = db.prepare('DELETE FROM revocations WHERE certificate = ?')
+  return {
+    revoke(record: RevocationRecord): RevocationOutcome {
+      const { id, authority, revocation: first } = find(record.serialNumber)
+      const hardens = first?.reason === CERTIFICATE_HOLD && record.reason !== CERTIFICATE_HOLD
+      if (first && !hardens) return { changed: false, authority, revocation: first }
+      const { revokedAt, reason, invalidityDate, entry } = record
+      save.run({ id, revokedAt, reason, invalidityDate, entry })
+      writeAudit(record.audit)
+      return { changed: true, authority, revocation: { revokedAt, reason, invalidityDate } }
+    },
+
+    /** The row goes; that there was a hold stays in the audit log. */
+    release(record: ReleaseRecord): RevocationOutcome {
+      const { id, authority, revocation } = find(record.serialNumber)
+      if (revocation?.reason !== CERTIFICATE_HOLD) {
+        throw new CaError(
+          'notOnHold',
+          `Certificate ${record.serialNumber} is not on hold; there is nothing to release.`,
+        )
+      }
+      remove.run(id)
+      writeAudit(record.audit)
+      return { changed: true, authority, revocation: null }
+    },
+  }
+}
+
+interface FoundRow {
+  id: number
+  authority: string
+  revokedAt: number | null
+  reason: number
+  invalidityDate: number | null
+}
+
+function revocationFinder(db: Connection) {
+  const find = db.prepare<[Buffer], FoundRow>(
+    `SELECT c.id AS id, a.id AS authority, r.revoked_at AS revokedAt, r.reason AS reason,
+       r.invalidity_date AS invalidityDate
+     FROM certificates c CROSS JOIN authorities a ON a.key = c.authority
+     LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
+  )
+  return (serialNumber: string): { id: number; authority: string; revocation: RevocationFacts | null } => {
+    const row = find.get(serialOctets(serialNumber))
+    if (!row) throw new CaError('notFound', `There is no certificate with serial number ${serialNumber}.`)
+    const { id, authority, revokedAt, reason, invalidityDate } = row
+    return { id, authority, revocation: revokedAt === null ? null : { revokedAt, reason, invalidityDate } }
+  }
+}

@@ -1,0 +1,178 @@
+import type { Worker } from 'node:worker_threads'
+import { CaError } from '../errors.ts'
+import type { CommandKind, Commands } from './commands.ts'
+import { detach } from './detach.ts'
+import type { Answer, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
+import { fromCrossed, storeFailed } from './writer-messages.ts'
+
+export interface QueueLimit {
+  /** Commands that wait or are being written. */
+  commands: number
+  /** Their size. A command of any size is let in alone, so that a large CRL can always be recorded. */
+  bytes: number
+}
+
+interface Waiting {
+  bytes: number
+  resolve: (output: unknown) => void
+  reject: (error: CaError) => void
+}
+
+/** Restarts in a row without one batch written, after which a person has to look. */
+const MAX_RESTARTS = 10
+const FIRST_RESTART_MILLISECONDS = 100
+const LONGEST_RESTART_MILLISECONDS = 30_000
+
+/** The main thread's side of the writer: what waits, how the writer is, and a new writer when one dies. */
+export class WriterQueue {
+  readonly #startWorker: () => Worker
+  readonly #limit: QueueLimit
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | null = null
+  #outbox: QueuedCommand[] = []
+  #bytes = 0
+  #nextId = 1
+  /** A first start that fails is the caller's to see; only later ones are repeated. */
+  #started = false
+  #healthy = false
+  #closing = false
+  #drained: (() => void) | null = null
+  #restarts = 0
+  #restart: NodeJS.Timeout | undefined
+
+  constructor(startWorker: () => Worker, limit: QueueLimit) {
+    this.#startWorker = startWorker
+    this.#limit = limit
+  }
+
+  get healthy(): boolean {
+    return this.#healthy && !this.#closing
+  }
+
+  /** Resolves when the writer has the database open; rejects with what is wrong with it. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const worker = this.#startWorker()
+      this.#worker = worker
+      let failure: unknown
+      worker.on('message', (message: FromWriter) => {
+        this.#receive(message)
+        if (message.kind === 'ready') resolve()
+        else if (message.kind === 'unusable') reject(fromCrossed(message.error))
+      })
+      // Without a listener, an error in the thread would end the process.
+      worker.on('error', (error) => {
+        failure = error
+      })
+      worker.on('exit', () => {
+        reject(storeFailed('The writer thread ended while it started.', failure))
+        this.#gone(failure)
+      })
+    })
+  }
+
+  write<K extends CommandKind>(kind: K, input: Commands[K]['input']): Promise<Commands[K]['output']> {
+    if (this.#closing)
+      return Promise.reject(storeFailed('The service is shutting down. Nothing was recorded.'))
+    if (!this.#healthy) {
+      return Promise.reject(
+        storeFailed('The database cannot be written at present. Nothing was recorded; try again.'),
+      )
+    }
+    const { copy, bytes } = detach(input)
+    if (this.#full(bytes)) {
+      return Promise.reject(
+        new CaError('overloaded', 'Too many writes are waiting. Nothing was recorded; try again shortly.', {
+          retryAfter: 1,
+        }),
+      )
+    }
+    const id = this.#nextId++
+    // One message for all that one turn of the event loop brings: posting costs more than a command does.
+    if (this.#outbox.length === 0) setImmediate(() => this.#flush())
+    this.#outbox.push({ id, kind, input: copy })
+    this.#bytes += bytes
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { bytes, resolve: resolve as (output: unknown) => void, reject })
+    })
+  }
+
+  /** Takes no more writes, and resolves when those that wait are answered. */
+  drain(): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#restart)
+    return new Promise((resolve) => {
+      this.#drained = resolve
+      this.#checkDrained()
+    })
+  }
+
+  /** Has the writer checkpoint and close its connection, and its thread end. Call `drain` first. */
+  async stop(): Promise<void> {
+    const worker = this.#worker
+    if (!worker) return
+    await new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve())
+      post(worker, { kind: 'close' })
+    })
+  }
+
+  #full(bytes: number): boolean {
+    const { size } = this.#waiting
+    return size > 0 && (size >= this.#limit.commands || this.#bytes + bytes > this.#limit.bytes)
+  }
+
+  #flush(): void {
+    const commands = this.#outbox
+    this.#outbox = []
+    if (commands.length > 0 && this.#worker) post(this.#worker, { kind: 'commands', commands })
+  }
+
+  #receive(message: FromWriter): void {
+    if (message.kind === 'ready') this.#started = true
+    if (message.kind === 'ready' || message.kind === 'recovered') this.#healthy = true
+    if (message.kind !== 'answers') return
+    this.#healthy = message.healthy
+    if (message.healthy) this.#restarts = 0
+    for (const answer of message.answers) this.#settle(answer)
+    this.#checkDrained()
+  }
+
+  #settle(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id)
+    if (!waiting) return
+    this.#waiting.delete(answer.id)
+    this.#bytes -= waiting.bytes
+    if ('error' in answer) waiting.reject(fromCrossed(answer.error))
+    else waiting.resolve(answer.output)
+  }
+
+  /** The thread is no more, and with it the answers to all that was sent. */
+  #gone(cause: unknown): void {
+    this.#worker = null
+    this.#healthy = false
+    this.#outbox = []
+    this.#bytes = 0
+    const lost = [...this.#waiting.values()]
+    this.#waiting.clear()
+    const error = storeFailed(
+      'The writer failed before it answered. This may or may not be on record.',
+      cause,
+    )
+    for (const waiting of lost) waiting.reject(error)
+    this.#checkDrained()
+    if (this.#closing || !this.#started || this.#restarts >= MAX_RESTARTS) return
+    const delay = Math.min(FIRST_RESTART_MILLISECONDS * 2 ** this.#restarts, LONGEST_RESTART_MILLISECONDS)
+    this.#restarts++
+    // A start that fails comes back here through 'exit'.
+    this.#restart = setTimeout(() => this.start().catch(() => {}), delay)
+  }
+
+  #checkDrained(): void {
+    if (this.#waiting.size === 0) this.#drained?.()
+  }
+}
+
+function post(worker: Worker, message: ToWriter): void {
+  worker.postMessage(message)
+}

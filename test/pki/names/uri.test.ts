@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { normaliseName } from '../../../src/pki/names/normalise.ts'
+import { expectRefusal, parsesOrRefuses } from '../refusal.ts'
+
+const uri = (value: string) => normaliseName('uri', value).value
+
+describe('URIs that are certified, as given', () => {
+  it.each([
+    'https://web.example.test/a?b=c#d',
+    'https://Web.Example.test:8443/',
+    'https://10.0.0.1/',
+    'https://[2001:DB8::1]:443/%C3%A9',
+    'urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66',
+    'tag:example.test,2020:x',
+    `urn:x:${'a'.repeat(2042)}`,
+  ])('%s', (value) => expect(uri(value)).toBe(value))
+})
+
+describe('URIs that are refused', () => {
+  it.each([
+    ['', /empty/],
+    ['/relative', /not absolute/],
+    ['//web.example.test/', /not absolute/],
+    ['web', /not absolute/],
+    ['https:', /not absolute/],
+    ['1http://web.example.test', /not absolute/],
+    ['https://', /empty host/],
+    ['file:///etc/passwd', /empty host/],
+    ['https://:443/', /empty host/],
+    ['https://user@web.example.test/', /user information/],
+    ['https://evil.test:x@web.example.test/', /user information/],
+    ['https://intranet/', /not fully qualified/],
+    ['https://*.example.test/', /asterisk/],
+    ['https://web_1.example.test/', /underscore/],
+    ['https://web.example.test./', /dot/],
+    ['https://web.example.test:65536/', /host or port/],
+    ['https://web.example.test:x/', /host or port/],
+    ['https://[::1/', /host or port/],
+    ['https://[v1.x]/', /brackets/],
+    ['https://[10.0.0.1]/', /brackets/],
+    ['https://[::ffff:10.0.0.1]/', /mapped/],
+    ['https://[fe80::1%25eth0]/', /zone/],
+    ['https://10.0.0.256/', /neither/],
+    ['https://web%2eexample.test/', /character other than/],
+    ['https://web.example.test/a b', /RFC 3986/],
+    ['https://web.example.test/\0', /RFC 3986/],
+    ['https://web.example.test/é', /RFC 3986/],
+    ['https://web.example.test/%zz', /RFC 3986/],
+    ['https://web.example.test\\@evil.test/', /RFC 3986/],
+    [`urn:x:${'a'.repeat(2043)}`, /longer than 2048/],
+  ])('%j', (value, reason) => expectRefusal(() => uri(value), 'badName', reason))
+
+  it('whatever is sent is refused or kept', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.webUrl(),
+          fc.string(),
+          fc.string().map((rest) => `spiffe://${rest}`),
+        ),
+        (value) => {
+          const normal = parsesOrRefuses(() => uri(value))
+          if (normal === undefined) return
+          expect(normal).toBe(value)
+          if (normal.startsWith('https:')) expect(new URL(normal).username).toBe('')
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('SPIFFE IDs', () => {
+  it.each([
+    'spiffe://example.test',
+    'spiffe://td',
+    'spiffe://cluster.local/ns/default/sa/web',
+    'spiffe://a_b-c.1/X.y_Z-9/...',
+    `spiffe://${'a'.repeat(255)}/x`,
+    `spiffe://td/${'a'.repeat(2036)}`,
+  ])('%s is certified', (value) => expect(uri(value)).toBe(value))
+
+  it.each([
+    ['SPIFFE://td/x', /lower case/],
+    ['spiffe:td/x', /begin/],
+    ['spiffe:/td/x', /begin/],
+    ['spiffe://', /trust domain/],
+    ['spiffe:///x', /trust domain/],
+    ['spiffe://TD/x', /trust domain/],
+    ['spiffe://td:443/x', /trust domain/],
+    ['spiffe://user@td/x', /trust domain/],
+    ['spiffe://td?q', /trust domain/],
+    ['spiffe://td#f', /trust domain/],
+    [`spiffe://${'a'.repeat(256)}/x`, /more than 255/],
+    ['spiffe://td/', /trailing slash/],
+    ['spiffe://td/x/', /trailing slash/],
+    ['spiffe://td//x', /empty path segment/],
+    ['spiffe://td/./x', /relative/],
+    ['spiffe://td/x/..', /relative/],
+    ['spiffe://td/%2e%2e/x', /path segment/],
+    ['spiffe://td/x?q=1', /path segment/],
+    ['spiffe://td/x#f', /path segment/],
+    ['spiffe://td/a:b', /path segment/],
+    [`spiffe://td/${'a'.repeat(2037)}`, /longer than 2048/],
+  ])('%j is refused', (value, reason) => expectRefusal(() => uri(value), 'badName', reason))
+})

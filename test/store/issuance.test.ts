@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest'
+import {
+  audit,
+  authority,
+  DAY,
+  issuance,
+  issueMany,
+  NOW,
+  revocation,
+  serial,
+  sha256,
+  temporaryStore,
+  token,
+} from './sample.ts'
+
+describe('recordIssuance', () => {
+  test('keeps every fact', async () => {
+    const store = await temporaryStore()
+    const names = [
+      { type: 'dns', value: '*.web.example.test' },
+      { type: 'ip', value: '2001:db8::1' },
+      { type: 'uri', value: 'spiffe://example.test/web' },
+      { type: 'email', value: 'ops@example.test' },
+      { type: 'dns', value: 'a.example.test' },
+    ] as const
+    const record = issuance(1, { names, profile: 'mesh', principal: 'token:17' })
+    expect(await store.write('recordIssuance', record)).toEqual({ outcome: 'recorded' })
+    expect(await store.read.certificate(serial(1))).toEqual({
+      serialNumber: serial(1),
+      authority: 'issuing',
+      profile: 'mesh',
+      subject: record.subject,
+      names,
+      notBefore: record.notBefore,
+      notAfter: record.notAfter,
+      issuedAt: record.issuedAt,
+      principal: 'token:17',
+      revocation: null,
+      der: record.der,
+      keyHash: record.keyHash,
+      replaces: null,
+      replacedBy: null,
+    })
+    const { rows } = await store.read.listAudit({ target: serial(1) }, { limit: 10 })
+    expect(rows).toEqual([{ id: expect.any(Number), ...record.audit }])
+  })
+
+  test('keeps what was given at the call, whatever the caller does to its buffer afterwards', async () => {
+    const store = await temporaryStore()
+    const der = Buffer.from('as it was')
+    const written = store.write('recordIssuance', issuance(1, { der }))
+    der.fill(0)
+    await written
+    expect((await store.read.certificate(serial(1)))?.der.toString()).toBe('as it was')
+  })
+
+  test('refuses a serial number that is taken, and leaves the first certificate alone', async () => {
+    const store = await temporaryStore()
+    await store.write('recordIssuance', issuance(1))
+    const again = issuance(1, { subject: 'CN=other', audit: audit('certificate.issue', 'other') })
+    await expect(store.write('recordIssuance', again)).rejects.toMatchObject({ code: 'internal' })
+    expect(await store.read.certificate(serial(1))).toMatchObject({ subject: 'CN=host1.example.test' })
+    expect((await store.read.listAudit({ target: 'other' }, { limit: 1 })).rows).toEqual([])
+  })
+
+  test.each(['', 'zz', 'abc', '00'.repeat(21)])('refuses the serial number "%s"', async (serialNumber) => {
+    const store = await temporaryStore()
+    await expect(store.write('recordIssuance', issuance(1, { serialNumber }))).rejects.toMatchObject({
+      code: 'internal',
+    })
+  })
+
+  test('refuses an authority that is not on record', async () => {
+    const store = await temporaryStore()
+    await expect(store.write('recordIssuance', issuance(1, { authority: 'nobody' }))).rejects.toMatchObject({
+      code: 'unknownAuthority',
+    })
+  })
+})
+
+describe('renewal', () => {
+  test('links both ways, to the newest successor', async () => {
+    const store = await temporaryStore()
+    await store.write('recordIssuance', issuance(1))
+    await store.write('recordIssuance', issuance(2, { replaces: serial(1) }))
+    await store.write('recordIssuance', issuance(3, { replaces: serial(1) }))
+    expect(await store.read.certificate(serial(1))).toMatchObject({ replaces: null, replacedBy: serial(3) })
+    expect(await store.read.certificate(serial(2))).toMatchObject({ replaces: serial(1), replacedBy: null })
+  })
+
+  test('is refused for a certificate that is unknown, revoked, on hold or expired', async () => {
+    const store = await temporaryStore()
+    await issueMany(store, 4)
+    await store.write('revoke', revocation(1))
+    await store.write('revoke', revocation(2, { reason: 6 }))
+    const attempt = (replaces: string, issuedAt = NOW * 1000) =>
+      store.write('recordIssuance', issuance(9, { replaces, issuedAt }))
+    await expect(attempt(serial(8))).rejects.toMatchObject({ code: 'notFound' })
+    await expect(attempt(serial(1))).rejects.toMatchObject({ code: 'certificateRevoked' })
+    await expect(attempt(serial(2))).rejects.toMatchObject({ code: 'certificateRevoked' })
+    const lastSecond = NOW + 90 * DAY
+    await expect(attempt(serial(3), (lastSecond + 1) * 1000)).rejects.toMatchObject({
+      code: 'certificateExpired',
+    })
+    expect(await store.read.certificate(serial(9))).toBeNull()
+    await expect(attempt(serial(3), lastSecond * 1000 + 999)).resolves.toEqual({ outcome: 'recorded' })
+  })
+})
+
+describe('an idempotency key', () => {
+  const key = { scope: 'admin:default', key: 'once', requestHash: sha256('request') }
+
+  test('gives the first certificate again, and writes nothing', async () => {
+    const store = await temporaryStore()
+    const { tokenId } = await store.write('createToken', token('secret'))
+    await store.write('recordIssuance', issuance(1, { idempotency: key, tokenId }))
+    const retry = await store.write('recordIssuance', issuance(2, { idempotency: key, tokenId }))
+    expect(retry).toEqual({ outcome: 'replayed', serialNumber: serial(1) })
+    expect(await store.read.certificate(serial(2))).toBeNull()
+    expect((await store.read.listAudit({ action: 'certificate.issue' }, { limit: 9 })).rows).toHaveLength(1)
+    expect(await store.read.idempotentIssuance('admin:default', 'once')).toEqual({
+      requestHash: key.requestHash,
+      serialNumber: serial(1),
+    })
+    expect(await store.read.idempotentIssuance('admin:other', 'once')).toBeNull()
+  })
+
+  test('is refused with another request, and free in another scope', async () => {
+    const store = await temporaryStore()
+    await store.write('recordIssuance', issuance(1, { idempotency: key }))
+    const other = { ...key, requestHash: sha256('another request') }
+    await expect(store.write('recordIssuance', issuance(2, { idempotency: other }))).rejects.toMatchObject({
+      code: 'idempotencyConflict',
+    })
+    const elsewhere = { ...other, scope: 'token:1' }
+    await expect(store.write('recordIssuance', issuance(2, { idempotency: elsewhere }))).resolves.toEqual({
+      outcome: 'recorded',
+    })
+  })
+
+  test('gives one certificate to fifty requests at once', async () => {
+    const store = await temporaryStore()
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => store.write('recordIssuance', issuance(n, { idempotency: key }))),
+    )
+    expect(outcomes.filter(({ outcome }) => outcome === 'recorded')).toHaveLength(1)
+    const winner = await store.read.idempotentIssuance(key.scope, key.key)
+    for (const outcome of outcomes) {
+      if (outcome.outcome === 'replayed') expect(outcome.serialNumber).toBe(winner?.serialNumber)
+    }
+    expect(await store.read.countCertificates({ now: NOW }, 100)).toBe(1)
+  })
+
+  test('is not used up by an issuance that fails', async () => {
+    const store = await temporaryStore()
+    const failing = issuance(1, { idempotency: key, authority: 'nobody' })
+    await expect(store.write('recordIssuance', failing)).rejects.toThrow()
+    await store.write('recordAuthority', authority({ id: 'nobody' }))
+    await expect(store.write('recordIssuance', failing)).resolves.toEqual({ outcome: 'recorded' })
+  })
+})

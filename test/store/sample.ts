@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type {
+  AuditEntry,
+  AuthorityRecord,
+  IssuanceRecord,
+  RevocationRecord,
+  TokenRecord,
+} from '../../src/store/commands.ts'
+import { createDatabase, openStore, type StoreOptions } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** 2026-01-01T00:00:00Z, in seconds. */
+export const NOW = 1_767_225_600
+export const DAY = 86_400
+
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'chancery-store-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export function temporaryDatabase(): string {
+  const file = join(temporaryDirectory(), 'chancery.db')
+  createDatabase(file)
+  return file
+}
+
+/** A store with the authority "issuing", closed when the test ends. */
+export async function temporaryStore(options: Partial<StoreOptions> = {}): Promise<Store> {
+  const store = await openStore({ file: temporaryDatabase(), ...options })
+  onTestFinished(() => store.close())
+  await store.write('recordAuthority', authority())
+  return store
+}
+
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** The serial number of the n-th certificate of a test: 20 octets, as real ones are. */
+export function serial(n: number): string {
+  return `40${sha256(`serial ${n}`).toString('hex').slice(0, 38)}`
+}
+
+export function audit(action: string, target = '', at = NOW * 1000): AuditEntry {
+  return {
+    at,
+    actor: 'admin:default',
+    address: '192.0.2.1',
+    requestId: `request-${target}`,
+    action,
+    target,
+    result: 'ok',
+    detail: { note: action },
+  }
+}
+
+export function authority(changes: Partial<AuthorityRecord> = {}): AuthorityRecord {
+  const id = changes.id ?? 'issuing'
+  return {
+    id,
+    role: 'issuing',
+    state: 'active',
+    isDefault: id === 'issuing',
+    certificate: Buffer.from(`certificate of ${id}`),
+    chain: [Buffer.from('root')],
+    csr: null,
+    keyFile: `keys/${id}.pem`,
+    hash: 'sha256',
+    createdAt: NOW,
+    audit: audit('authority.create', id),
+    ...changes,
+  }
+}
+
+export function issuance(n: number, changes: Partial<IssuanceRecord> = {}): IssuanceRecord {
+  return {
+    serialNumber: serial(n),
+    authority: 'issuing',
+    profile: 'server',
+    subject: `CN=host${n}.example.test`,
+    names: [{ type: 'dns', value: `host${n}.example.test` }],
+    notBefore: NOW,
+    notAfter: NOW + 90 * DAY,
+    issuedAt: NOW * 1000 + n,
+    principal: 'admin:default',
+    der: Buffer.from(`certificate ${n}`),
+    keyHash: sha256(`key ${n}`),
+    replaces: null,
+    tokenId: null,
+    idempotency: null,
+    audit: audit('certificate.issue', serial(n)),
+    ...changes,
+  }
+}
+
+export function revocation(n: number, changes: Partial<RevocationRecord> = {}): RevocationRecord {
+  return {
+    serialNumber: serial(n),
+    revokedAt: NOW + n,
+    reason: 1,
+    invalidityDate: null,
+    entry: Buffer.from(`entry ${n}.`),
+    audit: audit('certificate.revoke', serial(n)),
+    ...changes,
+  }
+}
+
+export function token(secret: string, changes: Partial<TokenRecord> = {}): TokenRecord {
+  return {
+    hash: sha256(secret),
+    profile: 'server',
+    names: [{ type: 'dns', value: 'web.example.test' }],
+    expiresAt: NOW + DAY,
+    createdAt: NOW,
+    createdBy: 'admin:default',
+    audit: audit('token.create'),
+    ...changes,
+  }
+}
+
+/** Issues the certificates 0 to count - 1. */
+export async function issueMany(
+  store: Store,
+  count: number,
+  changes: (n: number) => Partial<IssuanceRecord> = () => ({}),
+): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, (_, n) => store.write('recordIssuance', issuance(n, changes(n)))),
+  )
+}
