@@ -1,24 +1,12 @@
 import type { SecureContextOptions } from 'node:tls'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { bundleRoutes } from './api/bundles.ts'
-import { crlRoutes } from './api/crl.ts'
-import { healthRoutes } from './api/health.ts'
-import { answerBadOcspUrl, ocspRoutes } from './api/ocsp.ts'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import { answerBadOcspUrl } from './api/ocsp.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { publicRoutes } from './api/public-routes.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { logRequests } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import type { Service } from './service.ts'
-
-/** What relying parties need, by plain HTTP as RFC 5280 wants it; nothing here takes a secret. */
-export async function publicRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
-  const { ocsp: responder, crl: publisher, clock } = service
-  const authorities = () => service.authorities.all()
-  app.register(ocspRoutes, { responder })
-  app.register(crlRoutes, { authorities, publisher, clock })
-  app.register(bundleRoutes, { service })
-  app.register(healthRoutes, { service })
-}
 
 /** The plain listener. */
 export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
@@ -58,7 +46,7 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
   const start = process.hrtime.bigint().toString(36)
   return {
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,
     genReqId: () => `${start}-${(++requests).toString(36)}`,

@@ -15,7 +15,7 @@ import { encodePem } from './pki/pem.ts'
 import { openService, type Service } from './service.ts'
 
 export interface RunningServer {
-  readonly tlsUrl: string | null
+  readonly tlsUrl: string
   readonly httpUrl: string
   /** SHA-256 of each root, lower-case hexadecimal. */
   readonly rootFingerprints: readonly string[]
@@ -34,7 +34,7 @@ export interface ServerOptions {
 /** The clock is looked at this often, so that a machine that slept renews soon after it wakes. Milliseconds. */
 const LONGEST_WAIT = 3_600_000
 
-/** Opens the service and both listeners. */
+/** Opens the service and both listeners. Throws `CaError` where configuration, keys or hierarchy do not let it start. */
 export async function startServer({ config, passphrase, clock, log }: ServerOptions): Promise<RunningServer> {
   let httpUrl = ''
   const service = await openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl ?? httpUrl })
@@ -43,15 +43,16 @@ export async function startServer({ config, passphrase, clock, log }: ServerOpti
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    // Without an authority there is no certificate to listen with: better no start than half of one.
+    service.authorities.issuing()
     const http = buildHttpApp(service, log)
     closers.push(() => http.close())
     await http.listen({ host: config.host, port: config.httpPort })
     httpUrl = `http://${urlHost(config)}:${portOf(http)}`
-
-    const tls = await startTls({ config, passphrase, clock, log }, service, closers)
+    const tls = await startTls(config, passphrase, service, log, closers)
     return {
       httpUrl,
-      tlsUrl: tls && `https://${urlHost(config)}:${portOf(tls)}`,
+      tlsUrl: `https://${urlHost(config)}:${portOf(tls)}`,
       rootFingerprints: service.authorities.roots().map(fingerprint),
       service,
       close,
@@ -63,12 +64,15 @@ export async function startServer({ config, passphrase, clock, log }: ServerOpti
 }
 
 async function startTls(
-  { config, passphrase, clock, log }: ServerOptions,
+  config: Config,
+  passphrase: string,
   service: Service,
+  log: FastifyBaseLogger,
   closers: (() => Promise<void>)[],
 ): Promise<FastifyInstance> {
+  const { clock } = service
   const names = serviceNames(config)
-  const identify = () => serviceIdentity({ ...service, clock, directory: config.dir, passphrase, names })
+  const identify = () => serviceIdentity({ ...service, directory: config.dir, passphrase, names })
   const context = (identity: ServiceIdentity) => ({
     key: identity.key,
     cert: identity.certificate,

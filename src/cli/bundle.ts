@@ -31,7 +31,10 @@ export function bundleCommand(terminal: Terminal): Command {
 async function fetchRoot(options: FetchOptions, terminal: Terminal): Promise<void> {
   const wanted = options.fingerprint.replaceAll(':', '').toLowerCase()
   if (!/^[0-9a-f]{64}$/.test(wanted)) {
-    throw new Failure(EXIT.usage, '--fingerprint must be a SHA-256: 64 hexadecimal digits, with or without colons.')
+    throw new Failure(
+      EXIT.usage,
+      '--fingerprint must be a SHA-256: 64 hexadecimal digits, with or without colons.',
+    )
   }
   const url = rootUrl(options, wanted, terminal)
   const answer = await exchange({
@@ -42,23 +45,38 @@ async function fetchRoot(options: FetchOptions, terminal: Terminal): Promise<voi
     connection: url.protocol === 'https:' ? { rejectUnauthorized: false } : {},
   })
   if (answer.status === 404) {
-    throw new Failure(EXIT.notFound, `${url.origin} has no root with this fingerprint. Compare it with what the service prints at its start.`)
+    throw new Failure(
+      EXIT.notFound,
+      `${url.origin} has no root with this fingerprint. Compare it with what the service prints at its start.`,
+    )
   }
-  if (answer.status !== 200) throw new Failure(exitCodeFor(answer.status), `${url.origin} answered with HTTP status ${answer.status}.`)
+  if (answer.status !== 200)
+    throw new Failure(exitCodeFor(answer.status), `${url.origin} answered with HTTP status ${answer.status}.`)
   const root = onlyCertificate(answer.body)
   const found = fingerprint(root)
   if (found !== wanted) {
-    throw new Failure(EXIT.failed, `${url.origin} sent a certificate with another fingerprint, ${found}. Nothing was written: do not trust it.`)
+    throw new Failure(
+      EXIT.failed,
+      `${url.origin} sent a certificate with another fingerprint, ${found}. Nothing was written: do not trust it.`,
+    )
   }
   writeFiles([{ path: options.out, content: encodePem('CERTIFICATE', root), mode: 0o644 }])
-  print(terminal, options.json, { fingerprint: found, file: options.out }, () => `Wrote ${options.out}: the fingerprint matches.\n`)
+  print(
+    terminal,
+    options.json,
+    { fingerprint: found, file: options.out },
+    () => `Wrote ${options.out}: the fingerprint matches.\n`,
+  )
 }
 
 function rootUrl(options: FetchOptions, sha256: string, terminal: Terminal): URL {
-  const base = options.url ?? loadOptions(terminal.environment, { dir: options.dir }).publicUrl
+  const base = options.url ?? loadOptions(terminal.environment, { dir: options.dir }).publicUrl ?? ''
   const url = URL.canParse(base) ? new URL(base) : null
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new Failure(EXIT.usage, `--url must be an address such as http://ca.example.test:8080, and is "${base}".`)
+    throw new Failure(
+      EXIT.usage,
+      `--url must be an address such as http://ca.example.test:8080, and is "${base}".`,
+    )
   }
   return new URL(`${url.pathname.replace(/\/+$/, '')}/roots/${sha256}`, url)
 }

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { EXTENSION } from '../pki/certificate/extensions.ts'
@@ -19,15 +19,22 @@ import type { Terminal } from './terminal.ts'
 interface RenewOptions extends ServiceOptions {
   readonly out: string
   readonly rekey?: boolean
+  readonly validity?: string
   readonly keyType?: KeyType
 }
 
 export function renewCommand(terminal: Terminal): Command {
   const command = new Command('renew')
     .description('Renew the certificate in a directory, proving it with its own key; no admin key is needed')
-    .requiredOption('--out <directory>', 'directory with the key.pem, cert.pem and root.pem of "cert request"')
+    .requiredOption(
+      '--out <directory>',
+      'directory with the key.pem, cert.pem and root.pem of "cert request"',
+    )
     .option('--rekey', 'make a new key')
-    .addOption(new Option('--key-type <type>', 'kind of the new key (that of the old one)').choices(KEY_TYPES))
+    .addOption(
+      new Option('--key-type <type>', 'kind of the new key (that of the old one)').choices(KEY_TYPES),
+    )
+    .option('--validity <duration>', 'life of the new certificate: 24h, 90d')
   addServiceOptions(command).action((options: RenewOptions) => renew(options, terminal))
   return command
 }
@@ -43,7 +50,11 @@ async function renew(options: RenewOptions, terminal: Terminal): Promise<void> {
   const rekey = options.rekey || options.keyType !== undefined
   const key = rekey ? await generateKey(options.keyType ?? keyTypeOf(oldKey)) : oldKey
   const issued = await client.json<IssuedAnswer>('POST', `/v1/certificates/${old.serialNumber}/renew`, {
-    body: rekey ? { csr: encodePem('CERTIFICATE REQUEST', csrLike(old, key)) } : {},
+    body: {
+      csr: rekey ? encodePem('CERTIFICATE REQUEST', csrLike(old, key)) : undefined,
+      validity: options.validity,
+    },
+    headers: { 'idempotency-key': randomUUID() },
   })
   writeEnrolment(files, issued, { key, newKey: rekey, roots: address.roots })
   printEnrolment(terminal, options.json, issued, files)
@@ -68,6 +79,10 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Failure(EXIT.usage, `${file} cannot be read. --out names the directory that "cert request" wrote.`, { cause: error })
+    throw new Failure(
+      EXIT.usage,
+      `${file} cannot be read. --out names the directory that "cert request" wrote.`,
+      { cause: error },
+    )
   }
 }

@@ -33,14 +33,21 @@ export function requestCommand(terminal: Terminal): Command {
   const command = new Command('request')
     .description('Make a key here, and get a certificate for it: key.pem, cert.pem and root.pem')
     .requiredOption('--out <directory>', 'where the three files go')
-    .option('--name <name>', 'DNS name, IP address, URI or e-mail address, told by its look; repeatable', collect)
+    .option(
+      '--name <name>',
+      'DNS name, IP address, URI or e-mail address, told by its look; repeatable',
+      collect,
+    )
   addNameOptions(command)
     .option('--common-name <text>', 'common name in the subject; kept only if it is one of the names')
     .option('--profile <name>', 'profile (that of the token, else the default one)')
     .option('--authority <id>', 'authority that issues (that of the profile, else the default one)')
     .option('--validity <duration>', 'life of the certificate: 24h, 90d')
     .addOption(new Option('--key-type <type>', 'kind of key').choices(KEY_TYPES).default('P-256'))
-    .option('--token <token>', 'enrolment token; CHANCERY_TOKEN and --token-file do not show in process lists')
+    .option(
+      '--token <token>',
+      'enrolment token; CHANCERY_TOKEN and --token-file do not show in process lists',
+    )
     .option('--token-file <file>', 'file with the enrolment token')
     .option('--force', 'replace a key that is there already')
   addServiceOptions(command).action((options: RequestOptions) => request(options, terminal))
@@ -49,7 +56,8 @@ export function requestCommand(terminal: Terminal): Command {
 
 async function request(options: RequestOptions, terminal: Terminal): Promise<void> {
   const names = namesFrom(options)
-  if (names.length === 0) throw new Failure(EXIT.usage, 'Name what the certificate is for, such as --name web.example.test.')
+  if (names.length === 0)
+    throw new Failure(EXIT.usage, 'Name what the certificate is for, such as --name web.example.test.')
   const files = enrolmentFiles(options.out)
   refuseExistingKey(files, options.force)
   const address = serviceAddress(options, terminal.environment)

@@ -44,9 +44,14 @@ export function revokeCommand(terminal: Terminal): Command {
   return command
 }
 
-async function revokeOne(serial: string | undefined, options: RevokeOptions, terminal: Terminal): Promise<void> {
+async function revokeOne(
+  serial: string | undefined,
+  options: RevokeOptions,
+  terminal: Terminal,
+): Promise<void> {
   const { authority, profile, name, issuedBefore, dryRun, reason, invalidityDate } = options
-  if (serial === undefined) throw new Failure(EXIT.usage, 'Give a serial number, or --all-matching and filters.')
+  if (serial === undefined)
+    throw new Failure(EXIT.usage, 'Give a serial number, or --all-matching and filters.')
   if (authority || profile || name || issuedBefore || dryRun) {
     throw new Failure(EXIT.usage, 'Filters and --dry-run go with --all-matching, not with a serial number.')
   }
@@ -54,18 +59,33 @@ async function revokeOne(serial: string | undefined, options: RevokeOptions, ter
   const path = `${certificatePath(serial)}/revoke`
   const answer = await client.json<CertificateAnswer>('POST', path, { body: { reason, invalidityDate } })
   // A second revocation keeps the first facts, so the answer may say another reason than was asked for.
-  print(terminal, options.json, answer, () => `Revoked${answer.revocation ? `: ${answer.revocation.reason}, ${answer.revocation.revokedAt}` : ''}.\n`)
+  print(
+    terminal,
+    options.json,
+    answer,
+    () =>
+      `Revoked${answer.revocation ? `: ${answer.revocation.reason}, ${answer.revocation.revokedAt}` : ''}.\n`,
+  )
 }
 
-async function revokeMatching(serial: string | undefined, options: RevokeOptions, terminal: Terminal): Promise<void> {
+async function revokeMatching(
+  serial: string | undefined,
+  options: RevokeOptions,
+  terminal: Terminal,
+): Promise<void> {
   const { authority, profile, name, issuedBefore, reason, dryRun = false } = options
   if (serial !== undefined) throw new Failure(EXIT.usage, 'Give a serial number or --all-matching, not both.')
   if (!(authority || profile || name || issuedBefore)) {
-    throw new Failure(EXIT.usage, 'Give at least one filter: --authority, --profile, --name, --issued-before.')
+    throw new Failure(
+      EXIT.usage,
+      'Give at least one filter: --authority, --profile, --name, --issued-before.',
+    )
   }
   const client = adminClient(options, terminal.environment)
   const filter = { authority, profile, name, issuedBefore }
-  const answer = await client.json<BulkAnswer>('POST', '/v1/certificates/revoke', { body: { filter, reason, dryRun } })
+  const answer = await client.json<BulkAnswer>('POST', '/v1/certificates/revoke', {
+    body: { filter, reason, dryRun },
+  })
   print(terminal, options.json, answer, () => {
     if (!dryRun) return `${answer.revoked} certificates are revoked.\n`
     const sample = answer.serialNumbers.map((one) => `  ${one}\n`).join('')
@@ -79,7 +99,7 @@ export function releaseCommand(terminal: Terminal): Command {
     .argument('<serial>', 'serial number, hexadecimal; colons are fine')
   addServiceOptions(command).action(async (serial: string, options: ServiceOptions) => {
     const client = adminClient(options, terminal.environment)
-    const answer = await client.json<CertificateAnswer>('POST', `${certificatePath(serial)}/release`, { body: {} })
+    const answer = await client.json<CertificateAnswer>('POST', `${certificatePath(serial)}/release`)
     print(terminal, options.json, answer, () => 'The hold is lifted.\n')
   })
   return command

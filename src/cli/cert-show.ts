@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { type IssuedAnswer, nameList } from './answers.ts'
+import { certificatePath } from './cert-revoke.ts'
 import { facts, plain } from './layout.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
-import { certificatePath } from './cert-revoke.ts'
 import { print, type Terminal } from './terminal.ts'
 
 export function showCommand(terminal: Terminal): Command {

@@ -49,7 +49,9 @@ export class Client {
     try {
       return JSON.parse(body.toString('utf8')) as T
     } catch (error) {
-      throw new Failure(EXIT.failed, `${this.#address.url.origin} answered with something other than JSON.`, { cause: error })
+      throw new Failure(EXIT.failed, `${this.#address.url.origin} answered with something other than JSON.`, {
+        cause: error,
+      })
     }
   }
 
@@ -92,7 +94,8 @@ function withQuery(url: URL, query: Query): URL {
 
 function refusal(answer: Answer, url: URL): Failure {
   const problem = problemFrom(answer)
-  const detail = problem?.detail ?? problem?.title ?? `${url.origin} answered with HTTP status ${answer.status}.`
+  const detail =
+    problem?.detail ?? problem?.title ?? `${url.origin} answered with HTTP status ${answer.status}.`
   return new Failure(exitCodeFor(answer.status), detail, problem ? { problem } : {})
 }
 

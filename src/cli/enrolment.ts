@@ -19,12 +19,19 @@ export interface EnrolmentFiles {
 }
 
 export function enrolmentFiles(directory: string): EnrolmentFiles {
-  return { key: join(directory, 'key.pem'), certificate: join(directory, 'cert.pem'), root: join(directory, 'root.pem') }
+  return {
+    key: join(directory, 'key.pem'),
+    certificate: join(directory, 'cert.pem'),
+    root: join(directory, 'root.pem'),
+  }
 }
 
 export function refuseExistingKey(files: EnrolmentFiles, force: boolean | undefined): void {
   if (!force && existsSync(files.key)) {
-    throw new Failure(EXIT.failed, `${files.key} exists. "cert renew" renews its certificate; --force replaces the key.`)
+    throw new Failure(
+      EXIT.failed,
+      `${files.key} exists. "cert renew" renews its certificate; --force replaces the key.`,
+    )
   }
 }
 
@@ -39,7 +46,10 @@ export function writeEnrolment(
 ): void {
   const leaf = new X509Certificate(issued.certificate)
   if (!leaf.publicKey.equals(createPublicKey(key))) {
-    throw new Failure(EXIT.failed, 'The service answered with a certificate for another key. Nothing was written.')
+    throw new Failure(
+      EXIT.failed,
+      'The service answered with a certificate for another key. Nothing was written.',
+    )
   }
   const root = rootAbove(new X509Certificate(issued.chain.at(-1) ?? issued.certificate), roots)
   const written: NewFile[] = [
@@ -69,7 +79,12 @@ function rootAbove(last: X509Certificate, roots: string): string | undefined {
 }
 
 /** What was issued and where it lies. */
-export function printEnrolment(terminal: Terminal, json: boolean | undefined, issued: IssuedAnswer, files: EnrolmentFiles): void {
+export function printEnrolment(
+  terminal: Terminal,
+  json: boolean | undefined,
+  issued: IssuedAnswer,
+  files: EnrolmentFiles,
+): void {
   const { serialNumber, profile, authority, names, notBefore, notAfter, replaces = null } = issued
   const summary = { serialNumber, profile, authority, names, notBefore, notAfter, replaces, files }
   print(terminal, json, summary, () =>

@@ -20,7 +20,9 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
 
 /** The table that stands under `chancery --help`. */
 export function exitCodeTable(): string {
-  const lines = Object.entries(EXIT).map(([name, code]) => `  ${code}  ${MEANINGS[name as keyof typeof EXIT]}`)
+  const lines = Object.entries(EXIT).map(
+    ([name, code]) => `  ${code}  ${MEANINGS[name as keyof typeof EXIT]}`,
+  )
   return ['Exit status:', ...lines].join('\n')
 }
 

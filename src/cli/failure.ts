@@ -29,19 +29,25 @@ export function asFailure(error: unknown): Failure {
   if (error instanceof CaError) {
     const code = error.code === 'badConfiguration' || error.code === 'badName' ? EXIT.usage : EXIT.failed
     const problem: Problem = { type: error.code, detail: error.detail, subproblems: error.subproblems }
-    return new Failure(error.code === 'notFound' ? EXIT.notFound : code, error.detail, { problem, cause: error })
+    return new Failure(error.code === 'notFound' ? EXIT.notFound : code, error.detail, {
+      problem,
+      cause: error,
+    })
   }
-  if (error instanceof Error && 'syscall' in error) return new Failure(EXIT.failed, `${error.message}.`, { cause: error })
+  if (error instanceof Error && 'syscall' in error)
+    return new Failure(EXIT.failed, `${error.message}.`, { cause: error })
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return new Failure(EXIT.failed, `A defect in chancery: ${stack}`, { cause: error })
 }
 
 /** What goes to standard error: for people, or one line of JSON for programs. */
 export function renderFailure(failure: Failure, json: boolean): string {
-  if (json) return `${JSON.stringify({ ...failure.problem, detail: failure.message, exitCode: failure.exitCode })}\n`
+  if (json)
+    return `${JSON.stringify({ ...failure.problem, detail: failure.message, exitCode: failure.exitCode })}\n`
   const lines = [`chancery: ${failure.message}`]
   const { title, type, subproblems } = failure.problem ?? {}
-  for (const part of subproblems ?? []) lines.push(`  ${part.subject ? `${part.subject}: ` : ''}${part.detail ?? ''}`)
+  for (const part of subproblems ?? [])
+    lines.push(`  ${part.subject ? `${part.subject}: ` : ''}${part.detail ?? ''}`)
   if (title) lines.push(`  (${title}${type ? `, ${type}` : ''})`)
   return `${lines.join('\n')}\n`
 }

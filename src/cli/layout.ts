@@ -1,14 +1,24 @@
 /** Columns for people, two spaces apart, with the headings in capitals. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings.map((heading) => heading.toUpperCase()), ...rows]
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => [...(line[column] ?? '')].length)))
+  const widths = headings.map((_, column) =>
+    Math.max(...lines.map((line) => [...(line[column] ?? '')].length)),
+  )
   return lines
-    .map((line) => `${line.map((cell, column) => pad(cell, widths[column]!)).join('  ').trimEnd()}\n`)
+    .map(
+      (line) =>
+        `${line
+          .map((cell, column) => pad(cell, widths[column]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
     .join('')
 }
 
 /** Label and value, one pair a line; pairs without a value are left out. */
-export function facts(pairs: readonly (readonly [label: string, value: string | null | undefined])[]): string {
+export function facts(
+  pairs: readonly (readonly [label: string, value: string | null | undefined])[],
+): string {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '')
   const width = Math.max(0, ...shown.map(([label]) => label.length))
   return shown.map(([label, value]) => `${pad(label, width)}  ${value}\n`).join('')
@@ -16,7 +26,10 @@ export function facts(pairs: readonly (readonly [label: string, value: string | 
 
 /** Texts from the service may hold control characters, and must not steer somebody's terminal. */
 export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
 }
 
 /** "AB:CD:…": a fingerprint in the form that browsers, openssl and keytool print. */

@@ -26,7 +26,9 @@ export function namesFrom(options: NameOptions): SubjectName[] {
     ...(options.name ?? []).map(detectName),
     ...NAME_TYPES.flatMap((type) => (options[type] ?? []).map((value) => normaliseName(type, value))),
   ]
-  return names.filter((name, index) => names.findIndex((one) => one.type === name.type && one.value === name.value) === index)
+  return names.filter(
+    (name, index) => names.findIndex((one) => one.type === name.type && one.value === name.value) === index,
+  )
 }
 
 /** The kind of a name from its look: an address, a URI with its scheme, an e-mail address, else a DNS name. */

@@ -6,7 +6,9 @@ export interface PageOptions {
   readonly all?: boolean
 }
 
-export type Paged<Key extends string, Row> = { readonly [K in Key]: readonly Row[] } & { readonly next: string | null }
+export type Paged<Key extends string, Row> = { readonly [K in Key]: readonly Row[] } & {
+  readonly next: string | null
+}
 
 export function pageOptions(command: Command): Command {
   return command
@@ -25,7 +27,9 @@ export async function allPages<Key extends string, Row>(
   const rows: Row[] = []
   let next: string | null = null
   do {
-    const page: Paged<Key, Row> = await client.json('GET', path, { query: { ...query, limit, after: next ?? undefined } })
+    const page: Paged<Key, Row> = await client.json('GET', path, {
+      query: { ...query, limit, after: next ?? undefined },
+    })
     for (const row of page[key]) rows.push(row)
     next = page.next ?? null
   } while (all && next !== null)

@@ -4,7 +4,7 @@ import { dataFiles } from '../config/data-directory.ts'
 import type { Environment } from '../config/environment.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { readSecretFile } from '../config/secret-file.ts'
-import { Client, type Caller, type ServiceAddress } from './client.ts'
+import { type Caller, Client, type ServiceAddress } from './client.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 
@@ -20,7 +20,10 @@ export interface ServiceOptions {
 export function addServiceOptions(command: Command): Command {
   return command
     .option('--dir <directory>', 'data directory, where root and admin key are found (CHANCERY_DIR, ./data)')
-    .option('--url <url>', 'address of the service, if it is not on this machine: https://ca.example.test:8443')
+    .option(
+      '--url <url>',
+      'address of the service, if it is not on this machine: https://ca.example.test:8443',
+    )
     .option('--root <file>', 'PEM file with the root that proves the service (<dir>/root.pem)')
     .option('--key-file <file>', 'file with the admin key (<dir>/admin.key)')
     .option('--json', 'machine-readable output: one JSON document')
@@ -39,7 +42,10 @@ export function clientFor(options: ServiceOptions, environment: Environment, cal
 export function adminKey(options: ServiceOptions, environment: Environment): string {
   const file = options.keyFile ?? dataFiles(dataDirectory(environment, options.dir)).adminKey
   if (!existsSync(file)) {
-    throw new Failure(EXIT.notAllowed, `There is no admin key at ${file}: name its file with --key-file, or the data directory with --dir.`)
+    throw new Failure(
+      EXIT.notAllowed,
+      `There is no admin key at ${file}: name its file with --key-file, or the data directory with --dir.`,
+    )
   }
   return readSecretFile(file, 'The admin key file')
 }
@@ -56,7 +62,10 @@ export function serviceAddress(options: ServiceOptions, environment: Environment
 function serviceUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol !== 'https:') {
-    throw new Failure(EXIT.usage, `--url must be an https:// address such as https://ca.example.test:8443, and is "${text}".`)
+    throw new Failure(
+      EXIT.usage,
+      `--url must be an https:// address such as https://ca.example.test:8443, and is "${text}".`,
+    )
   }
   return url
 }

@@ -10,6 +10,11 @@ export interface Terminal {
 }
 
 /** Standard output is either this one JSON document or what `people` gives, never both. */
-export function print(terminal: Terminal, json: boolean | undefined, value: unknown, people: () => string): void {
+export function print(
+  terminal: Terminal,
+  json: boolean | undefined,
+  value: unknown,
+  people: () => string,
+): void {
   terminal.stdout(json ? `${JSON.stringify(value, null, 2)}\n` : people())
 }

@@ -17,18 +17,19 @@ export function tokenCommand(terminal: Terminal): Command {
 }
 
 interface CreateOptions extends ServiceOptions, NameOptions {
-  readonly profile: string
+  readonly profile?: string
   readonly ttl: string
 }
 
 function createCommand(terminal: Terminal): Command {
   const command = new Command('create')
     .description('Make a token that enrols one certificate for the names given')
-    .option('--profile <name>', 'profile of the certificate', 'server')
+    .option('--profile <name>', 'profile of the certificate (the default one of the service)')
     .option('--ttl <duration>', 'how long the token can be used: 10m, 24h', '1h')
   addServiceOptions(addNameOptions(command)).action(async (options: CreateOptions) => {
     const names = namesFrom(options)
-    if (names.length === 0) throw new Failure(EXIT.usage, 'Name what the token is for: --dns, --ip, --uri or --email.')
+    if (names.length === 0)
+      throw new Failure(EXIT.usage, 'Name what the token is for: --dns, --ip, --uri or --email.')
     const client = adminClient(options, terminal.environment)
     const body = { profile: options.profile, names: namesByType(names), ttl: options.ttl }
     const token = await client.json<TokenAnswer & { token: string }>('POST', '/v1/tokens', { body })
@@ -46,7 +47,9 @@ function createCommand(terminal: Terminal): Command {
 }
 
 function listCommand(terminal: Terminal): Command {
-  const command = pageOptions(new Command('list').description('List tokens, newest first; never their secrets'))
+  const command = pageOptions(
+    new Command('list').description('List tokens, newest first; never their secrets'),
+  )
   addServiceOptions(command).action(async (options: ServiceOptions & PageOptions) => {
     const client = adminClient(options, terminal.environment)
     const page = await allPages<'tokens', TokenAnswer>(client, '/v1/tokens', 'tokens', {}, options)
@@ -67,11 +70,15 @@ function listCommand(terminal: Terminal): Command {
 }
 
 function revokeCommand(terminal: Terminal): Command {
-  const command = new Command('revoke').description('Make a token useless').argument('<id>', 'id, as "token list" shows it')
+  const command = new Command('revoke')
+    .description('Make a token useless')
+    .argument('<id>', 'id, as "token list" shows it')
   addServiceOptions(command).action(async (id: string, options: ServiceOptions) => {
     const client = adminClient(options, terminal.environment)
-    await client.json('DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
-    print(terminal, options.json, { id, revoked: true }, () => `Token ${id} is revoked.\n`)
+    const answer = await client.json<{ changed: boolean }>('DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
+    print(terminal, options.json, answer, () =>
+      answer.changed ? `Token ${id} is revoked.\n` : `Token ${id} was spent or revoked before.\n`,
+    )
   })
   return command
 }

@@ -13,7 +13,10 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
   /** Where to connect if not to the host of the URL, and how to prove the other side. */
-  readonly connection?: Pick<RequestOptions, 'host' | 'servername' | 'ca' | 'cert' | 'key' | 'rejectUnauthorized'> & {
+  readonly connection?: Pick<
+    RequestOptions,
+    'host' | 'servername' | 'ca' | 'cert' | 'key' | 'rejectUnauthorized'
+  > & {
     agent?: Agent
   }
 }
@@ -43,7 +46,8 @@ export function exchange({ url, method, headers, body, connection = {} }: Exchan
       },
       (response) => {
         collectBody(response).then(
-          (bytes) => resolve({ status: response.statusCode ?? 0, contentType: mediaType(response), body: bytes }),
+          (bytes) =>
+            resolve({ status: response.statusCode ?? 0, contentType: mediaType(response), body: bytes }),
           fail,
         )
       },
@@ -75,7 +79,10 @@ function unreachable(url: URL, error: unknown): Failure {
     return new Failure(EXIT.unreachable, `${at} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
   }
   if (code === 'ECONNREFUSED') {
-    return new Failure(EXIT.unreachable, `Nothing listens at ${at}. "chancery serve" starts the service; --url names another.`)
+    return new Failure(
+      EXIT.unreachable,
+      `Nothing listens at ${at}. "chancery serve" starts the service; --url names another.`,
+    )
   }
   if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
     return new Failure(

@@ -15,8 +15,11 @@ export type Config = Frozen<
   Omit<FileOptions, 'profiles' | 'publicUrl'> & {
     /** The data directory, absolute. */
     dir: string
-    /** `http://` and no slash at its end: paths such as "/ocsp" follow. */
-    publicUrl: string
+    /**
+     * `http://` and no slash at its end: paths such as "/ocsp" follow. Null where it is not given and `httpPort` is 0:
+     * the port is then known only once the plain listener has it.
+     */
+    publicUrl: string | null
     profiles: Record<string, Profile>
   }
 >
@@ -79,12 +82,8 @@ function environmentOptions(environment: Environment): RawOptions {
   return options
 }
 
-function publicBase(given: string | undefined, httpPort: number): string {
-  if (given === undefined) {
-    if (httpPort === 0)
-      refuse(['httpPort 0 takes any free port, so publicUrl must be given: it goes into certificates.'])
-    return `http://localhost:${httpPort}`
-  }
+function publicBase(given: string | undefined, httpPort: number): string | null {
+  if (given === undefined) return httpPort === 0 ? null : `http://localhost:${httpPort}`
   const url = URL.canParse(given) ? new URL(given) : null
   // RFC 5280 8: over https the client could not check the responder's own certificate without asking it first.
   if (url?.protocol !== 'http:' || url.username || url.password || url.search || url.hash) {

@@ -19,7 +19,10 @@ export type Overrides = RawOptions & { readonly dir?: string | undefined }
  * Reads the environment and `chancery.yaml`, if there is one. Throws `CaError` "badConfiguration" with every
  * fault found. The secrets are a value of their own, so that a configuration can be logged.
  */
-export function loadConfig(environment: Environment = processEnvironment(), overrides: Overrides = {}): Loaded {
+export function loadConfig(
+  environment: Environment = processEnvironment(),
+  overrides: Overrides = {},
+): Loaded {
   const config = loadOptions(environment, overrides)
   return { config, secrets: loadSecrets(environment, config.dir) }
 }

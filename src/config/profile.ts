@@ -27,7 +27,8 @@ export function resolveProfiles(given: Readonly<Record<string, Layer>>): Record<
   const names = new Set([...Object.keys(BUILT_IN_PROFILES), ...Object.keys(given)])
   const profiles: Record<string, Profile> = {}
   for (const name of Object.keys(given)) {
-    if (name.startsWith(RESERVED)) fail(name, `cannot be: names that begin with "${RESERVED}" are the service’s own.`)
+    if (name.startsWith(RESERVED))
+      fail(name, `cannot be: names that begin with "${RESERVED}" are the service’s own.`)
   }
   for (const name of names) profiles[name] = complete(name, layered(name, given, []))
   return profiles

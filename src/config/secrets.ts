@@ -34,11 +34,27 @@ export function loadSecrets(environment: Environment, dir: string): Secrets {
   return { passphrase: existsSync(own) ? readSecretFile(own, 'The passphrase file') : null }
 }
 
+/**
+ * The passphrase of the root's key: from the file, or one made and kept in the data directory, from where it is to be
+ * taken offline. It is never that of the intermediate, which the service has at hand.
+ */
+export function ensureRootPassphrase(dir: string, file?: string): string {
+  if (file) return readSecretFile(file, 'The root passphrase file')
+  const own = dataFiles(dir).rootPassphrase
+  if (!existsSync(own)) keepNewSecret(dir, own)
+  return readSecretFile(own, 'The root passphrase file')
+}
+
 /** The secrets with a passphrase for sure: where none was given, one is made and kept in the data directory. */
 export function ensurePassphrase(secrets: Secrets, dir: string): Secrets & { readonly passphrase: string } {
   if (secrets.passphrase !== null) return { ...secrets, passphrase: secrets.passphrase }
-  const passphrase = newSecret()
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  writeSecretFile(dataFiles(dir).passphrase, `${passphrase}\n`)
+  const passphrase = keepNewSecret(dir, dataFiles(dir).passphrase)
   return { ...secrets, passphrase }
+}
+
+function keepNewSecret(dir: string, file: string): string {
+  const secret = newSecret()
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeSecretFile(file, `${secret}\n`)
+  return secret
 }

@@ -68,9 +68,7 @@ export class CrlPublisher {
 
   /** A CRL that holds every revocation that was durable before the call. Rejects if it cannot be made. */
   async publish(authority: string): Promise<PublishedCrl> {
-    if (this.#state === 'stopped') {
-      throw new CaError('overloaded', 'The service is stopping.', { retryAfter: 5 })
-    }
+    this.#refuseIfStopped()
     if (!this.#context.authority(authority)) {
       throw new CaError('unknownAuthority', `There is no authority "${authority}".`)
     }
@@ -81,8 +79,12 @@ export class CrlPublisher {
     }
   }
 
-  /** Loads what is stored, publishes what is missing, stale or overtaken, and from then on keeps to the schedule. */
+  /**
+   * Loads what is stored, publishes what is missing, stale or overtaken, and from then on keeps to the schedule.
+   * To be called again when an authority was added.
+   */
   async start(): Promise<void> {
+    this.#refuseIfStopped()
     this.#state = 'started'
     await Promise.all(
       this.#authorities().map(async (authority) => {
@@ -149,6 +151,11 @@ export class CrlPublisher {
   /** A failure is kept for `health`, told to `onError`, and tried again by the timer. */
   async #attempt(authority: string): Promise<void> {
     await this.publish(authority).catch(() => {})
+  }
+
+  #refuseIfStopped(): void {
+    if (this.#state !== 'stopped') return
+    throw new CaError('overloaded', 'The service is stopping.', { retryAfter: 5 })
   }
 
   #publication(id: string): Publication {

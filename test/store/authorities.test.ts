@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { authority, issuance, NOW, serial, temporaryStore } from './sample.ts'
+import { authority, issuance, NOW, serial } from './records.ts'
+import { temporaryStore } from './temporary.ts'
 
 test('an authority is kept whole, and replaced in place', async () => {
   const store = await temporaryStore()

@@ -1,17 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  audit,
-  authority,
-  DAY,
-  issuance,
-  issueMany,
-  NOW,
-  revocation,
-  serial,
-  sha256,
-  temporaryStore,
-  token,
-} from './sample.ts'
+import { audit, authority, DAY, issuance, NOW, revocation, serial, sha256, token } from './records.ts'
+import { issueMany, temporaryStore } from './temporary.ts'
 
 describe('recordIssuance', () => {
   test('keeps every fact', async () => {

@@ -1,16 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { openCrlReader } from '../../src/store/crl-entries.ts'
-import {
-  audit,
-  authority,
-  DAY,
-  issuance,
-  issueMany,
-  NOW,
-  revocation,
-  serial,
-  temporaryStore,
-} from './sample.ts'
+import { audit, authority, DAY, issuance, NOW, revocation, serial } from './records.ts'
+import { issueMany, temporaryStore } from './temporary.ts'
 
 const HOLD = 6
 

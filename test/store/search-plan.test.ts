@@ -3,17 +3,18 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/store/migrate.ts'
 import type { AuditFilter, CertificateFilter } from '../../src/store/queries.ts'
 import { auditSql } from '../../src/store/read/audit.ts'
+import { writeCursor } from '../../src/store/read/cursor.ts'
 import { searchQueries } from '../../src/store/read/search.ts'
 import { countSql, pageSql } from '../../src/store/read/search-sql.ts'
 import { createHandlers } from '../../src/store/write/handlers.ts'
-import { authority, DAY, issuance, NOW, revocation } from './sample.ts'
+import { authority, DAY, issuance, NOW, revocation } from './records.ts'
 
 const ROWS = 3000
 const db = new Database(':memory:')
+const searches = searchQueries(db)
 
 beforeAll(() => {
   createSchema(db)
-  searchQueries(db)
   const handlers = createHandlers(db)
   for (const id of ['issuing', 'other']) handlers.recordAuthority(authority({ id }))
   db.transaction(() => {
@@ -21,96 +22,150 @@ beforeAll(() => {
       handlers.recordIssuance(
         issuance(n, {
           authority: n % 3 ? 'issuing' : 'other',
+          names: [{ type: 'dns', value: `host${n % 50}.example.test` }],
           profile: `profile ${n % 5}`,
           principal: `token:${n % 40}`,
           notAfter: NOW + ((n % 200) - 60) * DAY,
         }),
       )
-      if (n % 7 === 0) handlers.revoke(revocation(n, { reason: n % 2 ? 6 : 1 }))
+      if (n % 7 === 0) handlers.revoke(revocation(n, { reason: n % 28 ? 1 : 6 }))
     }
   })()
 })
 
 const now = NOW
-const filters: Record<string, CertificateFilter> = {
-  nothing: { now },
-  name: { now, name: 'host7.example.test' },
-  'a suffix': { now, name: '*.example.test' },
-  'state valid': { now, state: 'valid' },
-  'state expired': { now, state: 'expired' },
-  'state revoked': { now, state: 'revoked' },
-  'state held': { now, state: 'held' },
-  profile: { now, profile: 'profile 1' },
-  principal: { now, principal: 'token:3' },
-  authority: { now, authority: 'other' },
-  serialPrefix: { now, serialPrefix: '40a' },
-  issuedAfter: { now, issuedAfter: NOW },
-  issuedBefore: { now, issuedBefore: NOW + 9 },
-  expiresBefore: { now, expiresBefore: NOW + 9 * DAY },
-  expiresAfter: { now, expiresAfter: NOW + 9 * DAY },
-  'an expiry window': { now, expiresAfter: NOW, expiresBefore: NOW + 9 * DAY },
-  'valid, profile': { now, state: 'valid', profile: 'profile 1' },
-  'expired, profile': { now, state: 'expired', profile: 'profile 1' },
-  'revoked, profile': { now, state: 'revoked', profile: 'profile 1' },
-  'held, profile': { now, state: 'held', profile: 'profile 1' },
-  'valid, authority': { now, state: 'valid', authority: 'other' },
-  'expired, authority': { now, state: 'expired', authority: 'other' },
-  'revoked, authority': { now, state: 'revoked', authority: 'other' },
-  'held, authority': { now, state: 'held', authority: 'other' },
-  'valid, name': { now, state: 'valid', name: 'host7.example.test' },
-  'revoked, name': { now, state: 'revoked', name: 'host7.example.test' },
-  'held, suffix': { now, state: 'held', name: '*.example.test' },
-  'valid, principal': { now, state: 'valid', principal: 'token:3' },
-  'revoked, principal': { now, state: 'revoked', principal: 'token:3' },
-  'expiry, profile': { now, expiresBefore: NOW + 9 * DAY, profile: 'profile 1' },
-  'valid, expiry': { now, state: 'valid', expiresAfter: NOW - DAY, expiresBefore: NOW + 9 * DAY },
-  'revoked, serialPrefix': { now, state: 'revoked', serialPrefix: '40' },
-}
+const soon = NOW + 9 * DAY
+const name = 'host7.example.test'
+const suffix = '*.example.test'
+const profile = 'profile 1'
+const principal = 'token:3'
+const authorityId = 'other'
 
-const auditFilters: Record<string, AuditFilter> = {
-  nothing: {},
-  target: { target: 'issuing' },
-  actor: { actor: 'admin:default' },
-  action: { action: 'certificate.issue' },
-  period: { from: 0, to: NOW * 1000 },
-  'actor, period': { actor: 'admin:default', from: NOW * 1000 },
-}
+/** Filter, and what SQLite must begin with. */
+const searchesBy: [string, Omit<CertificateFilter, 'now'>, string][] = [
+  ['nothing', {}, 'SCAN c'],
+  ['name', { name }, 'SEARCH n USING PRIMARY KEY (name=?'],
+  ['suffix', { name: suffix }, 'SEARCH n USING PRIMARY KEY ((name,certificate)>(?,?) AND name<?)'],
+  ['principal', { principal }, 'SEARCH c USING INDEX certificates_principal (principal=?'],
+  ['profile', { profile }, 'SEARCH c USING INDEX certificates_profile (profile=?'],
+  ['authority', { authority: authorityId }, 'SEARCH c USING INDEX certificates_authority (authority=?'],
+  [
+    'serial number',
+    { serialPrefix: '40a' },
+    'SEARCH c USING INDEX certificates_serial (serial>? AND serial<?)',
+  ],
+  ['issued after', { issuedAfter: NOW }, 'SEARCH c USING INDEX certificates_issued (issued_ms>?'],
+  ['issued before', { issuedBefore: soon }, 'SEARCH c USING INDEX certificates_issued (issued_ms<?)'],
+  ['expires before', { expiresBefore: soon }, 'SEARCH c USING INDEX certificates_expiry (not_after<?)'],
+  ['expires after', { expiresAfter: soon }, 'SEARCH c USING INDEX certificates_expiry (not_after>?)'],
+  ['valid', { state: 'valid' }, 'SEARCH c USING INDEX certificates_expiry (not_after>?)'],
+  ['expired', { state: 'expired' }, 'SEARCH c USING INDEX certificates_expiry (not_after<?)'],
+  ['revoked', { state: 'revoked' }, 'SCAN r'],
+  ['held', { state: 'held' }, 'SCAN r USING INDEX revocations_held'],
+  [
+    'valid, profile',
+    { state: 'valid', profile },
+    'SEARCH c USING INDEX certificates_profile_expiry (profile=? AND',
+  ],
+  [
+    'expired, profile',
+    { state: 'expired', profile },
+    'SEARCH c USING INDEX certificates_profile_expiry (profile=? AND',
+  ],
+  ['revoked, profile', { state: 'revoked', profile }, 'SCAN r'],
+  ['held, profile', { state: 'held', profile }, 'SCAN r USING INDEX revocations_held'],
+  [
+    'valid, authority',
+    { state: 'valid', authority: authorityId },
+    'SEARCH c USING INDEX certificates_authority_expiry (authority=? AND',
+  ],
+  [
+    'expired, authority',
+    { state: 'expired', authority: authorityId },
+    'SEARCH c USING INDEX certificates_authority_expiry (authority=? AND',
+  ],
+  [
+    'revoked, authority',
+    { state: 'revoked', authority: authorityId },
+    'SEARCH r USING INDEX revocations_authority (authority=?',
+  ],
+  ['held, authority', { state: 'held', authority: authorityId }, 'SCAN r USING INDEX revocations_held'],
+  ['valid, name', { state: 'valid', name }, 'SEARCH n USING PRIMARY KEY (name=?'],
+  ['revoked, name', { state: 'revoked', name }, 'SEARCH n USING PRIMARY KEY (name=?'],
+  [
+    'held, suffix',
+    { state: 'held', name: suffix },
+    'SEARCH n USING PRIMARY KEY ((name,certificate)>(?,?) AND name<?)',
+  ],
+  [
+    'valid, principal',
+    { state: 'valid', principal },
+    'SEARCH c USING INDEX certificates_principal (principal=?',
+  ],
+  [
+    'revoked, principal',
+    { state: 'revoked', principal },
+    'SEARCH c USING INDEX certificates_principal (principal=?',
+  ],
+  [
+    'expiry, profile',
+    { expiresBefore: soon, profile },
+    'SEARCH c USING INDEX certificates_profile_expiry (profile=? AND',
+  ],
+  [
+    'valid, window',
+    { state: 'valid', expiresAfter: 0, expiresBefore: soon },
+    'SEARCH c USING INDEX certificates_expiry (not_after>? AND not_after<?)',
+  ],
+]
 
-function planOf(sql: string, values: readonly unknown[]): string {
-  if (process.env.SHOW) console.log(sql.slice(sql.indexOf('FROM certificates c')), db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values).map(x=>x.detail).join(' | '))
+const auditBy: [string, AuditFilter, string][] = [
+  ['nothing', {}, 'SCAN t'],
+  ['target', { target: 'issuing' }, 'SEARCH t USING INDEX audit_target (target=?'],
+  ['actor', { actor: 'admin:default' }, 'SEARCH t USING INDEX audit_actor (actor=?'],
+  ['action', { action: 'certificate.issue' }, 'SEARCH t USING INDEX audit_action (action=?'],
+  ['period', { from: 0, to: NOW * 1000 }, 'SEARCH t USING INDEX audit_at (at>? AND at<?)'],
+  ['actor in a period', { actor: 'admin:default', from: 0 }, 'SEARCH t USING INDEX audit_actor (actor=?'],
+]
+
+function planOf({ sql, values }: { sql: string; values: readonly unknown[] }): string[] {
   const steps = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values)
-  return steps.map(({ detail }) => detail).join('\n')
+  return steps.map(({ detail }) => detail)
 }
 
-/** The whole of a table is read only where nothing was asked for, or where every row of it is an answer. */
-function expectNoScan(plan: string, mayScan: string | null): void {
-  expect(plan).not.toContain('TEMP B-TREE')
-  expect(plan).not.toContain('AUTOMATIC')
-  const scans = plan.split('\n').filter((step) => step.startsWith('SCAN') && step !== mayScan)
-  expect(scans).toEqual([])
+/** Led by the index, the rest found by key, nothing sorted and no index made for the occasion. */
+function expectPlan(steps: readonly string[], leader: string): void {
+  expect(steps[0]).toContain(leader)
+  for (const step of steps.slice(1)) expect(step).not.toMatch(/TEMP B-TREE|AUTOMATIC|^SCAN/)
 }
 
 describe('a search by', () => {
-  test.each(Object.entries(filters))('%s runs on an index, page after page', (name, filter) => {
-    const mayScan = { nothing: 'SCAN c', 'state revoked': 'SCAN r', 'revoked, profile': 'SCAN r' }[name]
-    // A partial index holds exactly the rows on hold, and is read from end to end.
-    const held = 'SCAN r USING COVERING INDEX revocations_held'
-    const first = pageSql(filter, { limit: 7 })
-    expectNoScan(planOf(first.sql, first.values), mayScan ?? heldScan(planOf(first.sql, first.values), held))
-    const next = db.prepare<unknown[], { k0: unknown; k1?: unknown }>(first.sql).all(...first.values).at(-1)
-    expect(next).toBeDefined()
-    const count = countSql(filter, 10)
-    expectNoScan(planOf(count.sql, count.values), mayScan ?? heldScan(planOf(count.sql, count.values), held))
+  test.each(searchesBy)('%s runs on its index, on the first page and the next', async (_, filter, leader) => {
+    expectPlan(planOf(pageSql({ now, ...filter }, { limit: 7 })), leader)
+    const { next } = await searches.searchCertificates({ now, ...filter }, { limit: 1 })
+    expect(next).not.toBeNull()
+    const later = planOf(pageSql({ now, ...filter }, { limit: 7, after: next! }))
+    expectPlan(later, leader.startsWith('SCAN') ? '' : leader.replace(/ \(.*/, ''))
+  })
+
+  test.each(searchesBy)('%s is counted on an index', (_, filter, leader) => {
+    const [outer, ...inner] = planOf(countSql({ now, ...filter }, 10))
+    const [lead, ...rest] = inner.filter((step) => !step.startsWith('SCAN (subquery'))
+    expect(outer).toMatch(/^CO-ROUTINE/)
+    expectPlan([lead!, ...rest], leader.split(' USING')[0]!)
   })
 })
 
-function heldScan(plan: string, held: string): string | null {
-  return plan.split('\n').find((step) => step.startsWith('SCAN r USING') && step.includes('revocations_held')) ?? held
-}
-
 describe('an audit listing by', () => {
-  test.each(Object.entries(auditFilters))('%s runs on an index', (name, filter) => {
-    const { sql, values } = auditSql(filter, { limit: 7 })
-    expectNoScan(planOf(sql, values), name === 'nothing' ? 'SCAN t' : null)
+  test.each(auditBy)('%s runs on its index', (_, filter, leader) => {
+    expectPlan(planOf(auditSql(filter, { limit: 7 })), leader)
+    const after = writeCursor(
+      leader.includes('audit_at') ? 'time' : 'audit',
+      leader.includes('audit_at') ? [NOW, 5] : [5],
+    )
+    expectPlan(
+      planOf(auditSql(filter, { limit: 7, after })),
+      leader.startsWith('SCAN') ? '' : leader.replace(/ \(.*/, ''),
+    )
   })
 })

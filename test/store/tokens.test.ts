@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { audit, DAY, issuance, NOW, revocation, serial, sha256, temporaryStore, token } from './sample.ts'
+import { audit, DAY, issuance, NOW, revocation, serial, sha256, token } from './records.ts'
+import { temporaryStore } from './temporary.ts'
 
 describe('a token', () => {
   test('is found by its hash', async () => {

@@ -89,7 +89,10 @@ export class DerReader {
   integer(): Buffer {
     const { content } = this.expect(TAG.integer)
     if (content.length === 0) this.fail('has an empty INTEGER')
-    if (content.length > 1 && ((content[0] === 0 && !(content[1]! & 0x80)) || (content[0] === 0xff && content[1]! & 0x80))) {
+    if (
+      content.length > 1 &&
+      ((content[0] === 0 && !(content[1]! & 0x80)) || (content[0] === 0xff && content[1]! & 0x80))
+    ) {
       this.fail('has an INTEGER that is not minimal')
     }
     return content
@@ -104,7 +107,8 @@ export class DerReader {
 
   boolean(): boolean {
     const { content } = this.expect(TAG.boolean)
-    if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) this.fail('has a BOOLEAN that is not DER')
+    if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff))
+      this.fail('has a BOOLEAN that is not DER')
     return content[0] === 0xff
   }
 
@@ -148,7 +152,14 @@ export class DerReader {
           ? /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text)
           : null
     if (!match) this.fail('has a time that is not of the form RFC 5280 wants')
-    const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number]
+    const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
     const fullYear = element.tag === TAG.utcTime ? year + (year < 50 ? 2000 : 1900) : year
     const milliseconds = Date.UTC(fullYear, month - 1, day, hour, minute, second)
     // Date.UTC rolls 31 February over into March; only a date that reads back the same existed.

@@ -80,6 +80,8 @@ describe('DNS names that are refused', () => {
     ['xn--a.test', /valid internationalised/],
     ['xn--.test', /valid internationalised|hyphen/],
     ['xn--0.test', /valid internationalised/],
+    // A second spelling of xn--trq: the empty basic part with its delimiter.
+    ['xn---trq.test', /valid internationalised/],
     // Lone zero width joiner; snowman and pile of poo are symbols, which IDNA2008 disallows.
     ['xn--1ug.test', /valid internationalised/],
     ['xn--n3h.test', /valid internationalised/],

@@ -1,8 +1,4 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
 import type {
   AuditEntry,
   AuthorityRecord,
@@ -10,32 +6,10 @@ import type {
   RevocationRecord,
   TokenRecord,
 } from '../../src/store/commands.ts'
-import { createDatabase, openStore, type StoreOptions } from '../../src/store/open.ts'
-import type { Store } from '../../src/store/store.ts'
 
 /** 2026-01-01T00:00:00Z, in seconds. */
 export const NOW = 1_767_225_600
 export const DAY = 86_400
-
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'chancery-store-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
-
-export function temporaryDatabase(): string {
-  const file = join(temporaryDirectory(), 'chancery.db')
-  createDatabase(file)
-  return file
-}
-
-/** A store with the authority "issuing", closed when the test ends. */
-export async function temporaryStore(options: Partial<StoreOptions> = {}): Promise<Store> {
-  const store = await openStore({ file: temporaryDatabase(), ...options })
-  onTestFinished(() => store.close())
-  await store.write('recordAuthority', authority())
-  return store
-}
 
 export function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest()
@@ -121,15 +95,4 @@ export function token(secret: string, changes: Partial<TokenRecord> = {}): Token
     audit: audit('token.create'),
     ...changes,
   }
-}
-
-/** Issues the certificates 0 to count - 1. */
-export async function issueMany(
-  store: Store,
-  count: number,
-  changes: (n: number) => Partial<IssuanceRecord> = () => ({}),
-): Promise<void> {
-  await Promise.all(
-    Array.from({ length: count }, (_, n) => store.write('recordIssuance', issuance(n, changes(n)))),
-  )
 }

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+
+// Plain JavaScript of an old dialect: it has to run where Node is too old for the rest, and say so.
+const MINIMUM = 24
+
+const here = new URL('.', import.meta.url)
+// A checkout has the sources beside it; an installed package has only what the build made of them.
+const source = new URL('../src/cli.ts', here)
+const entry = existsSync(source) ? source : new URL('../dist/cli.js', here)
+
+if (Number(process.versions.node.split('.')[0]) >= MINIMUM) await import(entry.href)
+else {
+  const newer = newerNode()
+  if (newer) runWith(newer)
+  else {
+    process.stderr.write(
+      `chancery needs Node.js ${MINIMUM} or newer, and this is ${process.version}. Install a newer one, or "npm install node" beside chancery.\n`,
+    )
+    process.exitCode = 2
+  }
+}
+
+/** The binary of the npm package `node`, if it is installed where this package can see it. */
+function newerNode() {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('node/package.json')
+    const binary = join(dirname(manifest), 'bin', 'node')
+    return existsSync(binary) ? binary : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function runWith(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  // Whoever stops this process means the one that does the work.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    process.stderr.write(`chancery: ${node} cannot be started: ${error.message}\n`)
+    process.exitCode = 2
+  })
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0)
+  })
+}

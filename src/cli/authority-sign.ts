@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { publicUrls } from '../ca/certificate-template.ts'
+import { makeIntermediateCertificate } from '../ca/hierarchy/ca-certificate.ts'
+import { openRoot } from '../ca/hierarchy/root.ts'
+import { readSecretFile } from '../config/secret-file.ts'
+import { parseCsr } from '../pki/csr/parse.ts'
+import { proveCsr } from '../pki/csr/prove.ts'
+import { decodePem, encodePem } from '../pki/pem.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+import {
+  addPathLength,
+  addSigningOptions,
+  constraintsOf,
+  pathLengthOf,
+  type SigningOptions,
+} from './hierarchy-options.ts'
+import { print, type Terminal } from './terminal.ts'
+import { writeFiles } from './write-files.ts'
+
+interface SignOptions extends SigningOptions {
+  readonly rootFolder: string
+  readonly rootPassphraseFile: string
+  readonly publicUrl: string
+  readonly out: string
+  readonly json?: boolean
+}
+
+/** The ceremony where the root is: no service and no data directory is needed. */
+export function signCommand(terminal: Terminal): Command {
+  const command = new Command('sign')
+    .description('Sign the CSR of an intermediate with the root’s key, on the machine that holds it')
+    .argument('<csr>', 'PEM file, from "authority csr"')
+    .requiredOption('--root-folder <directory>', 'the folder root-offline that "init" made')
+    .requiredOption('--root-passphrase-file <file>', 'file with the passphrase of the root’s key')
+    .requiredOption(
+      '--public-url <url>',
+      'base of the addresses inside the certificate, as in the service’s configuration',
+    )
+    .requiredOption('--out <file>', 'where the chain goes, for "authority install"')
+    .option('--json', 'machine-readable output: one JSON document')
+  addSigningOptions(addPathLength(command)).action(async (file: string, options: SignOptions) => {
+    const chain = await sign(file, options, terminal)
+    writeFiles([{ path: options.out, content: chain, mode: 0o644 }])
+    print(
+      terminal,
+      options.json,
+      { file: options.out, chain },
+      () => `Wrote ${options.out}. Next: chancery authority install ${options.out}\n`,
+    )
+  })
+  return command
+}
+
+async function sign(file: string, options: SignOptions, terminal: Terminal): Promise<string> {
+  const blocks = decodePem(readFileSync(file, 'utf8'), 'CSR')
+  if (blocks.length !== 1)
+    throw new Failure(EXIT.failed, `${file} holds ${blocks.length} PEM blocks; one CSR belongs there.`)
+  const csr = parseCsr(blocks[0]!.der)
+  proveCsr(csr)
+  const passphrase = readSecretFile(options.rootPassphraseFile, 'The root passphrase file')
+  const root = await openRoot(options.rootFolder, passphrase)
+  const wish = {
+    subject: csr.subject,
+    spki: csr.publicKey.spki,
+    pathLength: pathLengthOf(options),
+    nameConstraints: constraintsOf(options),
+    validity: options.validity,
+    urls: publicUrls(options.publicUrl.replace(/\/+$/, '')),
+  }
+  const made = await makeIntermediateCertificate(
+    wish,
+    root.certificate,
+    'root',
+    root.signer,
+    terminal.clock(),
+  )
+  return encodePem('CERTIFICATE', made.der) + encodePem('CERTIFICATE', root.certificate.der)
+}

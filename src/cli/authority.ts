@@ -1,0 +1,40 @@
+import { Command } from 'commander'
+import type { AuthorityAnswer } from './answers.ts'
+import { addCommand } from './authority-add.ts'
+import { csrCommand } from './authority-csr.ts'
+import { installCommand } from './authority-install.ts'
+import { signCommand } from './authority-sign.ts'
+import { plain, table } from './layout.ts'
+import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
+import { print, type Terminal } from './terminal.ts'
+
+export function authorityCommand(terminal: Terminal): Command {
+  return new Command('authority')
+    .description('Authorities: the root, and the intermediates that issue')
+    .addCommand(listCommand(terminal))
+    .addCommand(addCommand(terminal))
+    .addCommand(csrCommand(terminal))
+    .addCommand(signCommand(terminal))
+    .addCommand(installCommand(terminal))
+}
+
+function listCommand(terminal: Terminal): Command {
+  const command = new Command('list').description('List authorities')
+  addServiceOptions(command).action(async (options: ServiceOptions) => {
+    const client = adminClient(options, terminal.environment)
+    const answer = await client.json<{ authorities: AuthorityAnswer[] }>('GET', '/v1/authorities')
+    print(terminal, options.json, answer, () =>
+      table(
+        ['id', 'role', 'state', 'valid until', 'subject'],
+        answer.authorities.map((one) => [
+          one.isDefault ? `${one.id} (default)` : one.id,
+          one.role,
+          one.state,
+          one.notAfter ?? '',
+          plain(one.subject ?? ''),
+        ]),
+      ),
+    )
+  })
+  return command
+}

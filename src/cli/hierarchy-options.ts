@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { AUTHORITY_KEY_TYPES, type NewAuthority } from '../ca/hierarchy/new-authority.ts'
+import { parseDuration } from '../config/duration.ts'
+import { CaError } from '../errors.ts'
+import type { NameConstraints } from '../pki/certificate/extensions.ts'
+import { type NameAttribute, parseDnText } from '../pki/distinguished-name.ts'
+import type { HashName, KeyType } from '../pki/keys/algorithms.ts'
+import { collect } from './names.ts'
+
+/** The options of an issuing authority, shared by `init` and `authority add`. */
+export interface AuthorityOptions {
+  readonly keyType: KeyType
+  readonly hash?: HashName
+  readonly subject?: readonly NameAttribute[]
+  readonly pathLength: number | 'none'
+}
+
+/** What the root decides about an intermediate. */
+export interface SigningOptions {
+  readonly pathLength: number | 'none'
+  /** Seconds. */
+  readonly validity: number
+  readonly permitDns?: readonly string[]
+  readonly permitIp?: readonly string[]
+}
+
+export function addAuthorityOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--key-type <type>', 'kind of key').choices(AUTHORITY_KEY_TYPES).default('P-256'))
+    .addOption(
+      new Option('--hash <hash>', 'hash to sign with (the one that fits the key)').choices([
+        'sha256',
+        'sha384',
+        'sha512',
+      ]),
+    )
+    .option(
+      '--subject <name>',
+      'subject of the intermediate: "CN=Example Issuing CA,O=Example"',
+      distinguishedName,
+    )
+}
+
+export function addPathLength(command: Command): Command {
+  return command.option(
+    '--path-length <number>',
+    'CA levels below the intermediate, or "none" for no limit',
+    pathLength,
+    0,
+  )
+}
+
+export function addSigningOptions(command: Command): Command {
+  return command
+    .option('--validity <duration>', 'life of the intermediate', duration, parseDuration('5y'))
+    .option('--permit-dns <domain>', 'name constraint: only names in this domain; repeatable', collect)
+    .option('--permit-ip <network>', 'name constraint: only addresses in this network; repeatable', collect)
+}
+
+/** Chancery's own names end in random digits: two CAs of one name but different keys confuse those who trust both. */
+export function defaultSubject(role: string): readonly NameAttribute[] {
+  return parseDnText(`CN=Chancery ${role} ${randomBytes(3).toString('hex')}`)
+}
+
+export function newAuthority(id: string, options: AuthorityOptions & Partial<SigningOptions>): NewAuthority {
+  return {
+    id,
+    keyType: options.keyType,
+    hash: options.hash ?? null,
+    subject: options.subject ?? defaultSubject('Issuing CA'),
+    pathLength: pathLengthOf(options),
+    nameConstraints: constraintsOf(options),
+  }
+}
+
+export function pathLengthOf({
+  pathLength: length,
+}: {
+  readonly pathLength: number | 'none'
+}): number | undefined {
+  return length === 'none' ? undefined : length
+}
+
+export function constraintsOf({ permitDns, permitIp }: Partial<SigningOptions>): NameConstraints | null {
+  if (!permitDns && !permitIp) return null
+  return { permitted: { ...(permitDns ? { dns: permitDns } : {}), ...(permitIp ? { ip: permitIp } : {}) } }
+}
+
+/** Option parsers: what they refuse, commander reports with the name of the option. */
+export function duration(text: string): number {
+  return parsed(() => parseDuration(text, 'It'))
+}
+
+export function distinguishedName(text: string): readonly NameAttribute[] {
+  return parsed(() => parseDnText(text))
+}
+
+function pathLength(text: string): number | 'none' {
+  if (text === 'none') return text
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('It must be a number of levels, or "none".')
+  return Number(text)
+}
+
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof CaError) throw new InvalidArgumentError(error.detail)
+    throw error
+  }
+}

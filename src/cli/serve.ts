@@ -1,0 +1,97 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { isInitialised } from '../ca/hierarchy/initialise.ts'
+import type { Config } from '../config/config.ts'
+import { loadConfig, type Overrides } from '../config/load.ts'
+import type { Secrets } from '../config/secrets.ts'
+import { startServer } from '../server.ts'
+import { banner, type Running } from './banner.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+import { createHierarchy, DEFAULT_HIERARCHY, summary } from './init.ts'
+import { untilSignal } from './signals.ts'
+import { print, type Terminal } from './terminal.ts'
+
+interface ServeOptions {
+  readonly dir?: string
+  readonly host?: string
+  readonly tlsPort?: string
+  readonly httpPort?: string
+  readonly publicUrl?: string
+  readonly init: boolean
+  readonly json?: boolean
+}
+
+export function serveCommand(terminal: Terminal): Command {
+  return new Command('serve')
+    .description('Run the service; an empty data directory is initialised first')
+    .option('--dir <directory>', 'data directory (CHANCERY_DIR, ./data)')
+    .option('--host <address>', 'address to listen on (CHANCERY_HOST, 127.0.0.1)')
+    .option('--tls-port <port>', 'port of the TLS listener (CHANCERY_TLS_PORT, 8443)')
+    .option('--http-port <port>', 'port of the plain listener (CHANCERY_HTTP_PORT, 8080)')
+    .option('--public-url <url>', 'base of the addresses inside certificates (CHANCERY_PUBLIC_URL)')
+    .option('--no-init', 'refuse to start without data: a missing mount must not become a new CA')
+    .option('--json', 'print one JSON document instead of the words for people')
+    .action((options: ServeOptions) => serve(options, terminal))
+}
+
+async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
+  const overrides = overridesFrom(options)
+  const load = () => loadConfig(terminal.environment, overrides)
+  const { config } = load()
+  if (!(await isInitialised(config.dir))) await initialiseFirst(config, options, terminal)
+
+  const passphrase = passphraseOf(load().secrets)
+  // Before the start: a signal during it must not kill the process halfway.
+  const stopped = untilSignal(terminal.clock)
+  const server = await startServer(config, { passphrase }, { clock: terminal.clock })
+  const { tlsUrl, httpUrl, rootFingerprint, adminKeyFile } = server
+  const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
+  print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
+  await stopped
+  await server.close()
+}
+
+async function initialiseFirst(config: Config, options: ServeOptions, terminal: Terminal): Promise<void> {
+  if (!options.init) {
+    throw new Failure(
+      EXIT.usage,
+      `${config.dir} holds no CA: check that it is mounted, or run "chancery init".`,
+    )
+  }
+  const { dir, publicUrl } = config
+  const made = await createHierarchy(
+    { ...DEFAULT_HIERARCHY, dir, ...(publicUrl ? { publicUrl } : {}) },
+    terminal,
+  )
+  if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
+}
+
+function passphraseOf({ passphrase }: Secrets): string {
+  if (passphrase !== null) return passphrase
+  throw new Failure(
+    EXIT.usage,
+    'The passphrase of the keys is missing: set CHANCERY_PASSPHRASE_FILE, or put the file "passphrase" back into the data directory.',
+  )
+}
+
+function overridesFrom({ dir, host, tlsPort, httpPort, publicUrl }: ServeOptions): Overrides {
+  const given = Object.entries({ host, tlsPort: port(tlsPort), httpPort: port(httpPort), publicUrl })
+  return { dir, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) }
+}
+
+/** What is no number stays text, for the configuration's own check to refuse. */
+function port(text: string | undefined): number | string | undefined {
+  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : text
+}
+
+/** The variables with which another command, started in the same directory, finds this service. */
+function variablesFor(config: Config, tlsUrl: string): Record<string, string> {
+  const { dir, host } = config
+  const variables: Record<string, string> = {}
+  const tlsPort = new URL(tlsUrl).port || '443'
+  if (dir !== resolve('./data')) variables.CHANCERY_DIR = dir
+  if (tlsPort !== '8443') variables.CHANCERY_TLS_PORT = tlsPort
+  if (host !== '127.0.0.1') variables.CHANCERY_HOST = host
+  return variables
+}

@@ -1,0 +1,68 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { sendProblem } from './api/problems.ts'
+import { publicRoutes } from './api/public-routes.ts'
+import { restRoutes } from './api/rest/routes.ts'
+import { publicUrls } from './ca/certificate-template.ts'
+import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
+import { initialise, isInitialised } from './ca/hierarchy/initialise.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { RawOptions } from './config/config.ts'
+import { loadConfig } from './config/load.ts'
+import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
+import { openService, type Service } from './service.ts'
+
+export type { Clock } from './clock.ts'
+export { CaError, type ErrorCode } from './errors.ts'
+export type { Service } from './service.ts'
+
+export interface ChanceryOptions {
+  /** The data directory; made, with a hierarchy in it, if it holds no CA yet. */
+  readonly directory: string
+  /** Where relying parties reach the mounted routes over plain HTTP: "http://ca.example.test/pki". Goes into certificates. */
+  readonly publicUrl: string
+  /** Of the authorities' keys; else the file "passphrase" in the directory, which is made at the first start. */
+  readonly passphrase?: string
+  /** Options as `chancery.yaml` has them: profiles and the like. They go before the file. */
+  readonly options?: RawOptions
+  readonly clock?: Clock
+  readonly log?: Pick<FastifyBaseLogger, 'error' | 'warn'>
+}
+
+/** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
+export async function openChancery(options: ChanceryOptions): Promise<Service> {
+  const { directory, publicUrl, clock = systemClock, log = console } = options
+  const { config, secrets } = loadConfig({}, { ...options.options, publicUrl, dir: directory })
+  const given = options.passphrase === undefined ? secrets : { passphrase: options.passphrase }
+  const { passphrase } = ensurePassphrase(given, config.dir)
+  if (!(await isInitialised(config.dir))) {
+    const { intermediate, root } = defaultHierarchy()
+    await initialise({
+      directory: config.dir,
+      clock,
+      passphrase,
+      intermediate,
+      root: { ...root, passphrase: ensureRootPassphrase(config.dir) },
+      urls: publicUrls(publicUrl),
+    })
+  }
+  return openService({ config, passphrase, clock, log, publicUrl: () => publicUrl })
+}
+
+/**
+ * Mounts the CA in a Fastify application, under the prefix that `register` is given:
+ * `app.register(chancery, { prefix: '/pki', directory: './data', publicUrl: 'http://ca.example.test/pki' })`.
+ * Everything under /v1 takes secrets: the application must serve it over TLS, and ask for client certificates
+ * (`requestCert: true, rejectUnauthorized: false`) if they are to renew themselves. Closing the application closes the CA,
+ * unless an opened `service` was given.
+ */
+export async function chancery(app: FastifyInstance, options: ChanceryOptions | { service: Service }): Promise<void> {
+  const given = 'service' in options
+  const service = given ? options.service : await openChancery({ log: app.log, ...options })
+  if (!given) app.addHook('onClose', () => service.close())
+  // Errors of these routes alone become problem documents; the application's other routes keep theirs.
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.register(restRoutes, { service })
+  app.register(publicRoutes, { service })
+}
+
+export default chancery

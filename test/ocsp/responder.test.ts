@@ -1,0 +1,312 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Authority } from '../../src/ca/authority.ts'
+import { CaError } from '../../src/errors.ts'
+import {
+  createOcspResponder,
+  type OcspResponder,
+  type OcspResponderOptions,
+} from '../../src/ocsp/responder.ts'
+import { octetString } from '../../src/pki/der/write.ts'
+import type { Store } from '../../src/store/store.ts'
+import { readAnswer } from './answer.ts'
+import { type CertIdHash, certId, nonce, ocspRequest } from './ocsp-request.ts'
+import { type Leaf, SmallCa } from './small-ca.ts'
+
+const HOUR = 3600
+
+let ca: SmallCa
+let good: Leaf
+let revoked: Leaf
+let held: Leaf
+let errors: unknown[]
+let responder: OcspResponder
+const begin = () => ca.issuing.certificate.notBefore + 86_400
+
+beforeAll(async () => {
+  ca = await SmallCa.create()
+  good = await ca.issue()
+  revoked = await ca.issue()
+  held = await ca.issue()
+  await ca.revoke(revoked, 1, null, ca.seconds - 100)
+  await ca.revoke(held, 6)
+})
+afterAll(() => ca.close())
+
+function make(changes: Partial<OcspResponderOptions> = {}): OcspResponder {
+  const { authorities, store, clock } = ca
+  return createOcspResponder({
+    authorities,
+    store,
+    clock,
+    onError: (error) => errors.push(error),
+    ...changes,
+  })
+}
+
+beforeEach(() => {
+  errors = []
+  ca.now = begin() * 1000
+  responder = make()
+})
+
+const idOf = ({ serialNumber }: Pick<Leaf, 'serialNumber'>, hash: CertIdHash = 'sha1') =>
+  certId(ca.issuing.certificate, serialNumber, hash)
+const ask = async (der: Buffer, whom = responder) => readAnswer((await whom.respond(der)).der, ca.issuing)
+const statusOf = async (leaf: Leaf, whom = responder) =>
+  (await ask(ocspRequest([idOf(leaf)]), whom)).singles[0]?.status
+const NEVER_ISSUED = { serialNumber: '4f'.repeat(20) }
+
+describe('the matrix', () => {
+  const cases = (['sha1', 'sha256', 'sha384', 'sha512'] as const).flatMap((hash) =>
+    [0, 1, 32, 128].map((octets) => ({ hash, octets })),
+  )
+  test.for(cases)('$hash, a nonce of $octets octets', async ({ hash, octets }) => {
+    const extensions = octets > 0 ? [nonce(octets)] : []
+    for (const [leaf, status] of [
+      [good, 'good'],
+      [revoked, 'revoked'],
+      [held, 'revoked'],
+    ] as const) {
+      const id = idOf(leaf, hash)
+      const answer = await ask(ocspRequest([id], extensions))
+      expect(answer).toMatchObject({ status: 'successful', signed: true, embedsCertificates: false })
+      expect(answer.responderKeyHash).toBe(
+        createHash('sha1').update(ca.issuing.certificate.keyBits).digest('hex'),
+      )
+      expect(answer.singles).toMatchObject([
+        { status, thisUpdate: ca.seconds, nextUpdate: ca.seconds + 12 * HOUR },
+      ])
+      expect(answer.singles[0]!.certId).toEqual(id)
+      expect(answer.nonce).toEqual(octets > 0 ? octetString(Buffer.alloc(octets, 7)) : null)
+    }
+    for (const id of [
+      idOf(NEVER_ISSUED, hash),
+      certId(ca.root.certificate, good.serialNumber, hash),
+      certId({ ...ca.issuing.certificate, subject: Buffer.from('3000', 'hex') }, good.serialNumber, hash),
+    ]) {
+      expect(await ask(ocspRequest([id], extensions))).toMatchObject({
+        status: 'unauthorized',
+        signed: false,
+      })
+    }
+  })
+
+  test.for([0, 129])('a nonce of %i octets is malformed', async (octets) => {
+    expect(await ask(ocspRequest([idOf(good)], [nonce(octets)]))).toMatchObject({
+      status: 'malformedRequest',
+    })
+  })
+
+  test('a revocation carries its time, and its reason unless that is unspecified', async () => {
+    const unspecified = await ca.issue()
+    await ca.revoke(unspecified, 0)
+    const { singles } = await ask(ocspRequest([idOf(revoked), idOf(unspecified)]))
+    expect(singles).toMatchObject([
+      { status: 'revoked', reason: 1, revokedAt: begin() - 100 },
+      { status: 'revoked', reason: null },
+    ])
+  })
+
+  test('an authority whose certificate has expired answers for nothing', async () => {
+    const { notAfter } = ca.issuing.certificate
+    ca.now = (notAfter - HOUR) * 1000
+    const [single] = (await ask(ocspRequest([idOf(good)]))).singles
+    expect(single!.nextUpdate).toBe(notAfter)
+    ca.now = notAfter * 1000
+    expect(await ask(ocspRequest([idOf(good)]))).toMatchObject({ status: 'unauthorized' })
+  })
+})
+
+describe('several certificates in one request', () => {
+  test('are answered together, in order', async () => {
+    const { singles } = await ask(ocspRequest([idOf(revoked), idOf(good, 'sha256')]))
+    expect(singles.map(({ status }) => status)).toEqual(['revoked', 'good'])
+  })
+
+  test('must all be of one authority, and issued', async () => {
+    const root = certId(ca.root.certificate, good.serialNumber)
+    for (const ids of [
+      [idOf(good), root],
+      [root, idOf(good)],
+      [idOf(good), idOf(NEVER_ISSUED)],
+    ]) {
+      expect(await ask(ocspRequest(ids))).toMatchObject({ status: 'unauthorized', signed: false })
+    }
+  })
+
+  test('and answers with a nonce are not for caches', async () => {
+    expect((await responder.respond(ocspRequest([idOf(good), idOf(revoked)]))).cacheable).toBeNull()
+    expect((await responder.respond(ocspRequest([idOf(good)], [nonce(8)]))).cacheable).toBeNull()
+  })
+})
+
+describe('the cache', () => {
+  test('gives one answer until half of its life is over', async () => {
+    const request = ocspRequest([idOf(good)])
+    const first = await responder.respond(request)
+    expect(first.cacheable).toEqual({
+      maxAge: 6 * HOUR,
+      etag: `"${createHash('sha1').update(first.der).digest('hex')}"`,
+      lastModified: begin(),
+      expires: begin() + 12 * HOUR,
+    })
+    ca.now += 6 * HOUR * 1000
+    const second = await responder.respond(request)
+    expect(second.der).toEqual(first.der)
+    expect(second.cacheable!.maxAge).toBe(0)
+    ca.now += 1000
+    const third = await responder.respond(request)
+    expect(third.der).not.toEqual(first.der)
+    expect(third.cacheable).toMatchObject({ maxAge: 6 * HOUR, lastModified: ca.seconds })
+  })
+
+  test('does not hold on to answers from the future', async () => {
+    ca.now += HOUR * 1000
+    await statusOf(good)
+    ca.now -= HOUR * 1000
+    expect((await ask(ocspRequest([idOf(good)]))).singles[0]!.thisUpdate).toBe(begin())
+  })
+
+  test('forgets a certificate that changed, by every hash it was asked with', async () => {
+    const leaf = await ca.issue()
+    const requests = (['sha1', 'sha256'] as const).map((hash) => ocspRequest([idOf(leaf, hash)]))
+    for (const request of requests) expect((await ask(request)).singles[0]!.status).toBe('good')
+    await ca.revoke(leaf, 6)
+    responder.certificateChanged('issuing', leaf.serialNumber)
+    for (const request of requests) expect((await ask(request)).singles[0]!.status).toBe('revoked')
+    await ca.release(leaf)
+    responder.certificateChanged('issuing', leaf.serialNumber)
+    for (const request of requests) expect((await ask(request)).singles[0]!.status).toBe('good')
+  })
+
+  test('is bounded, and drops what was not asked for longest', async () => {
+    responder = make({ cacheEntries: 2 })
+    const respond = async (leaf: Leaf) => (await responder.respond(ocspRequest([idOf(leaf)]))).der
+    const first = { good: await respond(good), revoked: await respond(revoked) }
+    expect(await respond(good)).toBe(first.good)
+    await respond(held)
+    expect(await respond(good)).toBe(first.good)
+    expect(await respond(revoked)).not.toBe(first.revoked)
+  })
+})
+
+/** The same store, but the first `held` statuses, once read, are kept back until the gate opens. */
+function slowStore(held: number): { store: Store; opened: () => void; reads: () => number } {
+  const gate = Promise.withResolvers<void>()
+  let reads = 0
+  const read: Store['read'] = {
+    ...ca.store.read,
+    async certificateStatus(authority, serialNumber) {
+      const status = await ca.store.read.certificateStatus(authority, serialNumber)
+      reads++
+      if (reads <= held) await gate.promise
+      return status
+    },
+  }
+  return { store: { ...ca.store, read }, opened: gate.resolve, reads: () => reads }
+}
+
+describe('at one moment', () => {
+  test('all who ask the same share one signature', async () => {
+    const { store, opened, reads } = slowStore(20)
+    const slow = make({ store })
+    const answers = Promise.all(Array.from({ length: 20 }, () => slow.respond(ocspRequest([idOf(good)]))))
+    opened()
+    expect(new Set((await answers).map(({ der }) => der)).size).toBe(1)
+    expect(reads()).toBe(1)
+  })
+
+  test('a status read before a revocation is not kept after it', async () => {
+    const leaf = await ca.issue()
+    const { store, opened } = slowStore(1)
+    const slow = make({ store })
+    const early = statusOf(leaf, slow)
+    await ca.revoke(leaf, 1)
+    slow.certificateChanged('issuing', leaf.serialNumber)
+    expect(await statusOf(leaf, slow)).toBe('revoked')
+    opened()
+    expect(await early).toBe('good')
+    expect(await statusOf(leaf, slow)).toBe('revoked')
+  })
+
+  test('more signatures than the signer can make are put off', async () => {
+    const { store, opened } = slowStore(300)
+    const slow = make({ store })
+    const asked = Array.from({ length: 300 }, () => slow.respond(ocspRequest([idOf(good)], [nonce(8)])))
+    opened()
+    const statuses = (await Promise.all(asked)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 'successful')).toHaveLength(256)
+    expect(statuses.filter((status) => status === 'tryLater')).toHaveLength(44)
+  })
+})
+
+describe('when something fails', () => {
+  const failing = (error: Error): Store => ({
+    ...ca.store,
+    read: { ...ca.store.read, certificateStatus: () => Promise.reject(error) },
+  })
+  const signingWith = (sign: (tbs: Uint8Array) => Promise<Buffer>) => (): readonly Authority[] => [
+    { ...ca.issuing, signer: { ...ca.issuing.signer!, sign } },
+  ]
+
+  test('the client is told to try later, or that it is our fault; the cause goes to the log', async () => {
+    const storeFailed = new CaError('storeFailed', 'The disk is gone.')
+    const bug = new TypeError('a bug')
+    expect((await make({ store: failing(storeFailed) }).respond(ocspRequest([idOf(good)]))).status).toBe(
+      'tryLater',
+    )
+    expect((await make({ store: failing(bug) }).respond(ocspRequest([idOf(good)]))).status).toBe(
+      'internalError',
+    )
+    expect(errors).toEqual([storeFailed, bug])
+  })
+
+  test('a signature that does not verify is never sent', async () => {
+    const authorities = signingWith(async () => ca.rootSigner.sign(Buffer.from('something else')))
+    expect((await make({ authorities }).respond(ocspRequest([idOf(good)]))).status).toBe('tryLater')
+  })
+
+  test('the last answer serves for the rest of its life, unless the certificate changed', async () => {
+    let broken = false
+    const authorities = signingWith((tbs) =>
+      broken ? Promise.reject(new CaError('internal', 'The token is gone.')) : ca.issuing.signer!.sign(tbs),
+    )
+    const fragile = make({ authorities })
+    const request = ocspRequest([idOf(good)])
+    const first = await fragile.respond(request)
+    broken = true
+    ca.now += 8 * HOUR * 1000
+    expect((await fragile.respond(request)).der).toBe(first.der)
+    expect(errors).toHaveLength(1)
+    fragile.certificateChanged('issuing', good.serialNumber)
+    expect((await fragile.respond(request)).status).toBe('tryLater')
+    broken = false
+    await fragile.respond(request)
+    broken = true
+    ca.now += 12 * HOUR * 1000
+    expect((await fragile.respond(request)).status).toBe('tryLater')
+  })
+})
+
+test('every bit flip of a valid request gives a well-formed answer', async () => {
+  const requests = [
+    ocspRequest([idOf(good)]),
+    ocspRequest([idOf(good, 'sha256'), idOf(revoked)], [nonce(32)]),
+  ]
+  for (const request of requests) {
+    for (let bit = 0; bit < request.length * 8; bit++) {
+      const flipped = Buffer.from(request)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      const answer = await ask(flipped)
+      expect(['successful', 'malformedRequest', 'unauthorized']).toContain(answer.status)
+    }
+  }
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+      expect((await ask(Buffer.from(bytes))).status).toBe('malformedRequest')
+    }),
+  )
+  expect(errors).toEqual([])
+})

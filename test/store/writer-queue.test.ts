@@ -1,0 +1,105 @@
+import type { Worker } from 'node:worker_threads'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openForReading } from '../../src/store/connection.ts'
+import { startWriter } from '../../src/store/open.ts'
+import { createQueries } from '../../src/store/read/queries.ts'
+import { type QueueLimit, WriterQueue } from '../../src/store/writer-queue.ts'
+import { authority, issuance, NOW, serial } from './records.ts'
+import { temporaryDatabase, temporaryStore } from './temporary.ts'
+
+const AMPLE: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
+
+async function temporaryQueue(limit = AMPLE) {
+  const file = temporaryDatabase()
+  const workers: Worker[] = []
+  const queue = new WriterQueue(() => {
+    const worker = startWriter({ file, probeMilliseconds: 20 })
+    workers.push(worker)
+    return worker
+  }, limit)
+  await queue.start()
+  const reader = openForReading(file)
+  onTestFinished(async () => {
+    reader.close()
+    await queue.drain()
+    await queue.stop()
+  })
+  await queue.write('recordAuthority', authority())
+  return { queue, workers, read: createQueries(reader) }
+}
+
+describe('the queue', () => {
+  test('is bounded by count', async () => {
+    const { queue } = await temporaryQueue({ ...AMPLE, commands: 4 })
+    const results = await Promise.allSettled(
+      [0, 1, 2, 3, 4, 5].map((n) => queue.write('recordIssuance', issuance(n))),
+    )
+    expect(results.map(({ status }) => status)).toEqual([
+      ...Array(4).fill('fulfilled'),
+      'rejected',
+      'rejected',
+    ])
+    expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 1 } })
+    await expect(queue.write('recordIssuance', issuance(4))).resolves.toEqual({ outcome: 'recorded' })
+  })
+
+  test('is bounded by size, yet takes a command of any size alone', async () => {
+    const { queue } = await temporaryQueue({ ...AMPLE, bytes: 100_000 })
+    const large = (n: number, size: number) =>
+      queue.write('recordIssuance', issuance(n, { der: Buffer.alloc(size) }))
+    const results = await Promise.allSettled([large(1, 60_000), large(2, 60_000), large(3, 30_000)])
+    expect(results).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'overloaded', retryAfter: 1 } },
+      { status: 'fulfilled' },
+    ])
+    await expect(large(4, 5_000_000)).resolves.toEqual({ outcome: 'recorded' })
+  })
+
+  test('is emptied before the store closes, and takes nothing after', async () => {
+    const store = await temporaryStore()
+    const writes = Array.from({ length: 300 }, (_, n) => store.write('recordIssuance', issuance(n)))
+    const closed = store.close()
+    expect(store.healthy).toBe(false)
+    await expect(store.write('recordIssuance', issuance(999))).rejects.toMatchObject({ code: 'storeFailed' })
+    await closed
+    for (const outcome of await Promise.all(writes)) expect(outcome).toEqual({ outcome: 'recorded' })
+    const db = openForReading(store.databaseFile)
+    expect(await createQueries(db).countCertificates({ now: NOW }, 1000)).toBe(300)
+    db.close()
+  })
+})
+
+describe('a writer thread that dies', () => {
+  test('fails what waits, and is replaced', async () => {
+    const { queue, workers, read } = await temporaryQueue()
+    for (let death = 0; death < 3; death++) {
+      const writes = Array.from({ length: 50 }, (_, n) =>
+        queue.write('recordIssuance', issuance(death * 1000 + n)).then(
+          () => serial(death * 1000 + n),
+          (error) => {
+            expect(error).toMatchObject({ code: 'storeFailed', retryAfter: 1 })
+            return null
+          },
+        ),
+      )
+      await workers.at(-1)!.terminate()
+      const acknowledged = (await Promise.all(writes)).filter((found) => found !== null)
+      expect(acknowledged.length).toBeLessThan(50)
+      for (const found of acknowledged) expect(await read.certificate(found)).not.toBeNull()
+      expect(queue.healthy).toBe(false)
+      await expect(queue.write('recordIssuance', issuance(1))).rejects.toMatchObject({ code: 'storeFailed' })
+      await vi.waitFor(() => expect(queue.healthy).toBe(true), { timeout: 5000, interval: 10 })
+      await expect(queue.write('recordIssuance', issuance(death * 1000 + 500))).resolves.toBeDefined()
+    }
+    expect(workers).toHaveLength(4)
+  })
+
+  test('is not replaced once the store closes', async () => {
+    const { queue, workers } = await temporaryQueue()
+    await workers[0]!.terminate()
+    await queue.drain()
+    await queue.stop()
+    expect(workers).toHaveLength(1)
+  })
+})
