@@ -6,9 +6,11 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildHttpApp, buildTlsApp } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { renewalTime, type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
-import { type Clock, epochSeconds } from './clock.ts'
+import { type Clock, epochSeconds, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { dataFiles } from './config/data-directory.ts'
 import { CaError } from './errors.ts'
+import { createLog } from './log.ts'
 import { normaliseName } from './pki/names/normalise.ts'
 import type { SubjectName } from './pki/names/san.ts'
 import { encodePem } from './pki/pem.ts'
@@ -17,16 +19,16 @@ import { openService, type Service } from './service.ts'
 export interface RunningServer {
   readonly tlsUrl: string
   readonly httpUrl: string
-  /** SHA-256 of each root, lower-case hexadecimal. */
-  readonly rootFingerprints: readonly string[]
+  /** SHA-256 of the root above the default authority, lower-case hexadecimal. */
+  readonly rootFingerprint: string
+  /** Where `init` put the first admin key. */
+  readonly adminKeyFile: string
   readonly service: Service
   /** Stops listening, finishes what is in flight, drains the writer, checkpoints. */
   close(): Promise<void>
 }
 
-export interface ServerOptions {
-  readonly config: Config
-  readonly passphrase: string
+interface Surroundings {
   readonly clock: Clock
   readonly log: FastifyBaseLogger
 }
@@ -35,7 +37,11 @@ export interface ServerOptions {
 const LONGEST_WAIT = 3_600_000
 
 /** Opens the service and both listeners. Throws `CaError` where configuration, keys or hierarchy do not let it start. */
-export async function startServer({ config, passphrase, clock, log }: ServerOptions): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  { passphrase }: { readonly passphrase: string },
+  { clock = systemClock, log = createLog(config.log.level) }: Partial<Surroundings> = {},
+): Promise<RunningServer> {
   let httpUrl = ''
   const service = await openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl ?? httpUrl })
   const closers: (() => Promise<void>)[] = [() => service.close()]
@@ -44,7 +50,7 @@ export async function startServer({ config, passphrase, clock, log }: ServerOpti
   }
   try {
     // Without an authority there is no certificate to listen with: better no start than half of one.
-    service.authorities.issuing()
+    const { chain } = service.authorities.issuing()
     const http = buildHttpApp(service, log)
     closers.push(() => http.close())
     await http.listen({ host: config.host, port: config.httpPort })
@@ -53,7 +59,8 @@ export async function startServer({ config, passphrase, clock, log }: ServerOpti
     return {
       httpUrl,
       tlsUrl: `https://${urlHost(config)}:${portOf(tls)}`,
-      rootFingerprints: service.authorities.roots().map(fingerprint),
+      rootFingerprint: fingerprint(chain.at(-1)!),
+      adminKeyFile: dataFiles(config.dir).adminKey,
       service,
       close,
     }

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { encodeName, nameToText } from '../pki/distinguished-name.ts'
 import type { AuthorityAnswer } from './answers.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
 import {
   type AuthorityOptions,
   addAuthorityOptions,
@@ -20,6 +22,12 @@ export function addCommand(terminal: Terminal): Command {
   addServiceOptions(addPathLength(addAuthorityOptions(command))).action(
     async (id: string, options: AuthorityOptions & ServiceOptions) => {
       const { subject, keyType, hash, pathLength } = newAuthority(id, options)
+      if (pathLength === undefined) {
+        throw new Failure(
+          EXIT.usage,
+          'A CSR asks for a number of levels; "none" is for the signer to decide.',
+        )
+      }
       const client = adminClient(options, terminal.environment)
       const answer = await client.json<AuthorityAnswer>('POST', '/v1/authorities', {
         body: { id, subject: nameToText(encodeName(subject)), keyType, hash: hash ?? undefined, pathLength },

@@ -1,13 +1,15 @@
 import { Command, Option } from 'commander'
 import { REVOCATION_REASONS } from '../pki/crl/reasons.ts'
 import { normaliseSerial } from '../pki/serial-number.ts'
-import type { CertificateAnswer } from './answers.ts'
+import type { RevocationAnswer } from './answers.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
+import { ownCertificate } from './own-certificate.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
 interface RevokeOptions extends ServiceOptions {
+  readonly out?: string
   readonly reason: string
   readonly invalidityDate?: string
   readonly allMatching?: boolean
@@ -16,6 +18,10 @@ interface RevokeOptions extends ServiceOptions {
   readonly name?: string
   readonly issuedBefore?: string
   readonly dryRun?: boolean
+}
+
+interface RevokedAnswer {
+  readonly revocation: RevocationAnswer | null
 }
 
 interface BulkAnswer {
@@ -31,6 +37,10 @@ export function revokeCommand(terminal: Terminal): Command {
     .argument('[serial]', 'serial number, hexadecimal; colons are fine')
     .addOption(new Option('--reason <reason>', 'why').choices(REVOCATION_REASONS).default('unspecified'))
     .option('--invalidity-date <time>', 'when the key was lost, if earlier (RFC 3339)')
+    .option(
+      '--out <directory>',
+      'the certificate that "cert request" wrote there, by its own key; no admin key is needed',
+    )
     .option('--all-matching', 'instead of one serial number: all that match every filter given')
     .option('--authority <id>', 'filter: authority that issued')
     .option('--profile <name>', 'filter: profile')
@@ -50,22 +60,34 @@ async function revokeOne(
   terminal: Terminal,
 ): Promise<void> {
   const { authority, profile, name, issuedBefore, dryRun, reason, invalidityDate } = options
-  if (serial === undefined)
-    throw new Failure(EXIT.usage, 'Give a serial number, or --all-matching and filters.')
-  if (authority || profile || name || issuedBefore || dryRun) {
-    throw new Failure(EXIT.usage, 'Filters and --dry-run go with --all-matching, not with a serial number.')
+  if ((serial === undefined) === (options.out === undefined)) {
+    throw new Failure(
+      EXIT.usage,
+      'Give a serial number, or --out with the certificate’s directory, or --all-matching with filters.',
+    )
   }
-  const client = adminClient(options, terminal.environment)
-  const path = `${certificatePath(serial)}/revoke`
-  const answer = await client.json<CertificateAnswer>('POST', path, { body: { reason, invalidityDate } })
+  if (authority || profile || name || issuedBefore || dryRun) {
+    throw new Failure(EXIT.usage, 'Filters and --dry-run go with --all-matching, not with one certificate.')
+  }
+  const { client, path } = target(serial, options, terminal)
+  const answer = await client.json<RevokedAnswer>('POST', `${path}/revoke`, {
+    body: { reason, invalidityDate },
+  })
   // A second revocation keeps the first facts, so the answer may say another reason than was asked for.
-  print(
-    terminal,
-    options.json,
-    answer,
-    () =>
-      `Revoked${answer.revocation ? `: ${answer.revocation.reason}, ${answer.revocation.revokedAt}` : ''}.\n`,
+  const { revocation } = answer
+  print(terminal, options.json, answer, () =>
+    revocation ? `Revoked: ${revocation.reason}, ${revocation.revokedAt}.\n` : 'Revoked.\n',
   )
+}
+
+/** The certificate to revoke, and who asks: an admin for any, or the holder for the one in a directory. */
+function target(serial: string | undefined, options: RevokeOptions, terminal: Terminal) {
+  if (serial !== undefined) {
+    const path = certificatePath(serial)
+    return { client: adminClient(options, terminal.environment), path }
+  }
+  const { client, certificate } = ownCertificate(options.out!, options, terminal.environment)
+  return { client, path: certificatePath(certificate.serialNumber) }
 }
 
 async function revokeMatching(
@@ -74,7 +96,9 @@ async function revokeMatching(
   terminal: Terminal,
 ): Promise<void> {
   const { authority, profile, name, issuedBefore, reason, dryRun = false } = options
-  if (serial !== undefined) throw new Failure(EXIT.usage, 'Give a serial number or --all-matching, not both.')
+  if (serial !== undefined || options.out !== undefined) {
+    throw new Failure(EXIT.usage, 'Give one certificate or --all-matching, not both.')
+  }
   if (!(authority || profile || name || issuedBefore)) {
     throw new Failure(
       EXIT.usage,
@@ -99,7 +123,7 @@ export function releaseCommand(terminal: Terminal): Command {
     .argument('<serial>', 'serial number, hexadecimal; colons are fine')
   addServiceOptions(command).action(async (serial: string, options: ServiceOptions) => {
     const client = adminClient(options, terminal.environment)
-    const answer = await client.json<CertificateAnswer>('POST', `${certificatePath(serial)}/release`)
+    const answer = await client.json<RevokedAnswer>('POST', `${certificatePath(serial)}/release`)
     print(terminal, options.json, answer, () => 'The hold is lifted.\n')
   })
   return command

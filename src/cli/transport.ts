@@ -87,7 +87,7 @@ function unreachable(url: URL, error: unknown): Failure {
   if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
     return new Failure(
       EXIT.unreachable,
-      `The certificate at ${at} is not proven by the root given (${message}). Check --url and --root.`,
+      `The certificate at ${at} is not proven by the root given (${message.split(';')[0]}). Check --url and --root.`,
       { cause: error },
     )
   }

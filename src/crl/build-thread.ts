@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { type CrlFields, encodeCrlTbs } from '../pki/crl/list.ts'
 import { openCrlReader } from '../store/crl-entries.ts'
-import { type CrlFields, encodeCrlTbs } from './encode.ts'
 import { listsTheSame } from './stored-entries.ts'
 
 /**

@@ -34,7 +34,7 @@ export async function signNextCrl(
   }
   const number = (previous?.number ?? 0) + 1
   const nextUpdate = Math.min(now + lifetime, certificate.notAfter)
-  const { tbs, count } = await builder.build(id, firstExpiry(previous, now - refreshAfter), {
+  const { tbs, count } = await builder.build(id, firstExpiry(previous, now, refreshAfter), {
     signature: { identifier: signer.algorithm.identifier },
     issuer: certificate.subject,
     thisUpdate: now,
@@ -52,9 +52,10 @@ export async function signNextCrl(
 }
 
 /**
- * RFC 5280 3.3: an entry stays until one regularly scheduled CRL after the certificate's expiry has had it.
- * CRLs made for a revocation come in between, so the last one being later than the expiry is not enough.
+ * RFC 5280 3.3: an entry stays until one regularly scheduled CRL after the certificate's expiry has had it. CRLs
+ * made for a revocation come in between and put the schedule off, so that the last CRL was later than the expiry
+ * is not enough: two of the schedule's intervals must have passed as well.
  */
-function firstExpiry(previous: Pick<CrlRow, 'thisUpdate'> | null, lastSchedule: number): number {
-  return previous ? Math.min(previous.thisUpdate, lastSchedule) : 0
+function firstExpiry(previous: Pick<CrlRow, 'thisUpdate'> | null, now: number, interval: number): number {
+  return previous ? Math.min(previous.thisUpdate, now - 2 * interval) : 0
 }

@@ -10,19 +10,19 @@ const APPLICATION_ID = 0x43484359
 
 /** Gives a new, empty database its schema. */
 export function createSchema(db: Connection): void {
-  apply(db, 0)
+  apply(db, 0, MIGRATIONS)
 }
 
 /**
  * Brings an existing database up to the schema that this code knows. `badConfiguration` if the file is another
  * program's, or was written by a newer Chancery: guessing at unknown tables could lose a revocation.
  */
-export function migrate(db: Connection): void {
+export function migrate(db: Connection, directory: URL = MIGRATIONS): void {
   if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
     throw new CaError('badConfiguration', `${db.name} is not a Chancery database.`)
   }
   const version = db.pragma('user_version', { simple: true }) as number
-  const newest = migrationFiles().length
+  const newest = migrationFiles(directory).length
   if (version > newest) {
     throw new CaError(
       'badConfiguration',
@@ -30,14 +30,14 @@ export function migrate(db: Connection): void {
         'Run the newer Chancery that wrote it, or restore a backup from before the upgrade.',
     )
   }
-  apply(db, version)
+  apply(db, version, directory)
 }
 
 /** Each migration and the new version number are one transaction: a crash in between leaves the old schema whole. */
-function apply(db: Connection, from: number): void {
-  for (const [index, name] of migrationFiles().entries()) {
+function apply(db: Connection, from: number, directory: URL): void {
+  for (const [index, name] of migrationFiles(directory).entries()) {
     if (index < from) continue
-    const sql = readFileSync(new URL(name, MIGRATIONS), 'utf8')
+    const sql = readFileSync(new URL(name, directory), 'utf8')
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${index + 1}`)
@@ -46,8 +46,8 @@ function apply(db: Connection, from: number): void {
 }
 
 /** "0001-initial.sql", ... in order; the place in the list is the number. */
-function migrationFiles(): string[] {
-  const names = readdirSync(MIGRATIONS)
+function migrationFiles(directory: URL): string[] {
+  const names = readdirSync(directory)
     .filter((name) => name.endsWith('.sql'))
     .sort()
   for (const [index, name] of names.entries()) {

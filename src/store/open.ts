@@ -112,7 +112,8 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
 /** Started with the extension that this file has: .ts from the sources, .js from the built package. */
 export function startWriter(settings: WriterSettings): Worker {
   const entry = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url)
-  return new Worker(entry, { name: 'chancery-writer', workerData: settings })
+  // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
+  return new Worker(entry, { name: 'chancery-writer', workerData: settings, execArgv: [] })
 }
 
 function messageOf(error: unknown): string {

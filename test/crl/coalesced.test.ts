@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Coalesced } from '../../src/crl/coalesced.ts'
@@ -11,6 +12,28 @@ test('callers at one moment share a run, and it fails for all of them', async ()
   expect(await Promise.all([coalesced.run(), coalesced.run()])).toEqual([1, 1])
   await expect(Promise.all([coalesced.run(), coalesced.run()])).rejects.toThrow('the second')
   expect(await coalesced.run()).toBe(3)
+})
+
+test('who asks while a run is under way waits for it to end, and gets another', async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let runs = 0
+  const coalesced = new Coalesced(async () => {
+    const run = runs++
+    begun[run]!.resolve()
+    await gates[run]!.promise
+    return run
+  }, 0)
+  const first = coalesced.run()
+  await begun[0]!.promise
+  const second = coalesced.run()
+  // As many turns of the event loop as a run that did not wait would need to begin.
+  for (let turn = 0; turn < 5; turn++) await setTimeout(0)
+  expect(runs).toBe(1)
+  gates[0]!.resolve()
+  expect(await first).toBe(0)
+  gates[1]!.resolve()
+  expect(await second).toBe(1)
 })
 
 test('one run at a time; each caller gets one that began after it asked', async () => {

@@ -17,8 +17,8 @@ async function issueAll(): Promise<void> {
       () => console.log(`recorded ${n}`),
       ({ code }: { code: string }) => console.log(`refused ${n} ${code}`),
     )
-    // While the store is not healthy its answers come without I/O: let the probe have its turn.
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    // As a caller would: no further attempt before the store says that it has recovered.
+    while (!store.healthy) await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
 await Promise.all(Array.from({ length: 8 }, issueAll))

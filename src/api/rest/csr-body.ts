@@ -24,7 +24,10 @@ export function acceptCsrBodies(app: FastifyInstance): void {
 
 /** The schema of a body that is either JSON, and then checked, or a bare CSR, and then a Buffer. */
 export function jsonOrCsr<S extends Type.TSchema>(schema: S) {
-  return { content: { 'application/json': { schema } } } as unknown as Type.TUnsafe<Buffer | Type.Static<S>>
+  const bare = { schema: { description: 'A PKCS #10 CSR by itself, DER or PEM; further wishes stand in the query.' } }
+  return {
+    content: { 'application/json': { schema }, 'application/pkcs10': bare, 'application/x-pem-file': bare },
+  } as unknown as Type.TUnsafe<Buffer | Type.Static<S>>
 }
 
 /** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */

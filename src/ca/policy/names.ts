@@ -75,11 +75,11 @@ function inNetworks(address: string, networks: readonly string[] | undefined): b
   return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** `*` stands for one path segment (or one label-free piece): it never crosses a slash. */
+/** `*` stands for one or more characters within a path segment: it never crosses a slash; `**` does. */
 export function uriMatches(pattern: string, uri: string): boolean {
   const expression = pattern
-    .split('*')
-    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('[^/]+')
+    .split(/(\*\*?)/)
+    .map((part) => (part === '**' ? '.+' : part === '*' ? '[^/]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')))
+    .join('')
   return new RegExp(`^${expression}$`).test(uri)
 }

@@ -24,8 +24,8 @@ export function auditSql(filter: AuditFilter, page: Page): AuditSql {
     values.push(...given)
   }
   const { target, actor, action, from, to } = filter
-  const byTime =
-    target === undefined && actor === undefined && action === undefined && (from ?? to) !== undefined
+  const index = leadingIndex(filter)
+  const byTime = index === 'audit_at'
   if (target !== undefined) must('t.target = ?', targetColumn(target))
   if (actor !== undefined) must('t.actor = ?', actor)
   if (action !== undefined) must('t.action = (SELECT key FROM words WHERE text = ?)', action)
@@ -35,25 +35,22 @@ export function auditSql(filter: AuditFilter, page: Page): AuditSql {
     if (byTime) must('(t.at, t.id) < (?, ?)', ...readCursor(page.after, 'time', ['number', 'number']))
     else must('t.id < ?', ...readCursor(page.after, 'audit', ['number']))
   }
-  const index =
-    target !== undefined
-      ? 'INDEXED BY audit_target'
-      : actor !== undefined
-        ? 'INDEXED BY audit_actor'
-        : action !== undefined
-          ? 'INDEXED BY audit_action'
-          : byTime
-            ? 'INDEXED BY audit_at'
-            : ''
-  values.push(page.limit + 1)
   return {
     sql: `SELECT t.id, t.at, t.actor, t.address, t.request_id AS requestId,
         (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.target, t.result, t.detail
-      FROM audit t ${index} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+      FROM audit t ${index === null ? '' : `INDEXED BY ${index}`}
+      ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
       ORDER BY ${byTime ? 't.at DESC, t.id DESC' : 't.id DESC'} LIMIT ?`,
-    values,
+    values: [...values, page.limit + 1],
     cursorOf: (row) => (byTime ? writeCursor('time', [row.at, row.id]) : writeCursor('audit', [row.id])),
   }
+}
+
+function leadingIndex({ target, actor, action, from, to }: AuditFilter): string | null {
+  if (target !== undefined) return 'audit_target'
+  if (actor !== undefined) return 'audit_actor'
+  if (action !== undefined) return 'audit_action'
+  return from === undefined && to === undefined ? null : 'audit_at'
 }
 
 export function auditQueries(db: Connection) {

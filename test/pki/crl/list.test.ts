@@ -16,12 +16,12 @@ import {
 } from '@peculiar/asn1-x509'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeCrlTbs } from '../../src/crl/encode.ts'
-import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
-import { integerContent } from '../../src/pki/der/write.ts'
-import { encodeName } from '../../src/pki/distinguished-name.ts'
-import { SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
-import { assembleSigned } from '../../src/pki/signed.ts'
+import { encodeCrlEntry } from '../../../src/pki/crl/entry.ts'
+import { encodeCrlTbs } from '../../../src/pki/crl/list.ts'
+import { integerContent } from '../../../src/pki/der/write.ts'
+import { encodeName } from '../../../src/pki/distinguished-name.ts'
+import { SIGNATURE_ALGORITHMS } from '../../../src/pki/keys/algorithms.ts'
+import { assembleSigned } from '../../../src/pki/signed.ts'
 
 // To both sides of 2050, where UTCTime ends.
 const seconds = fc.integer({ min: 0, max: 4_102_444_800 })

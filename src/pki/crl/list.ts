@@ -1,5 +1,5 @@
-import { authorityKeyIdentifier, encodeExtensions } from '../pki/certificate/extensions.ts'
-import { context, integer, sequence, time } from '../pki/der/write.ts'
+import { authorityKeyIdentifier, encodeExtensions } from '../certificate/extensions.ts'
+import { context, integer, sequence, time } from '../der/write.ts'
 
 const VERSION_2 = integer(1)
 const CRL_NUMBER = '2.5.29.20'

@@ -1,0 +1,103 @@
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+export interface Target {
+  readonly port: number
+  /** PEM of the root to verify with; null for plain HTTP. */
+  readonly ca: string | null
+}
+
+export interface Post {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+export interface Measured {
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  readonly bodies: readonly Buffer[]
+}
+
+/**
+ * Sends every request, each connection one after the other, and waits for all answers. The client speaks just enough
+ * HTTP/1.1 to leave the processor to the server. Throws on any status but `expected`.
+ */
+export async function drive(
+  target: Target,
+  requests: readonly Post[],
+  connections: number,
+  expected = 201,
+): Promise<Measured> {
+  const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)))
+  const latencies = new Float64Array(requests.length)
+  const bodies: Buffer[] = new Array(requests.length)
+  let next = 0
+  const start = performance.now()
+  await Promise.all(
+    sockets.map(async (socket) => {
+      const exchange = exchanger(socket)
+      while (next < requests.length) {
+        const at = next++
+        const sent = performance.now()
+        const { status, body } = await exchange(encode(requests[at]!))
+        latencies[at] = performance.now() - sent
+        if (status !== expected) throw new Error(`status ${status}: ${body}`)
+        bodies[at] = body
+      }
+    }),
+  )
+  const seconds = (performance.now() - start) / 1000
+  for (const socket of sockets) socket.destroy()
+  latencies.sort()
+  const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))]!
+  return { perSecond: requests.length / seconds, p50: quantile(0.5), p99: quantile(0.99), bodies }
+}
+
+function encode({ path, headers, body }: Post): Buffer {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
+    ),
+    body,
+  ])
+}
+
+function open({ port, ca }: Target): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = ca
+      ? connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca }, () => resolve(socket))
+      : connectTcp({ port, host: '127.0.0.1' }, () => resolve(socket))
+    socket.once('error', reject)
+    socket.setNoDelay(true)
+  })
+}
+
+/** One exchange at a time over a connection that stays open. */
+function exchanger(socket: Socket) {
+  let received = Buffer.alloc(0)
+  let waiting: {
+    resolve(answer: { status: number; body: Buffer }): void
+    reject(error: Error): void
+  } | null = null
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+    const end = received.indexOf('\r\n\r\n')
+    if (end < 0) return
+    const head = received.toString('latin1', 0, end)
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1])
+    if (received.length < end + 4 + length) return
+    const answer = { status: Number(head.slice(9, 12)), body: received.subarray(end + 4, end + 4 + length) }
+    received = Buffer.alloc(0)
+    waiting?.resolve(answer)
+  })
+  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
+  return (bytes: Buffer) =>
+    new Promise<{ status: number; body: Buffer }>((resolve, reject) => {
+      waiting = { resolve, reject }
+      socket.write(bytes)
+    })
+}

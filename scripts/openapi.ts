@@ -1,0 +1,76 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import swagger from '@fastify/swagger'
+import Fastify from 'fastify'
+import { stringify } from 'yaml'
+import { chancery, openChancery } from '../src/index.ts'
+
+/**
+ * Writes openapi.yaml from the schemas that validate requests and shape responses. With --check it writes nothing, and
+ * fails if the file differs from what it would write.
+ */
+const FILE = new URL('../openapi.yaml', import.meta.url)
+
+const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+async function describe(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'chancery-openapi-'))
+  const service = await openChancery({ directory, publicUrl: 'http://localhost:8080' })
+  const app = Fastify()
+  try {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Chancery',
+          version,
+          description:
+            'Issues, renews and revokes certificates. Errors are RFC 9457 problem documents (application/problem+json) with a stable type, "urn:chancery:problem:<code>".',
+          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+        },
+        components: {
+          securitySchemes: {
+            bearer: {
+              type: 'http',
+              scheme: 'bearer',
+              description: 'An admin key, or a one-time enrolment token.',
+            },
+            // OpenAPI 3.1 has it; the plugin's types are of 3.0.
+            certificate: {
+              type: 'mutualTLS',
+              description: 'A certificate of this CA: to renew, read or revoke itself.',
+            } as never,
+          },
+        },
+      },
+      transform: ({ schema, url, route }) => {
+        const hide = !schema?.summary || route.method === 'HEAD'
+        const security = url.startsWith('/v1/') ? [{ bearer: [] }, { certificate: [] }] : []
+        const responses = { ...(schema?.response as object), '4XX': { $ref: 'urn:chancery:problem#' } }
+        return { schema: hide ? { hide: true } : { ...schema, security, response: responses }, url }
+      },
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, i) =>
+          String(json.$id ?? `def-${i}`).replace(/^urn:chancery:/, ''),
+      },
+    })
+    app.addSchema({ $id: 'urn:chancery:problem', ...(await import('../src/api/rest/schemas.ts')).Problem })
+    await app.register(chancery, { service })
+    await app.ready()
+    return `# Written by "npm run openapi" from the schemas in src/api; do not edit.\n${stringify(app.swagger(), { lineWidth: 0, aliasDuplicateObjects: false })}`
+  } finally {
+    await app.close()
+    await service.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const text = await describe()
+if (!process.argv.includes('--check')) await writeFile(FILE, text)
+else if ((await readFile(FILE, 'utf8').catch(() => '')) !== text) {
+  console.error('openapi.yaml differs from the schemas: run "npm run openapi" and commit the result.')
+  process.exitCode = 1
+}

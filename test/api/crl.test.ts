@@ -1,0 +1,110 @@
+import fastify, { type FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { crlRoutes } from '../../src/api/crl.ts'
+import { installProblems } from '../../src/api/problems.ts'
+import { type CrlPublisher, createCrlPublisher } from '../../src/crl/publisher.ts'
+import { encodePem } from '../../src/pki/pem.ts'
+import { SmallCa } from '../ocsp/small-ca.ts'
+
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+
+let ca: SmallCa
+let app: FastifyInstance
+let publisher: CrlPublisher
+let begin: number
+
+beforeAll(async () => {
+  ca = await SmallCa.create()
+  begin = ca.now
+  const { authorities, store, clock } = ca
+  publisher = createCrlPublisher({ authorities, store, clock, coalesce: 0, onError: () => {} })
+  await publisher.start()
+  app = fastify()
+  installProblems(app)
+  await app.register(crlRoutes, { authorities, publisher, clock })
+})
+afterAll(async () => {
+  await app.close()
+  await publisher.stop()
+  await ca.close()
+})
+beforeEach(() => {
+  ca.now = begin
+})
+
+const get = (url: string, headers: Record<string, string> = {}) => app.inject({ url, headers })
+const later = (seconds: number) => {
+  ca.now += seconds * 1000
+}
+
+test('CRLs and certificates are served as DER and PEM', async () => {
+  const { der, pem } = publisher.current('issuing')!
+  const { root, issuing } = ca
+  for (const [url, type, body] of [
+    ['/crl/issuing.crl', 'application/pkix-crl', der],
+    ['/crl/issuing.pem', 'application/x-pem-file', Buffer.from(pem)],
+    ['/ca/issuing.crt', 'application/pkix-cert', issuing.certificate.der],
+    ['/ca/root.crt', 'application/pkix-cert', root.certificate.der],
+    ['/ca/root.pem', 'application/x-pem-file', Buffer.from(encodePem('CERTIFICATE', root.certificate.der))],
+  ] as const) {
+    const response = await get(url)
+    expect(response.statusCode).toBe(200)
+    expect(response.headers).toMatchObject({ 'content-type': type, 'content-length': String(body.length) })
+    expect(response.rawPayload).toEqual(body)
+    const head = await app.inject({ method: 'HEAD', url })
+    expect([head.statusCode, head.headers.etag, head.body]).toEqual([200, response.headers.etag, ''])
+  }
+})
+
+describe('a CRL', () => {
+  test('may be kept for an hour, and never past its end', async () => {
+    const { headers } = await get('/crl/issuing.crl')
+    expect(headers['cache-control']).toBe('max-age=3600, public, no-transform, must-revalidate')
+    expect(Date.parse(headers.expires as string)).toBe(ca.now + 3_600_000)
+    later(7 * DAY - MINUTE)
+    expect((await get('/crl/issuing.crl')).headers['cache-control']).toMatch(/^max-age=60,/)
+    later(DAY)
+    expect((await get('/crl/issuing.crl')).headers['cache-control']).toMatch(/^max-age=0,/)
+  })
+
+  test('is not sent again to those who have it', async () => {
+    later(DAY)
+    const { headers } = await get('/crl/issuing.crl')
+    expect(headers['last-modified']).toBe(new Date(begin).toUTCString())
+    for (const known of [
+      { 'if-none-match': headers.etag as string },
+      { 'if-modified-since': headers['last-modified'] as string },
+    ] as Record<string, string>[]) {
+      const response = await get('/crl/issuing.crl', known)
+      expect([response.statusCode, response.body, response.headers.etag]).toEqual([304, '', headers.etag])
+    }
+  })
+
+  test('made in the same second as another reaches those who ask by date alone', async () => {
+    const asked = (await get('/crl/issuing.crl')).headers['last-modified'] as string
+    await publisher.publish('issuing')
+    later(DAY)
+    const response = await get('/crl/issuing.crl', { 'if-modified-since': asked })
+    expect(response.statusCode).toBe(200)
+    expect(response.rawPayload).toEqual(publisher.current('issuing')!.der)
+  })
+})
+
+test('what is not there is a problem', async () => {
+  for (const url of [
+    '/crl/other.crl',
+    '/crl/other.pem',
+    '/ca/other.crt',
+    '/ca/other.pem',
+    '/crl/issuing.txt',
+    '/crl/',
+  ]) {
+    const response = await get(url)
+    expect(response.statusCode).toBe(404)
+    expect(response.json()).toMatchObject({ type: 'urn:chancery:problem:notFound' })
+  }
+  const response = await get('/crl/root.crl')
+  expect(response.statusCode).toBe(503)
+  expect(response.json()).toMatchObject({ type: 'urn:chancery:problem:authorityNotReady' })
+})

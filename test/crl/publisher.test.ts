@@ -1,0 +1,350 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Authority } from '../../src/ca/authority.ts'
+import { type CrlPublisher, type CrlPublisherOptions, createCrlPublisher } from '../../src/crl/publisher.ts'
+import { CaError } from '../../src/errors.ts'
+import { encodeCrlTbs } from '../../src/pki/crl/list.ts'
+import { encodePem } from '../../src/pki/pem.ts'
+import { assembleSigned } from '../../src/pki/signed.ts'
+import type { Store } from '../../src/store/store.ts'
+import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
+import { runTool, toolIsMissing } from '../pki/external-tool.ts'
+import { readCrl } from './published.ts'
+
+const HOUR = 3600
+const DAY = 24 * HOUR
+
+let ca: SmallCa
+let publishers: CrlPublisher[]
+let errors: unknown[]
+
+beforeEach(async () => {
+  publishers = []
+  errors = []
+  ca = await SmallCa.create()
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const publisher of publishers) await publisher.stop()
+  await ca.close()
+})
+
+function make(changes: Partial<CrlPublisherOptions> = {}): CrlPublisher {
+  const { authorities, store, clock } = ca
+  const onError = (_authority: string, error: unknown) => errors.push(error)
+  const publisher = createCrlPublisher({ authorities, store, clock, coalesce: 0, onError, ...changes })
+  publishers.push(publisher)
+  return publisher
+}
+
+async function started(changes: Partial<CrlPublisherOptions> = {}): Promise<CrlPublisher> {
+  const publisher = make(changes)
+  await publisher.start()
+  return publisher
+}
+
+const listed = (publisher: CrlPublisher) =>
+  readCrl(publisher.current('issuing')!.der, ca.issuing).serialNumbers
+const later = (seconds: number) => {
+  ca.now += seconds * 1000
+}
+
+/** What a root's owner does where its key is. */
+async function storeRootCrl(number: number, lifetime = 90 * DAY): Promise<void> {
+  const fields = { thisUpdate: ca.seconds, nextUpdate: ca.seconds + lifetime, number }
+  const tbs = encodeCrlTbs({
+    ...fields,
+    signature: ca.rootSigner.algorithm,
+    issuer: ca.root.certificate.subject,
+    entries: Buffer.alloc(0),
+    authorityKeyIdentifier: ca.root.keyIdentifier,
+  })
+  const der = assembleSigned(tbs, ca.rootSigner.algorithm, await ca.rootSigner.sign(tbs))
+  await ca.store.write('recordCrl', { authority: 'root', ...fields, der, entries: 0 })
+}
+
+describe('the first CRL', () => {
+  test('is there when the publisher has started, and lists nothing', async () => {
+    const crl = (await started()).current('issuing')!
+    expect(crl).toMatchObject({
+      number: 1,
+      entries: 0,
+      thisUpdate: ca.seconds,
+      nextUpdate: ca.seconds + 7 * DAY,
+    })
+    expect(crl.pem).toBe(encodePem('X509 CRL', crl.der))
+    expect(readCrl(crl.der, ca.issuing)).toEqual({
+      issuer: ca.issuing.certificate.subject,
+      thisUpdate: ca.seconds,
+      nextUpdate: ca.seconds + 7 * DAY,
+      number: 1,
+      keyIdentifier: ca.issuing.certificate.subjectKeyIdentifier,
+      critical: 0,
+      serialNumbers: null,
+    })
+  })
+
+  test('is nobody’s where there is no key or no such authority', async () => {
+    const publisher = await started()
+    expect(publisher.current('root')).toBeNull()
+    expect(publisher.current('other')).toBeNull()
+    await expect(publisher.publish('root')).rejects.toMatchObject({ code: 'authorityNotReady' })
+    await expect(publisher.publish('other')).rejects.toMatchObject({ code: 'unknownAuthority' })
+  })
+})
+
+describe('a revocation', () => {
+  test('is in the CRL that publish resolves to, however many come at once', async () => {
+    const publisher = await started({ coalesce: 5 })
+    const leaves = await Promise.all(Array.from({ length: 40 }, () => ca.issue()))
+    const numbers = new Set<number>()
+    await Promise.all(
+      leaves.map(async (leaf) => {
+        await ca.revoke(leaf, 1)
+        const crl = await publisher.publish('issuing')
+        numbers.add(crl.number)
+        expect(readCrl(crl.der, ca.issuing).serialNumbers).toContain(leaf.serialNumber)
+      }),
+    )
+    expect(Math.max(...numbers)).toBe((await ca.store.read.latestCrl('issuing'))!.number)
+    expect(numbers.size).toBeLessThan(leaves.length)
+    expect(listed(publisher)!.sort()).toEqual(leaves.map(({ serialNumber }) => serialNumber).sort())
+  })
+
+  test('of a hold leaves the CRL when it is lifted', async () => {
+    const publisher = await started()
+    const leaf = await ca.issue()
+    await ca.revoke(leaf, 6)
+    await publisher.publish('issuing')
+    expect(listed(publisher)).toEqual([leaf.serialNumber])
+    await ca.release(leaf)
+    expect((await publisher.publish('issuing')).number).toBe(3)
+    expect(listed(publisher)).toBeNull()
+  })
+
+  test('leaves after a scheduled CRL past the expiry has had it (RFC 5280 3.3)', async () => {
+    const publisher = await started()
+    const leaf = await ca.issue({ notAfter: ca.seconds + HOUR })
+    await ca.revoke(leaf, 1)
+    // Made for some other revocation, not by the schedule: such a CRL does not count.
+    for (let i = 0; i < 3; i++) {
+      later(HOUR)
+      await publisher.publish('issuing')
+      expect(listed(publisher)).toEqual([leaf.serialNumber])
+    }
+    later(DAY)
+    await publisher.publish('issuing')
+    expect(listed(publisher)).toEqual([leaf.serialNumber])
+    later(DAY)
+    await publisher.publish('issuing')
+    expect(listed(publisher)).toBeNull()
+  })
+})
+
+describe('after a restart', () => {
+  async function restart(): Promise<CrlPublisher> {
+    await publishers.at(-1)!.stop()
+    return started()
+  }
+
+  test('the stored CRL is served while it is current', async () => {
+    const leaf = await ca.issue()
+    await ca.revoke(leaf, 1)
+    const before = (await started()).current('issuing')!
+    const expired = await ca.issue({ notAfter: ca.seconds + 1 })
+    await ca.revoke(expired, 1)
+    await publishers[0]!.publish('issuing')
+    later(HOUR)
+    const after = (await restart()).current('issuing')!
+    expect([before.number, after.number]).toEqual([1, 2])
+    expect(after.thisUpdate).toBe(ca.seconds - HOUR)
+  })
+
+  test('a revocation and a release that missed the last CRL get a new one', async () => {
+    const leaf = await ca.issue()
+    await started()
+    await ca.revoke(leaf, 6)
+    let publisher = await restart()
+    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([2, [leaf.serialNumber]])
+    await ca.release(leaf)
+    publisher = await restart()
+    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([3, null])
+  })
+
+  test('a stale CRL is replaced', async () => {
+    await started()
+    later(DAY)
+    const crl = (await restart()).current('issuing')!
+    expect(crl).toMatchObject({ number: 2, thisUpdate: ca.seconds })
+  })
+})
+
+describe('the schedule', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+
+  async function pass(seconds: number): Promise<void> {
+    later(seconds)
+    await vi.advanceTimersByTimeAsync(seconds * 1000)
+  }
+
+  test('replaces a CRL after a day, with the clock looked at every hour', async () => {
+    const publisher = await started()
+    for (let hour = 1; hour < 24; hour++) await pass(HOUR)
+    expect(publisher.current('issuing')!.number).toBe(1)
+    await pass(HOUR)
+    await vi.waitFor(() => expect(publisher.current('issuing')!.number).toBe(2))
+  })
+
+  test('tries again a minute after a failure', async () => {
+    let full = true
+    const write: Store['write'] = (kind, input) =>
+      full ? Promise.reject(new CaError('storeFailed', 'The disk is full.')) : ca.store.write(kind, input)
+    const publisher = await started({ store: { ...ca.store, write } })
+    expect(publisher.current('issuing')).toBeNull()
+    expect(publisher.health()[1]).toMatchObject({
+      authority: 'issuing',
+      ok: false,
+      reason: 'The disk is full.',
+    })
+    expect(errors).toMatchObject([{ code: 'storeFailed' }])
+    full = false
+    await pass(59)
+    expect(publisher.current('issuing')).toBeNull()
+    await pass(1)
+    await vi.waitFor(() => expect(publisher.health()[1]).toMatchObject({ number: 1, ok: true, reason: null }))
+  })
+
+  test('takes over a CRL of the root that was brought', async () => {
+    await storeRootCrl(4)
+    const publisher = await started()
+    expect(publisher.current('root')!.number).toBe(4)
+    await storeRootCrl(5)
+    await pass(HOUR)
+    await vi.waitFor(() => expect(publisher.current('root')!.number).toBe(5))
+  })
+
+  test('ends with the publisher', async () => {
+    const publisher = await started()
+    await publisher.stop()
+    expect(vi.getTimerCount()).toBe(0)
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'overloaded' })
+    await expect(publisher.start()).rejects.toMatchObject({ code: 'overloaded' })
+  })
+})
+
+describe('health', () => {
+  test('says what relying parties would stumble over', async () => {
+    await storeRootCrl(1, DAY)
+    const publisher = await started()
+    expect(publisher.health()).toEqual([
+      { authority: 'root', number: 1, nextUpdate: ca.seconds + DAY, ok: true, reason: null },
+      { authority: 'issuing', number: 1, nextUpdate: ca.seconds + 7 * DAY, ok: true, reason: null },
+    ])
+    later(7 * DAY)
+    expect(publisher.health()).toMatchObject([
+      { ok: false, reason: expect.stringContaining('Its key is not here') },
+      { ok: false, reason: 'Its CRL has expired.' },
+    ])
+  })
+
+  test('says that an authority has no CRL', async () => {
+    expect((await started()).health()[0]).toMatchObject({
+      ok: false,
+      number: null,
+      reason: expect.stringContaining('no CRL'),
+    })
+  })
+})
+
+describe('nothing is served', () => {
+  test('that is not stored, or does not verify', async () => {
+    const publisher = await started()
+    const first = publisher.current('issuing')
+    const signer = { ...ca.issuing.signer!, sign: () => ca.rootSigner.sign(Buffer.alloc(1)) }
+    const bad = await started({ authorities: () => [{ ...ca.issuing, signer }] })
+    await expect(bad.publish('issuing')).rejects.toThrow('does not verify')
+    expect(bad.current('issuing')).toEqual(first)
+    expect((await ca.store.read.latestCrl('issuing'))!.number).toBe(1)
+  })
+
+  test('that outlives its issuer', async () => {
+    const { notAfter } = ca.issuing.certificate
+    const publisher = await started()
+    ca.now = (notAfter - DAY) * 1000
+    expect((await publisher.publish('issuing')).nextUpdate).toBe(notAfter)
+    ca.now = notAfter * 1000
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'authorityNotReady' })
+    expect(publisher.health().map(({ authority }) => authority)).toEqual(['root'])
+  })
+
+  test('where the list cannot be read', async () => {
+    const store = { ...ca.store, databaseFile: `${ca.store.databaseFile}.missing` }
+    const publisher = make({ store })
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'internal' })
+  })
+})
+
+test('an authority that is added is published by the next start', async () => {
+  let authorities: readonly Authority[] = [ca.root]
+  const publisher = await started({ authorities: () => authorities })
+  authorities = ca.authorities()
+  await publisher.start()
+  expect(publisher.current('issuing')!.number).toBe(1)
+})
+
+describe.skipIf(toolIsMissing('openssl'))('openssl', () => {
+  const chain = () =>
+    [ca.root, ca.issuing].map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)).join('')
+
+  test('reads and verifies a long CRL', async () => {
+    const leaves: Leaf[] = await Promise.all(Array.from({ length: 2000 }, () => ca.issue()))
+    await Promise.all(
+      leaves.map((leaf, i) => ca.revoke(leaf, [0, 1, 4, 9][i % 4]!, i % 2 ? ca.seconds - DAY : null)),
+    )
+    const crl = (await started()).current('issuing')!
+    expect(crl.entries).toBe(2000)
+    const text = runTool(
+      'openssl',
+      ['crl', '-inform', 'DER', '-in', 'a.crl', '-CAfile', 'chain.pem', '-verify', '-noout', '-text'],
+      {
+        'a.crl': crl.der,
+        'chain.pem': chain(),
+      },
+    )
+    expect(text).toContain('Version 2 (0x1)')
+    expect(text).not.toContain('critical')
+    expect(text.match(/Serial Number: /g)).toHaveLength(2000)
+    expect(text.match(/CRL Reason Code/g)).toHaveLength(1500)
+    expect(text.match(/Invalidity Date/g)).toHaveLength(1000)
+    for (const { serialNumber } of leaves.slice(0, 5)) expect(text).toContain(serialNumber.toUpperCase())
+  })
+
+  test('checks a whole chain with the CRLs of both authorities', async () => {
+    await storeRootCrl(1)
+    const [good, revoked] = [await ca.issue(), await ca.issue()]
+    await ca.revoke(revoked, 1)
+    const publisher = await started()
+    const files = {
+      'root.pem': encodePem('CERTIFICATE', ca.root.certificate.der),
+      'issuing.pem': encodePem('CERTIFICATE', ca.issuing.certificate.der),
+      'crls.pem': publisher.current('root')!.pem + publisher.current('issuing')!.pem,
+    }
+    const verify = ({ der }: Leaf) =>
+      runTool(
+        'openssl',
+        [
+          'verify',
+          '-crl_check_all',
+          '-CAfile',
+          'root.pem',
+          '-untrusted',
+          'issuing.pem',
+          '-CRLfile',
+          'crls.pem',
+          'leaf.pem',
+        ],
+        { ...files, 'leaf.pem': encodePem('CERTIFICATE', der) },
+      )
+    expect(verify(good)).toContain('OK')
+    expect(() => verify(revoked)).toThrow('certificate revoked')
+  })
+})
