@@ -78,7 +78,7 @@ function open({ port, ca }: Target): Promise<Socket> {
 
 /** One exchange at a time over a connection that stays open. */
 function exchanger(socket: Socket) {
-  let received = Buffer.alloc(0)
+  let received: Buffer = Buffer.alloc(0)
   let waiting: {
     resolve(answer: { status: number; body: Buffer }): void
     reject(error: Error): void

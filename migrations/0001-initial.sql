@@ -35,7 +35,7 @@ CREATE TABLE certificates (
   not_after INTEGER NOT NULL,
   issued_ms INTEGER NOT NULL,
   replaces INTEGER REFERENCES certificates (id),
-  principal TEXT NOT NULL,
+  principal ANY NOT NULL, -- "certificate:40ab…" as the BLOB of its serial number, others as text
   subject TEXT NOT NULL,
   names TEXT NOT NULL, -- JSON array of "dns:web.example.test", in the certificate's order
   key_hash BLOB NOT NULL,
@@ -119,7 +119,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   action INTEGER NOT NULL REFERENCES words (key),
   result TEXT NOT NULL,
-  actor TEXT NOT NULL,
+  actor ANY NOT NULL, -- as certificates.principal
   address TEXT NOT NULL,
   request_id TEXT NOT NULL,
   target ANY NOT NULL, -- hexadecimal text (a serial number) as a BLOB of half the size, other text as it is

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { fingerprint } from '../ca/authorities.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { spiffeBundle } from '../pki/bundle/jwks.ts'
-import { trustStore } from '../pki/bundle/pkcs12.ts'
 import { certsOnly } from '../pki/bundle/pkcs7.ts'
+import { trustStore } from '../pki/bundle/pkcs12.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { nameToText } from '../pki/distinguished-name.ts'
 import { encodePem } from '../pki/pem.ts'
@@ -23,6 +23,8 @@ interface Format {
   render(bundle: Bundle): Buffer | Promise<Buffer>
 }
 
+const describeRoute = (summary: string) => ({ schema: { summary, tags: ['public'] } as FastifySchema })
+
 /** How often SPIFFE consumers should look again, and for how long anyone may keep a bundle. Seconds. */
 const REFRESH = 300
 
@@ -31,14 +33,20 @@ const TRUST_STORE_PASSWORD = 'changeit'
 
 const FORMATS: Readonly<Record<string, Format>> = {
   // No comments: trust-manager and Java refuse anything but CERTIFICATE blocks.
-  pem: { contentType: 'application/x-pem-file', render: ({ certificates }) => Buffer.from(certificates.map(pem).join('')) },
+  pem: {
+    contentType: 'application/x-pem-file',
+    render: ({ certificates }) => Buffer.from(certificates.map(pem).join('')),
+  },
   der: { contentType: 'application/pkix-cert', render: ({ certificates }) => onlyOne(certificates) },
   p7b: { contentType: 'application/pkcs7-mime', render: ({ certificates }) => certsOnly(certificates) },
   p12: {
     contentType: 'application/x-pkcs12',
     render: ({ certificates }) =>
       trustStore(
-        certificates.map((certificate) => ({ alias: `chancery-${fingerprint(certificate).slice(0, 8)}`, certificate })),
+        certificates.map((certificate) => ({
+          alias: `chancery-${fingerprint(certificate).slice(0, 8)}`,
+          certificate,
+        })),
         TRUST_STORE_PASSWORD,
       ),
   },
@@ -54,32 +62,46 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
   const { authorities, clock } = service
   const rendered = new Map<string, { for: string; body: Buffer }>()
 
-  app.get('/bundles/:file', async (request: FastifyRequest<{ Params: { file: string } }>, reply) => {
-    const { file } = request.params
-    const [, name, extension] = /^([a-z0-9-]+)\.([a-z0-9]+)$/.exec(file) ?? []
-    const format = extension === undefined ? undefined : FORMATS[extension]
-    const bundle = name === undefined ? null : bundleOf(name, service)
-    if (!format || !bundle) {
-      throw new CaError('notFound', `There is no bundle "${file}". Try roots, chain or an authority’s id, with .${Object.keys(FORMATS).join(', .')}.`)
-    }
-    // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
-    const set = bundle.certificates.map(fingerprint).join()
-    let entry = rendered.get(file)
-    if (entry?.for !== set) rendered.set(file, (entry = { for: set, body: await format.render(bundle) }))
-    return sendFresh(request, reply, format.contentType, entry.body, {
-      maxAge: REFRESH,
-      etag: `"${createHash('sha256').update(entry.body).digest('hex').slice(0, 32)}"`,
-      lastModified: bundle.sequence,
-      expires: epochSeconds(clock()) + REFRESH,
-    })
-  })
+  app.get(
+    '/bundles/:file',
+    describeRoute('Trust anchors or a chain, as the extension says: pem, der, p7b, p12, json, jwks'),
+    async (request: FastifyRequest<{ Params: { file: string } }>, reply) => {
+      const { file } = request.params
+      const [, name, extension] = /^([a-z0-9-]+)\.([a-z0-9]+)$/.exec(file) ?? []
+      const format = extension === undefined ? undefined : FORMATS[extension]
+      const bundle = name === undefined ? null : bundleOf(name, service)
+      if (!format || !bundle) {
+        throw new CaError(
+          'notFound',
+          `There is no bundle "${file}". Try roots, chain or an authority’s id, with .${Object.keys(FORMATS).join(', .')}.`,
+        )
+      }
+      // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
+      const set = bundle.certificates.map(fingerprint).join()
+      let entry = rendered.get(file)
+      if (entry?.for !== set) rendered.set(file, (entry = { for: set, body: await format.render(bundle) }))
+      return sendFresh(request, reply, format.contentType, entry.body, {
+        maxAge: REFRESH,
+        etag: `"${createHash('sha256').update(entry.body).digest('hex').slice(0, 32)}"`,
+        lastModified: bundle.sequence,
+        expires: epochSeconds(clock()) + REFRESH,
+      })
+    },
+  )
 
-  app.get('/roots/:fingerprint', async (request: FastifyRequest<{ Params: { fingerprint: string } }>, reply) => {
-    const wanted = request.params.fingerprint.replaceAll(':', '').toLowerCase()
-    const root = authorities.roots().find((der) => fingerprint(der) === wanted)
-    if (!root) throw new CaError('notFound', 'No root of this CA has that SHA-256 fingerprint.')
-    return reply.header('cache-control', `max-age=${REFRESH}, public`).type('application/x-pem-file').send(pem(root))
-  })
+  app.get(
+    '/roots/:fingerprint',
+    describeRoute('A root by its SHA-256 fingerprint, PEM: for a first fetch that nothing else verifies'),
+    async (request: FastifyRequest<{ Params: { fingerprint: string } }>, reply) => {
+      const wanted = request.params.fingerprint.replaceAll(':', '').toLowerCase()
+      const root = authorities.roots().find((der) => fingerprint(der) === wanted)
+      if (!root) throw new CaError('notFound', 'No root of this CA has that SHA-256 fingerprint.')
+      return reply
+        .header('cache-control', `max-age=${REFRESH}, public`)
+        .type('application/x-pem-file')
+        .send(pem(root))
+    },
+  )
 }
 
 function bundleOf(name: string, { authorities }: Service): Bundle | null {
@@ -92,7 +114,11 @@ function bundleOf(name: string, { authorities }: Service): Bundle | null {
 }
 
 function onlyOne(certificates: readonly Buffer[]): Buffer {
-  if (certificates.length !== 1) throw new CaError('conflict', `DER holds one certificate; this bundle has ${certificates.length}. Take .p7b or .pem.`)
+  if (certificates.length !== 1)
+    throw new CaError(
+      'conflict',
+      `DER holds one certificate; this bundle has ${certificates.length}. Take .p7b or .pem.`,
+    )
   return certificates[0]!
 }
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { authenticate, type AuthContext, type Credentials } from '../auth/authenticate.ts'
+import { type AuthContext, authenticate, type Credentials } from '../auth/authenticate.ts'
 import type { Origin, Principal } from '../auth/principal.ts'
 import { CaError } from '../errors.ts'
 
@@ -15,7 +15,8 @@ export function refuseRepeatedHeaders(app: FastifyInstance): void {
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i]!.toLowerCase()
       if (!SINGLE.has(name)) continue
-      if (seen.has(name)) throw new CaError('malformedRequest', `The header ${name} stands twice; send it once.`)
+      if (seen.has(name))
+        throw new CaError('malformedRequest', `The header ${name} stands twice; send it once.`)
       seen.add(name)
     }
   })
@@ -41,7 +42,8 @@ function credentialsOf(request: FastifyRequest): Credentials {
   const { authorization } = request.headers
   if (authorization === undefined) return { bearer: null, peerCertificate: peerCertificate(request) }
   const match = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)
-  if (!match) throw new CaError('unauthenticated', 'The Authorization header must read "Bearer" and a token or key.')
+  if (!match)
+    throw new CaError('unauthenticated', 'The Authorization header must read "Bearer" and a token or key.')
   return { bearer: match[1]!, peerCertificate: null }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { PublishedCrl } from '../crl/published-crl.ts'
@@ -15,6 +15,8 @@ export interface CrlRoutesOptions {
 }
 
 type OfAuthority = { Params: { authority: string } }
+
+const describe = (summary: string) => ({ schema: { summary, tags: ['public'] } as FastifySchema })
 
 /** Seconds. A revocation makes a new CRL at once; a cache may hide it for no longer than this. */
 const CRL_MAX_AGE = 3600
@@ -67,18 +69,28 @@ export async function crlRoutes(
     return sendFresh(request, reply, contentType, form(der), freshness)
   }
 
-  app.get<OfAuthority>('/crl/:authority.crl', async (request, reply) =>
-    sendCrl(request, reply, 'application/pkix-crl', (crl) => crl.der),
+  app.get<OfAuthority>(
+    '/crl/:authority.crl',
+    describe('The CRL of an authority, DER'),
+    async (request, reply) => sendCrl(request, reply, 'application/pkix-crl', (crl) => crl.der),
   )
-  app.get<OfAuthority>('/crl/:authority.pem', async (request, reply) =>
-    sendCrl(request, reply, 'application/x-pem-file', (crl) => Buffer.from(crl.pem)),
+  app.get<OfAuthority>(
+    '/crl/:authority.pem',
+    describe('The CRL of an authority, PEM'),
+    async (request, reply) =>
+      sendCrl(request, reply, 'application/x-pem-file', (crl) => Buffer.from(crl.pem)),
   )
-  app.get<OfAuthority>('/ca/:authority.crt', async (request, reply) =>
-    sendCertificate(request, reply, 'application/pkix-cert', (der) => der),
+  app.get<OfAuthority>(
+    '/ca/:authority.crt',
+    describe('The certificate of an authority, DER'),
+    async (request, reply) => sendCertificate(request, reply, 'application/pkix-cert', (der) => der),
   )
-  app.get<OfAuthority>('/ca/:authority.pem', async (request, reply) =>
-    sendCertificate(request, reply, 'application/x-pem-file', (der) =>
-      Buffer.from(encodePem('CERTIFICATE', der)),
-    ),
+  app.get<OfAuthority>(
+    '/ca/:authority.pem',
+    describe('The certificate of an authority, PEM'),
+    async (request, reply) =>
+      sendCertificate(request, reply, 'application/x-pem-file', (der) =>
+        Buffer.from(encodePem('CERTIFICATE', der)),
+      ),
   )
 }

@@ -2,20 +2,39 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Service } from '../service.ts'
 
-const Check = Type.Object({ name: Type.String(), ok: Type.Boolean(), reason: Type.Union([Type.String(), Type.Null()]) })
+const Check = Type.Object({
+  name: Type.String(),
+  ok: Type.Boolean(),
+  reason: Type.Union([Type.String(), Type.Null()]),
+})
 
 /** `/healthz`: the process lives. `/readyz`: it can do its work, and if not, which part cannot. */
 export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.get(
     '/healthz',
-    { schema: { summary: 'The process is alive', tags: ['operations'], response: { 200: Type.Object({ status: Type.Literal('ok') }) } } },
+    {
+      schema: {
+        summary: 'The process is alive',
+        tags: ['operations'],
+        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+      },
+    },
     async () => ({ status: 'ok' as const }),
   )
 
-  const Ready = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), checks: Type.Array(Check) })
+  const Ready = Type.Object({
+    status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]),
+    checks: Type.Array(Check),
+  })
   app.get(
     '/readyz',
-    { schema: { summary: 'Every part can do its work', tags: ['operations'], response: { 200: Ready, 503: Ready } } },
+    {
+      schema: {
+        summary: 'Every part can do its work',
+        tags: ['operations'],
+        response: { 200: Ready, 503: Ready },
+      },
+    },
     async (_request, reply) => {
       const checks = service.health()
       const ready = checks.every((check) => check.ok)

@@ -54,7 +54,8 @@ export function asCaError(error: unknown): CaError {
   const { statusCode, code, message, validation } = (error ?? {}) as Partial<FastifyError>
   if (validation) return new CaError('malformedRequest', `${message}.`)
   if (statusCode === 413) return new CaError('bodyTooLarge', 'The body is larger than this address takes.')
-  if (statusCode === 415) return new CaError('unsupportedMediaType', 'This address does not take that Content-Type.')
+  if (statusCode === 415)
+    return new CaError('unsupportedMediaType', 'This address does not take that Content-Type.')
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode < 500) {
     return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
   }
@@ -65,7 +66,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]
   if (status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.message)
-  const body: Problem = { type: problemType(problem.code), title, status, instance: `urn:chancery:request:${request.id}` }
+  const body: Problem = {
+    type: problemType(problem.code),
+    title,
+    status,
+    instance: `urn:chancery:request:${request.id}`,
+  }
   // The cause of a 500 is for the log alone.
   if (status !== 500) body.detail = problem.detail
   if (problem.subproblems.length > 0) {
@@ -81,6 +87,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 export function installProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(new CaError('notFound', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`), request, reply),
+    sendProblem(
+      new CaError('notFound', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`),
+      request,
+      reply,
+    ),
   )
 }

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaError } from '../errors.ts'
+import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
-import { keyIdentifier } from '../pki/keys/public-key.ts'
 import type { HashName } from '../pki/keys/algorithms.ts'
 import { decryptPkcs8 } from '../pki/keys/pkcs8.ts'
+import { keyIdentifier } from '../pki/keys/public-key.ts'
 import type { AuthorityRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority } from './authority.ts'
-import { createKeySigner } from './key-signer.ts'
 import { checkKeyFileMode } from './key-file.ts'
+import { createKeySigner } from './key-signer.ts'
 
 /** Every authority that this service speaks for, in memory; `reload` after one was added or installed. */
 export class Authorities {
@@ -52,9 +53,15 @@ export class Authorities {
   issuing(id?: string): Authority & { signer: NonNullable<Authority['signer']> } {
     const authority = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
     if (!authority) {
-      const known = this.all().filter((one) => one.signer).map((one) => one.id)
-      if (id !== undefined) throw new CaError('unknownAuthority', `There is no authority "${id}". Known: ${known.join(', ')}.`)
-      throw new CaError('authorityNotReady', 'No authority can issue yet: install the signed certificate with "chancery authority install".')
+      const known = this.all()
+        .filter((one) => one.signer)
+        .map((one) => one.id)
+      if (id !== undefined)
+        throw new CaError('unknownAuthority', `There is no authority "${id}". Known: ${known.join(', ')}.`)
+      throw new CaError(
+        'authorityNotReady',
+        'No authority can issue yet: install the signed certificate with "chancery authority install".',
+      )
     }
     const { signer } = authority
     if (!signer || authority.state !== 'active') {
@@ -87,12 +94,19 @@ export class Authorities {
     if (row.keyFile) {
       const file = join(this.#directory, row.keyFile)
       await checkKeyFileMode(file)
-      signer = createKeySigner(decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase), row.hash as HashName | null)
+      signer = createKeySigner(
+        decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
+        row.hash as HashName | null,
+      )
       // A key that does not belong to the certificate would sign what nobody can verify.
       if (!signer.spki.equals(certificate.spki)) {
-        throw new CaError('badConfiguration', `The key in ${file} does not belong to the certificate of authority "${row.id}".`)
+        throw new CaError(
+          'badConfiguration',
+          `The key in ${file} does not belong to the certificate of authority "${row.id}".`,
+        )
       }
     }
+    const path = [certificate, ...row.chain.map((der) => parseCertificate(der, 'badAuthorityCertificate'))]
     return {
       id: row.id,
       role: row.role,
@@ -103,7 +117,8 @@ export class Authorities {
       signer,
       // A CA certificate signed elsewhere may lack the SKI; the key's own identifier then names it as well.
       keyIdentifier: certificate.subjectKeyIdentifier ?? keyIdentifier({ bits: certificate.keyBits }),
-      usableUntil: Math.min(certificate.notAfter, ...row.chain.map((der) => parseCertificate(der, 'badAuthorityCertificate').notAfter)),
+      usableUntil: Math.min(...path.map(({ notAfter }) => notAfter)),
+      nameLimits: path.flatMap((info) => readNameLimits(info, 'badAuthorityCertificate') ?? []),
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { NameLimits } from '../pki/certificate/name-constraints.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import type { Signer } from './signer.ts'
 
@@ -16,4 +17,6 @@ export interface Authority {
   readonly keyIdentifier: Buffer
   /** The first end among its certificate and those above it, seconds since 1970: nothing it issues may live longer. */
   readonly usableUntil: number
+  /** The name constraints of its certificate and of those above it: a name outside would be refused by relying parties. */
+  readonly nameLimits: readonly NameLimits[]
 }

@@ -31,12 +31,17 @@ export function publicUrls(base: string): PublicUrls {
 }
 
 /** The extensions that every certificate of this authority and profile shares. */
-export function sharedExtensions(authority: Authority, profile: Profile, urls: PublicUrls): readonly Extension[] {
+export function sharedExtensions(
+  authority: Authority,
+  profile: Profile,
+  urls: PublicUrls,
+): readonly Extension[] {
   const extensions: Extension[] = [basicConstraints({ ca: false }), keyUsage(profile.keyUsage)]
   if (profile.extendedKeyUsage.length > 0) extensions.push(extendedKeyUsage(profile.extendedKeyUsage))
   extensions.push(authorityKeyIdentifier(authority.keyIdentifier))
   // RFC 9608 2: a certificate with noRevAvail has neither a CDP nor an OCSP address.
-  if (profile.crlDistributionPoint && !profile.noRevocation) extensions.push(crlDistributionPoints([urls.crl(authority.id)]))
+  if (profile.crlDistributionPoint && !profile.noRevocation)
+    extensions.push(crlDistributionPoints([urls.crl(authority.id)]))
   if (profile.authorityInformation) {
     extensions.push(
       authorityInformationAccess({

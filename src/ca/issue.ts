@@ -3,17 +3,16 @@ import type { Origin, Principal } from '../auth/principal.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { Extension } from '../pki/certificate/extensions.ts'
-import { assembleSigned } from '../pki/signed.ts'
 import { keyHash } from '../pki/keys/public-key.ts'
 import { nameText } from '../pki/names/san.ts'
+import { assembleSigned } from '../pki/signed.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { auditEntry } from './audit.ts'
 import { type PublicUrls, sharedExtensions } from './certificate-template.ts'
 import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
-import { type Prepared, prepare } from './prepare.ts'
+import { prepare } from './prepare.ts'
 import { type IssuanceRequest, requestedKey } from './request.ts'
-import type { Signer } from './signer.ts'
 
 export interface IssuanceContext extends PolicyContext {
   readonly store: Store
@@ -39,13 +38,25 @@ export class Issuer {
 
   /** Throws `CaError`; a refusal is in the audit log before the caller hears of it. */
   async issue(request: IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
-    const { store, clock, authorities } = this.#context
-    const now = clock()
+    const now = this.#context.clock()
+    try {
+      return await this.#issue(request, principal, origin, now)
+    } catch (error) {
+      await this.#auditRefusal(error, request, principal, origin, now)
+      throw error
+    }
+  }
+
+  async #issue(request: IssuanceRequest, principal: Principal, origin: Origin, now: Date): Promise<Issued> {
+    const { store, authorities } = this.#context
     const idempotency = idempotencyOf(request, principal)
     if (idempotency) {
       const earlier = await store.read.idempotentIssuance(idempotency.scope, idempotency.key)
       if (earlier && !earlier.requestHash.equals(idempotency.requestHash)) {
-        throw new CaError('idempotencyConflict', 'This Idempotency-Key was used with another request. Use a new key for a new CSR.')
+        throw new CaError(
+          'idempotencyConflict',
+          'This Idempotency-Key was used with another request. Use a new key for a new CSR.',
+        )
       }
       if (earlier) return this.#replay(earlier.serialNumber)
     }
@@ -53,18 +64,10 @@ export class Issuer {
       throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
     }
 
-    let prepared: Prepared
-    let signer: Signer
-    try {
-      const grant = decide(request, principal, this.#context, epochSeconds(now))
-      signer = authorities.issuing(grant.authority.id).signer
-      prepared = prepare(grant, request.proof, signer, this.#shared(grant))
-    } catch (error) {
-      await this.#auditRefusal(error, request, principal, origin, now)
-      throw error
-    }
-
-    const { grant, serialNumber } = prepared
+    const grant = decide(request, principal, this.#context, epochSeconds(now))
+    const { signer } = authorities.issuing(grant.authority.id)
+    const prepared = prepare(grant, request.proof, signer, this.#shared(grant))
+    const { serialNumber } = prepared
     const tbs = prepared.take()
     const der = assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
     const record = {
@@ -86,14 +89,25 @@ export class Issuer {
       ...record,
       tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
       idempotency,
-      audit: auditEntry(grant.replaces ? 'certificate.renew' : 'certificate.issue', 'ok', serialNumber, principal, origin, now, {
-        profile: grant.profile.name,
-        authority: grant.authority.id,
-        ...(grant.replaces ? { replaces: grant.replaces } : {}),
-      }),
+      audit: auditEntry(
+        grant.replaces ? 'certificate.renew' : 'certificate.issue',
+        'ok',
+        serialNumber,
+        principal,
+        origin,
+        now,
+        {
+          profile: grant.profile.name,
+          authority: grant.authority.id,
+          ...(grant.replaces ? { replaces: grant.replaces } : {}),
+        },
+      ),
     })
     if (outcome.outcome === 'replayed') return this.#replay(outcome.serialNumber)
-    return { certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null }, replayed: false }
+    return {
+      certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null },
+      replayed: false,
+    }
   }
 
   #shared(grant: Grant): readonly Extension[] {
@@ -101,7 +115,8 @@ export class Issuer {
     let byProfile = this.#templates.get(grant.authority.certificate)
     if (!byProfile) this.#templates.set(grant.authority.certificate, (byProfile = new Map()))
     let shared = byProfile.get(grant.profile.name)
-    if (!shared) byProfile.set(grant.profile.name, (shared = sharedExtensions(grant.authority, grant.profile, urls())))
+    if (!shared)
+      byProfile.set(grant.profile.name, (shared = sharedExtensions(grant.authority, grant.profile, urls())))
     return shared
   }
 
@@ -111,15 +126,34 @@ export class Issuer {
     return { certificate, replayed: true }
   }
 
-  async #auditRefusal(error: unknown, request: IssuanceRequest, principal: Principal, origin: Origin, now: Date): Promise<void> {
-    const code = error instanceof CaError ? error.code : 'internal'
-    const detail = error instanceof CaError ? error.detail : 'see the log'
+  async #auditRefusal(
+    error: unknown,
+    request: IssuanceRequest,
+    principal: Principal,
+    origin: Origin,
+    now: Date,
+  ): Promise<void> {
+    const { code, detail } = error instanceof CaError ? error : new CaError('internal', '')
+    // Nobody was refused, and there is nothing that could be written.
+    if (code === 'storeFailed' || code === 'overloaded') return
     await this.#context.store.write(
       'audit',
-      auditEntry('certificate.refuse', 'refused', request.renewalOf?.serialNumber ?? '', principal, origin, now, { code, detail }),
+      auditEntry(
+        'certificate.refuse',
+        code === 'internal' ? 'failed' : 'refused',
+        request.renewalOf?.serialNumber ?? '',
+        principal,
+        origin,
+        now,
+        // A hundred long names can stand in a detail.
+        { code, detail: code === 'internal' ? 'see the log' : detail.slice(0, LONGEST_DETAIL) },
+      ),
     )
   }
 }
+
+/** Characters of a refusal's words that the audit log keeps. */
+const LONGEST_DETAIL = 1000
 
 /** The same request is the same CSR and the same wishes, by the same principal. */
 function idempotencyOf(request: IssuanceRequest, principal: Principal) {

@@ -13,9 +13,16 @@ export async function writeKeyFile(file: string, key: KeyObject, passphrase: str
 /** Refuses a key file that others may read: the mode may have been widened by a copy or a restore. */
 export async function checkKeyFileMode(file: string): Promise<void> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw new CaError('badConfiguration', `The key file ${file} cannot be read. Put it back, or restore it from a backup.`, { cause })
+    throw new CaError(
+      'badConfiguration',
+      `The key file ${file} cannot be read. Put it back, or restore it from a backup.`,
+      { cause },
+    )
   })
   if (found.mode & 0o077) {
-    throw new CaError('badConfiguration', `The key file ${file} may be read by others. Run: chmod 600 ${file}`)
+    throw new CaError(
+      'badConfiguration',
+      `The key file ${file} may be read by others. Run: chmod 600 ${file}`,
+    )
   }
 }

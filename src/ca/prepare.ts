@@ -4,9 +4,9 @@ import { encodeTbs } from '../pki/certificate/tbs.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { newSerialNumber } from '../pki/serial-number.ts'
-import type { Signer } from './signer.ts'
 import type { Grant } from './policy/grant.ts'
 import type { KeyProof } from './request.ts'
+import type { Signer } from './signer.ts'
 import { checkAgainstGrant } from './tbs-check.ts'
 
 /** RFC 5280 4.1.2.6: with an empty subject the SAN carries the identity and must be critical. */
@@ -40,7 +40,12 @@ export class Prepared {
  * Proves the CSR's signature, builds the TBSCertificate from the grant alone, reads it back and compares it.
  * Nothing of the CSR but its public key and the granted names gets in.
  */
-export function prepare(grant: Grant, proof: KeyProof, signer: Signer, shared: readonly Extension[]): Prepared {
+export function prepare(
+  grant: Grant,
+  proof: KeyProof,
+  signer: Signer,
+  shared: readonly Extension[],
+): Prepared {
   if (proof.kind === 'csr') proveCsr(proof.csr)
   const { authority, publicKey, names, subject, validity } = grant
   const serialNumber = newSerialNumber()

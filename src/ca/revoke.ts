@@ -35,7 +35,12 @@ export class Revoker {
     this.#context = context
   }
 
-  async revoke(serialNumber: string, wish: RevocationWish, principal: Principal, origin: Origin): Promise<RevocationOutcome> {
+  async revoke(
+    serialNumber: string,
+    wish: RevocationWish,
+    principal: Principal,
+    origin: Origin,
+  ): Promise<RevocationOutcome> {
     await this.#mayRevoke(serialNumber, principal)
     const outcome = await this.#record(serialNumber, wish, principal, origin)
     await this.#context.published(outcome.authority, [serialNumber])
@@ -58,31 +63,50 @@ export class Revoker {
   async preview(filter: CertificateFilter, limit: number): Promise<{ matched: number; sample: string[] }> {
     const { read } = this.#context.store
     const { rows } = await read.searchCertificates(filter, { limit: 20 })
-    return { matched: await read.countCertificates(filter, limit), sample: rows.map((row) => row.serialNumber) }
+    return {
+      matched: await read.countCertificates(filter, limit),
+      sample: rows.map((row) => row.serialNumber),
+    }
   }
 
   /** Revokes all that match and are not revoked yet; returns how many. */
-  async revokeAll(filter: CertificateFilter, wish: RevocationWish, principal: Principal, origin: Origin): Promise<number> {
+  async revokeAll(
+    filter: CertificateFilter,
+    wish: RevocationWish,
+    principal: Principal,
+    origin: Origin,
+  ): Promise<number> {
     const { store, published } = this.#context
     if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may revoke by filter.')
     let revoked = 0
     let after: string | null = null
     do {
-      const page: Awaited<ReturnType<typeof store.read.searchCertificates>> = await store.read.searchCertificates(filter, {
-        limit: BULK_STEP,
-        ...(after === null ? {} : { after }),
-      })
-      const outcomes = await Promise.all(page.rows.map((row) => this.#record(row.serialNumber, wish, principal, origin)))
+      const page: Awaited<ReturnType<typeof store.read.searchCertificates>> =
+        await store.read.searchCertificates(filter, {
+          limit: BULK_STEP,
+          ...(after === null ? {} : { after }),
+        })
+      const outcomes = await Promise.all(
+        page.rows.map((row) => this.#record(row.serialNumber, wish, principal, origin)),
+      )
       revoked += outcomes.filter((outcome) => outcome.changed).length
       for (const authority of new Set(page.rows.map((row) => row.authority))) {
-        await published(authority, page.rows.filter((row) => row.authority === authority).map((row) => row.serialNumber))
+        await published(
+          authority,
+          page.rows.filter((row) => row.authority === authority).map((row) => row.serialNumber),
+        )
       }
       after = page.next
     } while (after !== null)
     return revoked
   }
 
-  #record(serialNumber: string, { reason, invalidityDate }: RevocationWish, principal: Principal, origin: Origin) {
+  #record(
+    serialNumber: string,
+    { reason, invalidityDate }: RevocationWish,
+    principal: Principal,
+    origin: Origin,
+  ) {
     const now = this.#context.clock()
     const facts = { serialNumber, revokedAt: epochSeconds(now), reason, invalidityDate }
     return this.#context.store.write('revoke', {
@@ -98,6 +122,9 @@ export class Revoker {
       if (principal.serialNumber === serialNumber) return
       throw new CaError('forbidden', 'A certificate may revoke itself and no other.')
     }
-    throw new CaError('forbidden', 'Revocation needs an admin key, or the certificate itself over mutual TLS.')
+    throw new CaError(
+      'forbidden',
+      'Revocation needs an admin key, or the certificate itself over mutual TLS.',
+    )
   }
 }

@@ -14,9 +14,9 @@ import { decodePem, encodePem } from '../pki/pem.ts'
 import type { Store } from '../store/store.ts'
 import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
+import type { Issuer } from './issue.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { SERVICE_PROFILE } from './policy/grant.ts'
-import type { Issuer } from './issue.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -47,7 +47,10 @@ export async function serviceIdentity(context: IdentityContext): Promise<Service
 }
 
 /** When the next one is due: two thirds through its life. Seconds since 1970. */
-export function renewalTime({ notBefore, notAfter }: Pick<ServiceIdentity, 'notBefore' | 'notAfter'>): number {
+export function renewalTime({
+  notBefore,
+  notAfter,
+}: Pick<ServiceIdentity, 'notBefore' | 'notAfter'>): number {
   return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
 }
 
@@ -72,7 +75,9 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
 
 async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
   const key = await generateKey('P-256')
-  const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [subjectAltName(context.names, true)] }))
+  const csr = parseCsr(
+    encodeCsr({ key, subject: encodeName([]), extensions: [subjectAltName(context.names, true)] }),
+  )
   const issued = await context.issuer.issue(
     { proof: { kind: 'csr', csr }, profile: SERVICE_PROFILE },
     { kind: 'system', id: 'system:tls' },
@@ -80,7 +85,8 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
   )
   const file = join(context.directory, FILE)
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const text = (await encryptPkcs8(key, context.passphrase)) + encodePem('CERTIFICATE', issued.certificate.der)
+  const text =
+    (await encryptPkcs8(key, context.passphrase)) + encodePem('CERTIFICATE', issued.certificate.der)
   await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
   await rename(`${file}.new`, file)
   return identity(key, issued.certificate.der, context)

@@ -1,6 +1,6 @@
 import { CaError } from '../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
-import { type TbsInfo, parseTbs } from '../pki/certificate/parse.ts'
+import { parseTbs, type TbsInfo } from '../pki/certificate/parse.ts'
 import { readGeneralNames } from '../pki/names/general-names.ts'
 import { nameText } from '../pki/names/san.ts'
 import type { Grant } from './policy/grant.ts'
@@ -38,7 +38,10 @@ export function checkAgainstGrant(tbs: Buffer, serialNumber: string, grant: Gran
   check(body.issuer.equals(authority.certificate.subject), 'issuer')
   check(body.subject.equals(subject), 'subject')
   check(body.notBefore === validity.notBefore && body.notAfter === validity.notAfter, 'validity')
-  check(body.notBefore >= authority.certificate.notBefore && body.notAfter <= authority.usableUntil, 'validity beyond the issuer')
+  check(
+    body.notBefore >= authority.certificate.notBefore && body.notAfter <= authority.usableUntil,
+    'validity beyond the issuer',
+  )
   check(body.spki.equals(publicKey.spki), 'subjectPublicKeyInfo')
   check(sameNames(body, grant), 'subjectAltName')
   check(readBasicConstraints(body).ca === false, 'basicConstraints')
@@ -57,7 +60,10 @@ function sameNames(body: TbsInfo, grant: Grant): boolean {
   const san = body.extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
   if (!san || san.critical !== (grant.subject.length === 2)) return false
   const read = readGeneralNames(san.value, 'subjectAltName', 'internal')
-  return read.length === grant.names.length && read.every((name, i) => nameText(name) === nameText(grant.names[i]!))
+  return (
+    read.length === grant.names.length &&
+    read.every((name, i) => nameText(name) === nameText(grant.names[i]!))
+  )
 }
 
 function sameSet(a: Iterable<string>, b: Iterable<string>): boolean {

@@ -4,7 +4,7 @@ import { dataFiles } from '../config/data-directory.ts'
 import type { Environment } from '../config/environment.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { readSecretFile } from '../config/secret-file.ts'
-import { type Caller, Client, type ServiceAddress } from './client.ts'
+import { Client, type ServiceAddress } from './client.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 
@@ -33,10 +33,6 @@ export function addServiceOptions(command: Command): Command {
 export function adminClient(options: ServiceOptions, environment: Environment): Client {
   const address = serviceAddress(options, environment)
   return new Client(address, { bearer: adminKey(options, environment) })
-}
-
-export function clientFor(options: ServiceOptions, environment: Environment, caller: Caller): Client {
-  return new Client(serviceAddress(options, environment), caller)
 }
 
 export function adminKey(options: ServiceOptions, environment: Environment): string {

@@ -44,3 +44,15 @@ export function targetColumn(target: string): Buffer | string {
 export function readTarget(column: Buffer | string): string {
   return typeof column === 'string' ? column : column.toString('hex')
 }
+
+const CERTIFICATE = 'certificate:'
+
+/** A principal's id: a certificate's, which stands in every renewal, as its serial number's octets. Exact both ways. */
+export function principalColumn(id: string): Buffer | string {
+  const digits = id.startsWith(CERTIFICATE) ? id.slice(CERTIFICATE.length) : ''
+  return HEX.test(digits) ? Buffer.from(digits, 'hex') : id
+}
+
+export function readPrincipal(column: Buffer | string): string {
+  return typeof column === 'string' ? column : CERTIFICATE + column.toString('hex')
+}

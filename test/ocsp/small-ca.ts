@@ -74,6 +74,7 @@ export class SmallCa {
       signer: null,
       keyIdentifier: root.subjectKeyIdentifier!,
       usableUntil: root.notAfter,
+      nameLimits: [],
     }
     this.issuing = {
       id: 'issuing',
@@ -85,6 +86,7 @@ export class SmallCa {
       signer,
       keyIdentifier: issuer.subjectKeyIdentifier!,
       usableUntil: issuer.notAfter,
+      nameLimits: [],
     }
     this.#leafSpki = createKeySigner(generateEcKey(), null).spki
   }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, onTestFinished, vi } from 'vitest'
+import { afterAll, expect, vi } from 'vitest'
 import { Rest } from './rest.ts'
 import { cleanEnvironment, type Outcome, run, workFolder } from './tools.ts'
 
@@ -11,20 +11,16 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 export const PROGRAM = new URL('../../src/cli.ts', import.meta.url).pathname
 
-/** Every process that runs; whatever ends a test or its worker ends these too. */
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
-/** Kills at the end of the test, or of the file where no test runs yet. */
-function atTheEnd(end: () => void): void {
-  try {
-    onTestFinished(end)
-  } catch {
-    afterAll(end)
-  }
+/** Every service that runs; the end of the test file, or of the worker, ends these too. */
+const running = new Map<ChildProcess, Promise<unknown>>()
+function killAll(): void {
+  for (const child of running.keys()) child.kill('SIGKILL')
 }
+process.on('exit', killAll)
+afterAll(async () => {
+  killAll()
+  await Promise.all(running.values())
+})
 
 export interface Settings {
   /** The data directory; a new empty folder if absent. */
@@ -136,9 +132,8 @@ export async function startService({
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  running.add(child)
   const exited = once(child, 'exit').finally(() => running.delete(child))
-  atTheEnd(() => void child.kill('SIGKILL'))
+  running.set(child, exited)
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text

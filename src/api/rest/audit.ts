@@ -10,7 +10,14 @@ import { readTime } from './wishes.ts'
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }))
 
 const Query = Type.Object(
-  { actor: Text, action: Text, target: Text, from: Type.Optional(Time), to: Type.Optional(Time), ...PageQuery },
+  {
+    actor: Text,
+    action: Text,
+    target: Text,
+    from: Type.Optional(Time),
+    to: Type.Optional(Time),
+    ...PageQuery,
+  },
   { additionalProperties: false },
 )
 
@@ -35,7 +42,12 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         summary: 'Read the audit log',
         tags: ['audit'],
         querystring: Query,
-        response: { 200: Type.Object({ entries: Type.Array(AuditView), next: Type.Union([Type.String(), Type.Null()]) }) },
+        response: {
+          200: Type.Object({
+            entries: Type.Array(AuditView),
+            next: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
       },
     },
     async (request) => {

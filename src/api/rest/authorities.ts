@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
 import { fingerprint } from '../../ca/authorities.ts'
-import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
 import { installAuthority } from '../../ca/hierarchy/install.ts'
+import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
 import { CaError } from '../../errors.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText, parseDnText } from '../../pki/distinguished-name.ts'
@@ -29,13 +29,19 @@ const AuthorityView = Type.Object({
   fingerprint: Nullable(Type.String({ description: 'SHA-256 of the certificate, lower-case hexadecimal.' })),
   certificate: Nullable(Pem),
   chain: Type.Array(Pem, { description: 'Above it, the root last.' }),
-  crl: Nullable(Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() })),
+  crl: Nullable(
+    Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() }),
+  ),
 })
 
 const NewAuthority = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: 63 }),
-    subject: Type.String({ minLength: 1, maxLength: 1000, description: 'RFC 4514: "CN=Example Issuing CA,O=Example".' }),
+    subject: Type.String({
+      minLength: 1,
+      maxLength: 1000,
+      description: 'RFC 4514: "CN=Example Issuing CA,O=Example".',
+    }),
     keyType: Type.Optional(Type.Union(KEY_TYPES.map((type) => Type.Literal(type)))),
     hash: Type.Optional(Type.Union([Type.Literal('sha256'), Type.Literal('sha384'), Type.Literal('sha512')])),
     pathLength: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
@@ -62,7 +68,13 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.get(
     '/v1/authorities',
-    { schema: { summary: 'List authorities', tags, response: { 200: Type.Object({ authorities: Type.Array(AuthorityView) }) } } },
+    {
+      schema: {
+        summary: 'List authorities',
+        tags,
+        response: { 200: Type.Object({ authorities: Type.Array(AuthorityView) }) },
+      },
+    },
     async (request) => {
       await adminOf(request, service)
       return { authorities: await list() }
@@ -80,12 +92,30 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.post(
     '/v1/authorities',
-    { schema: { summary: 'Make the key and CSR of a new issuing authority', tags, body: NewAuthority, response: { 201: AuthorityView } } },
+    {
+      schema: {
+        summary: 'Make the key and CSR of a new issuing authority',
+        tags,
+        body: NewAuthority,
+        response: { 201: AuthorityView },
+      },
+    },
     async (request, reply) => {
       const admin = await adminOf(request, service)
       const { id, subject, keyType = 'P-256', hash = null, pathLength = 0 } = request.body
-      const wish = { id, keyType: keyType as KeyType, hash: hash as HashName | null, subject: parseDnText(subject), pathLength, nameConstraints: null }
-      await createAuthority(wish, service.keyPlace(), auditEntry('authority.create', 'ok', id, admin, originOf(request), clock(), { subject }))
+      const wish = {
+        id,
+        keyType: keyType as KeyType,
+        hash: hash as HashName | null,
+        subject: parseDnText(subject),
+        pathLength,
+        nameConstraints: null,
+      }
+      await createAuthority(
+        wish,
+        service.keyPlace(),
+        auditEntry('authority.create', 'ok', id, admin, originOf(request), clock(), { subject }),
+      )
       reply.code(201).header('location', `${app.prefix}/v1/authorities/${id}`)
       return one(id)
     },
@@ -93,7 +123,14 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.get(
     '/v1/authorities/:id/csr',
-    { schema: { summary: 'The CSR, to be signed by the root', tags, params: IdParams, produces: ['application/x-pem-file'] } as object },
+    {
+      schema: {
+        summary: 'The CSR, to be signed by the root',
+        tags,
+        params: IdParams,
+        produces: ['application/x-pem-file'],
+      } as object,
+    },
     async (request, reply) => {
       await adminOf(request, service)
       const { id } = request.params as Static<typeof IdParams>
@@ -107,19 +144,34 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     '/v1/authorities/:id/certificate',
     {
       bodyLimit: 256 * 1024,
-      schema: { summary: 'Install the signed certificate and its chain', tags, params: IdParams, response: { 200: AuthorityView } },
+      schema: {
+        summary: 'Install the signed certificate and its chain',
+        tags,
+        params: IdParams,
+        response: { 200: AuthorityView },
+      },
     },
     async (request) => {
       const admin = await adminOf(request, service)
       const { id } = request.params
       if (typeof request.body !== 'string') {
-        throw new CaError('unsupportedMediaType', 'Send the chain as application/pem-certificate-chain: the signed certificate first, the root last.')
+        throw new CaError(
+          'unsupportedMediaType',
+          'Send the chain as application/pem-certificate-chain: the signed certificate first, the root last.',
+        )
       }
       const chain = decodePem(request.body, 'certificate chain').map(({ label, der }) => {
-        if (label !== 'CERTIFICATE') throw new CaError('malformedPem', `The chain holds a "${label}"; only certificates belong there.`)
+        if (label !== 'CERTIFICATE')
+          throw new CaError('malformedPem', `The chain holds a "${label}"; only certificates belong there.`)
         return der
       })
-      await installAuthority(store, id, chain, clock(), auditEntry('authority.install', 'ok', id, admin, originOf(request), clock()))
+      await installAuthority(
+        store,
+        id,
+        chain,
+        clock(),
+        auditEntry('authority.install', 'ok', id, admin, originOf(request), clock()),
+      )
       await service.authoritiesChanged()
       return one(id)
     },
@@ -140,6 +192,11 @@ function show(row: AuthorityRow, service: Service): Static<typeof AuthorityView>
     fingerprint: certificate && fingerprint(certificate.der),
     certificate: certificate && encodePem('CERTIFICATE', certificate.der),
     chain: row.chain.map((der) => encodePem('CERTIFICATE', der)),
-    crl: crl && { number: crl.number, thisUpdate: showTime(crl.thisUpdate), nextUpdate: showTime(crl.nextUpdate), entries: crl.entries },
+    crl: crl && {
+      number: crl.number,
+      thisUpdate: showTime(crl.thisUpdate),
+      nextUpdate: showTime(crl.nextUpdate),
+      entries: crl.entries,
+    },
   }
 }

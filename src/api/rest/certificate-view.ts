@@ -6,7 +6,12 @@ import type { RevocationFacts } from '../../store/commands.ts'
 import type { CertificateRow, CertificateSummary } from '../../store/queries.ts'
 import { Names, Pem, Revocation, SerialNumber, showNames, showTime, Time } from './schemas.ts'
 
-const State = Type.Union([Type.Literal('valid'), Type.Literal('held'), Type.Literal('revoked'), Type.Literal('expired')])
+const State = Type.Union([
+  Type.Literal('valid'),
+  Type.Literal('held'),
+  Type.Literal('revoked'),
+  Type.Literal('expired'),
+])
 
 export const SummaryView = Type.Object({
   serialNumber: SerialNumber,
@@ -17,7 +22,9 @@ export const SummaryView = Type.Object({
   notBefore: Time,
   notAfter: Time,
   issuedAt: Time,
-  principal: Type.String({ description: 'Who asked for it: "admin:default", "token:17", "certificate:4f…".' }),
+  principal: Type.String({
+    description: 'Who asked for it: "admin:default", "token:17", "certificate:4f…".',
+  }),
   state: State,
   revocation: Type.Union([Revocation, Type.Null()]),
 })
@@ -56,7 +63,11 @@ export function showSummary(row: CertificateSummary, now: number): Static<typeof
   }
 }
 
-export function showCertificate(row: CertificateRow, authorities: Authorities, now: number): Static<typeof CertificateView> {
+export function showCertificate(
+  row: CertificateRow,
+  authorities: Authorities,
+  now: number,
+): Static<typeof CertificateView> {
   return {
     ...showSummary(row, now),
     certificate: encodePem('CERTIFICATE', row.der),

@@ -11,20 +11,31 @@ export const MAX_CSR = 64 * 1024
 export const MAX_ENROLMENT_BODY = 2 * MAX_CSR
 
 /** A CSR by itself; the other wishes then stand in the query. */
-const CSR_TYPES = ['application/pkcs10', 'application/x-pem-file', 'application/pem-certificate-request', 'text/plain']
+const CSR_TYPES = [
+  'application/pkcs10',
+  'application/x-pem-file',
+  'application/pem-certificate-request',
+  'text/plain',
+]
 
 const LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']
 
 /** Lets the routes of this scope take a CSR as PEM or DER, and nothing else beside JSON. */
 export function acceptCsrBodies(app: FastifyInstance): void {
   for (const type of CSR_TYPES) {
-    app.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: MAX_ENROLMENT_BODY }, (_request, body, done) => done(null, body))
+    app.addContentTypeParser(
+      type,
+      { parseAs: 'buffer', bodyLimit: MAX_ENROLMENT_BODY },
+      (_request, body, done) => done(null, body),
+    )
   }
 }
 
 /** The schema of a body that is either JSON, and then checked, or a bare CSR, and then a Buffer. */
 export function jsonOrCsr<S extends Type.TSchema>(schema: S) {
-  const bare = { schema: { description: 'A PKCS #10 CSR by itself, DER or PEM; further wishes stand in the query.' } }
+  const bare = {
+    schema: { description: 'A PKCS #10 CSR by itself, DER or PEM; further wishes stand in the query.' },
+  }
   return {
     content: { 'application/json': { schema }, 'application/pkcs10': bare, 'application/x-pem-file': bare },
   } as unknown as Type.TUnsafe<Buffer | Type.Static<S>>
@@ -39,7 +50,8 @@ export function readCsr(bytes: Buffer): CertificationRequest {
 /** Exactly one CSR as PEM. */
 export function readPemCsr(text: string): CertificationRequest {
   const blocks = decodePem(text, 'CSR')
-  if (blocks.length !== 1) throw new CaError('malformedCsr', `The body holds ${blocks.length} PEM blocks; send one CSR at a time.`)
+  if (blocks.length !== 1)
+    throw new CaError('malformedCsr', `The body holds ${blocks.length} PEM blocks; send one CSR at a time.`)
   const { label, der } = blocks[0]!
   if (!LABELS.includes(label)) {
     throw new CaError('malformedCsr', `The PEM block is a "${label}"; a "CERTIFICATE REQUEST" belongs here.`)

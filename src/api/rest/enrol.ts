@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { CaError } from '../../errors.ts'
-import { originOf, principalOf } from '../caller.ts'
 import type { Service } from '../../service.ts'
+import { originOf, principalOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readPemCsr } from './csr-body.ts'
 import { answerIssued } from './issuance-answer.ts'
@@ -37,7 +37,11 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         ? [readCsr(body), readWishes(request.query)]
         : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]
       const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
-      const issued = await service.issuer.issue({ proof: { kind: 'csr', csr }, ...wishes, idempotencyKey }, principal, originOf(request))
+      const issued = await service.issuer.issue(
+        { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey },
+        principal,
+        originOf(request),
+      )
       return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
     },
   )
@@ -45,7 +49,10 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
 
 function refuseBoth<T>(body: T, query: object): T {
   if (Object.keys(query).length > 0) {
-    throw new CaError('malformedRequest', 'With a JSON body every wish stands in the body: leave the query out.')
+    throw new CaError(
+      'malformedRequest',
+      'With a JSON body every wish stands in the body: leave the query out.',
+    )
   }
   return body
 }

@@ -6,7 +6,7 @@ import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, principalOf } from '../caller.ts'
-import { CertificateView, showCertificate, showSummary, SummaryView } from './certificate-view.ts'
+import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
 import { PageQuery, readPage } from './paging.ts'
 import { SerialParams, Time } from './schemas.ts'
 import { readTime } from './wishes.ts'
@@ -15,14 +15,27 @@ const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
 
 const Query = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'A whole name, or "*.example.test" for all below a domain.' })),
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2048,
+        description: 'A whole name, or "*.example.test" for all below a domain.',
+      }),
+    ),
     state: Type.Optional(
-      Type.Union([Type.Literal('valid'), Type.Literal('held'), Type.Literal('revoked'), Type.Literal('expired')]),
+      Type.Union([
+        Type.Literal('valid'),
+        Type.Literal('held'),
+        Type.Literal('revoked'),
+        Type.Literal('expired'),
+      ]),
     ),
     profile: Text,
     principal: Text,
     authority: Text,
-    serialNumber: Type.Optional(Type.String({ minLength: 1, maxLength: 80, description: 'The first digits of the serial number.' })),
+    serialNumber: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 80, description: 'The first digits of the serial number.' }),
+    ),
     issuedBefore: Type.Optional(Time),
     issuedAfter: Type.Optional(Time),
     expiresBefore: Type.Optional(Time),
@@ -46,7 +59,12 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         summary: 'Search the inventory',
         tags: ['certificates'],
         querystring: Query,
-        response: { 200: Type.Object({ certificates: Type.Array(SummaryView), next: Type.Union([Type.String(), Type.Null()]) }) },
+        response: {
+          200: Type.Object({
+            certificates: Type.Array(SummaryView),
+            next: Type.Union([Type.String(), Type.Null()]),
+          }),
+        },
       },
     },
     async (request) => {
@@ -64,12 +82,20 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.get(
     '/v1/certificates/:serial',
-    { schema: { summary: 'One certificate', tags: ['certificates'], params: SerialParams, response: { 200: CertificateView } } },
+    {
+      schema: {
+        summary: 'One certificate',
+        tags: ['certificates'],
+        params: SerialParams,
+        response: { 200: CertificateView },
+      },
+    },
     async (request) => {
       const principal = await principalOf(request, service)
       const serialNumber = normaliseSerial(request.params.serial)
       const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
-      if (principal.kind !== 'admin' && !own) throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
+      if (principal.kind !== 'admin' && !own)
+        throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
       const row = await store.read.certificate(serialNumber)
       if (!row) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)
       return showCertificate(row, authorities, epochSeconds(clock()))
@@ -80,7 +106,10 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 function readPrefix(text: string): string {
   const digits = text.replaceAll(':', '').toLowerCase()
   if (!/^[0-9a-f]{1,40}$/.test(digits)) {
-    throw new CaError('malformedRequest', `"${text}" is not the start of a serial number: those are hexadecimal.`)
+    throw new CaError(
+      'malformedRequest',
+      `"${text}" is not the start of a serial number: those are hexadecimal.`,
+    )
   }
   return digits
 }

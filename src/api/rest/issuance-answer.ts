@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Authorities } from '../../ca/authorities.ts'
 import type { Issued } from '../../ca/issue.ts'
-import { epochSeconds, type Clock } from '../../clock.ts'
+import { type Clock, epochSeconds } from '../../clock.ts'
 import { encodePem } from '../../pki/pem.ts'
 import { chainPem, showCertificate } from './certificate-view.ts'
 
@@ -15,7 +15,8 @@ export function answerIssued(
   { authorities, clock, prefix }: { authorities: Authorities; clock: Clock; prefix: string },
 ): FastifyReply {
   reply.code(201).header('location', `${prefix}/v1/certificates/${certificate.serialNumber}`)
-  if (!wantsPem(request.headers.accept)) return reply.send(showCertificate(certificate, authorities, epochSeconds(clock())))
+  if (!wantsPem(request.headers.accept))
+    return reply.send(showCertificate(certificate, authorities, epochSeconds(clock())))
   const chain = [encodePem('CERTIFICATE', certificate.der), ...chainPem(authorities, certificate.authority)]
   return reply.type(PEM_CHAIN).serializer(String).send(chain.join(''))
 }
@@ -23,5 +24,8 @@ export function answerIssued(
 function wantsPem(accept: string | undefined): boolean {
   if (!accept) return false
   const types = accept.split(',').map((part) => part.split(';')[0]!.trim().toLowerCase())
-  return types.includes(PEM_CHAIN) || (types.includes('application/x-pem-file') && !types.includes('application/json'))
+  return (
+    types.includes(PEM_CHAIN) ||
+    (types.includes('application/x-pem-file') && !types.includes('application/json'))
+  )
 }

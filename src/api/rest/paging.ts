@@ -5,7 +5,9 @@ import type { Page } from '../../store/queries.ts'
 /** Pages by keyset: `after` is the `next` of the page before. */
 export const PageQuery = {
   limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: 'At most 1000; 50 if absent.' })),
-  after: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description: 'The "next" of the page before.' })),
+  after: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 1000, description: 'The "next" of the page before.' }),
+  ),
 }
 
 export function readPage({ limit, after }: { limit?: string; after?: string }): Page {

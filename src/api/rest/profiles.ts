@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { formatDuration } from '../../config/duration.ts'
 import { SERVICE_PROFILE } from '../../ca/policy/grant.ts'
+import { formatDuration } from '../../config/duration.ts'
 import type { Service } from '../../service.ts'
 import { principalOf } from '../caller.ts'
 

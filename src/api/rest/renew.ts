@@ -15,7 +15,9 @@ import { readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
 
 const RenewBody = Type.Object(
   {
-    csr: Type.Optional(Type.String({ minLength: 1, description: 'PKCS #10, PEM: for a new key. Absent: the key stays.' })),
+    csr: Type.Optional(
+      Type.String({ minLength: 1, description: 'PKCS #10, PEM: for a new key. Absent: the key stays.' }),
+    ),
     validity: Wishes.validity,
     notAfter: Wishes.notAfter,
   },
@@ -57,7 +59,12 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }
       const wishes = Buffer.isBuffer(body) ? {} : readWishes(body)
       const issued = await service.issuer.issue(
-        { proof, ...wishes, renewalOf: old, idempotencyKey: readIdempotencyKey(request.headers['idempotency-key']) },
+        {
+          proof,
+          ...wishes,
+          renewalOf: old,
+          idempotencyKey: readIdempotencyKey(request.headers['idempotency-key']),
+        },
         principal,
         originOf(request),
       )
@@ -68,6 +75,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
 
 /** The old key is proven only by the handshake of the certificate itself. */
 function sameKey(kind: string, der: Buffer) {
-  if (kind !== 'certificate') throw new CaError('malformedCsr', 'A renewal by token or admin key needs a CSR, which proves the key.')
+  if (kind !== 'certificate')
+    throw new CaError('malformedCsr', 'A renewal by token or admin key needs a CSR, which proves the key.')
   return readPublicKey(parseCertificate(der).spki)
 }

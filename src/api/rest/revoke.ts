@@ -3,9 +3,9 @@ import Type from 'typebox'
 import { epochSeconds } from '../../clock.ts'
 import { reasonCode } from '../../pki/crl/reasons.ts'
 import { normaliseSerial } from '../../pki/serial-number.ts'
+import type { Service } from '../../service.ts'
 import type { RevocationOutcome } from '../../store/commands.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
-import type { Service } from '../../service.ts'
 import { adminOf, originOf, principalOf } from '../caller.ts'
 import { showRevocation } from './certificate-view.ts'
 import { ReasonName, Revocation, SerialNumber, SerialParams, Time } from './schemas.ts'
@@ -26,7 +26,9 @@ const BulkBody = Type.Object(
       {
         authority: Type.Optional(Type.String()),
         profile: Type.Optional(Type.String()),
-        name: Type.Optional(Type.String({ description: 'A whole name, or "*.example.test" for all below a domain.' })),
+        name: Type.Optional(
+          Type.String({ description: 'A whole name, or "*.example.test" for all below a domain.' }),
+        ),
         principal: Type.Optional(Type.String()),
         issuedBefore: Type.Optional(Time),
         issuedAfter: Type.Optional(Time),
@@ -34,7 +36,9 @@ const BulkBody = Type.Object(
       { additionalProperties: false, minProperties: 1 },
     ),
     ...Wish,
-    dryRun: Type.Optional(Type.Boolean({ description: 'True unless said otherwise: first see what would be revoked.' })),
+    dryRun: Type.Optional(
+      Type.Boolean({ description: 'True unless said otherwise: first see what would be revoked.' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -55,7 +59,13 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
   app.post(
     '/v1/certificates/:serial/revoke',
     {
-      schema: { summary: 'Revoke a certificate', tags, params: SerialParams, body: RevokeBody, response: { 200: Outcome } },
+      schema: {
+        summary: 'Revoke a certificate',
+        tags,
+        params: SerialParams,
+        body: RevokeBody,
+        response: { 200: Outcome },
+      },
       preValidation: async (request) => {
         request.body ??= {}
       },
@@ -63,7 +73,10 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     async (request) => {
       const principal = await principalOf(request, service)
       const serialNumber = normaliseSerial(request.params.serial)
-      return show(serialNumber, await service.revoker.revoke(serialNumber, readWish(request.body), principal, originOf(request)))
+      return show(
+        serialNumber,
+        await service.revoker.revoke(serialNumber, readWish(request.body), principal, originOf(request)),
+      )
     },
   )
 
@@ -79,7 +92,14 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
 
   app.post(
     '/v1/certificates/revoke',
-    { schema: { summary: 'Revoke every certificate that matches', tags, body: BulkBody, response: { 200: BulkOutcome } } },
+    {
+      schema: {
+        summary: 'Revoke every certificate that matches',
+        tags,
+        body: BulkBody,
+        response: { 200: BulkOutcome },
+      },
+    },
     async (request) => {
       const principal = await adminOf(request, service)
       const { filter: given, dryRun = true } = request.body

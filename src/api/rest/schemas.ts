@@ -1,10 +1,13 @@
 import Type, { type Static } from 'typebox'
-import type { NameType, SubjectName } from '../../pki/names/san.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
+import type { NameType, SubjectName } from '../../pki/names/san.ts'
 
 /** Schemas that several addresses share. Each is a type, a check and a part of openapi.yaml at once. */
 
-const names = (what: string) => Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000, description: what }))
+const names = (what: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { maxItems: 1000, description: what }),
+  )
 
 export const Names = Type.Object(
   {
@@ -18,15 +21,26 @@ export const Names = Type.Object(
 export type Names = Static<typeof Names>
 
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
-export const Duration = Type.String({ minLength: 1, maxLength: 32, description: 'Such as "24h", "90d" or "1h30m".' })
+export const Duration = Type.String({
+  minLength: 1,
+  maxLength: 32,
+  description: 'Such as "24h", "90d" or "1h30m".',
+})
 export const Pem = Type.String({ description: 'PEM.' })
 export const SerialNumber = Type.String({ description: 'Lower-case hexadecimal.' })
 
 export const SerialParams = Type.Object({
-  serial: Type.String({ minLength: 1, maxLength: 80, description: 'Serial number, hexadecimal; any case, colons allowed.' }),
+  serial: Type.String({
+    minLength: 1,
+    maxLength: 80,
+    description: 'Serial number, hexadecimal; any case, colons allowed.',
+  }),
 })
 
-export const ReasonName = Type.String({ description: 'CRLReason by its RFC 5280 name, such as "keyCompromise".', maxLength: 40 })
+export const ReasonName = Type.String({
+  description: 'CRLReason by its RFC 5280 name, such as "keyCompromise".',
+  maxLength: 40,
+})
 
 export const Revocation = Type.Object({
   revokedAt: Time,
@@ -42,7 +56,9 @@ export const Problem = Type.Object(
     detail: Type.Optional(Type.String()),
     instance: Type.String(),
     subproblems: Type.Optional(
-      Type.Array(Type.Object({ type: Type.String(), detail: Type.String(), subject: Type.Optional(Type.String()) })),
+      Type.Array(
+        Type.Object({ type: Type.String(), detail: Type.String(), subject: Type.Optional(Type.String()) }),
+      ),
     ),
   },
   { description: 'RFC 9457 problem document (application/problem+json).' },
@@ -64,4 +80,3 @@ export function showNames(list: readonly SubjectName[]): Required<Names> {
 export function showTime(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 }
-

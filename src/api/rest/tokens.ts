@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { LONGEST_TOKEN, createToken } from '../../auth/tokens.ts'
+import { createToken, LONGEST_TOKEN } from '../../auth/tokens.ts'
 import { auditEntry } from '../../ca/audit.ts'
-import { parseDuration } from '../../config/duration.ts'
+import { SERVICE_PROFILE } from '../../ca/policy/grant.ts'
 import { epochSeconds } from '../../clock.ts'
+import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
 import { nameText } from '../../pki/names/san.ts'
 import type { Service } from '../../service.ts'
@@ -13,7 +14,11 @@ import { PageQuery, readPage } from './paging.ts'
 import { Duration, Names, readNames, SerialNumber, showNames, showTime, Time } from './schemas.ts'
 
 const NewToken = Type.Object(
-  { profile: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })), names: Names, ttl: Type.Optional(Duration) },
+  {
+    profile: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+    names: Names,
+    ttl: Type.Optional(Duration),
+  },
   { additionalProperties: false },
 )
 const Facts = {
@@ -25,7 +30,12 @@ const Facts = {
 const CreatedToken = Type.Object({ token: Type.String({ description: 'Shown this once.' }), ...Facts })
 const TokenView = Type.Object({
   ...Facts,
-  state: Type.Union([Type.Literal('open'), Type.Literal('spent'), Type.Literal('revoked'), Type.Literal('expired')]),
+  state: Type.Union([
+    Type.Literal('open'),
+    Type.Literal('spent'),
+    Type.Literal('revoked'),
+    Type.Literal('expired'),
+  ]),
   createdAt: Time,
   createdBy: Type.String(),
   spentOn: Type.Union([SerialNumber, Type.Null()]),
@@ -42,15 +52,25 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     async (request, reply) => {
       const admin = await adminOf(request, service)
       const { profile = service.config.defaultProfile, ttl = '1h' } = request.body
-      if (!profiles.has(profile)) {
-        throw new CaError('unknownProfile', `There is no profile "${profile}". Known: ${[...profiles.keys()].join(', ')}.`)
+      const known = [...profiles.keys()].filter((name) => name !== SERVICE_PROFILE)
+      if (!known.includes(profile)) {
+        throw new CaError('unknownProfile', `There is no profile "${profile}". Known: ${known.join(', ')}.`)
       }
       const names = readNames(request.body.names)
       const seconds = parseDuration(ttl)
-      const audit = auditEntry('token.create', 'ok', '', admin, originOf(request), clock(), { profile, names: names.map(nameText) })
+      const audit = auditEntry('token.create', 'ok', '', admin, originOf(request), clock(), {
+        profile,
+        names: names.map(nameText),
+      })
       const created = await createToken({ profile, names, ttl: seconds }, admin, audit, service)
       reply.code(201)
-      return { id: created.tokenId, token: created.token, expiresAt: showTime(created.expiresAt), profile, names: showNames(names) }
+      return {
+        id: created.tokenId,
+        token: created.token,
+        expiresAt: showTime(created.expiresAt),
+        profile,
+        names: showNames(names),
+      }
     },
   )
 
@@ -62,7 +82,9 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         description: `Newest first. A token lives for at most ${LONGEST_TOKEN / 86_400} days.`,
         tags,
         querystring: Type.Object(PageQuery, { additionalProperties: false }),
-        response: { 200: Type.Object({ tokens: Type.Array(TokenView), next: Type.Union([Type.String(), Type.Null()]) }) },
+        response: {
+          200: Type.Object({ tokens: Type.Array(TokenView), next: Type.Union([Type.String(), Type.Null()]) }),
+        },
       },
     },
     async (request) => {
@@ -94,7 +116,14 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
 }
 
 function show(row: TokenRow, now: number) {
-  const state = row.spentAt !== null ? 'spent' : row.revokedAt !== null ? 'revoked' : row.expiresAt <= now ? 'expired' : 'open'
+  const state =
+    row.spentAt !== null
+      ? 'spent'
+      : row.revokedAt !== null
+        ? 'revoked'
+        : row.expiresAt <= now
+          ? 'expired'
+          : 'open'
   return {
     id: row.tokenId,
     profile: row.profile,

@@ -1,13 +1,21 @@
 import Type, { type Static } from 'typebox'
+import type { IssuanceRequest } from '../../ca/request.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
-import type { IssuanceRequest } from '../../ca/request.ts'
 import { Duration, Names, readNames, Time } from './schemas.ts'
 
 /** What a caller may ask for beside the key: in the JSON body, or in the query where the body is a bare CSR. */
 export const Wishes = {
-  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 63, description: 'The default profile, or the token’s, if absent.' })),
-  authority: Type.Optional(Type.String({ minLength: 1, maxLength: 63, description: 'The default authority if absent.' })),
+  profile: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 63,
+      description: 'The default profile, or the token’s, if absent.',
+    }),
+  ),
+  authority: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 63, description: 'The default authority if absent.' }),
+  ),
   validity: Type.Optional(Duration),
   notAfter: Type.Optional(Time),
 }
@@ -16,7 +24,9 @@ export const NamedWishes = { ...Wishes, names: Type.Optional(Names) }
 
 type Given = Static<Type.TObject<typeof Wishes>> & { names?: Names }
 
-export function readWishes(given: Given): Pick<IssuanceRequest, 'profile' | 'authority' | 'validity' | 'notAfter' | 'names'> {
+export function readWishes(
+  given: Given,
+): Pick<IssuanceRequest, 'profile' | 'authority' | 'validity' | 'notAfter' | 'names'> {
   return {
     profile: given.profile,
     authority: given.authority,
@@ -39,7 +49,10 @@ const KEY = /^[\x21-\x7e]{1,255}$/
 export function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined
   if (typeof header !== 'string' || !KEY.test(header)) {
-    throw new CaError('malformedRequest', 'An Idempotency-Key is 1 to 255 visible ASCII characters, and stands once.')
+    throw new CaError(
+      'malformedRequest',
+      'An Idempotency-Key is 1 to 255 visible ASCII characters, and stands once.',
+    )
   }
   return header
 }

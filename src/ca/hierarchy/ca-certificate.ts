@@ -10,8 +10,8 @@ import {
   nameConstraints,
   subjectKeyIdentifier,
 } from '../../pki/certificate/extensions.ts'
-import { encodeTbs } from '../../pki/certificate/tbs.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { encodeTbs } from '../../pki/certificate/tbs.ts'
 import { keyIdentifier, readPublicKey } from '../../pki/keys/public-key.ts'
 import { newSerialNumber } from '../../pki/serial-number.ts'
 import { assembleSigned } from '../../pki/signed.ts'
@@ -22,14 +22,23 @@ import type { Signer } from '../signer.ts'
 const BACKDATE = 300
 
 /** A self-signed root (RFC 5280 4.2.1.9): no path length of its own, keyCertSign and cRLSign. `validity` in seconds. */
-export async function makeRootCertificate(signer: Signer, subject: Buffer, validity: number, now: Date): Promise<CertificateInfo> {
+export async function makeRootCertificate(
+  signer: Signer,
+  subject: Buffer,
+  validity: number,
+  now: Date,
+): Promise<CertificateInfo> {
   const id = keyIdentifier(readPublicKey(signer.spki))
   return sign(signer, {
     issuer: subject,
     subject,
     spki: signer.spki,
     ...lifeOf(validity, now),
-    extensions: [basicConstraints({ ca: true }), keyUsage(['keyCertSign', 'cRLSign']), subjectKeyIdentifier(id)],
+    extensions: [
+      basicConstraints({ ca: true }),
+      keyUsage(['keyCertSign', 'cRLSign']),
+      subjectKeyIdentifier(id),
+    ],
   })
 }
 
@@ -69,7 +78,9 @@ export async function makeIntermediateCertificate(
 }
 
 /** What the intermediate is to be able to do, in its certificate or in the CSR for one. */
-export function caExtensions(wish: Pick<IntermediateWish, 'spki' | 'pathLength' | 'nameConstraints'>): Extension[] {
+export function caExtensions(
+  wish: Pick<IntermediateWish, 'spki' | 'pathLength' | 'nameConstraints'>,
+): Extension[] {
   const extensions = [
     basicConstraints({ ca: true, pathLength: wish.pathLength }),
     keyUsage(['digitalSignature', 'keyCertSign', 'cRLSign']),

@@ -14,16 +14,27 @@ const CODE = 'badAuthorityCertificate'
  */
 export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now: number): CertificateInfo[] {
   const [first, ...above] = chain.map((der) => parseCertificate(der, CODE))
-  if (!first) throw new CaError(CODE, 'The chain is empty: give the signed certificate, then its issuers, the root last.')
+  if (!first)
+    throw new CaError(
+      CODE,
+      'The chain is empty: give the signed certificate, then its issuers, the root last.',
+    )
   if (!first.spki.equals(spki)) {
-    throw new CaError(CODE, 'The first certificate is for another key than this authority’s. Sign the CSR that "chancery authority csr" prints.')
+    throw new CaError(
+      CODE,
+      'The first certificate is for another key than this authority’s. Sign the CSR that "chancery authority csr" prints.',
+    )
   }
   const infos = [first, ...above]
   const root = infos.at(-1)!
   if (!root.subject.equals(root.issuer)) {
-    throw new CaError(CODE, `The chain ends at ${describe(root)}, which is not self-signed. Append its issuers up to the root.`)
+    throw new CaError(
+      CODE,
+      `The chain ends at ${describe(root)}, which is not self-signed. Append its issuers up to the root.`,
+    )
   }
-  if (infos.length === 1) throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
+  if (infos.length === 1)
+    throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
   infos.forEach((info, depth) => {
     checkCa(info, depth, now)
     checkSignature(info, infos[depth + 1] ?? root)
@@ -42,7 +53,10 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
   }
   // RFC 5280 6.1.4: as many CA certificates may stand below it as the path length says.
   if (pathLength !== null && pathLength < depth) {
-    throw new CaError(CODE, `${describe(info)} has path length ${pathLength}, but ${depth} CA certificate(s) stand below it.`)
+    throw new CaError(
+      CODE,
+      `${describe(info)} has path length ${pathLength}, but ${depth} CA certificate(s) stand below it.`,
+    )
   }
   if (now < info.notBefore) throw new CaError(CODE, `${describe(info)} is not valid yet.`)
   if (now > info.notAfter) throw new CaError(CODE, `${describe(info)} has expired.`)
@@ -51,13 +65,22 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
 
 function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
   if (!info.issuer.equals(issuer.subject)) {
-    throw new CaError(CODE, `${describe(info)} was issued by ${nameToText(info.issuer)}, but the next in the chain is ${describe(issuer)}.`)
+    throw new CaError(
+      CODE,
+      `${describe(info)} was issued by ${nameToText(info.issuer)}, but the next in the chain is ${describe(issuer)}.`,
+    )
   }
   if (!SIGNATURE_ALGORITHMS.some(({ oid }) => oid === info.signatureAlgorithm.oid)) {
-    throw new CaError(CODE, `${describe(info)} is signed with an algorithm that is weak or not supported (${info.signatureAlgorithm.oid}).`)
+    throw new CaError(
+      CODE,
+      `${describe(info)} is signed with an algorithm that is weak or not supported (${info.signatureAlgorithm.oid}).`,
+    )
   }
   if (!new X509Certificate(info.der).verify(readPublicKey(issuer.spki, CODE).keyObject)) {
-    throw new CaError(CODE, `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`)
+    throw new CaError(
+      CODE,
+      `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`,
+    )
   }
 }
 

@@ -76,7 +76,8 @@ export async function initialise(wish: Initialisation): Promise<Initialised> {
   } finally {
     await store.close()
   }
-  if (made.root) await writeFile(join(staging, 'root.pem'), encodePem('CERTIFICATE', made.root), { flush: true })
+  if (made.root)
+    await writeFile(join(staging, 'root.pem'), encodePem('CERTIFICATE', made.root), { flush: true })
   await publish(staging, directory)
   return {
     directory,
@@ -87,10 +88,18 @@ export async function initialise(wish: Initialisation): Promise<Initialised> {
   }
 }
 
-async function makeHierarchy(wish: Initialisation, staging: string, store: Store): Promise<{ root: Buffer | null; csr: Buffer }> {
+async function makeHierarchy(
+  wish: Initialisation,
+  staging: string,
+  store: Store,
+): Promise<{ root: Buffer | null; csr: Buffer }> {
   const { intermediate, clock } = wish
   const place = { store, directory: staging, passphrase: wish.passphrase }
-  const created = await createAuthority(intermediate, place, systemAudit('authority.create', intermediate.id, clock()))
+  const created = await createAuthority(
+    intermediate,
+    place,
+    systemAudit('authority.create', intermediate.id, clock()),
+  )
   if (!wish.root) return { root: null, csr: created.csr }
 
   const root = await createRoot(join(staging, ROOT_FOLDER), wish.root, wish.root.passphrase, clock())
@@ -102,7 +111,13 @@ async function makeHierarchy(wish: Initialisation, staging: string, store: Store
     clock(),
   )
   const chain = [certificate.der, root.certificate.der]
-  await installAuthority(store, intermediate.id, chain, clock(), systemAudit('authority.install', intermediate.id, clock()))
+  await installAuthority(
+    store,
+    intermediate.id,
+    chain,
+    clock(),
+    systemAudit('authority.install', intermediate.id, clock()),
+  )
   // The root is offline from here on, so its first CRL must last as long as what it speaks of.
   const der = await makeRootCrl(root, 1, Buffer.alloc(0), certificate.notAfter, clock())
   await store.write('recordCrl', {
@@ -119,7 +134,10 @@ async function makeHierarchy(wish: Initialisation, staging: string, store: Store
 /** Keys without a database are what is left of a lost one: they must not be taken for a fresh start. */
 async function refuseLeftovers(directory: string): Promise<void> {
   if (await isInitialised(directory)) {
-    throw new CaError('conflict', `${directory} holds a CA already. Choose another directory, or start the service with it.`)
+    throw new CaError(
+      'conflict',
+      `${directory} holds a CA already. Choose another directory, or start the service with it.`,
+    )
   }
   const found = await readdir(directory).catch(() => [] as string[])
   const leftovers = found.filter((name) => ['keys', ADMIN_KEY, ROOT_FOLDER].includes(name))

@@ -1,5 +1,5 @@
-import { CaError } from '../../errors.ts'
 import { epochSeconds } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
 import { parseCsr } from '../../pki/csr/parse.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
@@ -10,10 +10,17 @@ import { proveAuthorityChain } from './chain.ts'
  * Installs the signed certificate of an authority that waits for it, or a newer one for the same key, with the chain above
  * it, and the root as an authority of its own, so that its CRL has a place. The first to be installed becomes the default.
  */
-export async function installAuthority(store: Store, id: string, chain: readonly Buffer[], now: Date, audit: AuditEntry): Promise<void> {
+export async function installAuthority(
+  store: Store,
+  id: string,
+  chain: readonly Buffer[],
+  now: Date,
+  audit: AuditEntry,
+): Promise<void> {
   const rows = await store.read.authorities()
   const row = rows.find((one) => one.id === id)
-  if (!row?.csr || !row.keyFile) throw new CaError('unknownAuthority', `There is no authority "${id}" that awaits a certificate.`)
+  if (!row?.csr || !row.keyFile)
+    throw new CaError('unknownAuthority', `There is no authority "${id}" that awaits a certificate.`)
   const { spki } = parseCsr(row.csr).publicKey
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   const root = above.at(-1)!

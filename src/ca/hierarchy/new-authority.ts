@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
 import { CaError } from '../../errors.ts'
+import type { NameConstraints } from '../../pki/certificate/extensions.ts'
 import { encodeCsr } from '../../pki/csr/encode.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
-import type { NameConstraints } from '../../pki/certificate/extensions.ts'
 import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
 import type { AuditEntry } from '../../store/commands.ts'
@@ -12,7 +12,14 @@ import { writeKeyFile } from '../key-file.ts'
 import { caExtensions } from './ca-certificate.ts'
 
 /** Key types that may sign for an authority. */
-export const AUTHORITY_KEY_TYPES: readonly KeyType[] = ['P-256', 'P-384', 'P-521', 'RSA-3072', 'RSA-4096', 'Ed25519']
+export const AUTHORITY_KEY_TYPES: readonly KeyType[] = [
+  'P-256',
+  'P-384',
+  'P-521',
+  'RSA-3072',
+  'RSA-4096',
+  'Ed25519',
+]
 
 export interface NewAuthority {
   /** Stands in URLs: "issuing-2026". */
@@ -33,7 +40,8 @@ export async function createAuthority(
 ): Promise<{ csr: Buffer; spki: Buffer; subject: Buffer }> {
   const hash = checkWish(wish)
   const known = await place.store.read.authorities()
-  if (known.some((row) => row.id === wish.id)) throw new CaError('conflict', `There is an authority "${wish.id}" already.`)
+  if (known.some((row) => row.id === wish.id))
+    throw new CaError('conflict', `There is an authority "${wish.id}" already.`)
 
   const key = await generateKey(wish.keyType)
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
@@ -59,13 +67,20 @@ export async function createAuthority(
 
 function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | null {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(id)) {
-    throw new CaError('badConfiguration', `"${id}" cannot stand in a URL: use lower-case letters, digits and hyphens, at most 63.`)
+    throw new CaError(
+      'badConfiguration',
+      `"${id}" cannot stand in a URL: use lower-case letters, digits and hyphens, at most 63.`,
+    )
   }
   if (!AUTHORITY_KEY_TYPES.includes(keyType)) {
-    throw new CaError('badConfiguration', `An authority cannot have a ${keyType} key. Use one of: ${AUTHORITY_KEY_TYPES.join(', ')}.`)
+    throw new CaError(
+      'badConfiguration',
+      `An authority cannot have a ${keyType} key. Use one of: ${AUTHORITY_KEY_TYPES.join(', ')}.`,
+    )
   }
   // Relying parties chain by subject, and RFC 5280 4.1.2.6 wants it for a CA.
-  if (subject.length === 0) throw new CaError('badConfiguration', 'An authority needs a subject, such as "CN=Example Issuing CA".')
+  if (subject.length === 0)
+    throw new CaError('badConfiguration', 'An authority needs a subject, such as "CN=Example Issuing CA".')
   if (keyType === 'Ed25519') {
     if (hash) throw new CaError('badConfiguration', 'Ed25519 hashes by itself: leave the hash out.')
     return null

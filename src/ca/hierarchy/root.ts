@@ -42,13 +42,21 @@ You will need it again to sign another intermediate, or a new CRL of the root.
 `
 
 /** Makes a root and writes key, certificate and words about them into `folder`, to be moved offline. */
-export async function createRoot(folder: string, wish: RootWish, passphrase: string, now: Date): Promise<OpenRoot> {
+export async function createRoot(
+  folder: string,
+  wish: RootWish,
+  passphrase: string,
+  now: Date,
+): Promise<OpenRoot> {
   const key = await generateKey(wish.keyType)
   const signer = createKeySigner(key, wish.hash)
   const certificate = await makeRootCertificate(signer, encodeName(wish.subject), wish.validity, now)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeKeyFile(join(folder, KEY), key, passphrase)
-  await writeFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), { flag: 'wx', flush: true })
+  await writeFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), {
+    flag: 'wx',
+    flush: true,
+  })
   await writeFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, { flag: 'wx' })
   return { certificate, signer }
 }
@@ -63,13 +71,22 @@ export async function openRoot(folder: string, passphrase: string): Promise<Open
   const algorithm = SIGNATURE_ALGORITHMS.find(({ oid }) => oid === certificate.signatureAlgorithm.oid)
   const signer = createKeySigner(key, algorithm?.hash ?? null)
   if (!signer.spki.equals(certificate.spki)) {
-    throw new CaError('badConfiguration', `The key in ${folder} does not belong to the root certificate beside it.`)
+    throw new CaError(
+      'badConfiguration',
+      `The key in ${folder} does not belong to the root certificate beside it.`,
+    )
   }
   return { certificate, signer }
 }
 
 /** The root's CRL: made by hand and rarely, so it names the day by which the next one is due. Seconds since 1970. */
-export async function makeRootCrl(root: OpenRoot, number: number, entries: Buffer, nextUpdate: number, now: Date): Promise<Buffer> {
+export async function makeRootCrl(
+  root: OpenRoot,
+  number: number,
+  entries: Buffer,
+  nextUpdate: number,
+  now: Date,
+): Promise<Buffer> {
   const tbs = encodeCrlTbs({
     signature: root.signer.algorithm,
     issuer: root.certificate.subject,

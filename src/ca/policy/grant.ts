@@ -35,21 +35,30 @@ export interface PolicyContext {
 export const SERVICE_PROFILE = 'chancery-tls'
 
 /** May this principal have these names, this key, this life, under this profile? `now` in seconds. Throws `CaError`. */
-export function decide(request: IssuanceRequest, principal: Principal, context: PolicyContext, now: number): Grant {
+export function decide(
+  request: IssuanceRequest,
+  principal: Principal,
+  context: PolicyContext,
+  now: number,
+): Grant {
   const profile = chooseProfile(request, principal, context)
-  const authority = context.authorities.issuing(request.authority ?? profile.authority)
+  const authority = context.authorities.issuing(chooseAuthority(request, principal, profile))
   const publicKey = requestedKey(request.proof)
   checkKey(publicKey, profile)
   checkExtensions(request, profile)
-  if (request.renewalOf) return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
+  if (request.renewalOf)
+    return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
 
   if (principal.kind === 'certificate') {
-    throw new CaError('forbidden', 'A certificate may renew itself and nothing else: use its renew address, or an enrolment token.')
+    throw new CaError(
+      'forbidden',
+      'A certificate may renew itself and nothing else: use its renew address, or an enrolment token.',
+    )
   }
   if (request.proof.kind !== 'csr') throw new CaError('malformedCsr', 'A new certificate needs a CSR.')
   const { csr } = request.proof
   const names = distinct(request.names ?? csrNames(csr))
-  checkNames(names, profile, principal)
+  checkNames(names, profile, authority, principal)
   const subject = encodeName(grantSubject(csr.commonNames, names, profile))
   const validity = grantValidity(request, profile, authority, now)
   return { profile, authority, publicKey, names, subject, validity, replaces: null }
@@ -67,16 +76,22 @@ function renewal(
   if (principal.kind === 'certificate' && principal.serialNumber !== old.serialNumber) {
     throw new CaError('forbidden', 'A certificate may renew itself and no other.')
   }
-  if (old.revocation) throw new CaError('certificateRevoked', 'The certificate is revoked: enrol again with a new token.')
-  if (old.notAfter < now) throw new CaError('certificateExpired', 'The certificate has expired: enrol again with a new token.')
-  if (!profile.renewal) throw new CaError('forbidden', `Profile "${profile.name}" allows no renewal: enrol again.`)
+  if (old.revocation)
+    throw new CaError('certificateRevoked', 'The certificate is revoked: enrol again with a new token.')
+  if (old.notAfter < now)
+    throw new CaError('certificateExpired', 'The certificate has expired: enrol again with a new token.')
+  if (!profile.renewal)
+    throw new CaError('forbidden', `Profile "${profile.name}" allows no renewal: enrol again.`)
   if (request.proof.kind === 'csr') {
     const asked = csrNames(request.proof.csr)
     if (asked.length > 0 && !sameNames(asked, old.names)) {
-      throw new CaError('nameNotAllowed', 'A renewal keeps the names of the certificate; the CSR asks for others.')
+      throw new CaError(
+        'nameNotAllowed',
+        'A renewal keeps the names of the certificate; the CSR asks for others.',
+      )
     }
   }
-  checkNames(old.names, profile, principal)
+  checkNames(old.names, profile, authority, principal)
   const { subject } = parseCertificate(old.der)
   const validity = grantValidity(request, profile, authority, now)
   return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
@@ -87,7 +102,10 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
   const kept = request.renewalOf?.profile
   for (const fixed of [granted, kept]) {
     if (fixed !== undefined && request.profile !== undefined && request.profile !== fixed) {
-      throw new CaError('forbidden', `Profile "${request.profile}" was asked for, but this request may use "${fixed}" alone.`)
+      throw new CaError(
+        'forbidden',
+        `Profile "${request.profile}" was asked for, but this request may use "${fixed}" alone.`,
+      )
     }
   }
   if (granted !== undefined && kept !== undefined && granted !== kept) {
@@ -100,6 +118,17 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
     throw new CaError('unknownProfile', `There is no profile "${name}". Known: ${known.join(', ')}.`)
   }
   return profile
+}
+
+/** Only an admin may go past the authority that the profile or the configuration sets. */
+function chooseAuthority(
+  { authority }: IssuanceRequest,
+  principal: Principal,
+  profile: Profile,
+): string | undefined {
+  if (authority === undefined || authority === profile.authority) return profile.authority
+  if (principal.kind === 'admin') return authority
+  throw new CaError('forbidden', 'Only an admin may choose the authority: leave it out.')
 }
 
 function checkKey(publicKey: PublicKey, profile: Profile): void {

@@ -1,30 +1,47 @@
-import { isIP, BlockList } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import type { Principal } from '../../auth/principal.ts'
 import type { Profile } from '../../config/profile.ts'
 import { CaError, type Subproblem } from '../../errors.ts'
+import { isOutside } from '../../pki/certificate/name-constraints.ts'
 import { nameText, type SubjectName } from '../../pki/names/san.ts'
+import type { Authority } from '../authority.ts'
 
 /**
  * Refuses any name that the profile does not certify or that the principal may not ask for. All of the faults
  * are reported at once, one subproblem a name.
  */
-export function checkNames(names: readonly SubjectName[], profile: Profile, principal: Principal): void {
+export function checkNames(
+  names: readonly SubjectName[],
+  profile: Profile,
+  authority: Pick<Authority, 'id' | 'nameLimits'>,
+  principal: Principal,
+): void {
   if (names.length === 0) {
     throw new CaError('badName', 'The request names nothing: put at least one subjectAltName into the CSR.')
   }
   if (names.length > profile.names.maximum) {
-    throw new CaError('badName', `The request has ${names.length} names; profile "${profile.name}" takes at most ${profile.names.maximum}.`)
+    throw new CaError(
+      'badName',
+      `The request has ${names.length} names; profile "${profile.name}" takes at most ${profile.names.maximum}.`,
+    )
   }
   const problems: Subproblem[] = []
   for (const name of names) {
-    const reason = refusedByProfile(name, profile) ?? refusedByPrincipal(name, principal)
+    const reason =
+      refusedByProfile(name, profile) ??
+      refusedByPrincipal(name, principal) ??
+      refusedByAuthority(name, authority)
     if (reason) problems.push({ code: 'nameNotAllowed', subject: nameText(name), detail: reason })
   }
   if (problems.length > 0) {
     const listed = problems.map((problem) => `${problem.subject}: ${problem.detail}`).join(' ')
-    throw new CaError('nameNotAllowed', `${problems.length === 1 ? 'A name is' : 'Some names are'} not allowed. ${listed}`, {
-      subproblems: problems,
-    })
+    throw new CaError(
+      'nameNotAllowed',
+      `${problems.length === 1 ? 'A name is' : 'Some names are'} not allowed. ${listed}`,
+      {
+        subproblems: problems,
+      },
+    )
   }
   for (const required of profile.names.required) {
     if (!names.some((name) => name.type === required)) {
@@ -43,17 +60,34 @@ function refusedByPrincipal(name: SubjectName, principal: Principal): string | n
   return allowed ? null : 'The enrolment token does not list this name.'
 }
 
+function refusedByAuthority(
+  name: SubjectName,
+  { id, nameLimits }: Pick<Authority, 'id' | 'nameLimits'>,
+): string | null {
+  return nameLimits.some((limits) => isOutside(name, limits))
+    ? `The name constraints of authority "${id}" leave it out.`
+    : null
+}
+
 function refusedByProfile(name: SubjectName, profile: Profile): string | null {
   const { names } = profile
-  if (!names.types.includes(name.type)) return `Profile "${profile.name}" certifies no names of type ${name.type}.`
+  if (!names.types.includes(name.type))
+    return `Profile "${profile.name}" certifies no names of type ${name.type}.`
   if (name.type === 'dns') return refusedDns(name.value, profile)
-  if (name.type === 'ip') return inNetworks(name.value, names.ip.networks) ? null : 'The address is in none of the profile’s networks.'
+  if (name.type === 'ip')
+    return inNetworks(name.value, names.ip.networks)
+      ? null
+      : 'The address is in none of the profile’s networks.'
   if (name.type === 'email') {
     const domain = name.value.slice(name.value.lastIndexOf('@') + 1)
-    return !names.email.domains || names.email.domains.includes(domain) ? null : 'The e-mail domain is not among the profile’s.'
+    return !names.email.domains || names.email.domains.includes(domain)
+      ? null
+      : 'The e-mail domain is not among the profile’s.'
   }
   const { patterns } = names.uri
-  return !patterns || patterns.some((pattern) => uriMatches(pattern, name.value)) ? null : 'The URI fits none of the profile’s patterns.'
+  return !patterns || patterns.some((pattern) => uriMatches(pattern, name.value))
+    ? null
+    : 'The URI fits none of the profile’s patterns.'
 }
 
 function refusedDns(value: string, profile: Profile): string | null {
@@ -75,11 +109,16 @@ function inNetworks(address: string, networks: readonly string[] | undefined): b
   return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** `*` stands for one or more characters within a path segment: it never crosses a slash; `**` does. */
+/**
+ * `*` stands for one or more characters within a path segment or a host: it never crosses a slash; `**` does. Nor does
+ * it cross "?" and "#": "https://evil.test?.example.test/" would fit "https://*.example.test/", and its host is evil.test.
+ */
 export function uriMatches(pattern: string, uri: string): boolean {
   const expression = pattern
     .split(/(\*\*?)/)
-    .map((part) => (part === '**' ? '.+' : part === '*' ? '[^/]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')))
+    .map((part) =>
+      part === '**' ? '.+' : part === '*' ? '[^/?#]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
+    )
     .join('')
   return new RegExp(`^${expression}$`).test(uri)
 }

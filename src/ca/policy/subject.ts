@@ -1,6 +1,6 @@
+import { isIP } from 'node:net'
 import type { Profile } from '../../config/profile.ts'
 import { CaError } from '../../errors.ts'
-import { isIP } from 'node:net'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
 import type { NameAttribute } from '../../pki/distinguished-name.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
@@ -33,7 +33,10 @@ export function grantSubject(
       break
     }
     if (!name && profile.commonName === 'refuse') {
-      throw new CaError('nameNotAllowed', `The common name "${text}" is not among the subjectAltNames; add it there or leave it out.`)
+      throw new CaError(
+        'nameNotAllowed',
+        `The common name "${text}" is not among the subjectAltNames; add it there or leave it out.`,
+      )
     }
   }
   return attributes

@@ -1,6 +1,6 @@
+import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile.ts'
 import { CaError } from '../../errors.ts'
-import { formatDuration } from '../../config/duration.ts'
 import type { Authority } from '../authority.ts'
 
 export interface Validity {
@@ -22,7 +22,11 @@ export function grantValidity(
     throw new CaError('validityNotAllowed', 'Give "validity" or "notAfter", not both.')
   }
   const { certificate, usableUntil } = authority
-  if (now >= usableUntil) throw new CaError('authorityNotReady', `The certificate of authority "${authority.id}", or one above it, has expired.`)
+  if (now >= usableUntil)
+    throw new CaError(
+      'authorityNotReady',
+      `The certificate of authority "${authority.id}", or one above it, has expired.`,
+    )
   const explicit = wanted.notAfter ?? (wanted.validity === undefined ? undefined : now + wanted.validity)
   const notBefore = Math.max(now - profile.validity.backdate, certificate.notBefore)
   if (explicit === undefined) {

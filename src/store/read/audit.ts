@@ -1,9 +1,13 @@
-import { readTarget, targetColumn } from '../columns.ts'
+import { principalColumn, readPrincipal, readTarget, targetColumn } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { AuditFilter, AuditRow, Page } from '../queries.ts'
 import { pageOf, readCursor, writeCursor } from './cursor.ts'
 
-type StoredAudit = Omit<AuditRow, 'target' | 'detail'> & { target: Buffer | string; detail: string }
+interface StoredAudit extends Omit<AuditRow, 'actor' | 'target' | 'detail'> {
+  actor: Buffer | string
+  target: Buffer | string
+  detail: string
+}
 type Value = string | number | Buffer
 
 export interface AuditSql {
@@ -27,7 +31,7 @@ export function auditSql(filter: AuditFilter, page: Page): AuditSql {
   const index = leadingIndex(filter)
   const byTime = index === 'audit_at'
   if (target !== undefined) must('t.target = ?', targetColumn(target))
-  if (actor !== undefined) must('t.actor = ?', actor)
+  if (actor !== undefined) must('t.actor = ?', principalColumn(actor))
   if (action !== undefined) must('t.action = (SELECT key FROM words WHERE text = ?)', action)
   if (from !== undefined) must('t.at >= ?', from)
   if (to !== undefined) must('t.at <= ?', to)
@@ -64,5 +68,10 @@ export function auditQueries(db: Connection) {
 }
 
 function auditOf(row: StoredAudit): AuditRow {
-  return { ...row, target: readTarget(row.target), detail: JSON.parse(row.detail) as Record<string, unknown> }
+  return {
+    ...row,
+    actor: readPrincipal(row.actor),
+    target: readTarget(row.target),
+    detail: JSON.parse(row.detail) as Record<string, unknown>,
+  }
 }

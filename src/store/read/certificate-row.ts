@@ -1,4 +1,4 @@
-import { readNames } from '../columns.ts'
+import { readNames, readPrincipal } from '../columns.ts'
 import type { RevocationFacts } from '../commands.ts'
 import type { CertificateSummary } from '../queries.ts'
 
@@ -11,11 +11,12 @@ export const SUMMARY_COLUMNS = `c.id AS id, c.serial AS serial,
   r.revoked_at AS revokedAt, r.reason AS reason, r.invalidity_date AS invalidityDate`
 
 export interface StoredSummary
-  extends Omit<CertificateSummary, 'serialNumber' | 'names' | 'revocation'>,
+  extends Omit<CertificateSummary, 'serialNumber' | 'names' | 'principal' | 'revocation'>,
     StoredFacts {
   id: number
   serial: Buffer
   names: string
+  principal: Buffer | string
 }
 
 /** All null where a left join found no revocation. */
@@ -35,7 +36,7 @@ export function summaryOf(row: StoredSummary): CertificateSummary {
     notBefore: row.notBefore,
     notAfter: row.notAfter,
     issuedAt: row.issuedAt,
-    principal: row.principal,
+    principal: readPrincipal(row.principal),
     revocation: factsOf(row),
   }
 }

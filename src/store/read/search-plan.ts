@@ -36,9 +36,9 @@ const BEFORE_ALL = -1
 
 /** Takes the part of the filter that narrows most; the others are checked row by row. */
 export function planSearch(filter: CertificateFilter): SearchPlan {
-  if (filter.serialPrefix !== undefined) return bySerial(filter.serialPrefix)
   if (filter.name?.startsWith('*')) return byNameSuffix(filter.name.slice(1))
   if (filter.name !== undefined) return byName(filter.name)
+  if (filter.serialPrefix !== undefined) return bySerial(filter.serialPrefix)
   if (filter.principal !== undefined) return newest('certificates_principal')
   if (filter.state === 'held') return newestHeld()
   if (filter.state === 'revoked') return newestRevoked(filter.authority)
@@ -110,6 +110,18 @@ function byIssuance(filter: CertificateFilter): SearchPlan {
 }
 
 function bySerial(prefix: string): SearchPlan {
+  return {
+    order: 'serial',
+    from: `certificates c INDEXED BY certificates_serial ${REVOCATION}`,
+    key: ['c.serial', 'c.id'],
+    descending: false,
+    start: [serialRange(prefix).low, BEFORE_ALL],
+    conditions: [],
+  }
+}
+
+/** The serial numbers with this prefix: from `low` on and below `high`. */
+export function serialRange(prefix: string): { low: Buffer; high: Buffer } {
   const digits = prefix.toLowerCase()
   if (!/^[0-9a-f]{1,40}$/.test(digits)) {
     throw new CaError(
@@ -117,16 +129,10 @@ function bySerial(prefix: string): SearchPlan {
       'The serial number to search for is not 1 to 40 hexadecimal digits.',
     )
   }
-  const low = Buffer.from(digits.length % 2 ? `${digits}0` : digits, 'hex')
-  // Every serial number with this prefix sorts below the prefix followed by more f's than a serial number has.
-  const high = Buffer.from(digits.padEnd(42, 'f'), 'hex')
   return {
-    order: 'serial',
-    from: `certificates c INDEXED BY certificates_serial ${REVOCATION}`,
-    key: ['c.serial', 'c.id'],
-    descending: false,
-    start: [low, BEFORE_ALL],
-    conditions: [{ sql: 'c.serial < ?', values: [high] }],
+    low: Buffer.from(digits.length % 2 ? `${digits}0` : digits, 'hex'),
+    // The prefix followed by more f's than any serial number has.
+    high: Buffer.from(digits.padEnd(42, 'f'), 'hex'),
   }
 }
 

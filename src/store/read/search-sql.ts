@@ -1,7 +1,15 @@
+import { principalColumn } from '../columns.ts'
 import type { CertificateFilter, Page } from '../queries.ts'
 import { SUMMARY_COLUMNS } from './certificate-row.ts'
 import { type CursorKey, readCursor } from './cursor.ts'
-import { AUTHORITY_KEY, type Condition, planSearch, type SearchPlan, type Value } from './search-plan.ts'
+import {
+  AUTHORITY_KEY,
+  type Condition,
+  planSearch,
+  type SearchPlan,
+  serialRange,
+  type Value,
+} from './search-plan.ts'
 
 export interface SearchSql {
   sql: string
@@ -73,25 +81,20 @@ function isBeyond(cursor: Value, start: Value, descending: boolean): boolean {
  * only: revoked or held, whether or not it has expired since, else expired or valid.
  */
 function filterConditions(filter: CertificateFilter): Condition[] {
-  const {
-    now,
-    state,
-    profile,
-    authority,
-    principal,
-    issuedAfter,
-    issuedBefore,
-    expiresAfter,
-    expiresBefore,
-  } = filter
+  const { now, state, profile, authority, principal, serialPrefix } = filter
+  const { issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
   const conditions: Condition[] = []
   const must = (sql: string, ...values: Value[]) => conditions.push({ sql, values })
   if (profile !== undefined) must('c.profile = (SELECT w.key FROM words w WHERE w.text = ?)', profile)
-  if (principal !== undefined) must('c.principal = ?', principal)
+  if (principal !== undefined) must('c.principal = ?', principalColumn(principal))
   if (authority !== undefined) must(`c.authority = ${AUTHORITY_KEY}`, authority)
   if (issuedAfter !== undefined) must('c.issued_ms >= ?', issuedAfter * 1000)
   if (issuedBefore !== undefined) must('c.issued_ms < ?', issuedBefore * 1000)
   // The plus leaves the index to the lower bound in the plan's start, which moves from page to page.
+  if (serialPrefix !== undefined) {
+    const { low, high } = serialRange(serialPrefix)
+    must('+c.serial >= ? AND c.serial < ?', low, high)
+  }
   if (expiresAfter !== undefined) must('+c.not_after >= ?', expiresAfter)
   if (expiresBefore !== undefined) must('c.not_after < ?', expiresBefore)
   // coalesce keeps the left join one: a plain comparison would let SQLite begin with the revocations.

@@ -1,4 +1,4 @@
-import { targetColumn } from '../columns.ts'
+import { principalColumn, targetColumn } from '../columns.ts'
 import type { AuditEntry } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { wordKeys } from './words.ts'
@@ -15,7 +15,7 @@ export function auditWriter(db: Connection): (entry: AuditEntry) => void {
       entry.at,
       wordKey(entry.action),
       entry.result,
-      entry.actor,
+      principalColumn(entry.actor),
       entry.address,
       entry.requestId,
       targetColumn(entry.target),

@@ -1,5 +1,5 @@
 import { CaError } from '../../errors.ts'
-import { namesColumn, searchKey, serialOctets } from '../columns.ts'
+import { namesColumn, principalColumn, searchKey, serialOctets } from '../columns.ts'
 import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
@@ -102,7 +102,7 @@ function certificateInserter(db: Connection) {
       record.notAfter,
       record.issuedAt,
       replaces,
-      record.principal,
+      principalColumn(record.principal),
       record.subject,
       namesColumn(record.names),
       record.keyHash,

@@ -19,7 +19,13 @@ beforeAll(async () => {
             dns: { suffixes: ['svc.example.test', 'test.internal'] },
             ip: { networks: ['10.1.0.0/16', '2001:db8:1::/48'] },
             email: { domains: ['example.test'] },
-            uri: { patterns: ['spiffe://example.test/ns/*/sa/*', 'https://example.test/**'] },
+            uri: {
+              patterns: [
+                'spiffe://example.test/ns/*/sa/*',
+                'https://example.test/**',
+                'https://*.example.test/',
+              ],
+            },
           },
         },
         wild: { extends: 'server', names: { dns: { wildcards: true, suffixes: ['example.test'] } } },
@@ -45,6 +51,7 @@ describe('names that the profile', () => {
     ['narrow', 'email:ops@example.test'],
     ['narrow', 'uri:spiffe://example.test/ns/web/sa/api'],
     ['narrow', 'uri:https://example.test/a/b/c'],
+    ['narrow', 'uri:https://web.example.test/'],
     ['wild', 'dns:*.example.test'],
     ['wild', 'dns:*.a.example.test'],
     ['spiffe', 'uri:spiffe://any.domain/a/b/c/d'],
@@ -66,6 +73,9 @@ describe('names that the profile', () => {
     ['narrow', 'uri:spiffe://example.test/ns/web', /patterns/],
     ['narrow', 'uri:spiffe://evil.test/ns/web/sa/api', /patterns/],
     ['narrow', 'uri:https://example.testevil.test/a', /patterns/],
+    // Fits the letters of "https://*.example.test/", but its host is evil.test.
+    ['narrow', 'uri:https://evil.test?.example.test/', /patterns/],
+    ['narrow', 'uri:https://evil.test/.example.test/', /patterns/],
     ['server', 'dns:*.example.test', /no wildcards/],
     ['wild', 'dns:*.example.org', /suffixes/],
     ['server', 'uri:spiffe://example.test/a', /no names of type uri/],

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { buildConfig, type ConfigSources } from '../../src/config/config.ts'
+import { parseOptions } from '../../src/config/load.ts'
+import { refusal } from './temporary.ts'
+
+function build(yaml = '', sources: Partial<ConfigSources> = {}) {
+  return buildConfig({ dir: '/srv/ca', file: parseOptions(yaml), environment: {}, ...sources })
+}
+
+function fault(yaml: string, sources: Partial<ConfigSources> = {}): string {
+  const { code, detail } = refusal(() => build(yaml, sources))
+  expect(code).toBe('badConfiguration')
+  return detail
+}
+
+describe('defaults', () => {
+  test('stand where nothing is given', () => {
+    const { profiles, ...config } = build()
+    expect(config).toEqual({
+      dir: '/srv/ca',
+      host: '127.0.0.1',
+      tlsPort: 8443,
+      httpPort: 8080,
+      publicUrl: 'http://localhost:8080',
+      defaultProfile: 'server',
+      tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
+      log: { level: 'info' },
+      limits: { queue: 4096 },
+      ocsp: { validity: 43_200, cacheEntries: 100_000 },
+      crl: { validity: 604_800, refresh: 86_400 },
+      idempotency: { keep: 604_800 },
+    })
+    expect(Object.keys(profiles)).toEqual(['server', 'client', 'peer', 'spiffe', 'short-lived'])
+  })
+
+  test('of a group stay where only one of its keys is given', () => {
+    expect(build('ocsp: {validity: 1h}').ocsp).toEqual({ validity: 3600, cacheEntries: 100_000 })
+  })
+
+  test('the public address follows the port, and is left open where the port is', () => {
+    expect(build('httpPort: 9080').publicUrl).toBe('http://localhost:9080')
+    expect(build('httpPort: 0').publicUrl).toBeNull()
+  })
+})
+
+test('everything is frozen, all the way down', () => {
+  const thawed: string[] = []
+  const visit = (value: unknown, path: string) => {
+    if (typeof value !== 'object' || value === null) return
+    if (!Object.isFrozen(value)) thawed.push(path)
+    for (const [key, part] of Object.entries(value)) visit(part, `${path}.${key}`)
+  }
+  visit(build('profiles: {server: {policies: [1.2.3]}}'), 'config')
+  expect(thawed).toEqual([])
+})
+
+describe('layers', () => {
+  const file = 'tlsPort: 1\nhttpPort: 2\nlog: {level: warn}'
+
+  test('the environment goes before the file, the command line before both', () => {
+    const environment = { CHANCERY_TLS_PORT: '11', CHANCERY_LOG_LEVEL: 'debug', CHANCERY_HOST: '::1' }
+    const config = build(file, { environment, overrides: { tlsPort: 111 } })
+    expect(config).toMatchObject({ tlsPort: 111, httpPort: 2, host: '::1', log: { level: 'debug' } })
+  })
+
+  test('an empty variable is an unset one, and unknown ones are left alone', () => {
+    const environment = { CHANCERY_TLS_PORT: '', CHANCERY_PORT: 'tcp://10.0.0.1:443' }
+    expect(build(file, { environment }).tlsPort).toBe(1)
+  })
+
+  test('a wrong variable is named as the variable', () => {
+    const environment = { CHANCERY_TLS_PORT: 'tcp://10.0.0.1:443' }
+    expect(fault('', { environment })).toBe(
+      'CHANCERY_TLS_PORT must be a whole number from 0 to 65535, and is "tcp://10.0.0.1:443".',
+    )
+  })
+})
+
+describe('faults', () => {
+  test.each([
+    ['tlsprot: 1', 'chancery.yaml: "tlsprot" is not a known option; did you mean "tlsPort"?'],
+    ['log: {levle: info}', 'chancery.yaml: "log.levle" is not a known option; did you mean "log.level"?'],
+    ['ocsp: {elephant: 1}', '"ocsp.elephant" is not a known option. Known here: validity, cacheEntries.'],
+    ['tlsPort: "8443"', 'tlsPort must be a whole number from 0 to 65535, and is "8443".'],
+    ['tlsPort: 65536', 'tlsPort must be a whole number from 0 to 65535, and is 65536.'],
+    ['tls: {validity: soon}', 'tls.validity must be a duration'],
+    ['tls: {validity: 1s}', 'tls.validity must be a duration'],
+    ['tls: {names: web}', 'tls.names must be a list, and is "web".'],
+    ['tls: {names: [a_b]}', 'tls.names: '],
+    ['tls: {names: [a.test, a.test]}', 'tls.names has a value twice.'],
+    ['tls:', 'tls must be a map of options, and is empty.'],
+    ['- a', 'The file must be a map of options, and is ["a"].'],
+    ['log: {level: loud}', 'log.level must be one of fatal, error, warn, info, debug, trace, silent'],
+    ['tlsPort: 8080', 'tlsPort and httpPort are both 8080.'],
+    ['crl: {validity: 1h, refresh: 1h}', 'crl.refresh must be shorter than crl.validity.'],
+    ['defaultProfile: servre', 'defaultProfile "servre" does not exist; did you mean "server"?'],
+    ['profiles: {Server: {}}', '"profiles.Server": a name must have lower-case letters'],
+    ['constructor: 1', '"constructor" is not a known option'],
+    ['__proto__: {host: x}', '"__proto__" is not a known option'],
+  ])('%s', (yaml, expected) => {
+    expect(fault(yaml)).toContain(expected)
+  })
+
+  test('are reported all at once', () => {
+    const detail = fault('tlsPort: x\nlog: {level: loud}\nhots: y')
+    expect(detail).toContain('tlsPort must be')
+    expect(detail).toContain('log.level must be')
+    expect(detail).toContain('did you mean "host"?')
+  })
+
+  test.each([
+    'https://ca.test',
+    'http://u:p@ca.test',
+    'http://ca.test/?a',
+    'http://ca.test/#a',
+    'ca.test',
+    '',
+  ])('publicUrl %j is refused: relying parties fetch it by plain http', (url) => {
+    expect(fault('', { overrides: { publicUrl: url } })).toContain('publicUrl must be an http:// address')
+  })
+
+  test('publicUrl loses the slash at its end', () => {
+    expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')
+  })
+})

@@ -1,0 +1,102 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+/** What someone gets who installs the package: packed, installed in an empty folder, used from there. */
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'chancery-package-'))
+
+function run(command: string, args: readonly string[], cwd = folder): string {
+  return execFileSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    // The installed package brings no Node of its own: whoever installs it has a new enough one.
+    env: {
+      ...process.env,
+      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+      CHANCERY_DIR: join(folder, 'cli-data'),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+beforeAll(() => {
+  run('npm', ['pack', '--pack-destination', folder], checkout)
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!
+  writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }')
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${tarball}`])
+}, 300_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the packed package', () => {
+  it('holds the compiled code and what it needs, and neither sources nor data', () => {
+    const files = readdirSync(join(folder, 'node_modules/chancery'))
+    expect(files.sort()).toEqual(
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'bin',
+        'dist',
+        'migrations',
+        'openapi.yaml',
+        'package.json',
+      ].sort(),
+    )
+  })
+
+  it('mounts in a Fastify application under a prefix, and issues a certificate that openssl verifies', () => {
+    copyFileSync(fileURLToPath(new URL('consumer.mjs', import.meta.url)), join(folder, 'consumer.mjs'))
+    const issued = JSON.parse(run(process.execPath, ['consumer.mjs']))
+    expect(issued).toMatchObject({
+      status: 201,
+      location: expect.stringMatching(/^\/pki\/v1\/certificates\/[0-9a-f]{40}$/),
+    })
+    writeFileSync(join(folder, 'leaf.pem'), issued.certificate)
+    writeFileSync(join(folder, 'chain.pem'), issued.chain.join(''))
+    writeFileSync(join(folder, 'roots.pem'), issued.roots)
+    expect(run('openssl', ['verify', '-CAfile', 'roots.pem', '-untrusted', 'chain.pem', 'leaf.pem'])).toBe(
+      'leaf.pem: OK\n',
+    )
+    const text = run('openssl', ['x509', '-in', 'leaf.pem', '-noout', '-text'])
+    expect(text).toContain('URI:http://ca.example.test/pki/crl/intermediate.crl')
+    expect(issued.health.status).toBe('ready')
+  }, 60_000)
+
+  it('has types that a strict TypeScript program can use', () => {
+    const program = `import Fastify from 'fastify'
+import { chancery, openChancery, type Service } from 'chancery'
+const service: Service = await openChancery({ directory: './d', publicUrl: 'http://ca.example.test/pki' })
+await Fastify().register(chancery, { prefix: '/pki', service })
+// @ts-expect-error publicUrl is needed
+await openChancery({ directory: './d' })
+`
+    writeFileSync(join(folder, 'program.ts'), program)
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          module: 'nodenext',
+          target: 'es2024',
+          strict: true,
+          noEmit: true,
+          skipLibCheck: true,
+          types: [],
+        },
+        files: ['program.ts'],
+      }),
+    )
+    const tsc = join(checkout, 'node_modules/typescript/bin/tsc')
+    expect(run(process.execPath, [tsc, '-p', '.'])).toBe('')
+  }, 60_000)
+
+  it('brings the command line', () => {
+    const bin = join(folder, 'node_modules/.bin/chancery')
+    const made = JSON.parse(run(process.execPath, [bin, 'init', '--json']))
+    expect(made.rootFingerprint).toMatch(/^[0-9a-f]{64}$/)
+  }, 60_000)
+})

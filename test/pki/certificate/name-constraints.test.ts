@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { nameConstraints } from '../../../src/pki/certificate/extensions.ts'
+import { isOutside, readNameLimits } from '../../../src/pki/certificate/name-constraints.ts'
+import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
+import { signatureAlgorithm } from '../../../src/pki/keys/algorithms.ts'
+import { nameText, type SubjectName } from '../../../src/pki/names/san.ts'
+import { encodePem } from '../../../src/pki/pem.ts'
+import { runTool, toolIsMissing } from '../external-tool.ts'
+import { makeLeaf, makeRoot, newKeyPair } from './sample.ts'
+
+const ECDSA = signatureAlgorithm('ec', 'sha256')
+
+const CONSTRAINTS = {
+  permitted: {
+    dns: ['example.test'],
+    ip: ['10.0.0.0/8', '2001:db8::/32'],
+    email: ['mail.example.test', '.lists.example.test'],
+    uri: ['.example.test'],
+  },
+  excluded: { dns: ['secret.example.test'], ip: ['10.9.0.0/16'] },
+} as const
+
+const NAMES: readonly (readonly [SubjectName['type'], string, boolean])[] = [
+  ['dns', 'example.test', false],
+  ['dns', 'web.example.test', false],
+  ['dns', '*.example.test', true], // could stand for secret.example.test
+  ['dns', '*.web.example.test', false],
+  ['dns', 'badexample.test', true],
+  ['dns', 'example.test.evil.test', true],
+  ['dns', 'secret.example.test', true],
+  ['dns', 'very.secret.example.test', true],
+  ['dns', 'notsecret.example.test', false],
+  ['ip', '10.1.2.3', false],
+  ['ip', '10.9.2.3', true],
+  ['ip', '11.0.0.1', true],
+  ['ip', '2001:db8::7', false],
+  ['ip', '2001:db9::7', true],
+  ['email', 'jo@mail.example.test', false],
+  ['email', 'jo@example.test', true],
+  ['email', 'jo@a.lists.example.test', false],
+  ['email', 'jo@lists.example.test', true],
+  ['uri', 'https://web.example.test/path', false],
+  ['uri', 'https://example.test/', true],
+  ['uri', 'https://web.example.test.evil.test/', true],
+]
+
+describe('name constraints of an issuer', () => {
+  const keys = newKeyPair()
+  const root = makeRoot(keys, ECDSA, [nameConstraints(CONSTRAINTS)])
+  const limits = readNameLimits(parseCertificate(root), 'badAuthorityCertificate')!
+
+  it.each(NAMES)('%s:%s is outside: %s', (type, value, outside) => {
+    expect(isOutside({ type, value }, limits)).toBe(outside)
+  })
+
+  it('are absent from a certificate without them', () => {
+    expect(readNameLimits(parseCertificate(makeRoot(keys)), 'badAuthorityCertificate')).toBeNull()
+  })
+
+  // Ours refuses a wildcard that could stand for an excluded name; OpenSSL compares the text alone.
+  it.skipIf(toolIsMissing('openssl')).each(NAMES.filter(([, value]) => value !== '*.example.test'))(
+    'openssl judges %s:%s alike',
+    (type, value, outside) => {
+      const leaf = makeLeaf(keys, ECDSA, [], [{ type, value }])
+      const files = { 'root.pem': encodePem('CERTIFICATE', root), 'leaf.pem': encodePem('CERTIFICATE', leaf) }
+      const verify = () => runTool('openssl', ['verify', '-CAfile', 'root.pem', 'leaf.pem'], files)
+      if (outside) expect(verify, nameText({ type, value })).toThrow(/subtree violation/)
+      else expect(verify()).toContain('OK')
+    },
+  )
+})
