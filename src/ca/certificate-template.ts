@@ -1,3 +1,4 @@
+import { hasPurpose } from '../config/profile-rules.ts'
 import type { Profile } from '../config/profile.ts'
 import {
   authorityInformationAccess,
@@ -37,7 +38,10 @@ export function sharedExtensions(
   urls: PublicUrls,
 ): readonly Extension[] {
   const extensions: Extension[] = [basicConstraints({ ca: false }), keyUsage(profile.keyUsage)]
-  if (profile.extendedKeyUsage.length > 0) extensions.push(extendedKeyUsage(profile.extendedKeyUsage))
+  if (profile.extendedKeyUsage.length > 0) {
+    // RFC 3161 2.3: whoever verifies a time stamp wants this purpose critical.
+    extensions.push(extendedKeyUsage(profile.extendedKeyUsage, hasPurpose(profile, 'timeStamping')))
+  }
   extensions.push(authorityKeyIdentifier(authority.keyIdentifier))
   // RFC 9608 2: a certificate with noRevAvail has neither a CDP nor an OCSP address.
   if (profile.crlDistributionPoint && !profile.noRevocation)

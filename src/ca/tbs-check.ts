@@ -16,7 +16,7 @@ const EXTENSIONS: ReadonlyMap<string, boolean | null> = new Map([
   ['2.5.29.31', false], // cRLDistributionPoints
   ['2.5.29.32', false], // certificatePolicies
   ['2.5.29.35', false], // authorityKeyIdentifier
-  ['2.5.29.37', false], // extKeyUsage
+  ['2.5.29.37', null], // extKeyUsage: critical for timeStamping alone
   ['2.5.29.56', false], // noRevAvail
   ['1.3.6.1.5.5.7.1.1', false], // authorityInfoAccess
   ['1.3.6.1.5.5.7.1.24', false], // tlsFeature

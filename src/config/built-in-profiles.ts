@@ -44,7 +44,8 @@ export const BUILT_IN_PROFILES: Readonly<Record<string, Record<string, unknown>>
       types: ['uri'],
       required: ['uri'],
       maximum: 1,
-      uri: { patterns: ['spiffe://**'], single: true },
+      // X509-SVID 3.1: a leaf's ID has a path; a bare trust domain names the authority.
+      uri: { patterns: ['spiffe://*/**'], single: true },
     },
     commonName: 'none',
   },

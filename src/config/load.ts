@@ -57,5 +57,10 @@ export function parseOptions(text: string): unknown {
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, strict: true })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw new CaError('badConfiguration', `chancery.yaml: ${problem.message.split('\n')[0]}`)
-  return document.toJS()
+  try {
+    return document.toJS()
+  } catch (error) {
+    // Aliases that multiply into more than the parser's bound.
+    throw new CaError('badConfiguration', `chancery.yaml: ${(error as Error).message}.`, { cause: error })
+  }
 }

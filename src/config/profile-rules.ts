@@ -1,10 +1,14 @@
 import { isIP } from 'node:net'
 import { CaError } from '../errors.ts'
+import { EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
+import type { KeyUsage } from '../pki/certificate/key-usage.ts'
+import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { formatDuration } from './duration.ts'
 import type { Profile } from './profile.ts'
 
-const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
+const RSA_KEYS = KEY_TYPES.filter((type) => type.startsWith('RSA-'))
+const EC_KEYS = KEY_TYPES.filter((type) => type.startsWith('P-') || type === 'secp256k1')
 
 /** One reason to refuse a profile: what schemas cannot say, since it relates one key to another. */
 type Rule = (profile: Profile) => string | null
@@ -28,10 +32,24 @@ const RULES: readonly Rule[] = [
       ? 'has mustStaple, which needs authorityInformation: true: servers find the OCSP responder there.'
       : null,
   // RFC 6960 4.2.2.2: whoever holds such a certificate answers for every certificate of the authority.
-  ({ extendedKeyUsage }) =>
-    extendedKeyUsage.includes(OCSP_SIGNING)
+  (profile) =>
+    hasPurpose(profile, 'OCSPSigning')
       ? 'has the key purpose OCSPSigning: its holders could declare any revoked certificate good.'
       : null,
+  (profile) =>
+    hasPurpose(profile, 'timeStamping') && profile.extendedKeyUsage.length > 1
+      ? 'has the key purpose timeStamping beside others: it must stand alone (RFC 3161 2.3).'
+      : null,
+  // RFC 8813 3 for EC keys, RFC 9295 3 for Ed25519, RFC 3279 2.3.1 for RSA: no key does all of these.
+  (profile) => usageOfOtherKeys(profile, ['keyEncipherment', 'dataEncipherment'], RSA_KEYS),
+  (profile) => usageOfOtherKeys(profile, ['keyAgreement', 'encipherOnly', 'decipherOnly'], EC_KEYS),
+  ({ keyUsage }) => {
+    const narrowing = keyUsage.filter((usage) => usage === 'encipherOnly' || usage === 'decipherOnly')
+    if (narrowing.length > 1) return 'has encipherOnly and decipherOnly, which exclude each other.'
+    return narrowing.length > 0 && !keyUsage.includes('keyAgreement')
+      ? `has ${narrowing[0]} without keyAgreement, where it means nothing (RFC 5280 4.2.1.3).`
+      : null
+  },
   ({ names }) => {
     const foreign = names.required.find((type) => !names.types.includes(type))
     return foreign ? `requires a name of type ${foreign}, which names.types does not allow.` : null
@@ -57,6 +75,26 @@ export function checkProfile(profile: Profile): void {
       broken.map((fault) => `Profile "${profile.name}" ${fault}`).join(' '),
     )
   }
+}
+
+/** Whether certificates of the profile have this key purpose, which may stand there by name or by number. */
+export function hasPurpose(
+  { extendedKeyUsage }: Pick<Profile, 'extendedKeyUsage'>,
+  purpose: keyof typeof EXTENDED_KEY_USAGES,
+): boolean {
+  return extendedKeyUsage.some((one) => one === purpose || one === EXTENDED_KEY_USAGES[purpose])
+}
+
+function usageOfOtherKeys(
+  { keyUsage, keyTypes }: Profile,
+  usages: readonly KeyUsage[],
+  able: readonly KeyType[],
+): string | null {
+  const usage = keyUsage.find((one) => usages.includes(one))
+  const unable = keyTypes.find((type) => !able.includes(type))
+  return usage && unable
+    ? `has key usage ${usage}, which ${unable} keys must not have: set keyTypes to some of ${able.join(', ')}.`
+    : null
 }
 
 function isNetwork(text: string): boolean {

@@ -54,7 +54,7 @@ describe('built-in profiles', () => {
         types: ['uri'],
         required: ['uri'],
         maximum: 1,
-        uri: { patterns: ['spiffe://**'], single: true },
+        uri: { patterns: ['spiffe://*/**'], single: true },
       },
       commonName: 'none',
       extendedKeyUsage: ['serverAuth', 'clientAuth'],

@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityKeyIdentifier, CertificateList, CRLNumber, type Extension } from '@peculiar/asn1-x509'
 import type { Authority } from '../../src/ca/authority.ts'
+import { SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
 
 /** A CRL as the library reads it. Throws unless it is DER and its signature verifies by the issuer. */
 export function readCrl(der: Buffer, issuer: Pick<Authority, 'certificate'>) {
@@ -9,7 +10,7 @@ export function readCrl(der: Buffer, issuer: Pick<Authority, 'certificate'>) {
   if (!Buffer.from(AsnConvert.serialize(list)).equals(der)) throw new Error('not DER, or bytes after its end')
   const { tbsCertList: tbs } = list
   const key = createPublicKey({ key: issuer.certificate.spki, format: 'der', type: 'spki' })
-  const hash = key.asymmetricKeyType === 'ed25519' ? null : 'sha256'
+  const { hash } = SIGNATURE_ALGORITHMS.find(({ oid }) => oid === list.signatureAlgorithm.algorithm)!
   if (!verify(hash, Buffer.from(AsnConvert.serialize(tbs)), key, Buffer.from(list.signature))) {
     throw new Error('the signature does not verify')
   }

@@ -26,6 +26,7 @@ const begin = () => ca.issuing.certificate.notBefore + 86_400
 
 beforeAll(async () => {
   ca = await SmallCa.create()
+  ca.now = begin() * 1000
   good = await ca.issue()
   revoked = await ca.issue()
   held = await ca.issue()

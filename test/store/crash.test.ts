@@ -8,6 +8,9 @@ import type { Store } from '../../src/store/store.ts'
 import { authority, issuance, serial } from './records.ts'
 import { temporaryDatabase } from './temporary.ts'
 
+// Processes are started here, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
 const PROGRAM = new URL('./writing-process.ts', import.meta.url).pathname
 
 /** Starts the program, behind others such as a tracer if given; yields its lines. */
@@ -68,7 +71,7 @@ describe('a disk that fails', () => {
     } finally {
       limit('unlimited')
     }
-    await vi.waitFor(() => expect(store.healthy).toBe(true), { timeout: 5000, interval: 10 })
+    await vi.waitFor(() => expect(store.healthy).toBe(true), { timeout: 30_000, interval: 10 })
     await store.write('recordIssuance', issuance(5))
     await store.close()
     const again = await openStore({ file })

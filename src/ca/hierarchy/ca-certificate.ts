@@ -3,6 +3,7 @@ import {
   authorityInformationAccess,
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   crlDistributionPoints,
   type Extension,
   keyUsage,
@@ -20,6 +21,9 @@ import type { Signer } from '../signer.ts'
 
 /** Clocks of relying parties may be a little behind. Seconds. */
 const BACKDATE = 300
+
+/** RFC 5280 4.2.1.4 */
+const ANY_POLICY = '2.5.29.32.0'
 
 /** A self-signed root (RFC 5280 4.2.1.9): no path length of its own, keyCertSign and cRLSign. `validity` in seconds. */
 export async function makeRootCertificate(
@@ -62,7 +66,12 @@ export async function makeIntermediateCertificate(
   now: Date,
 ): Promise<CertificateInfo> {
   const { notBefore, notAfter } = lifeOf(wish.validity, now)
-  const extensions = [...caExtensions(wish), authorityKeyIdentifier(root.subjectKeyIdentifier!)]
+  const extensions = [
+    ...caExtensions(wish),
+    authorityKeyIdentifier(root.subjectKeyIdentifier!),
+    // Without it the policies of profiles would count for nothing: RFC 5280 6.1.3 empties the tree at a CA that has none.
+    certificatePolicies([ANY_POLICY]),
+  ]
   if (wish.urls) {
     extensions.push(crlDistributionPoints([wish.urls.crl(rootId)]))
     extensions.push(authorityInformationAccess({ ocsp: [], caIssuers: [wish.urls.issuer(rootId)] }))

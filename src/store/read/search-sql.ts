@@ -54,26 +54,18 @@ function joined(conditions: readonly Condition[]): { where: string; values: Valu
   }
 }
 
-/** The cursor, unless the plan's own start lies beyond it: time may have moved on, and a cursor may be made up. */
+/** Where reading begins. Only a place: the conditions hold for every row, also where a cursor was made up. */
 function startOf(plan: SearchPlan, after: string | undefined): Condition[] {
-  const cursor = after === undefined ? undefined : cursorValues(plan, after)
-  let start: readonly Value[] | undefined = plan.start
-  if (cursor && (!plan.start || isBeyond(cursor[0]!, plan.start[0], plan.descending))) start = cursor
-  if (!start) return []
+  const values = after === undefined ? plan.start : cursorValues(plan, after)
+  if (!values) return []
   const marks = plan.key.map(() => '?').join(', ')
-  return [{ sql: `(${plan.key.join(', ')}) ${plan.descending ? '<' : '>'} (${marks})`, values: start }]
+  return [{ sql: `(${plan.key.join(', ')}) ${plan.descending ? '<' : '>'} (${marks})`, values }]
 }
 
 function cursorValues(plan: SearchPlan, after: string): readonly Value[] {
   const first = plan.order === 'serial' || plan.order === 'name' ? 'string' : 'number'
   const key: CursorKey = readCursor(after, plan.order, plan.key.length === 1 ? [first] : [first, 'number'])
   return plan.order === 'serial' ? [Buffer.from(String(key[0]), 'hex'), ...key.slice(1)] : key
-}
-
-/** At the same value the cursor's second part decides, except where the start leaves that value out. */
-function isBeyond(cursor: Value, start: Value, descending: boolean): boolean {
-  if (Buffer.isBuffer(cursor) && Buffer.isBuffer(start)) return Buffer.compare(cursor, start) >= 0
-  return descending ? cursor < start : cursor >= start
 }
 
 /**

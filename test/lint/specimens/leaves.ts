@@ -78,7 +78,6 @@ const ENROLMENTS: Readonly<Record<string, Enrolment>> = {
   },
   peer: { profile: 'peer', names: ['dns:a.example.test', 'ip:192.0.2.1', SPIFFE_ID] },
   spiffe: { profile: 'spiffe', names: [SPIFFE_ID] },
-  'spiffe trust domain alone': { profile: 'spiffe', names: ['uri:spiffe://example.test'] },
   'short-lived': { profile: 'short-lived' },
   stapled: { profile: 'stapled' },
   policied: { profile: 'policied' },

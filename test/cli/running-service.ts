@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadConfig } from '../../src/config/load.ts'
+import { startServer } from '../../src/server.ts'
+import { chancery, type Outcome } from './console.ts'
+
+export interface RunningService {
+  /** The data directory. */
+  readonly dir: string
+  /** A scratch directory for what commands write. */
+  readonly work: string
+  readonly httpUrl: string
+  readonly rootFingerprint: string
+  /** Runs a command against this service. */
+  command(...argv: string[]): Promise<Outcome>
+  /** The same with --json: its document, where the command succeeds. */
+  json<T>(...argv: string[]): Promise<T>
+  close(): Promise<void>
+}
+
+/** A real service on free ports, made by `chancery init`. */
+export async function runService(): Promise<RunningService> {
+  const scratch = mkdtempSync(join(tmpdir(), 'chancery-cli-'))
+  const dir = join(scratch, 'data')
+  const made = await chancery([
+    'init',
+    '--dir',
+    dir,
+    '--root-subject',
+    'CN=Test Root',
+    '--subject',
+    'CN=Test CA',
+  ])
+  if (made.exitCode !== 0) throw new Error(made.stderr)
+  const environment = {
+    CHANCERY_DIR: dir,
+    CHANCERY_TLS_PORT: '0',
+    CHANCERY_HTTP_PORT: '0',
+    CHANCERY_LOG_LEVEL: 'silent',
+  }
+  const { config, secrets } = loadConfig(environment)
+  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  const ports = {
+    CHANCERY_DIR: dir,
+    CHANCERY_TLS_PORT: new URL(server.tlsUrl).port,
+    CHANCERY_HTTP_PORT: new URL(server.httpUrl).port,
+  }
+  const command = (...argv: string[]) => chancery(argv, ports)
+  return {
+    dir,
+    work: scratch,
+    httpUrl: server.httpUrl,
+    rootFingerprint: server.rootFingerprint,
+    command,
+    async json<T>(...argv: string[]) {
+      const { exitCode, stdout, stderr } = await command(...argv, '--json')
+      if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`)
+      return JSON.parse(stdout) as T
+    },
+    async close() {
+      await server.close()
+      rmSync(scratch, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { writeFiles } from '../../src/cli/write-files.ts'
+import { temporaryDirectory } from '../config/temporary.ts'
+
+test('writes with the mode asked for, into directories that it makes', () => {
+  const dir = temporaryDirectory()
+  writeFiles([
+    { path: join(dir, 'a', 'key'), content: 'k', mode: 0o600 },
+    { path: join(dir, 'a', 'cert'), content: 'c', mode: 0o644 },
+  ])
+  expect(readdirSync(join(dir, 'a')).sort()).toEqual(['cert', 'key'])
+  expect(statSync(join(dir, 'a', 'key')).mode & 0o777).toBe(0o600)
+})
+
+test('replaces a file whole, and its mode with it', () => {
+  const dir = temporaryDirectory()
+  const path = join(dir, 'key')
+  writeFileSync(path, 'a longer text', { mode: 0o644 })
+  writeFiles([{ path, content: 'k', mode: 0o600 }])
+  expect(readFileSync(path, 'utf8')).toBe('k')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('where one file cannot be written, none is changed and nothing is left behind', () => {
+  const dir = temporaryDirectory()
+  writeFileSync(join(dir, 'key'), 'old')
+  writeFileSync(join(dir, 'plain'), '')
+  const files = [
+    { path: join(dir, 'key'), content: 'new', mode: 0o600 },
+    { path: join(dir, 'plain', 'cert'), content: 'new', mode: 0o644 },
+  ]
+  expect(() => writeFiles(files)).toThrow()
+  expect(readFileSync(join(dir, 'key'), 'utf8')).toBe('old')
+  expect(readdirSync(dir).sort()).toEqual(['key', 'plain'])
+})
+
+test('a failed rename leaves no temporary file', () => {
+  const dir = temporaryDirectory()
+  mkdirSync(join(dir, 'taken', 'inside'), { recursive: true })
+  expect(() => writeFiles([{ path: join(dir, 'taken'), content: 'x', mode: 0o644 }])).toThrow()
+  expect(readdirSync(dir)).toEqual(['taken'])
+  expect(existsSync(join(dir, 'taken', 'inside'))).toBe(true)
+})
