@@ -1,9 +1,14 @@
 import type { SecureContextOptions } from 'node:tls'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { openapiRoute } from './api/openapi.ts'
-import { publicRoutes } from './api/public-routes.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
+import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import type { Service } from './service.ts'
@@ -18,7 +23,11 @@ export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyI
 }
 
 /** The TLS listener: enrolment and administration, and all that the plain one has. */
-export function buildTlsApp(service: Service, tls: SecureContextOptions, log: FastifyBaseLogger): FastifyInstance {
+export function buildTlsApp(
+  service: Service,
+  tls: SecureContextOptions,
+  log: FastifyBaseLogger,
+): FastifyInstance {
   const https = {
     ...tls,
     // A client certificate is welcome and never demanded. Whether it is one of ours is decided by `auth/`,

@@ -55,7 +55,10 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
  * (`requestCert: true, rejectUnauthorized: false`) if they are to renew themselves. Closing the application closes the CA,
  * unless an opened `service` was given.
  */
-export async function chancery(app: FastifyInstance, options: ChanceryOptions | { service: Service }): Promise<void> {
+export async function chancery(
+  app: FastifyInstance,
+  options: ChanceryOptions | { service: Service },
+): Promise<void> {
   const given = 'service' in options
   const service = given ? options.service : await openChancery({ log: app.log, ...options })
   if (!given) app.addHook('onClose', () => service.close())

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { Authorities } from './ca/authorities.ts'
 import { type PublicUrls, publicUrls } from './ca/certificate-template.ts'
@@ -12,7 +13,6 @@ import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
 import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { join } from 'node:path'
 
 export interface HealthCheck {
   readonly name: string
@@ -53,7 +53,13 @@ export interface ServiceOptions {
 const CRL_PATIENCE = 2000
 
 /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
-export async function openService({ config, passphrase, clock, log, publicUrl }: ServiceOptions): Promise<Service> {
+export async function openService({
+  config,
+  passphrase,
+  clock,
+  log,
+  publicUrl,
+}: ServiceOptions): Promise<Service> {
   const store = await openStore({
     file: join(config.dir, DATABASE),
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
@@ -67,7 +73,11 @@ export async function openService({ config, passphrase, clock, log, publicUrl }:
   }
   const profiles = new Map(Object.entries<Profile>(config.profiles)).set(SERVICE_PROFILE_OPTIONS.name, {
     ...SERVICE_PROFILE_OPTIONS,
-    validity: { ...SERVICE_PROFILE_OPTIONS.validity, default: config.tls.validity, maximum: config.tls.validity },
+    validity: {
+      ...SERVICE_PROFILE_OPTIONS.validity,
+      default: config.tls.validity,
+      maximum: config.tls.validity,
+    },
   })
   const all = () => authorities.all()
   const ocsp = createOcspResponder({
@@ -110,7 +120,10 @@ export async function openService({ config, passphrase, clock, log, publicUrl }:
       published: async (authority, serialNumbers) => {
         for (const serialNumber of serialNumbers) ocsp.certificateChanged(authority, serialNumber)
         // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
-        await patiently(crl.publish(authority).catch(() => {}), CRL_PATIENCE)
+        await patiently(
+          crl.publish(authority).catch(() => {}),
+          CRL_PATIENCE,
+        )
       },
     }),
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
@@ -140,9 +153,14 @@ export async function openService({ config, passphrase, clock, log, publicUrl }:
 function authorityCheck(authorities: Authorities, now: number): HealthCheck {
   const name = 'authority'
   const issuing = authorities.all().find((one) => one.isDefault)
-  if (!issuing) return { name, ok: false, reason: 'No authority can issue yet: install its signed certificate.' }
+  if (!issuing)
+    return { name, ok: false, reason: 'No authority can issue yet: install its signed certificate.' }
   const ok = issuing.usableUntil > now
-  return { name, ok, reason: ok ? null : `The certificate of authority "${issuing.id}", or one above it, has expired.` }
+  return {
+    name,
+    ok,
+    reason: ok ? null : `The certificate of authority "${issuing.id}", or one above it, has expired.`,
+  }
 }
 
 function patiently(work: Promise<unknown>, milliseconds: number): Promise<void> {

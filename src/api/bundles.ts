@@ -68,7 +68,8 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
     async (request: FastifyRequest<{ Params: { file: string } }>, reply) => {
       const { file } = request.params
       const [, name, extension] = /^([a-z0-9-]+)\.([a-z0-9]+)$/.exec(file) ?? []
-      const format = extension === undefined ? undefined : FORMATS[extension]
+      const format =
+        extension !== undefined && Object.hasOwn(FORMATS, extension) ? FORMATS[extension] : undefined
       const bundle = name === undefined ? null : bundleOf(name, service)
       if (!format || !bundle) {
         throw new CaError(

@@ -52,7 +52,8 @@ export function problemType(code: ErrorCode): string {
 export function asCaError(error: unknown): CaError {
   if (error instanceof CaError) return error
   const { statusCode, code, message, validation } = (error ?? {}) as Partial<FastifyError>
-  if (validation) return new CaError('malformedRequest', `${message}.`)
+  if (validation)
+    return new CaError('malformedRequest', `${validationFault(error as FastifyError) ?? message}.`)
   if (statusCode === 413) return new CaError('bodyTooLarge', 'The body is larger than this address takes.')
   if (statusCode === 415)
     return new CaError('unsupportedMediaType', 'This address does not take that Content-Type.')
@@ -60,6 +61,19 @@ export function asCaError(error: unknown): CaError {
     return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
   }
   return new CaError('internal', '', { cause: error })
+}
+
+/** Where Ajv's own words leave open what to change: which key is not known, and which values there are. */
+function validationFault({ validation = [], validationContext = 'body' }: FastifyError): string | null {
+  const [first] = validation
+  const where = `${validationContext}${first?.instancePath ?? ''}`
+  if (first?.keyword === 'additionalProperties') {
+    return `${where} has ${JSON.stringify(String(first.params.additionalProperty).slice(0, 80))}, which is not known here`
+  }
+  const values = validation
+    .filter(({ keyword }) => keyword === 'const')
+    .map(({ params }) => params.allowedValue)
+  return values.length > 0 ? `${where} must be one of: ${values.join(', ')}` : null
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

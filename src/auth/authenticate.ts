@@ -43,7 +43,10 @@ async function byBearer(secret: string, { store, clock }: AuthContext): Promise<
       return { kind: 'token', id: `token:${tokenId}`, token: { tokenId, profile, names, expiresAt, spentOn } }
     }
   }
-  throw new CaError('unauthenticated', 'The bearer secret is not known here: it may be mistyped, revoked, or of another CA.')
+  throw new CaError(
+    'unauthenticated',
+    'The bearer secret is not known here: it may be mistyped, revoked, or of another CA.',
+  )
 }
 
 /**
@@ -56,8 +59,16 @@ async function byCertificate(der: Buffer, { store, clock }: AuthContext): Promis
   if (!row || row.der.length !== der.length || !timingSafeEqual(row.der, der)) {
     throw new CaError('unauthenticated', 'The client certificate was not issued by this CA.')
   }
-  if (row.revocation) throw new CaError('certificateRevoked', 'The client certificate is revoked: enrol again with a new token.')
+  if (row.revocation)
+    throw new CaError(
+      'certificateRevoked',
+      'The client certificate is revoked: enrol again with a new token.',
+    )
   const now = epochSeconds(clock())
-  if (now > row.notAfter) throw new CaError('certificateExpired', 'The client certificate has expired: enrol again with a new token.')
+  if (now > row.notAfter)
+    throw new CaError(
+      'certificateExpired',
+      'The client certificate has expired: enrol again with a new token.',
+    )
   return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber }
 }

@@ -31,7 +31,10 @@ export async function createToken(
   { store, clock }: { store: Store; clock: Clock },
 ): Promise<NewToken> {
   if (wish.names.length === 0) {
-    throw new CaError('malformedRequest', 'A token names what it may enrol: give at least one of dns, ip, uri, email.')
+    throw new CaError(
+      'malformedRequest',
+      'A token names what it may enrol: give at least one of dns, ip, uri, email.',
+    )
   }
   if (wish.ttl < 1 || wish.ttl > LONGEST_TOKEN) {
     throw new CaError('malformedRequest', 'A token lives for at least one second and at most 30 days.')

@@ -1,5 +1,5 @@
-import { hasPurpose } from '../config/profile-rules.ts'
 import type { Profile } from '../config/profile.ts'
+import { hasPurpose } from '../config/profile-rules.ts'
 import {
   authorityInformationAccess,
   authorityKeyIdentifier,
@@ -43,7 +43,7 @@ export function sharedExtensions(
     extensions.push(extendedKeyUsage(profile.extendedKeyUsage, hasPurpose(profile, 'timeStamping')))
   }
   extensions.push(authorityKeyIdentifier(authority.keyIdentifier))
-  // RFC 9608 2: a certificate with noRevAvail has neither a CDP nor an OCSP address.
+  // RFC 9608 3: a certificate with noRevAvail has neither a CDP nor an OCSP address.
   if (profile.crlDistributionPoint && !profile.noRevocation)
     extensions.push(crlDistributionPoints([urls.crl(authority.id)]))
   if (profile.authorityInformation) {

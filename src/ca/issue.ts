@@ -30,7 +30,8 @@ export interface Issued {
 /** The one issuance path: policy, prepare, sign, record; only then is the certificate anyone's. */
 export class Issuer {
   readonly #context: IssuanceContext
-  #templates = new WeakMap<object, Map<string, readonly Extension[]>>()
+  /** By the issuer's certificate and the profile's name. */
+  readonly #templates = new WeakMap<object, Map<string, readonly Extension[]>>()
 
   constructor(context: IssuanceContext) {
     this.#context = context
@@ -111,12 +112,13 @@ export class Issuer {
   }
 
   #shared(grant: Grant): readonly Extension[] {
-    const { urls } = this.#context
-    let byProfile = this.#templates.get(grant.authority.certificate)
-    if (!byProfile) this.#templates.set(grant.authority.certificate, (byProfile = new Map()))
-    let shared = byProfile.get(grant.profile.name)
-    if (!shared)
-      byProfile.set(grant.profile.name, (shared = sharedExtensions(grant.authority, grant.profile, urls())))
+    const { certificate } = grant.authority
+    const byProfile = this.#templates.get(certificate) ?? new Map<string, readonly Extension[]>()
+    this.#templates.set(certificate, byProfile)
+    const known = byProfile.get(grant.profile.name)
+    if (known) return known
+    const shared = sharedExtensions(grant.authority, grant.profile, this.#context.urls())
+    byProfile.set(grant.profile.name, shared)
     return shared
   }
 

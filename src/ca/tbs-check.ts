@@ -1,6 +1,9 @@
+import type { Profile } from '../config/profile.ts'
 import { CaError } from '../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
+import { certificatePolicies, EXTENSION, extendedKeyUsage } from '../pki/certificate/extensions.ts'
 import { parseTbs, type TbsInfo } from '../pki/certificate/parse.ts'
+import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { readGeneralNames } from '../pki/names/general-names.ts'
 import { nameText } from '../pki/names/san.ts'
 import type { Grant } from './policy/grant.ts'
@@ -47,6 +50,12 @@ export function checkAgainstGrant(tbs: Buffer, serialNumber: string, grant: Gran
   check(readBasicConstraints(body).ca === false, 'basicConstraints')
   check(sameSet(readKeyUsage(body) ?? [], grant.profile.keyUsage), 'keyUsage')
   check(body.authorityKeyIdentifier?.equals(authority.keyIdentifier) === true, 'authorityKeyIdentifier')
+  check(body.subjectKeyIdentifier?.equals(keyIdentifier(publicKey)) === true, 'subjectKeyIdentifier')
+  check(
+    authority.signer?.algorithm.identifier.equals(body.signatureAlgorithm.der) === true,
+    'signature algorithm',
+  )
+  checkProfileExtensions(body, grant.profile, check)
   for (const { oid, critical } of body.extensions) {
     const allowed = EXTENSIONS.get(oid)
     check(allowed !== undefined && (allowed === null || allowed === critical), `extension ${oid}`)
@@ -54,6 +63,32 @@ export function checkAgainstGrant(tbs: Buffer, serialNumber: string, grant: Gran
   if (faults.length > 0) {
     throw new CaError('internal', `The certificate differs from what was granted: ${faults.join(', ')}.`)
   }
+}
+
+/** What the profile asks for is there, and what it does not ask for is not. */
+function checkProfileExtensions(
+  body: TbsInfo,
+  profile: Profile,
+  check: (holds: boolean, what: string) => void,
+): void {
+  const found = (oid: string) => body.extensions.find((extension) => extension.oid === oid)?.value
+  const { extendedKeyUsage: purposes, policies, noRevocation } = profile
+  const revocable = profile.crlDistributionPoint && !noRevocation
+  check((found(EXTENSION.crlDistributionPoints) !== undefined) === revocable, 'cRLDistributionPoints')
+  check(
+    (found(EXTENSION.authorityInformationAccess) !== undefined) === profile.authorityInformation,
+    'authorityInfoAccess',
+  )
+  check((found(EXTENSION.noRevAvail) !== undefined) === noRevocation, 'noRevAvail')
+  check((found(EXTENSION.tlsFeature) !== undefined) === profile.mustStaple, 'tlsFeature')
+  const wanted = purposes.length > 0 ? extendedKeyUsage(purposes).value : undefined
+  check(sameBytes(found(EXTENSION.extendedKeyUsage), wanted), 'extKeyUsage')
+  const listed = policies.length > 0 ? certificatePolicies(policies).value : undefined
+  check(sameBytes(found(EXTENSION.certificatePolicies), listed), 'certificatePolicies')
+}
+
+function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b)
 }
 
 function sameNames(body: TbsInfo, grant: Grant): boolean {

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { AUTHORITY_KEY_TYPES, type NewAuthority } from '../ca/hierarchy/new-authority.ts'
 import { parseDuration } from '../config/duration.ts'
 import { CaError } from '../errors.ts'
@@ -53,14 +53,9 @@ export function addPathLength(command: Command): Command {
 
 export function addSigningOptions(command: Command): Command {
   return command
-    .option('--validity <duration>', 'life of the intermediate', duration, parseDuration('5y'))
+    .option('--validity <duration>', 'life of the intermediate', duration, HIERARCHY_DEFAULTS.validity)
     .option('--permit-dns <domain>', 'name constraint: only names in this domain; repeatable', collect)
     .option('--permit-ip <network>', 'name constraint: only addresses in this network; repeatable', collect)
-}
-
-/** Chancery's own names end in random digits: two CAs of one name but different keys confuse those who trust both. */
-export function defaultSubject(role: string): readonly NameAttribute[] {
-  return parseDnText(`CN=Chancery ${role} ${randomBytes(3).toString('hex')}`)
 }
 
 export function newAuthority(id: string, options: AuthorityOptions & Partial<SigningOptions>): NewAuthority {

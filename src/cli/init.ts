@@ -1,7 +1,10 @@
+import { existsSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { stringify } from 'yaml'
 import { publicUrls } from '../ca/certificate-template.ts'
+import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
-import { parseDuration } from '../config/duration.ts'
+import { dataFiles } from '../config/data-directory.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../config/secrets.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
@@ -10,7 +13,6 @@ import {
   addAuthorityOptions,
   addPathLength,
   addSigningOptions,
-  defaultSubject,
   distinguishedName,
   duration,
   newAuthority,
@@ -32,23 +34,14 @@ interface InitOptions extends AuthorityOptions, SigningOptions {
   readonly json?: boolean
 }
 
-/** What `serve` makes in an empty directory. */
-export const DEFAULT_HIERARCHY: InitOptions = {
-  authority: 'intermediate',
-  keyType: 'P-256',
-  pathLength: 0,
-  validity: parseDuration('5y'),
-  rootValidity: parseDuration('10y'),
-}
-
 export function initCommand(terminal: Terminal): Command {
   const command = new Command('init')
     .description('Make a root, an intermediate, the database and an admin key in an empty data directory')
     .option('--dir <directory>', 'data directory (CHANCERY_DIR, ./data)')
-    .option('--authority <id>', 'id of the intermediate, as it stands in URLs', DEFAULT_HIERARCHY.authority)
+    .option('--authority <id>', 'id of the intermediate, as it stands in URLs', HIERARCHY_DEFAULTS.authority)
   addSigningOptions(addPathLength(addAuthorityOptions(command)))
     .option('--root-subject <name>', 'subject of the root', distinguishedName)
-    .option('--root-validity <duration>', 'life of the root', duration, DEFAULT_HIERARCHY.rootValidity)
+    .option('--root-validity <duration>', 'life of the root', duration, HIERARCHY_DEFAULTS.rootValidity)
     .option('--external-root', 'make no root: only the intermediate’s key and CSR, to be signed elsewhere')
     .option('--public-url <url>', 'base of the addresses inside certificates (CHANCERY_PUBLIC_URL)')
     .option(
@@ -75,7 +68,7 @@ export async function createHierarchy(options: InitOptions, terminal: Terminal):
     ? { ...environment, CHANCERY_PASSPHRASE: undefined, CHANCERY_PASSPHRASE_FILE: options.passphraseFile }
     : environment
   const intermediate = { ...newAuthority(options.authority, options), validity: options.validity }
-  return initialise({
+  const made = await initialise({
     directory: dir,
     clock,
     passphrase: ensurePassphrase(loadSecrets(given, dir), dir).passphrase,
@@ -91,6 +84,14 @@ export async function createHierarchy(options: InitOptions, terminal: Terminal):
         },
     urls: publicUrl === null ? null : publicUrls(publicUrl),
   })
+  if (options.publicUrl) keepPublicUrl(dir, options.publicUrl)
+  return made
+}
+
+/** The service must go on with the address that the intermediate's certificate has; a file that is there is its owner's. */
+function keepPublicUrl(dir: string, publicUrl: string): void {
+  const { options } = dataFiles(dir)
+  if (!existsSync(options)) writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
 }
 
 /** What a person has to know, and to do, after `init`. */

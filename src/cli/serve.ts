@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { isInitialised } from '../ca/hierarchy/initialise.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type Overrides } from '../config/load.ts'
@@ -8,7 +9,7 @@ import { startServer } from '../server.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { createHierarchy, DEFAULT_HIERARCHY, summary } from './init.ts'
+import { createHierarchy, summary } from './init.ts'
 import { untilSignal } from './signals.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -61,7 +62,7 @@ async function initialiseFirst(config: Config, options: ServeOptions, terminal: 
   }
   const { dir, publicUrl } = config
   const made = await createHierarchy(
-    { ...DEFAULT_HIERARCHY, dir, ...(publicUrl ? { publicUrl } : {}) },
+    { ...HIERARCHY_DEFAULTS, dir, ...(publicUrl ? { publicUrl } : {}) },
     terminal,
   )
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)

@@ -18,10 +18,10 @@ const RULES: readonly Rule[] = [
     validity.default > validity.maximum
       ? `has validity.default ${formatDuration(validity.default)} above validity.maximum ${formatDuration(validity.maximum)}.`
       : null,
-  // RFC 9608 4: with noRevAvail a certificate must have neither CRL distribution points nor an OCSP address.
+  // RFC 9608 3: with noRevAvail a certificate must have neither CRL distribution points nor an OCSP address.
   ({ noRevocation, crlDistributionPoint }) =>
     noRevocation && crlDistributionPoint
-      ? 'has noRevocation, which needs crlDistributionPoint: false (RFC 9608 4).'
+      ? 'has noRevocation, which needs crlDistributionPoint: false (RFC 9608 3).'
       : null,
   ({ noRevocation, mustStaple }) =>
     noRevocation && mustStaple

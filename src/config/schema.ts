@@ -82,7 +82,8 @@ export const FileOptions = Type.Object({
     {
       validity: duration({
         default: '12h',
-        minimum: 60,
+        // Half of it must outlast the 10 minutes that HAProxy wants to find left at any fetch.
+        minimum: 1200,
         description:
           'From thisUpdate to nextUpdate of an OCSP response: also the time for which a stapled “good” outlives a revocation. HAProxy wants more than 10 minutes left at any fetch.',
       }),
@@ -106,16 +107,6 @@ export const FileOptions = Type.Object({
         default: '1d',
         minimum: 10,
         description: 'How often a CRL is made anew without any revocation; shorter than `crl.validity`.',
-      }),
-    },
-    { default: {} },
-  ),
-  idempotency: Type.Object(
-    {
-      keep: duration({
-        default: '7d',
-        minimum: 60,
-        description: 'For how long an Idempotency-Key gives back the same certificate.',
       }),
     },
     { default: {} },

@@ -28,7 +28,6 @@ describe('defaults', () => {
       limits: { queue: 4096 },
       ocsp: { validity: 43_200, cacheEntries: 100_000 },
       crl: { validity: 604_800, refresh: 86_400 },
-      idempotency: { keep: 604_800 },
     })
     expect(Object.keys(profiles)).toEqual(['server', 'client', 'peer', 'spiffe', 'short-lived'])
   })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { enrolWithCurl, type NEW_KEY, openSslRequest, relyingParty, serialOf } from './enrolment.ts'
 import { type ServiceProcess, startService } from './harness.ts'
@@ -5,14 +6,18 @@ import { command, missing, run } from './tools.ts'
 
 const PROGRAM = new URL('./go/verify.go', import.meta.url).pathname
 
-describe.skipIf(missing('openssl', 'curl', 'go'))("Go's standard library", () => {
+// Not demanded in CI: what Debian packages as Go is too old for x509.RevocationListEntry.
+const hasGo = spawnSync('go', ['version']).status === 0
+
+describe.skipIf(!hasGo || missing('openssl', 'curl'))("Go's standard library", () => {
   let service: ServiceProcess
   let folder: string
   beforeAll(async () => {
     service = await startService()
     folder = await relyingParty(service)
     await command(folder, `go build -o verify ${PROGRAM}`)
-  })
+    // The first build on a machine compiles the standard library as well.
+  }, 180_000)
   afterAll(() => service?.stop())
 
   async function verify(name: string) {

@@ -52,7 +52,7 @@ export function run(
       ...(cwd === undefined ? {} : { cwd }),
       env: { ...cleanEnvironment(), ...environment },
       // A tool that waits for an answer that never comes must not outlive its test.
-      timeout: 60_000,
+      timeout: 150_000,
       killSignal: 'SIGKILL',
     })
     let stdout = ''

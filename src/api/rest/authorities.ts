@@ -44,7 +44,11 @@ const NewAuthority = Type.Object(
     }),
     keyType: Type.Optional(Type.Union(KEY_TYPES.map((type) => Type.Literal(type)))),
     hash: Type.Optional(Type.Union([Type.Literal('sha256'), Type.Literal('sha384'), Type.Literal('sha512')])),
-    pathLength: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
+    pathLength: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()], {
+        description: 'CA levels below it; null for no limit. 0 if absent.',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -108,7 +112,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         keyType: keyType as KeyType,
         hash: hash as HashName | null,
         subject: parseDnText(subject),
-        pathLength,
+        pathLength: pathLength ?? undefined,
         nameConstraints: null,
       }
       await createAuthority(

@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Origin, Principal } from '../../src/auth/principal.ts'
+import type { Authorities } from '../../src/ca/authorities.ts'
+import { publicUrls } from '../../src/ca/certificate-template.ts'
+import { Issuer } from '../../src/ca/issue.ts'
+import type { Signer } from '../../src/ca/signer.ts'
+import type { Profile } from '../../src/config/profile.ts'
+import { CaError } from '../../src/errors.ts'
+import { parseCsr } from '../../src/pki/csr/parse.ts'
+import type { CommandKind } from '../../src/store/commands.ts'
+import type { Store } from '../../src/store/store.ts'
+import { PUBLIC_URL, TestCa } from '../api/ca-fixture.ts'
+import { csrDer } from '../api/requests.ts'
+
+const ADMIN: Principal = { kind: 'admin', id: 'admin:test' }
+const ORIGIN: Origin = { address: '192.0.2.1', requestId: 'request-1' }
+
+let ca: TestCa
+/** What the signer was asked to sign. */
+let signed: Uint8Array[]
+beforeAll(async () => {
+  ca = await TestCa.create()
+})
+afterAll(() => ca.close())
+beforeEach(() => {
+  signed = []
+})
+
+interface Parts {
+  readonly profiles?: Map<string, Profile>
+  readonly sign?: Signer['sign']
+  readonly write?: (kind: CommandKind, pass: () => Promise<unknown>) => Promise<unknown>
+}
+
+/** An issuer over the real store and keys, with a signer that remembers and whatever parts a test replaces. */
+function newIssuer({ profiles = new Map(ca.service.profiles), sign, write }: Parts = {}): Issuer {
+  const { service } = ca
+  const authorities: Authorities = Object.create(service.authorities, {
+    issuing: {
+      value: (id?: string) => {
+        const authority = service.authorities.issuing(id)
+        const signer: Signer = {
+          ...authority.signer,
+          sign: (tbs) => {
+            signed.push(tbs)
+            return (sign ?? authority.signer.sign)(tbs)
+          },
+        }
+        return { ...authority, signer }
+      },
+    },
+  })
+  const store: Store = Object.create(service.store, {
+    write: {
+      value: (kind: CommandKind, input: never) => {
+        const pass = () => service.store.write(kind, input)
+        return write ? write(kind, pass) : pass()
+      },
+    },
+  })
+  return new Issuer({
+    store,
+    clock: ca.clock,
+    authorities,
+    profiles,
+    defaultProfile: 'server',
+    urls: () => publicUrls(PUBLIC_URL),
+  })
+}
+
+const request = (names = ['dns:a.example.test']) => ({
+  proof: { kind: 'csr' as const, csr: parseCsr(csrDer(names)) },
+})
+
+test('what is signed is what is recorded, once', async () => {
+  const { certificate } = await newIssuer().issue(request(), ADMIN, ORIGIN)
+  expect(signed).toHaveLength(1)
+  expect(certificate.der.includes(Buffer.from(signed[0]!))).toBe(true)
+  expect((await ca.service.store.read.certificate(certificate.serialNumber))?.der).toEqual(certificate.der)
+})
+
+describe('nothing is signed', () => {
+  test.for([
+    ['what policy refuses', () => request(['dns:*.example.test']), 'nameNotAllowed'],
+    [
+      'a CSR that proves nothing',
+      () => {
+        const der = csrDer(['dns:a.example.test'])
+        der[der.length - 1]! ^= 1
+        return { proof: { kind: 'csr' as const, csr: parseCsr(der) } }
+      },
+      'badCsrSignature',
+    ],
+    [
+      'a TLS key for a new certificate',
+      () => ({ proof: { kind: 'tls' as const, publicKey: request().proof.csr.publicKey } }),
+      'malformedCsr',
+    ],
+  ] as const)('for %s', async ([, wish, code]) => {
+    const before = await ca.inventory()
+    await expect(newIssuer().issue(wish(), ADMIN, ORIGIN)).rejects.toMatchObject({ code })
+    expect(signed).toEqual([])
+    expect(await ca.inventory()).toEqual(before)
+    expect((await ca.audit('certificate.refuse'))[0]).toMatchObject({
+      ...ORIGIN,
+      actor: 'admin:test',
+      detail: { code },
+    })
+  })
+
+  test('where the template and the grant differ: a program’s fault, and the log alone learns which', async () => {
+    const profiles = new Map(ca.service.profiles)
+    const issuer = newIssuer({ profiles })
+    await issuer.issue(request(), ADMIN, ORIGIN)
+    // The profile changes under an issuer that keeps its templates.
+    profiles.set('server', {
+      ...profiles.get('server')!,
+      keyUsage: ['digitalSignature', 'keyEncipherment'],
+      mustStaple: true,
+    })
+    const before = await ca.inventory()
+    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toMatchObject({
+      code: 'internal',
+      detail: 'The certificate differs from what was granted: keyUsage, tlsFeature.',
+    })
+    expect(signed).toHaveLength(1)
+    expect(await ca.inventory()).toEqual(before)
+    expect((await ca.audit('certificate.refuse'))[0]).toMatchObject({
+      result: 'failed',
+      detail: { detail: 'see the log' },
+    })
+  })
+})
+
+describe('nothing is released', () => {
+  test('before it is durable', async () => {
+    const order: string[] = []
+    const issuer = newIssuer({
+      write: async (kind, pass) => {
+        const outcome = await pass()
+        order.push(`${kind} durable`)
+        return outcome
+      },
+    })
+    await issuer.issue(request(), ADMIN, ORIGIN).then(() => order.push('released'))
+    expect(order).toEqual(['recordIssuance durable', 'released'])
+  })
+
+  test('if the signer fails', async () => {
+    const before = await ca.inventory()
+    const issuer = newIssuer({ sign: () => Promise.reject(new Error('the token was pulled out')) })
+    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toThrow('the token was pulled out')
+    expect(await ca.inventory()).toEqual(before)
+  })
+
+  test.for(['storeFailed', 'overloaded'] as const)('if the record fails after signing: %s', async (code) => {
+    const before = await ca.inventory()
+    const audited = await ca.audit('certificate.refuse')
+    const issuer = newIssuer({ write: () => Promise.reject(new CaError(code, 'It failed.')) })
+    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toMatchObject({ code })
+    expect(signed).toHaveLength(1)
+    expect(await ca.inventory()).toEqual(before)
+    expect(await ca.audit('certificate.refuse')).toEqual(audited)
+  })
+
+  test('and a token is not spent by what was not recorded', async () => {
+    const { token } = await ca.token({ names: { dns: ['a.example.test'] } })
+    const { tokenId, profile, names, expiresAt } = (await ca.service.store.read.listTokens({ limit: 1 }))
+      .rows[0]!
+    const holder: Principal = {
+      kind: 'token',
+      id: `token:${tokenId}`,
+      token: { tokenId, profile, names, expiresAt, spentOn: null },
+    }
+    const failing = newIssuer({ write: () => Promise.reject(new CaError('storeFailed', 'It failed.')) })
+    await expect(failing.issue(request(), holder, ORIGIN)).rejects.toMatchObject({ code: 'storeFailed' })
+    const answer = await ca.call('/v1/certificates', {
+      as: token,
+      body: csrDer(['dns:a.example.test']),
+      headers: { 'content-type': 'application/pkcs10' },
+    })
+    expect(answer.status).toBe(201)
+  })
+})
