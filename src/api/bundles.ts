@@ -79,8 +79,9 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
       }
       // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
       const set = bundle.certificates.map(fingerprint).join()
-      let entry = rendered.get(file)
-      if (entry?.for !== set) rendered.set(file, (entry = { for: set, body: await format.render(bundle) }))
+      const known = rendered.get(file)
+      const entry = known?.for === set ? known : { for: set, body: await format.render(bundle) }
+      rendered.set(file, entry)
       return sendFresh(request, reply, format.contentType, entry.body, {
         maxAge: REFRESH,
         etag: `"${createHash('sha256').update(entry.body).digest('hex').slice(0, 32)}"`,
@@ -106,7 +107,11 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
 }
 
 function bundleOf(name: string, { authorities }: Service): Bundle | null {
-  const sequence = Math.max(0, ...authorities.all().map(({ certificate }) => certificate.notBefore))
+  // A renewed certificate is newer than its authority, and an old root may be new here.
+  const sequence = Math.max(
+    0,
+    ...authorities.all().flatMap(({ createdAt, certificate }) => [createdAt, certificate.notBefore]),
+  )
   const issuing = authorities.all().filter(({ role }) => role === 'issuing')
   if (name === 'roots') return { certificates: authorities.roots(), sequence }
   if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }

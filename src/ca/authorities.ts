@@ -112,6 +112,7 @@ export class Authorities {
       role: row.role,
       state: row.state,
       isDefault: row.isDefault,
+      createdAt: row.createdAt,
       certificate,
       chain: row.chain,
       signer,

@@ -10,6 +10,8 @@ export interface Authority {
   /** The one that issues where a request names none. */
   readonly isDefault: boolean
   readonly certificate: CertificateInfo
+  /** When it came to be known here. Seconds since 1970. */
+  readonly createdAt: number
   /** DER certificates above it, nearest issuer first, root last; empty for a root. */
   readonly chain: readonly Buffer[]
   readonly signer: Signer | null

@@ -75,6 +75,7 @@ export class SmallCa {
       keyIdentifier: root.subjectKeyIdentifier!,
       usableUntil: root.notAfter,
       nameLimits: [],
+      createdAt: 0,
     }
     this.issuing = {
       id: 'issuing',
@@ -87,6 +88,7 @@ export class SmallCa {
       keyIdentifier: issuer.subjectKeyIdentifier!,
       usableUntil: issuer.notAfter,
       nameLimits: [],
+      createdAt: 0,
     }
     this.#leafSpki = createKeySigner(generateEcKey(), null).spki
   }

@@ -1,0 +1,210 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+
+interface SourceFile {
+  /** Relative to src. */
+  readonly path: string
+  readonly text: string
+  /** The code alone: comments blanked, so that words in them prove nothing. */
+  readonly code: string
+  readonly imports: readonly string[]
+}
+
+const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .sort()
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), 'utf8')
+    const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$|\s\/\/ .*$/gm, '')
+    const specifiers = [...code.matchAll(/^\s*(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gm)]
+    // `import('x')`, a type or a load at run time, counts as well.
+    const dynamic = [...code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)]
+    return { path, text, code, imports: [...specifiers, ...dynamic].map(([, specifier]) => specifier!) }
+  })
+
+/** The part of the house that a file belongs to: its first folder, or its own name at the top. */
+function part(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : path
+}
+
+function resolved(file: SourceFile): string[] {
+  return file.imports
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => relative(SRC, join(SRC, dirname(file.path), specifier)))
+}
+
+/** What each part may import beside itself, from the deepest up. A new part must be given its place here. */
+const BELOW: Readonly<Record<string, readonly string[]>> = {
+  'clock.ts': [],
+  'errors.ts': [],
+  pki: ['errors.ts'],
+  store: ['pki', 'errors.ts'],
+  config: ['pki', 'errors.ts'],
+  auth: ['store', 'pki', 'clock.ts', 'errors.ts'],
+  ca: ['auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  ocsp: ['ca', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  crl: ['ca', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  'service.ts': ['ocsp', 'crl', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  api: ['service.ts', 'ocsp', 'crl', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  'app.ts': ['api', 'service.ts'],
+  'log.ts': [],
+  'server.ts': ['app.ts', 'log.ts', 'service.ts', 'ca', 'config', 'pki', 'clock.ts', 'errors.ts'],
+  'index.ts': ['api', 'service.ts', 'ca', 'config', 'clock.ts', 'errors.ts'],
+  cli: ['server.ts', 'log.ts', 'service.ts', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  'cli.ts': ['cli', 'config', 'clock.ts'],
+}
+
+/** Files whose code matches, or that import what matches, beside those that may. */
+function offenders(pattern: RegExp, allowed: RegExp, where: 'code' | 'imports' = 'code'): string[] {
+  return files
+    .filter(({ path }) => !allowed.test(path))
+    .filter((file) =>
+      where === 'code' ? pattern.test(file.code) : file.imports.some((one) => pattern.test(one)),
+    )
+    .map(({ path }) => path)
+}
+
+test('there is something to look at', () => {
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.find(({ path }) => path === 'ca/issue.ts')?.imports).toContain('../auth/principal.ts')
+  expect(resolved(files.find(({ path }) => path === 'ca/policy/grant.ts')!)).toContain(
+    'pki/distinguished-name.ts',
+  )
+})
+
+describe('imports', () => {
+  test('point down', () => {
+    const up = files.flatMap((file) =>
+      resolved(file)
+        .filter((target) => part(target) !== part(file.path))
+        .filter((target) => !BELOW[part(file.path)]?.includes(part(target)))
+        .map((target) => `${file.path} -> ${target}`),
+    )
+    expect(up).toEqual([])
+  })
+
+  test('the order itself has no way back up', () => {
+    const parts = Object.keys(BELOW)
+    for (const [name, below] of Object.entries(BELOW)) {
+      for (const one of below)
+        expect(parts.indexOf(one), `${name} -> ${one}`).toBeLessThan(parts.indexOf(name))
+    }
+    expect([...new Set(files.map(({ path }) => part(path)))].filter((one) => !parts.includes(one))).toEqual(
+      [],
+    )
+  })
+
+  test('go in no circle, file by file', () => {
+    const targets = new Map(files.map((file) => [file.path, resolved(file)]))
+    const done = new Set<string>()
+    const circles: string[] = []
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
+      if (done.has(path) || trail.includes(path)) return
+      for (const target of targets.get(path) ?? []) visit(target, [...trail, path])
+      done.add(path)
+    }
+    for (const { path } of files) visit(path, [])
+    expect(circles).toEqual([])
+  })
+
+  test('go in no circle, folder by folder within a part', () => {
+    const folders = new Map<string, Set<string>>()
+    for (const file of files) {
+      const from = dirname(file.path)
+      const to = folders.get(from) ?? new Set()
+      folders.set(from, to)
+      for (const target of resolved(file)) if (dirname(target) !== from) to.add(dirname(target))
+    }
+    // A folder and the files beside it, such as ca/policy and ca/, may know each other; two siblings may not.
+    const nested = (a: string, b: string) =>
+      a === '.' || b === '.' || a.startsWith(`${b}/`) || b.startsWith(`${a}/`)
+    const circles = [...folders].flatMap(([from, to]) =>
+      [...to]
+        .filter((one) => from < one && !nested(from, one) && folders.get(one)?.has(from))
+        .map((one) => `${from} <-> ${one}`),
+    )
+    expect(circles).toEqual([])
+  })
+
+  test('of relative files say .ts, and nothing loads outside of src', () => {
+    for (const file of files) {
+      for (const specifier of file.imports.filter((one) => one.startsWith('.')))
+        expect(specifier).toMatch(/\.ts$/)
+      for (const target of resolved(file)) expect(target, file.path).not.toMatch(/^\.\./)
+    }
+  })
+})
+
+describe('only', () => {
+  test('api and what builds applications know HTTP', () => {
+    expect(
+      offenders(
+        /^(@?fastify\b|node:https?$|light-my-request)/,
+        /^(api\/|app\.ts$|server\.ts$|index\.ts$|log\.ts$|cli\/)/,
+        'imports',
+      ),
+    ).toEqual([])
+  })
+
+  test('the store knows SQLite', () => {
+    expect(offenders(/sqlite/, /^store\//, 'imports')).toEqual([])
+    expect(offenders(/\b(SELECT|INSERT INTO|UPDATE|DELETE FROM) [a-z_]+ /, /^store\//)).toEqual([])
+  })
+
+  test('pki knows ASN.1 libraries, and pki, ocsp and crl build DER', () => {
+    expect(offenders(/^(@peculiar\/|pkijs|asn1js|reflect-metadata)/, /^pki\//, 'imports')).toEqual([])
+    expect(
+      offenders(/pki\/der\/write\.ts$/, /^(pki|ocsp|crl)\//, 'imports').filter(
+        (path) => part(path) !== 'pki',
+      ),
+    ).toEqual([])
+  })
+
+  test('ca, ocsp and crl sign with an authority’s key', () => {
+    expect(offenders(/\b(?:signer|[a-zA-Z]*Signer)\)?\.sign\(/, /^(ca|ocsp|crl)\//)).toEqual([])
+    expect(files.filter(({ code }) => /\bsigner\.sign\(/.test(code)).length).toBeGreaterThan(2)
+  })
+
+  test('issue.ts records issuances, and revoke.ts revocations', () => {
+    expect(offenders(/write\(\s*'recordIssuance'/, /^ca\/issue\.ts$/)).toEqual([])
+    expect(offenders(/write\(\s*'(revoke|release)'/, /^ca\/revoke\.ts$/)).toEqual([])
+  })
+
+  test('clock.ts asks for the time, and nobody for chance that is none', () => {
+    expect(offenders(/\bnew Date\(\s*\)|\bDate\.now\(|\bperformance\.now\(/, /^clock\.ts$/)).toEqual([])
+    expect(offenders(/Math\.random\(/, /^$/)).toEqual([])
+    expect(files.find(({ path }) => path === 'clock.ts')!.code).toMatch(/new Date\(\)/)
+  })
+
+  test('config reads the environment', () => {
+    expect(offenders(/process\s*\.\s*env\b|\benv\b[^'"]*from 'node:process'/, /^config\//)).toEqual([])
+    expect(files.filter(({ code }) => /process\.env/.test(code)).length).toBeGreaterThan(0)
+  })
+
+  test('the store catches in worker threads what else would hold up the rest', () => {
+    expect(offenders(/^node:worker_threads$/, /^(store|crl)\//, 'imports')).toEqual([])
+  })
+})
+
+describe('files', () => {
+  test('stay under 300 lines', () => {
+    expect(files.filter(({ text }) => text.split('\n').length >= 300).map(({ path }) => path)).toEqual([])
+  })
+
+  test('have names that say what is in them', () => {
+    expect(
+      files
+        .map(({ path }) => path)
+        .filter((path) => /(^|\/)(utils?|helpers?|common|misc|types)(\/|\.ts$)/.test(path)),
+    ).toEqual([])
+  })
+
+  test('re-export nothing but the package’s own face', () => {
+    expect(offenders(/^export \* from|^export \{[^}]*\} from/m, /^index\.ts$/)).toEqual([])
+  })
+})
