@@ -5,7 +5,9 @@ import Fastify, {
   type FastifyServerOptions,
   LogController,
 } from 'fastify'
+import { answerClientError } from './api/client-error.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
+import { closeAfterAnswer } from './api/closing.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
@@ -34,6 +36,8 @@ export function buildTlsApp(
     // against the inventory, so OpenSSL's verdict on the chain is not asked for.
     requestCert: true,
     rejectUnauthorized: false,
+    // Milliseconds. A handshake that hangs holds its socket, and at the end the whole service, for no longer.
+    handshakeTimeout: 10_000,
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
@@ -46,6 +50,7 @@ export function buildTlsApp(
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
 function prepare(app: FastifyInstance): void {
   installProblems(app)
+  closeAfterAnswer(app)
   logRequests(app)
 }
 
@@ -66,6 +71,7 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)
     },

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
@@ -9,7 +9,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
-import { openService, type Service } from './service.ts'
+import { type FaultLog, openService, type Service } from './service.ts'
 
 export type { Clock } from './clock.ts'
 export { CaError, type ErrorCode } from './errors.ts'
@@ -25,7 +25,7 @@ export interface ChanceryOptions {
   /** Options as `chancery.yaml` has them: profiles and the like. They go before the file. */
   readonly options?: RawOptions
   readonly clock?: Clock
-  readonly log?: Pick<FastifyBaseLogger, 'error' | 'warn'>
+  readonly log?: FaultLog
 }
 
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { FastifyBaseLogger } from 'fastify'
 import { Authorities } from './ca/authorities.ts'
 import { type PublicUrls, publicUrls } from './ca/certificate-template.ts'
 import { DATABASE } from './ca/hierarchy/initialise.ts'
@@ -40,11 +39,16 @@ export interface Service {
   close(): Promise<void>
 }
 
+/** Where faults go that no caller hears of; Fastify's logger, pino and `console` are such. */
+export interface FaultLog {
+  error(facts: object, message: string): void
+}
+
 export interface ServiceOptions {
   readonly config: Config
   readonly passphrase: string
   readonly clock: Clock
-  readonly log: Pick<FastifyBaseLogger, 'error' | 'warn'>
+  readonly log: FaultLog
   /** The base of public URLs where the configuration names none: known once the plain listener has its port. */
   readonly publicUrl: () => string
 }

@@ -60,6 +60,10 @@ export function asCaError(error: unknown): CaError {
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode < 500) {
     return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
   }
+  // The client went away in the middle of its body: nobody reads the answer, and nothing is at fault here.
+  if (code === 'ECONNRESET' && message === 'aborted') {
+    return new CaError('malformedRequest', 'The request ended before its body did.')
+  }
   return new CaError('internal', '', { cause: error })
 }
 

@@ -172,7 +172,7 @@ test.skipIf(missing('openssl', 'curl'))(
     copyFileSync(join(offline, 'root.pem'), join(folder, 'root.pem'))
     await openSslRequest(folder, 'web', 'DNS:web.example.test')
     await enrolWithCurl(folder, service, 'web')
-    expect(await command(folder, STRICT_VERIFY.replace('-crl_check_all', '-crl_check') + ' web.pem')).toBe(
+    expect(await command(folder, `${STRICT_VERIFY.replace('-crl_check_all', '-crl_check')} web.pem`)).toBe(
       'web.pem: OK\n',
     )
     await service.stop()

@@ -37,7 +37,7 @@ test.skipIf(missing('openssl', 'curl')).each([
   expect(chain).toContain('subject=O = Example, CN = Example Issuing')
   expect(chain).toContain('issuer=O = Example, CN = Example Root')
   expect(chain).toMatch(/Basic Constraints: critical\n\s+CA:TRUE, pathlen:0/)
-  expect(chain).toMatch(/Key Usage: critical\n\s+Certificate Sign, CRL Sign/)
+  expect(chain).toMatch(/Key Usage: critical\n\s+(Digital Signature, )?Certificate Sign, CRL Sign/)
 
   const revoke = await service.cli('cert', 'revoke', await serialOf(folder, 'web.pem'))
   expect(revoke.status, revoke.stderr).toBe(0)

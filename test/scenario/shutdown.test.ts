@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { connect, type TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
@@ -66,6 +67,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await again.stop()
   },
 )
+
+test('a connection whose handshake hangs does not hold it up for long', async () => {
+  const service = await startService()
+  const socket = connectTcp(Number(new URL(service.tlsUrl).port), '127.0.0.1')
+  await once(socket, 'connect')
+  await service.stop()
+  socket.destroy()
+})
 
 test('an idle keep-alive connection does not hold up the end', async () => {
   const service = await startService()

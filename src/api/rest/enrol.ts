@@ -32,7 +32,10 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     },
     async (request, reply) => {
       const principal = await principalOf(request, service)
-      const { body } = request
+      // Without a body there is no content type by which a schema could have refused it.
+      const body = request.body as typeof request.body | undefined
+      if (body === undefined)
+        throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM, DER or in JSON.')
       const [csr, wishes] = Buffer.isBuffer(body)
         ? [readCsr(body), readWishes(request.query)]
         : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]

@@ -42,7 +42,7 @@ beforeAll(async () => {
         },
         purposes: {
           extends: 'server',
-          keyUsage: ['digitalSignature', 'keyEncipherment'],
+          keyUsage: ['digitalSignature', 'nonRepudiation'],
           extendedKeyUsage: ['1.3.6.1.4.1.311.10.3.4'],
         },
         strict: { extends: 'server', extensions: 'refuse', commonName: 'refuse' },
@@ -160,7 +160,7 @@ describe('each profile gives what it says', () => {
     expect(bare.extensions).not.toHaveProperty('1.3.6.1.5.5.7.1.1')
     expect(bare.leaf.subject).toBe('')
     const purposes = await issue('purposes', csrPem(['dns:web.example.test']))
-    expect(purposes.keyUsage?.usages).toBe(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment)
+    expect(purposes.keyUsage?.usages).toBe(KeyUsageFlags.digitalSignature | KeyUsageFlags.nonRepudiation)
     expect(purposes.extendedKeyUsage?.usages).toEqual(['1.3.6.1.4.1.311.10.3.4'])
   })
 })

@@ -1,0 +1,30 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { PROBLEMS, type Problem, problemType } from './problems.ts'
+
+const FAULTS: Readonly<Record<string, { status: number; detail: string }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'The request did not arrive in time. Send it again.' },
+  HPE_HEADER_OVERFLOW: { status: 431, detail: 'The headers are larger than 16 KiB together. Send fewer.' },
+}
+const NO_HTTP = { status: 400, detail: 'What was sent cannot be read as an HTTP request.' }
+
+/** What is no HTTP reaches no route and no error handler: it is answered on the socket, which is then closed. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  // A reset socket has nobody at its other end.
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const { status, detail } = (Object.hasOwn(FAULTS, error.code ?? '') && FAULTS[error.code!]) || NO_HTTP
+  if (socket.writable) {
+    const type = problemType('malformedRequest')
+    const problem: Omit<Problem, 'instance'> = {
+      type,
+      title: PROBLEMS.malformedRequest.title,
+      status,
+      detail,
+    }
+    const body = JSON.stringify(problem)
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  }
+  socket.destroy(error)
+}
