@@ -6,8 +6,8 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { answerClientError } from './api/client-error.ts'
-import { answerBadOcspUrl } from './api/ocsp.ts'
 import { closeAfterAnswer } from './api/closing.ts'
+import { answerBadOcspUrl } from './api/ocsp.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'

@@ -33,6 +33,7 @@ export type ErrorCode =
   // authorities and configuration
   | 'badConfiguration'
   | 'badAuthorityCertificate'
+  | 'badCrl'
   | 'authorityNotReady'
   // the service itself
   | 'overloaded'

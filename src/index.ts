@@ -11,6 +11,8 @@ import { loadConfig } from './config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { type FaultLog, openService, type Service } from './service.ts'
 
+/** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
+export { publicRoutes } from './api/public-routes.ts'
 export type { Clock } from './clock.ts'
 export { CaError, type ErrorCode } from './errors.ts'
 export type { Service } from './service.ts'

@@ -22,9 +22,22 @@ export function refuseRepeatedHeaders(app: FastifyInstance): void {
   })
 }
 
-/** Who is asking. Throws `CaError` "unauthenticated". */
+const principals = new WeakMap<FastifyRequest, Promise<Principal>>()
+
+/** Strangers are turned away before a byte of their body is read. */
+export function authenticateFirst(app: FastifyInstance, context: AuthContext): void {
+  app.addHook('onRequest', async (request) => {
+    await principalOf(request, context)
+  })
+}
+
+/** Who is asking, established once a request. Throws `CaError` "unauthenticated". */
 export function principalOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
-  return authenticate(credentialsOf(request), context)
+  const known = principals.get(request)
+  if (known) return known
+  const principal = (async () => authenticate(credentialsOf(request), context))()
+  principals.set(request, principal)
+  return principal
 }
 
 /** Who is asking, if it is an admin; anyone else is refused. */

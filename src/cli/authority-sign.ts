@@ -47,7 +47,8 @@ export function signCommand(terminal: Terminal): Command {
       terminal,
       options.json,
       { file: options.out, chain },
-      () => `Wrote ${options.out}. Next: chancery authority install ${options.out}\n`,
+      () =>
+        `Wrote ${options.out}. Next: chancery authority install ${options.out}, with --authority ID unless it is the first one\n`,
     )
   })
   return command

@@ -16,6 +16,22 @@ export function authorityCommand(terminal: Terminal): Command {
     .addCommand(csrCommand(terminal))
     .addCommand(signCommand(terminal))
     .addCommand(installCommand(terminal))
+    .addCommand(
+      changeCommand(
+        'default',
+        'Make an authority the one that issues where a request names none',
+        { isDefault: true },
+        terminal,
+      ),
+    )
+    .addCommand(
+      changeCommand(
+        'retire',
+        'Let an authority issue no more; its CRL and OCSP answers go on',
+        { state: 'retired' },
+        terminal,
+      ),
+    )
 }
 
 function listCommand(terminal: Terminal): Command {
@@ -34,6 +50,22 @@ function listCommand(terminal: Terminal): Command {
           plain(one.subject ?? ''),
         ]),
       ),
+    )
+  })
+  return command
+}
+
+function changeCommand(name: string, description: string, change: object, terminal: Terminal): Command {
+  const command = new Command(name).description(description).argument('<id>', 'id of the authority')
+  addServiceOptions(command).action(async (id: string, options: ServiceOptions) => {
+    const client = adminClient(options, terminal.environment)
+    const path = `/v1/authorities/${encodeURIComponent(id)}`
+    const answer = await client.json<AuthorityAnswer>('PATCH', path, { body: change })
+    print(
+      terminal,
+      options.json,
+      answer,
+      () => `Authority ${id} is ${answer.isDefault ? 'the default' : answer.state}.\n`,
     )
   })
   return command

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { AUTHORITY_KEY_TYPES, type NewAuthority } from '../ca/hierarchy/new-authority.ts'
-import { parseDuration } from '../config/duration.ts'
+import { formatDuration, parseDuration } from '../config/duration.ts'
 import { CaError } from '../errors.ts'
 import type { NameConstraints } from '../pki/certificate/extensions.ts'
 import { type NameAttribute, parseDnText } from '../pki/distinguished-name.ts'
@@ -53,9 +53,14 @@ export function addPathLength(command: Command): Command {
 
 export function addSigningOptions(command: Command): Command {
   return command
-    .option('--validity <duration>', 'life of the intermediate', duration, HIERARCHY_DEFAULTS.validity)
+    .addOption(life('--validity <duration>', 'life of the intermediate', HIERARCHY_DEFAULTS.validity))
     .option('--permit-dns <domain>', 'name constraint: only names in this domain; repeatable', collect)
     .option('--permit-ip <network>', 'name constraint: only addresses in this network; repeatable', collect)
+}
+
+/** An option whose default shows in the help as people write it. `seconds` is that default. */
+export function life(flags: string, description: string, seconds: number): Option {
+  return new Option(flags, description).argParser(duration).default(seconds, formatDuration(seconds))
 }
 
 export function newAuthority(id: string, options: AuthorityOptions & Partial<SigningOptions>): NewAuthority {

@@ -14,7 +14,7 @@ import {
   addPathLength,
   addSigningOptions,
   distinguishedName,
-  duration,
+  life,
   newAuthority,
   type SigningOptions,
 } from './hierarchy-options.ts'
@@ -41,7 +41,7 @@ export function initCommand(terminal: Terminal): Command {
     .option('--authority <id>', 'id of the intermediate, as it stands in URLs', HIERARCHY_DEFAULTS.authority)
   addSigningOptions(addPathLength(addAuthorityOptions(command)))
     .option('--root-subject <name>', 'subject of the root', distinguishedName)
-    .option('--root-validity <duration>', 'life of the root', duration, HIERARCHY_DEFAULTS.rootValidity)
+    .addOption(life('--root-validity <duration>', 'life of the root', HIERARCHY_DEFAULTS.rootValidity))
     .option('--external-root', 'make no root: only the intermediate’s key and CSR, to be signed elsewhere')
     .option('--public-url <url>', 'base of the addresses inside certificates (CHANCERY_PUBLIC_URL)')
     .option(
@@ -51,24 +51,29 @@ export function initCommand(terminal: Terminal): Command {
     .option('--root-passphrase-file <file>', 'passphrase of the root’s key (else made)')
     .option('--json', 'machine-readable output: one JSON document')
     .action(async (options: InitOptions) => {
-      const made = await createHierarchy(options, terminal)
+      const dir = dataDirectory(terminal.environment, options.dir)
+      const given = options.publicUrl ? { publicUrl: options.publicUrl } : {}
+      const { publicUrl } = loadOptions(terminal.environment, { dir, ...given })
+      const made = await createHierarchy(options, publicUrl, terminal)
+      if (options.publicUrl) keepPublicUrl(dir, options.publicUrl)
       print(terminal, options.json, made, () => summary(made, options))
     })
   return command
 }
 
-export async function createHierarchy(options: InitOptions, terminal: Terminal): Promise<Initialised> {
+/** `publicUrl` goes into the intermediate's certificate, for the root's CRL; null if it is not known yet. */
+export async function createHierarchy(
+  options: InitOptions,
+  publicUrl: string | null,
+  terminal: Terminal,
+): Promise<Initialised> {
   const { environment, clock } = terminal
   const dir = dataDirectory(environment, options.dir)
-  const { publicUrl } = loadOptions(environment, {
-    dir,
-    ...(options.publicUrl ? { publicUrl: options.publicUrl } : {}),
-  })
   const given = options.passphraseFile
     ? { ...environment, CHANCERY_PASSPHRASE: undefined, CHANCERY_PASSPHRASE_FILE: options.passphraseFile }
     : environment
   const intermediate = { ...newAuthority(options.authority, options), validity: options.validity }
-  const made = await initialise({
+  return initialise({
     directory: dir,
     clock,
     passphrase: ensurePassphrase(loadSecrets(given, dir), dir).passphrase,
@@ -84,12 +89,10 @@ export async function createHierarchy(options: InitOptions, terminal: Terminal):
         },
     urls: publicUrl === null ? null : publicUrls(publicUrl),
   })
-  if (options.publicUrl) keepPublicUrl(dir, options.publicUrl)
-  return made
 }
 
 /** The service must go on with the address that the intermediate's certificate has; a file that is there is its owner's. */
-function keepPublicUrl(dir: string, publicUrl: string): void {
+export function keepPublicUrl(dir: string, publicUrl: string): void {
   const { options } = dataFiles(dir)
   if (!existsSync(options)) writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
 }

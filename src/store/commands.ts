@@ -134,4 +134,6 @@ export interface CrlRecord {
   nextUpdate: number
   der: Uint8Array
   entries: number
+  /** For one that somebody brought; those that the service makes by itself leave no row. */
+  audit?: AuditEntry
 }

@@ -129,6 +129,26 @@ describe('another intermediate', () => {
     expect(crls.map(({ authority }) => authority).sort()).toEqual(['intermediate', 'root', 'second'])
   })
 
+  test('becomes the default, the old one retires, and nothing retires the default', async () => {
+    expect(await service.command('authority', 'retire', 'intermediate')).toMatchObject({ exitCode: 1 })
+    expect(await service.json('authority', 'default', 'second')).toMatchObject({ isDefault: true })
+    const request = ['cert', 'request', '--name', 'third.test', '--out', join(service.work, 'third')]
+    expect(await service.json(...request)).toMatchObject({ authority: 'second' })
+    expect(await service.json('authority', 'retire', 'intermediate')).toMatchObject({ state: 'retired' })
+    const refused = await service.command(
+      ...request.slice(0, -1),
+      join(service.work, 'fourth'),
+      '--authority',
+      'intermediate',
+    )
+    expect(refused).toMatchObject({ exitCode: 3 })
+    expect(refused.stderr).toContain('does not issue')
+    expect(
+      (await service.json<{ crls: { authority: string }[] }>('crl', 'show', 'intermediate')).crls,
+    ).toHaveLength(1)
+    expect(await service.command('authority', 'retire', 'root')).toMatchObject({ exitCode: 4 })
+  })
+
   test('a chain that does not fit is refused with the reason', async () => {
     const wrong = await service.command('authority', 'install', join(service.dir, 'root.pem'))
     expect(wrong).toMatchObject({ exitCode: 1, stdout: '' })

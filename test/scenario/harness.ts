@@ -114,12 +114,20 @@ export class ServiceProcess {
 }
 
 /** Starts a service on ports that the system picks, and waits until it says that it is ready. */
-export async function startService({
-  directory = workFolder(),
-  environment = {},
-  options = [],
-}: Settings = {}): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
+export async function startService(settings: Settings = {}): Promise<ServiceProcess> {
+  const directory = settings.directory ?? workFolder()
+  const { child, exited } = spawnService({ ...settings, directory })
+  let errors = ''
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  const banner = await untilReady(child, exited, () => errors)
+  return new ServiceProcess(directory, banner, child, exited, () => errors)
+}
+
+/** The bare process, for tests of what happens before it is ready. */
+export function spawnService({ directory = workFolder(), environment = {}, options = [] }: Settings = {}) {
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
     cwd: workFolder(),
     // Port 0: nobody can take the port between its choice and its use.
     env: {
@@ -134,12 +142,7 @@ export async function startService({
   })
   const exited = once(child, 'exit').finally(() => running.delete(child))
   running.set(child, exited)
-  let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text
-  })
-  const banner = await untilReady(child, exited, () => errors)
-  return new ServiceProcess(directory, banner, child, exited, () => errors)
+  return { child, exited }
 }
 
 async function untilReady(

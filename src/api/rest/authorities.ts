@@ -1,38 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
-import { fingerprint } from '../../ca/authorities.ts'
+import { changeAuthority } from '../../ca/hierarchy/change-authority.ts'
 import { installAuthority } from '../../ca/hierarchy/install.ts'
 import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
 import { CaError } from '../../errors.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
-import { nameToText, parseDnText } from '../../pki/distinguished-name.ts'
+import { parseDnText } from '../../pki/distinguished-name.ts'
 import type { HashName, KeyType } from '../../pki/keys/algorithms.ts'
 import { KEY_TYPES } from '../../pki/keys/algorithms.ts'
 import { decodePem, encodePem } from '../../pki/pem.ts'
 import type { Service } from '../../service.ts'
-import type { AuthorityRow } from '../../store/queries.ts'
 import { adminOf, originOf } from '../caller.ts'
-import { Pem, showTime, Time } from './schemas.ts'
+import { AuthorityView, showAuthority } from './authority-view.ts'
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
-
-const AuthorityView = Type.Object({
-  id: Type.String(),
-  role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
-  state: Type.Union([Type.Literal('pending'), Type.Literal('active'), Type.Literal('retired')]),
-  isDefault: Type.Boolean(),
-  subject: Nullable(Type.String()),
-  notBefore: Nullable(Time),
-  notAfter: Nullable(Time),
-  fingerprint: Nullable(Type.String({ description: 'SHA-256 of the certificate, lower-case hexadecimal.' })),
-  certificate: Nullable(Pem),
-  chain: Type.Array(Pem, { description: 'Above it, the root last.' }),
-  crl: Nullable(
-    Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() }),
-  ),
-})
 
 const NewAuthority = Type.Object(
   {
@@ -53,11 +34,19 @@ const NewAuthority = Type.Object(
   { additionalProperties: false },
 )
 
+const Change = Type.Object(
+  {
+    isDefault: Type.Optional(Type.Literal(true)),
+    state: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('retired')])),
+  },
+  { additionalProperties: false, minProperties: 1 },
+)
+
 /** The authorities of this service, and how a new one gets its certificate from a root elsewhere. */
 export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { store, clock } = service
   const tags = ['authorities']
-  const list = async () => (await store.read.authorities()).map((row) => show(row, service))
+  const list = async () => (await store.read.authorities()).map((row) => showAuthority(row, service))
   const one = async (id: string) => {
     const found = (await list()).find((authority) => authority.id === id)
     if (!found) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
@@ -125,6 +114,27 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     },
   )
 
+  app.patch(
+    '/v1/authorities/:id',
+    {
+      schema: {
+        summary: 'Make an authority the default, or retire it',
+        tags,
+        params: IdParams,
+        body: Change,
+        response: { 200: AuthorityView },
+      },
+    },
+    async (request) => {
+      const admin = await adminOf(request, service)
+      const { id } = request.params
+      const audit = auditEntry('authority.change', 'ok', id, admin, originOf(request), clock(), request.body)
+      await changeAuthority(store, id, request.body, audit)
+      await service.authoritiesChanged()
+      return one(id)
+    },
+  )
+
   app.get(
     '/v1/authorities/:id/csr',
     {
@@ -180,27 +190,4 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       return one(id)
     },
   )
-}
-
-function show(row: AuthorityRow, service: Service): Static<typeof AuthorityView> {
-  const certificate = row.certificate && parseCertificate(row.certificate)
-  const crl = service.crl.current(row.id)
-  return {
-    id: row.id,
-    role: row.role,
-    state: row.state,
-    isDefault: row.isDefault,
-    subject: certificate && nameToText(certificate.subject),
-    notBefore: certificate && showTime(certificate.notBefore),
-    notAfter: certificate && showTime(certificate.notAfter),
-    fingerprint: certificate && fingerprint(certificate.der),
-    certificate: certificate && encodePem('CERTIFICATE', certificate.der),
-    chain: row.chain.map((der) => encodePem('CERTIFICATE', der)),
-    crl: crl && {
-      number: crl.number,
-      thisUpdate: showTime(crl.thisUpdate),
-      nextUpdate: showTime(crl.nextUpdate),
-      entries: crl.entries,
-    },
-  }
 }

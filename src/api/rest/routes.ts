@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Service } from '../../service.ts'
-import { refuseRepeatedHeaders } from '../caller.ts'
+import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
 import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { enrolRoutes } from './enrol.ts'
@@ -13,6 +13,7 @@ import { tokenRoutes } from './tokens.ts'
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
 export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
   refuseRepeatedHeaders(app)
+  authenticateFirst(app, options.service)
   app.register(enrolRoutes, options)
   app.register(renewRoutes, options)
   app.register(revokeRoutes, options)

@@ -101,13 +101,13 @@ function readTbs(outer: DerReader, code: ErrorCode): TbsInfo {
     keyBits,
     extensions,
     subjectKeyIdentifier: readSubjectKeyIdentifier(extensions, code),
-    authorityKeyIdentifier: readAuthorityKeyIdentifier(extensions, code),
+    authorityKeyIdentifier: readAuthorityKeyIdentifier(extensions, WHAT, code),
     signatureAlgorithm,
   }
 }
 
 /** RFC 5280 4.1.2.2: positive, at most 20 octets; but 0 is read, since several public roots have it. */
-function readSerialNumber(reader: DerReader): string {
+export function readSerialNumber(reader: DerReader): string {
   const content = reader.integer()
   if (content[0]! & 0x80 || content.length > 20) {
     reader.fail('has a serial number that is negative or longer than 20 octets')
@@ -115,7 +115,8 @@ function readSerialNumber(reader: DerReader): string {
   return content.subarray(content[0] === 0 && content.length > 1 ? 1 : 0).toString('hex')
 }
 
-function readAlgorithm(reader: DerReader): { oid: string; der: Buffer } {
+/** Reads an AlgorithmIdentifier, whatever its parameters. */
+export function readAlgorithm(reader: DerReader): { oid: string; der: Buffer } {
   const element: Element = reader.expect(TAG.sequence)
   const algorithm = reader.into(element)
   const id = algorithm.oid()
@@ -131,8 +132,8 @@ function readKeyBits(spki: DerReader): Buffer {
   return bits
 }
 
-/** Reads [3]'s content, an Extensions SEQUENCE. */
-function readExtensions(wrapper: DerReader): Extension[] {
+/** Reads the content of the tag around it, or the rest of a structure: an Extensions SEQUENCE, and nothing after it. */
+export function readExtensions(wrapper: DerReader): Extension[] {
   const list = wrapper.enter()
   wrapper.end()
   const extensions: Extension[] = []
@@ -163,10 +164,15 @@ function readSubjectKeyIdentifier(extensions: readonly Extension[], code: ErrorC
   return id
 }
 
-function readAuthorityKeyIdentifier(extensions: readonly Extension[], code: ErrorCode): Buffer | null {
+/** Its keyIdentifier; null if there is none. */
+export function readAuthorityKeyIdentifier(
+  extensions: readonly Extension[],
+  what: string,
+  code: ErrorCode,
+): Buffer | null {
   const value = extensions.find((extension) => extension.oid === EXTENSION.authorityKeyIdentifier)?.value
   if (!value) return null
-  const outer = new DerReader(value, WHAT, code)
+  const outer = new DerReader(value, what, code)
   const reader = outer.enter()
   outer.end()
   const id = reader.optional(0x80)?.content ?? null

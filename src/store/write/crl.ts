@@ -1,10 +1,12 @@
 import { CaError } from '../../errors.ts'
 import type { CrlRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 
 export function crlHandlers(db: Connection) {
   const authorityKey = authorityKeys(db)
+  const writeAudit = auditWriter(db)
   // RFC 5280 5.2.3: CRL numbers only rise. One row an authority is enough, since it holds the highest so far.
   const save = db.prepare(
     `INSERT INTO crls (authority, number, this_update, next_update, entries, der) VALUES (?, ?, ?, ?, ?, ?)
@@ -28,6 +30,7 @@ export function crlHandlers(db: Connection) {
           `CRL number ${record.number} of "${record.authority}" is not above the one on record. Build it again.`,
         )
       }
+      if (record.audit) writeAudit(record.audit)
       return {}
     },
   }

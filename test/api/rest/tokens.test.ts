@@ -88,6 +88,12 @@ describe('a token', () => {
     expect((await enrol(token)).status).toBe(201)
   })
 
+  test('leaves the choice of the authority to admins', async () => {
+    const { token } = await ca.token({ names: NAMES })
+    expectProblem(await enrol(token, { csr, authority: 'intermediate' }), 403, 'forbidden', /Only an admin/)
+    expect((await enrol(token)).status).toBe(201)
+  })
+
   test('does not lift what the profile refuses', async () => {
     const { token } = await ca.token({ names: { dns: ['*.example.test'] } })
     expectProblem(

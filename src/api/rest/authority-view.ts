@@ -1,0 +1,48 @@
+import Type, { type Static } from 'typebox'
+import { fingerprint } from '../../ca/authorities.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
+import { encodePem } from '../../pki/pem.ts'
+import type { Service } from '../../service.ts'
+import type { AuthorityRow } from '../../store/queries.ts'
+import { Pem, showTime, Time } from './schemas.ts'
+
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+export const AuthorityView = Type.Object({
+  id: Type.String(),
+  role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
+  state: Type.Union([Type.Literal('pending'), Type.Literal('active'), Type.Literal('retired')]),
+  isDefault: Type.Boolean(),
+  subject: Nullable(Type.String()),
+  notBefore: Nullable(Time),
+  notAfter: Nullable(Time),
+  fingerprint: Nullable(Type.String({ description: 'SHA-256 of the certificate, lower-case hexadecimal.' })),
+  certificate: Nullable(Pem),
+  chain: Type.Array(Pem, { description: 'Above it, the root last.' }),
+  crl: Nullable(
+    Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() }),
+  ),
+})
+
+export function showAuthority(row: AuthorityRow, service: Service): Static<typeof AuthorityView> {
+  const certificate = row.certificate && parseCertificate(row.certificate)
+  const crl = service.crl.current(row.id)
+  return {
+    id: row.id,
+    role: row.role,
+    state: row.state,
+    isDefault: row.isDefault,
+    subject: certificate && nameToText(certificate.subject),
+    notBefore: certificate && showTime(certificate.notBefore),
+    notAfter: certificate && showTime(certificate.notAfter),
+    fingerprint: certificate && fingerprint(certificate.der),
+    certificate: certificate && encodePem('CERTIFICATE', certificate.der),
+    chain: row.chain.map((der) => encodePem('CERTIFICATE', der)),
+    crl: crl && {
+      number: crl.number,
+      thisUpdate: showTime(crl.thisUpdate),
+      nextUpdate: showTime(crl.nextUpdate),
+      entries: crl.entries,
+    },
+  }
+}

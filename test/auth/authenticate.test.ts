@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { authenticate } from '../../src/auth/authenticate.ts'
+import { hashSecret, newSecret, SECRET_PREFIX } from '../../src/auth/secrets.ts'
+import { createToken, LONGEST_TOKEN } from '../../src/auth/tokens.ts'
+import { decodePem } from '../../src/pki/pem.ts'
+import { TestCa } from '../api/ca-fixture.ts'
+import { csrPem } from '../api/requests.ts'
+import { audit } from '../store/records.ts'
+
+let ca: TestCa
+let leaf: Buffer
+let serialNumber: string
+beforeAll(async () => {
+  ca = await TestCa.create()
+  const issued = await ca.enrol(csrPem(['dns:a.example.test']), { validity: '1h' })
+  serialNumber = issued.serialNumber
+  leaf = decodePem(issued.certificate, 'certificate')[0]!.der
+})
+afterAll(() => ca.close())
+
+const context = () => ({ store: ca.service.store, clock: ca.clock })
+const who = (bearer: string | null, peerCertificate: Buffer | null = null) =>
+  authenticate({ bearer, peerCertificate }, context())
+const ADMIN = { kind: 'admin' as const, id: 'admin:default' }
+const NAMES = [{ type: 'dns' as const, value: 'a.example.test' }]
+const token = (ttl: number) =>
+  createToken({ profile: 'server', names: NAMES, ttl }, ADMIN, audit('token.create'), context())
+
+describe('secrets', () => {
+  test('are 256 random bits behind a word that says what they are', () => {
+    const made = Array.from({ length: 100 }, () => newSecret('token'))
+    expect(new Set(made).size).toBe(100)
+    for (const secret of made)
+      expect(Buffer.from(secret.slice(SECRET_PREFIX.token.length), 'base64url')).toHaveLength(32)
+  })
+
+  test('are stored as their SHA-256 alone', async () => {
+    const { token: secret, tokenId } = await token(60)
+    const row = await ca.service.store.read.tokenByHash(hashSecret(secret))
+    expect(row?.tokenId).toBe(tokenId)
+    expect(JSON.stringify(row)).not.toContain(secret)
+    expect(hashSecret('abc').toString('hex')).toBe(
+      'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    )
+  })
+})
+
+describe('who is asking', () => {
+  test('an admin', async () => {
+    expect(await who(ca.adminKey)).toEqual(ADMIN)
+  })
+
+  test('the bearer of a token, with all that it allows', async () => {
+    const { token: secret, tokenId, expiresAt } = await token(60)
+    expect(await who(secret)).toEqual({
+      kind: 'token',
+      id: `token:${tokenId}`,
+      token: { tokenId, profile: 'server', names: NAMES, expiresAt, spentOn: null },
+    })
+  })
+
+  test('the holder of a certificate, and a bearer secret goes before it', async () => {
+    expect(await who(null, leaf)).toEqual({
+      kind: 'certificate',
+      id: `certificate:${serialNumber}`,
+      serialNumber,
+    })
+    expect(await who(ca.adminKey, leaf)).toEqual(ADMIN)
+    await expect(who('wrong', leaf)).rejects.toMatchObject({ code: 'unauthenticated' })
+  })
+
+  test('nobody', async () => {
+    await expect(who(null)).rejects.toMatchObject({ code: 'unauthenticated' })
+    for (const secret of [
+      '',
+      'x',
+      'chancery_admin_',
+      'chancery_token_',
+      ca.adminKey.toUpperCase(),
+      `${ca.adminKey} `,
+    ]) {
+      await expect(who(secret)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+  })
+})
+
+describe('a certificate is not taken', () => {
+  test('with one bit changed, though its serial number is known', async () => {
+    for (const at of [leaf.length - 1, Math.floor(leaf.length / 2)]) {
+      const forged = Buffer.from(leaf)
+      forged[at]! ^= 1
+      await expect(who(null, forged)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+    await expect(who(null, Buffer.from('nonsense'))).rejects.toMatchObject({ code: 'unauthenticated' })
+  })
+
+  test('of the authorities themselves', async () => {
+    for (const { certificate } of ca.service.authorities.all()) {
+      await expect(who(null, certificate.der)).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+  })
+
+  test('past its last second', async () => {
+    const before = ca.now
+    ca.now += 3_600_000
+    expect((await who(null, leaf)).kind).toBe('certificate')
+    ca.now += 1000
+    await expect(who(null, leaf)).rejects.toMatchObject({ code: 'certificateExpired' })
+    ca.now = before
+  })
+})
+
+describe('tokens', () => {
+  test.for([0, -1, LONGEST_TOKEN + 1])('do not live for %d seconds', async (ttl) => {
+    await expect(token(ttl)).rejects.toMatchObject({ code: 'malformedRequest' })
+  })
+
+  test('name something', async () => {
+    const nameless = createToken(
+      { profile: 'server', names: [], ttl: 60 },
+      ADMIN,
+      audit('token.create'),
+      context(),
+    )
+    await expect(nameless).rejects.toMatchObject({
+      code: 'malformedRequest',
+      detail: expect.stringMatching(/at least one/),
+    })
+  })
+})

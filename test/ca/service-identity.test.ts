@@ -1,0 +1,82 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { renewalTime, serviceIdentity } from '../../src/ca/service-identity.ts'
+import { decodePem } from '../../src/pki/pem.ts'
+import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
+
+let ca: TestCa
+beforeEach(async () => {
+  ca = await TestCa.create()
+})
+afterEach(() => ca.close())
+
+const NAMES = [
+  { type: 'dns' as const, value: 'localhost' },
+  { type: 'ip' as const, value: '127.0.0.1' },
+]
+const identify = (names = NAMES) =>
+  serviceIdentity({ ...ca.service, directory: ca.directory, passphrase: PASSPHRASE, names })
+const file = () => join(ca.directory, 'keys', 'service-tls.pem')
+
+test('comes by the one path: recorded, audited, by the service’s own profile', async () => {
+  const { key, certificate, notBefore, notAfter } = await identify()
+  const [leaf, issuer, ...more] = decodePem(certificate, 'chain').map(({ der }) => new X509Certificate(der))
+  expect(more).toEqual([])
+  expect(leaf!.checkPrivateKey(createPrivateKey(key))).toBe(true)
+  expect(leaf!.verify(issuer!.publicKey)).toBe(true)
+  expect(leaf!.subjectAltName).toBe('DNS:localhost, IP Address:127.0.0.1')
+  expect([notBefore, notAfter]).toEqual([ca.seconds - 300, ca.seconds + 30 * DAY])
+  const row = await ca.service.store.read.certificate(leaf!.serialNumber.toLowerCase())
+  expect(row).toMatchObject({ profile: 'chancery-tls', principal: 'system:tls' })
+  expect((await ca.audit('certificate.issue'))[0]).toMatchObject({
+    actor: 'system:tls',
+    target: row!.serialNumber,
+  })
+  expect(statSync(file()).mode & 0o777).toBe(0o600)
+  expect(readFileSync(file(), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
+})
+
+test('is kept over a restart, and renewed at two thirds of its life', async () => {
+  const first = await identify()
+  await ca.reopen()
+  expect(await identify()).toEqual(first)
+  ca.now = (renewalTime(first) - 1) * 1000
+  expect(await identify()).toEqual(first)
+  ca.now += 1000
+  const second = await identify()
+  expect(second.certificate).not.toBe(first.certificate)
+  expect(second.key).not.toBe(first.key)
+  expect(second.notAfter).toBe(ca.seconds + 30 * DAY)
+  expect(await identify()).toEqual(second)
+})
+
+test('is made anew for other names, after its revocation, and where the file is spoilt or open to others', async () => {
+  const seen = new Set<string>()
+  const expectNew = async (names = NAMES) => {
+    const { certificate } = await identify(names)
+    expect(seen.has(certificate)).toBe(false)
+    seen.add(certificate)
+    expect((await identify(names)).certificate).toBe(certificate)
+    return new X509Certificate(certificate).serialNumber.toLowerCase()
+  }
+  await expectNew()
+  const serialNumber = await expectNew([...NAMES, { type: 'dns', value: 'ca.example.test' }])
+  await ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+  await expectNew([...NAMES, { type: 'dns', value: 'ca.example.test' }])
+  chmodSync(file(), 0o644)
+  await expectNew()
+  writeFileSync(file(), 'spoilt')
+  await expectNew()
+  writeFileSync(file(), ca.issuerPem)
+  await expectNew()
+})
+
+test('cannot renew itself by the API: only the service uses its profile', async () => {
+  await ca.listen()
+  const { key, certificate } = await identify([NAMES[0]!])
+  const serialNumber = new X509Certificate(certificate).serialNumber.toLowerCase()
+  const answer = await ca.send(`/v1/certificates/${serialNumber}/renew`, { identity: { key, certificate } })
+  expect(answer.json).toMatchObject({ status: 400, type: 'urn:chancery:problem:unknownProfile' })
+})
