@@ -7,3 +7,8 @@ export const systemClock: Clock = () => new Date()
 export function epochSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000)
 }
+
+/** Seconds since 1970 as people read them: RFC 3339, UTC. */
+export function rfc3339(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+}

@@ -7,7 +7,7 @@ import { Revoker } from './ca/revoke.ts'
 import { SERVICE_PROFILE_OPTIONS } from './ca/service-profile.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
-import type { Profile } from './config/profile.ts'
+import type { Profile } from './config/profile-schema.ts'
 import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
 import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
 import { openStore } from './store/open.ts'
@@ -41,6 +41,7 @@ export interface Service {
 
 /** Where faults go that no caller hears of; Fastify's logger, pino and `console` are such. */
 export interface FaultLog {
+  warn(facts: object, message: string): void
   error(facts: object, message: string): void
 }
 
@@ -99,6 +100,7 @@ export async function openService({
     lifetime: config.crl.validity,
     refreshAfter: config.crl.refresh,
     onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made'),
+    onLack: (authority, reason) => log.warn({ authority }, `A CRL has to be brought: ${reason}`),
   })
   let urls: PublicUrls | undefined
 

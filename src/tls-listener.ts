@@ -27,7 +27,9 @@ export async function startTls(
 ): Promise<FastifyInstance> {
   const { clock } = service
   const names = serviceNames(config, service.authorities.issuing())
-  const identify = () => serviceIdentity({ ...service, directory: config.dir, passphrase, names })
+  const onFault = (error: unknown) =>
+    log.warn({ err: error }, 'The service’s own TLS certificate on disk cannot be used; making a new one')
+  const identify = () => serviceIdentity({ ...service, directory: config.dir, passphrase, names, onFault })
   const context = (identity: ServiceIdentity) => ({
     key: identity.key,
     cert: identity.certificate,

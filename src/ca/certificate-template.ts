@@ -1,5 +1,5 @@
-import type { Profile } from '../config/profile.ts'
 import { hasPurpose } from '../config/profile-rules.ts'
+import type { Profile } from '../config/profile-schema.ts'
 import {
   authorityInformationAccess,
   authorityKeyIdentifier,

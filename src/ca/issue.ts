@@ -37,10 +37,15 @@ export class Issuer {
     this.#context = context
   }
 
-  /** Throws `CaError`; a refusal is in the audit log before the caller hears of it. */
-  async issue(request: IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
+  /**
+   * `read` translates the caller's bytes: what cannot be read is a refusal like any other. Throws `CaError`; a refusal
+   * is in the audit log before the caller hears of it.
+   */
+  async issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
     const now = this.#context.clock()
+    let request: IssuanceRequest | undefined
     try {
+      request = read()
       return await this.#issue(request, principal, origin, now)
     } catch (error) {
       await this.#auditRefusal(error, request, principal, origin, now)
@@ -130,7 +135,7 @@ export class Issuer {
 
   async #auditRefusal(
     error: unknown,
-    request: IssuanceRequest,
+    request: IssuanceRequest | undefined,
     principal: Principal,
     origin: Origin,
     now: Date,
@@ -143,7 +148,7 @@ export class Issuer {
       auditEntry(
         'certificate.refuse',
         code === 'internal' ? 'failed' : 'refused',
-        request.renewalOf?.serialNumber ?? '',
+        request?.renewalOf?.serialNumber ?? '',
         principal,
         origin,
         now,

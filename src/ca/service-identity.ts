@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
@@ -37,13 +38,19 @@ export interface IdentityContext {
   readonly directory: string
   readonly passphrase: string
   readonly names: readonly SubjectName[]
+  /** Hears why the identity on disk could not be used; a new one takes its place. */
+  readonly onFault: (error: unknown) => void
 }
 
 const FILE = join('keys', 'service-tls.pem')
 
 /** The identity on disk if it is still good for a third of its life and for these names; else a new one, issued through the one path. */
 export async function serviceIdentity(context: IdentityContext): Promise<ServiceIdentity> {
-  return (await storedIdentity(context).catch(() => null)) ?? newIdentity(context)
+  const stored = await storedIdentity(context).catch((error: unknown) => {
+    context.onFault(error)
+    return null
+  })
+  return stored ?? newIdentity(context)
 }
 
 /** When the next one is due: two thirds through its life. Seconds since 1970. */
@@ -56,6 +63,7 @@ export function renewalTime({
 
 async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity | null> {
   const file = join(context.directory, FILE)
+  if (!existsSync(file)) return null
   await checkKeyFileMode(file)
   const text = await readFile(file, 'utf8')
   const leaf = decodePem(text, 'service certificate').find(({ label }) => label === 'CERTIFICATE')
@@ -79,7 +87,7 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
     encodeCsr({ key, subject: encodeName([]), extensions: [subjectAltName(context.names, true)] }),
   )
   const issued = await context.issuer.issue(
-    { proof: { kind: 'csr', csr }, profile: SERVICE_PROFILE },
+    () => ({ proof: { kind: 'csr', csr }, profile: SERVICE_PROFILE }),
     { kind: 'system', id: 'system:tls' },
     SYSTEM_ORIGIN,
   )

@@ -1,4 +1,4 @@
-import type { Profile } from '../config/profile.ts'
+import type { Profile } from '../config/profile-schema.ts'
 import { SERVICE_PROFILE } from './policy/grant.ts'
 
 /** What the service certifies for its own listener. The configuration says for how long. */

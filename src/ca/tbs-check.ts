@@ -1,4 +1,4 @@
-import type { Profile } from '../config/profile.ts'
+import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
 import { certificatePolicies, EXTENSION, extendedKeyUsage } from '../pki/certificate/extensions.ts'

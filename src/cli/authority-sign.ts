@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { makeIntermediateCertificate } from '../ca/hierarchy/ca-certificate.ts'
-import { openRoot } from '../ca/hierarchy/root.ts'
-import { readSecretFile } from '../config/secret-file.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
@@ -16,12 +14,11 @@ import {
   pathLengthOf,
   type SigningOptions,
 } from './hierarchy-options.ts'
+import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
 import { writeFiles } from './write-files.ts'
 
-interface SignOptions extends SigningOptions {
-  readonly rootFolder: string
-  readonly rootPassphraseFile: string
+interface SignOptions extends SigningOptions, RootFolderOptions {
   readonly publicUrl: string
   readonly out: string
   readonly json?: boolean
@@ -32,8 +29,7 @@ export function signCommand(terminal: Terminal): Command {
   const command = new Command('sign')
     .description('Sign the CSR of an intermediate with the root’s key, on the machine that holds it')
     .argument('<csr>', 'PEM file, from "authority csr"')
-    .requiredOption('--root-folder <directory>', 'the folder root-offline that "init" made')
-    .requiredOption('--root-passphrase-file <file>', 'file with the passphrase of the root’s key')
+  addRootFolderOptions(command)
     .requiredOption(
       '--public-url <url>',
       'base of the addresses inside the certificate, as in the service’s configuration',
@@ -60,8 +56,7 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
     throw new Failure(EXIT.failed, `${file} holds ${blocks.length} PEM blocks; one CSR belongs there.`)
   const csr = parseCsr(blocks[0]!.der)
   proveCsr(csr)
-  const passphrase = readSecretFile(options.rootPassphraseFile, 'The root passphrase file')
-  const root = await openRoot(options.rootFolder, passphrase)
+  const root = await openRootFolder(options)
   const wish = {
     subject: csr.subject,
     spki: csr.publicKey.spki,

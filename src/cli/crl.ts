@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { AuthorityAnswer } from './answers.ts'
+import { installCommand } from './crl-install.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { table } from './layout.ts'
@@ -7,7 +8,10 @@ import { addServiceOptions, adminClient, type ServiceOptions } from './service.t
 import { print, type Terminal } from './terminal.ts'
 
 export function crlCommand(terminal: Terminal): Command {
-  return new Command('crl').description('Certificate revocation lists').addCommand(showCommand(terminal))
+  return new Command('crl')
+    .description('Certificate revocation lists')
+    .addCommand(showCommand(terminal))
+    .addCommand(installCommand(terminal))
 }
 
 function showCommand(terminal: Terminal): Command {

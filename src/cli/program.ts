@@ -7,6 +7,7 @@ import { crlCommand } from './crl.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
 import { initCommand } from './init.ts'
+import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import type { Terminal } from './terminal.ts'
 import { tokenCommand } from './token.ts'
@@ -36,6 +37,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(tokenCommand(terminal))
     .addCommand(crlCommand(terminal))
     .addCommand(authorityCommand(terminal))
+    .addCommand(rootCommand(terminal))
     .addCommand(bundleCommand(terminal))
   redirect(program, terminal)
   return program

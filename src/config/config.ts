@@ -7,7 +7,8 @@ import { faults, isMap } from './check.ts'
 import type { Environment } from './environment.ts'
 import { deepFreeze, type Frozen } from './freeze.ts'
 import { nearest } from './nearest.ts'
-import { type Profile, resolveProfiles } from './profile.ts'
+import { resolveProfiles } from './profile.ts'
+import type { Profile } from './profile-schema.ts'
 import { FileOptions } from './schema.ts'
 
 /** Everything that can be configured, complete and checked. Durations in seconds. */

@@ -5,7 +5,7 @@ import type { KeyUsage } from '../pki/certificate/key-usage.ts'
 import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { formatDuration } from './duration.ts'
-import type { Profile } from './profile.ts'
+import type { Profile } from './profile-schema.ts'
 
 const RSA_KEYS = KEY_TYPES.filter((type) => type.startsWith('RSA-'))
 const EC_KEYS = KEY_TYPES.filter((type) => type.startsWith('P-') || type === 'secp256k1')

@@ -1,6 +1,8 @@
 import Type, { type StaticDecode } from 'typebox'
+import type { NameAttribute } from '../pki/distinguished-name.ts'
 import { KEY_TYPES } from '../pki/keys/algorithms.ts'
 import { NAME_TYPES } from '../pki/names/san.ts'
+import type { Frozen } from './freeze.ts'
 import { choice, choices, duration, flag, texts } from './option.ts'
 
 /**
@@ -183,3 +185,8 @@ export const ProfileOptions = Type.Object({
   renewal: flag({ default: true, description: 'Whether a certificate may renew itself over mutual TLS.' }),
 })
 export type ProfileOptions = StaticDecode<typeof ProfileOptions>
+
+/** A profile ready for use: complete, durations in seconds, `subject` in encoding order. */
+export type Profile = Frozen<
+  Omit<ProfileOptions, 'extends' | 'subject'> & { name: string; subject: NameAttribute[] }
+>

@@ -4,15 +4,9 @@ import { CaError } from '../errors.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
 import { BUILT_IN_PROFILES } from './built-in-profiles.ts'
 import { isMap } from './check.ts'
-import type { Frozen } from './freeze.ts'
 import { nearest } from './nearest.ts'
 import { checkProfile } from './profile-rules.ts'
-import { ProfileOptions } from './profile-schema.ts'
-
-/** A profile ready for use: complete, durations in seconds, `subject` in encoding order. */
-export type Profile = Frozen<
-  Omit<ProfileOptions, 'extends' | 'subject'> & { name: string; subject: NameAttribute[] }
->
+import { type Profile, ProfileOptions } from './profile-schema.ts'
 
 type Layer = Record<string, unknown>
 

@@ -1,5 +1,5 @@
 import type { Authority } from '../ca/authority.ts'
-import { type Clock, epochSeconds } from '../clock.ts'
+import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { CrlBuilder } from './builder.ts'
@@ -18,6 +18,8 @@ export interface CrlPublisherOptions {
   readonly coalesce?: number
   /** Hears of every publication that failed, also of those that nobody waited for. */
   readonly onError: (authority: string, error: unknown) => void
+  /** Hears once a day at most that somebody has to bring a CRL of an authority whose key is elsewhere, and why. */
+  readonly onLack?: (authority: string, reason: string) => void
 }
 
 export interface CrlHealth {
@@ -27,12 +29,14 @@ export interface CrlHealth {
   readonly nextUpdate: number | null
   /** False when relying parties that check CRLs refuse this authority's certificates. */
   readonly ok: boolean
-  /** What is wrong, or went wrong at the last attempt. */
+  /** What is wrong or soon will be, or went wrong at the last attempt. */
   readonly reason: string | null
 }
 
 const HOUR = 3600
 const DAY = 24 * HOUR
+/** Somebody has to fetch a key from a safe: they should hear of it in time. */
+const NOTICE = 30 * DAY
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
 
@@ -44,11 +48,15 @@ export class CrlPublisher {
   readonly #authorities: () => readonly Authority[]
   readonly #context: PublicationContext
   readonly #publications = new Map<string, Publication>()
+  readonly #onLack: (authority: string, reason: string) => void
+  /** When `onLack` was last told, by authority. Seconds since 1970. */
+  readonly #toldAt = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
     this.#authorities = options.authorities
+    this.#onLack = options.onLack ?? (() => {})
     this.#context = {
       store: options.store,
       clock: options.clock,
@@ -79,6 +87,12 @@ export class CrlPublisher {
     }
   }
 
+  /** Takes over a CRL that was brought just now. */
+  async reload(authority: string): Promise<void> {
+    this.#refuseIfStopped()
+    await this.#publication(authority).load()
+  }
+
   /**
    * Loads what is stored, publishes what is missing, stale or overtaken, and from then on keeps to the schedule.
    * To be called again when an authority was added.
@@ -95,6 +109,7 @@ export class CrlPublisher {
         if (this.#isDue(publication) || (await publication.isOvertaken())) await this.#attempt(authority.id)
       }),
     )
+    this.#tellLacks()
     this.#schedule()
   }
 
@@ -111,19 +126,42 @@ export class CrlPublisher {
     const now = this.#now()
     return this.#authorities()
       .filter(({ certificate }) => certificate.notAfter > now)
-      .map(({ id, signer }) => {
-        const { current, failure } = this.#publication(id)
-        const ok = current !== null && current.nextUpdate > now
-        const lack = current ? 'Its CRL has expired.' : 'It has no CRL.'
-        const help = signer ? '' : ' Its key is not here: sign a CRL where the key is, and bring it.'
+      .map((authority) => {
+        const { current, failure } = this.#publication(authority.id)
         return {
-          authority: id,
+          authority: authority.id,
           number: current?.number ?? null,
           nextUpdate: current?.nextUpdate ?? null,
-          ok,
-          reason: failure ?? (ok ? null : lack + help),
+          // Whoever keeps a root elsewhere may do without its CRL: what this service does needs none.
+          ok: current ? current.nextUpdate > now : authority.signer === null,
+          reason: failure ?? this.#lackOf(authority),
         }
       })
+  }
+
+  #lackOf({ id, signer }: Authority): string | null {
+    const { current } = this.#publication(id)
+    const now = this.#now()
+    const help = ` Its key is not here: sign a CRL where the key is, and bring it with "chancery crl install ${id} FILE".`
+    if (!current) {
+      return signer
+        ? 'It has no CRL.'
+        : `It has no CRL, which consumers that check the whole chain need.${help}`
+    }
+    if (current.nextUpdate <= now) return signer ? 'Its CRL has expired.' : `Its CRL has expired.${help}`
+    if (signer || current.nextUpdate > now + NOTICE) return null
+    return `Its CRL ends at ${rfc3339(current.nextUpdate)}.${help}`
+  }
+
+  #tellLacks(): void {
+    const now = this.#now()
+    for (const authority of this.#authorities()) {
+      const { id, signer, certificate } = authority
+      const reason = signer || certificate.notAfter <= now ? null : this.#lackOf(authority)
+      if (reason === null || now - (this.#toldAt.get(id) ?? 0) < DAY) continue
+      this.#toldAt.set(id, now)
+      this.#onLack(id, reason)
+    }
   }
 
   #schedule(): void {
@@ -145,6 +183,7 @@ export class CrlPublisher {
         await publication.load().catch((error: unknown) => this.#context.onError(authority.id, error))
       } else if (this.#isDue(publication)) await this.#attempt(authority.id)
     }
+    this.#tellLacks()
     this.#schedule()
   }
 

@@ -123,7 +123,7 @@ export class TestCa {
   async listen(): Promise<number> {
     const { service, directory, clock, logger } = this
     const names = [{ type: 'dns' as const, value: 'localhost' }]
-    const identity = await serviceIdentity({ ...service, directory, passphrase: PASSPHRASE, names, clock })
+    const identity = await serviceIdentity({ ...service, directory, passphrase: PASSPHRASE, names, clock, onFault: fail })
     await this.tls.close()
     this.tls = buildTlsApp(service, { key: identity.key, cert: identity.certificate }, logger)
     await this.tls.listen({ host: '127.0.0.1', port: 0 })
@@ -245,6 +245,11 @@ export class TestCa {
 }
 
 /** A refusal as RFC 9457 has it: stable type, and words that say what to change. */
+/** For what must not happen in a test: the fault itself ends it. */
+function fail(error: unknown): never {
+  throw error
+}
+
 export function expectProblem(answer: Answer, status: number, code: ErrorCode, detail?: RegExp): void {
   expect({ status: answer.status, type: answer.json?.type }, answer.text).toEqual({
     status,

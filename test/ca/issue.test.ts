@@ -4,7 +4,7 @@ import type { Authorities } from '../../src/ca/authorities.ts'
 import { publicUrls } from '../../src/ca/certificate-template.ts'
 import { Issuer } from '../../src/ca/issue.ts'
 import type { Signer } from '../../src/ca/signer.ts'
-import type { Profile } from '../../src/config/profile.ts'
+import type { Profile } from '../../src/config/profile-schema.ts'
 import { CaError } from '../../src/errors.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
 import type { CommandKind } from '../../src/store/commands.ts'
@@ -73,7 +73,7 @@ const request = (names = ['dns:a.example.test']) => ({
 })
 
 test('what is signed is what is recorded, once', async () => {
-  const { certificate } = await newIssuer().issue(request(), ADMIN, ORIGIN)
+  const { certificate } = await newIssuer().issue(request, ADMIN, ORIGIN)
   expect(signed).toHaveLength(1)
   expect(certificate.der.includes(Buffer.from(signed[0]!))).toBe(true)
   expect((await ca.service.store.read.certificate(certificate.serialNumber))?.der).toEqual(certificate.der)
@@ -98,7 +98,7 @@ describe('nothing is signed', () => {
     ],
   ] as const)('for %s', async ([, wish, code]) => {
     const before = await ca.inventory()
-    await expect(newIssuer().issue(wish(), ADMIN, ORIGIN)).rejects.toMatchObject({ code })
+    await expect(newIssuer().issue(wish, ADMIN, ORIGIN)).rejects.toMatchObject({ code })
     expect(signed).toEqual([])
     expect(await ca.inventory()).toEqual(before)
     expect((await ca.audit('certificate.refuse'))[0]).toMatchObject({
@@ -111,7 +111,7 @@ describe('nothing is signed', () => {
   test('where the template and the grant differ: a program’s fault, and the log alone learns which', async () => {
     const profiles = new Map(ca.service.profiles)
     const issuer = newIssuer({ profiles })
-    await issuer.issue(request(), ADMIN, ORIGIN)
+    await issuer.issue(request, ADMIN, ORIGIN)
     // The profile changes under an issuer that keeps its templates.
     profiles.set('server', {
       ...profiles.get('server')!,
@@ -119,7 +119,7 @@ describe('nothing is signed', () => {
       mustStaple: true,
     })
     const before = await ca.inventory()
-    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toMatchObject({
+    await expect(issuer.issue(request, ADMIN, ORIGIN)).rejects.toMatchObject({
       code: 'internal',
       detail: 'The certificate differs from what was granted: keyUsage, tlsFeature.',
     })
@@ -142,14 +142,14 @@ describe('nothing is released', () => {
         return outcome
       },
     })
-    await issuer.issue(request(), ADMIN, ORIGIN).then(() => order.push('released'))
+    await issuer.issue(request, ADMIN, ORIGIN).then(() => order.push('released'))
     expect(order).toEqual(['recordIssuance durable', 'released'])
   })
 
   test('if the signer fails', async () => {
     const before = await ca.inventory()
     const issuer = newIssuer({ sign: () => Promise.reject(new Error('the token was pulled out')) })
-    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toThrow('the token was pulled out')
+    await expect(issuer.issue(request, ADMIN, ORIGIN)).rejects.toThrow('the token was pulled out')
     expect(await ca.inventory()).toEqual(before)
   })
 
@@ -157,7 +157,7 @@ describe('nothing is released', () => {
     const before = await ca.inventory()
     const audited = await ca.audit('certificate.refuse')
     const issuer = newIssuer({ write: () => Promise.reject(new CaError(code, 'It failed.')) })
-    await expect(issuer.issue(request(), ADMIN, ORIGIN)).rejects.toMatchObject({ code })
+    await expect(issuer.issue(request, ADMIN, ORIGIN)).rejects.toMatchObject({ code })
     expect(signed).toHaveLength(1)
     expect(await ca.inventory()).toEqual(before)
     expect(await ca.audit('certificate.refuse')).toEqual(audited)
@@ -173,7 +173,7 @@ describe('nothing is released', () => {
       token: { tokenId, profile, names, expiresAt, spentOn: null },
     }
     const failing = newIssuer({ write: () => Promise.reject(new CaError('storeFailed', 'It failed.')) })
-    await expect(failing.issue(request(), holder, ORIGIN)).rejects.toMatchObject({ code: 'storeFailed' })
+    await expect(failing.issue(request, holder, ORIGIN)).rejects.toMatchObject({ code: 'storeFailed' })
     const answer = await ca.call('/v1/certificates', {
       as: token,
       body: csrDer(['dns:a.example.test']),

@@ -8,6 +8,7 @@ import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
 
 let ca: TestCa
 beforeEach(async () => {
+  faults = []
   ca = await TestCa.create()
 })
 afterEach(() => ca.close())
@@ -16,8 +17,10 @@ const NAMES = [
   { type: 'dns' as const, value: 'localhost' },
   { type: 'ip' as const, value: '127.0.0.1' },
 ]
+let faults: unknown[] = []
+const onFault = (error: unknown) => faults.push(error)
 const identify = (names = NAMES) =>
-  serviceIdentity({ ...ca.service, directory: ca.directory, passphrase: PASSPHRASE, names })
+  serviceIdentity({ ...ca.service, directory: ca.directory, passphrase: PASSPHRASE, names, onFault })
 const file = () => join(ca.directory, 'keys', 'service-tls.pem')
 
 test('comes by the one path: recorded, audited, by the service’s own profile', async () => {
@@ -65,10 +68,13 @@ test('is made anew for other names, after its revocation, and where the file is 
   const serialNumber = await expectNew([...NAMES, { type: 'dns', value: 'ca.example.test' }])
   await ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
   await expectNew([...NAMES, { type: 'dns', value: 'ca.example.test' }])
+  expect(faults).toEqual([])
   chmodSync(file(), 0o644)
   await expectNew()
+  expect(faults).toMatchObject([{ detail: expect.stringContaining('may be read by others') }])
   writeFileSync(file(), 'spoilt')
   await expectNew()
+  expect(faults).toMatchObject([{}, { code: 'malformedPem' }])
   writeFileSync(file(), ca.issuerPem)
   await expectNew()
 })

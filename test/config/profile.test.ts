@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildConfig } from '../../src/config/config.ts'
 import { parseOptions } from '../../src/config/load.ts'
-import type { Profile } from '../../src/config/profile.ts'
+import type { Profile } from '../../src/config/profile-schema.ts'
 import { refusal } from './temporary.ts'
 
 function profiles(yaml: string): Readonly<Record<string, Profile>> {

@@ -75,6 +75,9 @@ test.each([
     join(directory, 'web'),
   )
   expect(issued.status, issued.stderr).toBe(0)
-  expect(readdirSync(directory)).not.toContain('.initialising')
+  // The lock of the database is all that may be forgotten there: no key, no secret.
+  const staging = join(directory, '.initialising')
+  const forgotten = existsSync(staging) ? readdirSync(staging) : []
+  expect(forgotten.filter((name) => name !== 'chancery.db.lock')).toEqual([])
   await service.stop()
 })

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import type { IssuanceRequest } from '../../ca/request.ts'
 import { CaError } from '../../errors.ts'
 import type { Service } from '../../service.ts'
 import { originOf, principalOf } from '../caller.ts'
@@ -36,15 +37,14 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       const body = request.body as typeof request.body | undefined
       if (body === undefined)
         throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM, DER or in JSON.')
-      const [csr, wishes] = Buffer.isBuffer(body)
-        ? [readCsr(body), readWishes(request.query)]
-        : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]
-      const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
-      const issued = await service.issuer.issue(
-        { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey },
-        principal,
-        originOf(request),
-      )
+      const read = (): IssuanceRequest => {
+        const [csr, wishes] = Buffer.isBuffer(body)
+          ? [readCsr(body), readWishes(request.query)]
+          : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]
+        const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
+        return { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey }
+      }
+      const issued = await service.issuer.issue(read, principal, originOf(request))
       return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
     },
   )

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { KeyProof } from '../../ca/request.ts'
+import type { IssuanceRequest, KeyProof } from '../../ca/request.ts'
 import { CaError } from '../../errors.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
@@ -53,21 +53,20 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       const old = await service.store.read.certificate(serialNumber)
       if (!old) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)
       const { body } = request
-      const csr = Buffer.isBuffer(body) ? readCsr(body) : body.csr === undefined ? null : readPemCsr(body.csr)
-      const proof: KeyProof = csr
-        ? { kind: 'csr', csr }
-        : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }
-      const wishes = Buffer.isBuffer(body) ? {} : readWishes(body)
-      const issued = await service.issuer.issue(
-        {
-          proof,
-          ...wishes,
-          renewalOf: old,
-          idempotencyKey: readIdempotencyKey(request.headers['idempotency-key']),
-        },
-        principal,
-        originOf(request),
-      )
+      const read = (): IssuanceRequest => {
+        const csr = Buffer.isBuffer(body)
+          ? readCsr(body)
+          : body.csr === undefined
+            ? null
+            : readPemCsr(body.csr)
+        const proof: KeyProof = csr
+          ? { kind: 'csr', csr }
+          : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }
+        const wishes = Buffer.isBuffer(body) ? {} : readWishes(body)
+        const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
+        return { proof, ...wishes, renewalOf: old, idempotencyKey }
+      }
+      const issued = await service.issuer.issue(read, principal, originOf(request))
       return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
     },
   )

@@ -3,6 +3,7 @@ import type { Service } from '../../service.ts'
 import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
 import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
+import { authorityCrlRoutes } from './authority-crl.ts'
 import { enrolRoutes } from './enrol.ts'
 import { inventoryRoutes } from './inventory.ts'
 import { profileRoutes } from './profiles.ts'
@@ -20,6 +21,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(inventoryRoutes, options)
   app.register(tokenRoutes, options)
   app.register(authorityRoutes, options)
+  app.register(authorityCrlRoutes, options)
   app.register(profileRoutes, options)
   app.register(auditRoutes, options)
 }

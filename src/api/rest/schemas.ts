@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { rfc3339 } from '../../clock.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { NameType, SubjectName } from '../../pki/names/san.ts'
 
@@ -78,5 +79,5 @@ export function showNames(list: readonly SubjectName[]): Required<Names> {
 }
 
 export function showTime(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+  return rfc3339(seconds)
 }

@@ -1,4 +1,4 @@
-import { epochSeconds } from '../../clock.ts'
+import { epochSeconds, rfc3339 } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
@@ -18,7 +18,10 @@ export async function installCrl(
   audit: AuditEntry,
 ): Promise<void> {
   if (signer)
-    throw new CaError('conflict', `The key of authority "${id}" is here: the service makes its CRLs by itself.`)
+    throw new CaError(
+      'conflict',
+      `The key of authority "${id}" is here: the service makes its CRLs by itself.`,
+    )
   const crl = proveCrl(der, certificate)
   const nextUpdate = checkTimes(crl, epochSeconds(now))
   const stored = await store.read.latestCrl(id)
@@ -49,18 +52,17 @@ function checkTimes({ thisUpdate, nextUpdate }: ProvenCrl, now: number): number 
   if (thisUpdate > now) {
     throw new CaError(
       'badCrl',
-      `The CRL is from the future: its thisUpdate is ${show(thisUpdate)}. Compare the clocks of both machines.`,
+      `The CRL is from the future: its thisUpdate is ${rfc3339(thisUpdate)}. Compare the clocks of both machines.`,
     )
   }
   if (nextUpdate === null) {
     throw new CaError('badCrl', 'The CRL has no nextUpdate (RFC 5280 5.1.2.5).')
   }
   if (nextUpdate <= now) {
-    throw new CaError('badCrl', `The CRL has expired: its nextUpdate was ${show(nextUpdate)}. Make a new one.`)
+    throw new CaError(
+      'badCrl',
+      `The CRL has expired: its nextUpdate was ${rfc3339(nextUpdate)}. Make a new one.`,
+    )
   }
   return nextUpdate
-}
-
-function show(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 }

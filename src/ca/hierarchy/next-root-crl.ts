@@ -47,7 +47,10 @@ export async function makeNextRootCrl(
   }
   const number = (last?.number ?? 0n) + 1n
   if (number > Number.MAX_SAFE_INTEGER)
-    throw new CaError('badCrl', `The previous CRL has number ${last!.number}; no number above it is kept here.`)
+    throw new CaError(
+      'badCrl',
+      `The previous CRL has number ${last!.number}; no number above it is kept here.`,
+    )
   const entries = nextEntries(last?.entries ?? Buffer.alloc(0), revoke, thisUpdate)
   const nextUpdate = Math.min(thisUpdate + validity, certificate.notAfter)
   const der = await makeRootCrl(root, Number(number), Buffer.concat(entries), nextUpdate, now)
@@ -63,7 +66,10 @@ function nextEntries(previous: Buffer, revoke: readonly RootRevocation[], revoke
   for (const { serialNumber, reason } of revoke) {
     const listed = entries.get(serialNumber)
     if (listed && listed.reason !== REASON.certificateHold)
-      throw new CaError('conflict', `${serialNumber} is revoked already. Leave it out: what is listed stays listed.`)
+      throw new CaError(
+        'conflict',
+        `${serialNumber} is revoked already. Leave it out: what is listed stays listed.`,
+      )
     entries.delete(serialNumber)
     const facts = { serialNumber, revokedAt, reason, invalidityDate: null }
     entries.set(serialNumber, { bytes: encodeCrlEntry(facts), reason })

@@ -45,11 +45,14 @@ function checkSignature(crl: CrlInfo, issuer: CertificateInfo): void {
   const key = readPublicKey(issuer.spki, CODE)
   const algorithm = SIGNATURE_ALGORITHMS.find(({ oid }) => oid === crl.signatureAlgorithm.oid)
   if (!algorithm) {
-    refuse(`The CRL is signed with an algorithm that is weak or not supported (${crl.signatureAlgorithm.oid}).`)
+    refuse(
+      `The CRL is signed with an algorithm that is weak or not supported (${crl.signatureAlgorithm.oid}).`,
+    )
   }
   const verified =
     algorithm.family === key.family && verify(algorithm.hash, crl.tbs, key.keyObject, crl.signature)
-  if (!verified) refuse(`The signature of the CRL does not verify with the key of "${nameToText(issuer.subject)}".`)
+  if (!verified)
+    refuse(`The signature of the CRL does not verify with the key of "${nameToText(issuer.subject)}".`)
 }
 
 /** Its number. */

@@ -1,5 +1,5 @@
 import type { Principal } from '../../auth/principal.ts'
-import type { Profile } from '../../config/profile.ts'
+import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeName, nameToText } from '../../pki/distinguished-name.ts'

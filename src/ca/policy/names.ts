@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Principal } from '../../auth/principal.ts'
-import type { Profile } from '../../config/profile.ts'
+import type { Profile } from '../../config/profile-schema.ts'
 import { CaError, type Subproblem } from '../../errors.ts'
 import { isOutside } from '../../pki/certificate/name-constraints.ts'
 import { nameText, type SubjectName } from '../../pki/names/san.ts'

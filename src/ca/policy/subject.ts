@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Profile } from '../../config/profile.ts'
+import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
 import type { NameAttribute } from '../../pki/distinguished-name.ts'

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../config/duration.ts'
-import type { Profile } from '../../config/profile.ts'
+import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import type { Authority } from '../authority.ts'
 

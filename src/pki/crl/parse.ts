@@ -68,13 +68,14 @@ export function parseCrl(der: Uint8Array, code: ErrorCode = 'malformedRequest'):
 }
 
 function readList(reader: DerReader, code: ErrorCode) {
-  if (reader.tag !== TAG.integer) {
+  const version = reader.optional(TAG.integer)
+  if (!version) {
     throw new CaError(
       code,
-      'The CRL is of version 1, which has no cRLNumber: make one of version 2 (openssl does with "crl_extensions" in its configuration).',
+      'The CRL is of version 1, which has no cRLNumber: make one of version 2 (openssl does with "crlnumber" in its configuration).',
     )
   }
-  if (!reader.next().bytes.equals(VERSION_2)) reader.fail('is not of version 2')
+  if (!version.bytes.equals(VERSION_2)) reader.fail('is not of version 2')
   const inner = readAlgorithm(reader).der
   const issuer = reader.expect(TAG.sequence).bytes
   if (readName(issuer, WHAT, code).length === 0) reader.fail('has no issuer')

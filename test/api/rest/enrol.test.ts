@@ -228,3 +228,13 @@ test('an issuance has an audit row that says who, whence, what and when', async 
     detail: { profile: 'server', authority: 'intermediate' },
   })
 })
+
+test('a CSR that cannot be read is refused on the record', async () => {
+  expectProblem(
+    await enrol({ csr: encodePem('CERTIFICATE REQUEST', Buffer.from('3000', 'hex')) }),
+    400,
+    'malformedCsr',
+  )
+  const [row] = await ca.audit('certificate.refuse')
+  expect(row).toMatchObject({ actor: 'admin:default', result: 'refused', detail: { code: 'malformedCsr' } })
+})

@@ -64,7 +64,7 @@ export async function enrol({ service }: LintCa, wish: Enrolment = {}): Promise<
   const csr = parseCsr(encodeCsr({ key: await generateKey(keyType), subject, extensions }))
   const { renewalOf, authority } = wish
   const request = { proof: { kind: 'csr', csr }, profile, authority, renewalOf } as const
-  return (await service.issuer.issue(request, ADMIN, SYSTEM_ORIGIN)).certificate
+  return (await service.issuer.issue(() => request, ADMIN, SYSTEM_ORIGIN)).certificate
 }
 
 function subjectName(text: string): SubjectName {

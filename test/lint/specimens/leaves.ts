@@ -134,6 +134,9 @@ async function ownCertificate({ service, directory }: LintCa): Promise<Buffer> {
     { type: 'ip', value: '127.0.0.1' },
     { type: 'ip', value: '::1' },
   ] as const
-  const { certificate } = await serviceIdentity({ ...service, directory, passphrase, names })
+  const onFault = (error: unknown) => {
+    throw error
+  }
+  const { certificate } = await serviceIdentity({ ...service, directory, passphrase, names, onFault })
   return decodePem(certificate, 'service certificate')[0]!.der
 }

@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type, { type Static } from 'typebox'
+import { auditEntry } from '../../ca/audit.ts'
+import { installCrl } from '../../ca/hierarchy/install-crl.ts'
+import type { PublishedCrl } from '../../crl/published-crl.ts'
+import { CaError } from '../../errors.ts'
+import { crlDer } from '../../pki/crl/der-or-pem.ts'
+import type { Service } from '../../service.ts'
+import { adminOf, originOf } from '../caller.ts'
+import { showTime, Time } from './schemas.ts'
+
+export const CrlView = Type.Object({
+  number: Type.Integer(),
+  thisUpdate: Time,
+  nextUpdate: Time,
+  entries: Type.Integer({ description: 'How many certificates it lists.' }),
+})
+
+export function showCrl({ number, thisUpdate, nextUpdate, entries }: PublishedCrl): Static<typeof CrlView> {
+  return { number, thisUpdate: showTime(thisUpdate), nextUpdate: showTime(nextUpdate), entries }
+}
+
+/** Octets: a root's CRL lists a few intermediates. */
+const MAX_CRL = 1024 * 1024
+const CRL_TYPES = ['application/pkix-crl', 'application/x-pem-file']
+const bare = { schema: { description: 'A full CRL, DER or PEM.' } }
+
+/** The CRL of an authority whose key is elsewhere is signed there, and brought here to be served. */
+export const authorityCrlRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (
+  app,
+  { service },
+) => {
+  const { store, clock } = service
+
+  app.addContentTypeParser(CRL_TYPES, { parseAs: 'buffer', bodyLimit: MAX_CRL }, (_request, body, done) =>
+    done(null, body),
+  )
+
+  app.put(
+    '/v1/authorities/:id/crl',
+    {
+      bodyLimit: MAX_CRL,
+      schema: {
+        summary: 'Install a CRL that was signed where the authority’s key is',
+        tags: ['authorities'],
+        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) }),
+        body: {
+          content: Object.fromEntries(CRL_TYPES.map((type) => [type, bare])),
+        } as unknown as Type.TUnsafe<unknown>,
+        response: { 200: CrlView },
+      },
+    },
+    async (request) => {
+      const admin = await adminOf(request, service)
+      const { id } = request.params
+      if (!Buffer.isBuffer(request.body)) {
+        throw new CaError('unsupportedMediaType', `Send the CRL as ${CRL_TYPES.join(' or ')}.`)
+      }
+      const authority = service.authorities.get(id)
+      if (!authority) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
+      const audit = auditEntry('crl.install', 'ok', id, admin, originOf(request), clock())
+      await installCrl(store, authority, crlDer(request.body), clock(), audit)
+      await service.crl.reload(id)
+      return showCrl(service.crl.current(id)!)
+    },
+  )
+}
