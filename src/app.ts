@@ -70,7 +70,6 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)

@@ -44,10 +44,10 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
       passphrase,
       intermediate,
       root: { ...root, passphrase: ensureRootPassphrase(config.dir) },
-      urls: publicUrls(publicUrl),
+      urls: publicUrls(config.publicUrl!),
     })
   }
-  return openService({ config, passphrase, clock, log, publicUrl: () => publicUrl })
+  return openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl! })
 }
 
 /**

@@ -47,11 +47,18 @@ export async function startServer(
   try {
     // Without an authority there is no certificate to listen with: better no start than half of one.
     const { chain } = service.authorities.issuing()
+    let listening = false
+    service.addCheck(() => ({
+      name: 'listeners',
+      ok: listening,
+      reason: listening ? null : 'The TLS listener is not up yet.',
+    }))
     const http = buildHttpApp(service, log)
     closers.push(() => http.close())
     await http.listen({ host: config.host, port: config.httpPort })
     httpUrl = `http://${urlHost(config)}:${portOf(http)}`
     const tls = await startTls(config, passphrase, service, log, closers)
+    listening = true
     return {
       httpUrl,
       tlsUrl: `https://${urlHost(config)}:${portOf(tls)}`,

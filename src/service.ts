@@ -35,6 +35,10 @@ export interface Service {
   /** To be called after an authority was installed: loads it and publishes its first CRL. */
   authoritiesChanged(): Promise<void>
   health(): HealthCheck[]
+  /** For parts outside of the service, such as a listener, that `health` should report too. */
+  addCheck(check: () => HealthCheck): void
+  /** Called with the serial numbers that were revoked or released, and with none after authorities changed. */
+  onChange(listener: (serialNumbers: readonly string[]) => void): void
   /** Drains what is under way and closes the store. The listeners must have stopped before. */
   close(): Promise<void>
 }
@@ -103,6 +107,11 @@ export async function openService({
     onLack: (authority, reason) => log.warn({ authority }, `A CRL has to be brought: ${reason}`),
   })
   let urls: PublicUrls | undefined
+  const checks: (() => HealthCheck)[] = []
+  const listeners: ((serialNumbers: readonly string[]) => void)[] = []
+  const changed = (serialNumbers: readonly string[]) => {
+    for (const listener of listeners) listener(serialNumbers)
+  }
 
   const service: Service = {
     config,
@@ -125,6 +134,7 @@ export async function openService({
       clock,
       published: async (authority, serialNumbers) => {
         for (const serialNumber of serialNumbers) ocsp.certificateChanged(authority, serialNumber)
+        changed(serialNumbers)
         // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
         await patiently(
           crl.publish(authority).catch(() => {}),
@@ -136,11 +146,15 @@ export async function openService({
     async authoritiesChanged() {
       await authorities.reload()
       await crl.start()
+      changed([])
     },
+    addCheck: (check) => checks.push(check),
+    onChange: (listener) => listeners.push(listener),
     health: () => [
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
       authorityCheck(authorities, epochSeconds(clock())),
       ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
+      ...checks.map((check) => check()),
     ],
     async close() {
       await crl.stop()

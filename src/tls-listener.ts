@@ -15,8 +15,8 @@ const LONGEST_WAIT = 3_600_000
 const SHORTEST_WAIT = 30_000
 
 /**
- * Listens with a certificate of the CA's own, and renews it at two thirds of its life without a restart. What must be
- * closed again is added to `closers`, in the order of opening.
+ * Listens with a certificate of the CA's own. Without a restart it is replaced at two thirds of its life, when it is
+ * revoked, and when another authority becomes the default. What must be closed again is added to `closers`.
  */
 export async function startTls(
   config: Config,
@@ -25,40 +25,64 @@ export async function startTls(
   log: FastifyBaseLogger,
   closers: (() => Promise<void>)[],
 ): Promise<FastifyInstance> {
-  const { clock } = service
-  const names = serviceNames(config, service.authorities.issuing())
-  const onFault = (error: unknown) =>
-    log.warn({ err: error }, 'The service’s own TLS certificate on disk cannot be used; making a new one')
-  const identify = () => serviceIdentity({ ...service, directory: config.dir, passphrase, names, onFault })
-  const context = (identity: ServiceIdentity) => ({
-    key: identity.key,
-    cert: identity.certificate,
-    // Not to verify with: the names of these go into the handshake, so that clients know which certificate to send.
-    ca: service.authorities.all().map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)),
-    minVersion: config.tls.minVersion,
-  })
+  const { authorities, clock } = service
+  const identify = () =>
+    serviceIdentity({
+      ...service,
+      directory: config.dir,
+      passphrase,
+      names: serviceNames(config, authorities.issuing()),
+      onFault: (err) =>
+        log.warn({ err }, 'The service’s own TLS certificate on disk cannot be used; making a new one'),
+    })
 
   let identity = await identify()
-  const app = buildTlsApp(service, context(identity), log)
+  const app = buildTlsApp(service, tlsContext(identity, config, service), log)
   closers.push(() => app.close())
   await app.listen({ host: config.host, port: config.tlsPort })
 
-  let timer: NodeJS.Timeout
+  let timer: NodeJS.Timeout | undefined
   const schedule = () => {
     const wait = (renewalTime(identity) - epochSeconds(clock())) * 1000
+    clearTimeout(timer)
     timer = setTimeout(renew, Math.max(SHORTEST_WAIT, Math.min(wait, LONGEST_WAIT)))
     timer.unref()
   }
-  const renew = async () => {
-    try {
-      identity = await identify()
-      ;(app.server as unknown as TlsServer).setSecureContext(context(identity))
-    } catch (error) {
-      log.error({ err: error }, 'The service’s own TLS certificate could not be renewed; trying again')
-    }
-    schedule()
+  // One after the other: two at once would each issue a certificate.
+  let renewal = Promise.resolve()
+  function renew(): void {
+    renewal = renewal.then(async () => {
+      try {
+        identity = await identify()
+        const server = app.server as unknown as TlsServer
+        server.setSecureContext(tlsContext(identity, config, service))
+      } catch (error) {
+        log.error({ err: error }, 'The service’s own TLS certificate could not be renewed; trying again')
+      }
+      schedule()
+    })
   }
   schedule()
-  closers.push(async () => clearTimeout(timer))
+  service.onChange((serialNumbers) => {
+    if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) renew()
+  })
+  service.addCheck(() => {
+    const ok = identity.notAfter > epochSeconds(clock())
+    return { name: 'tls', ok, reason: ok ? null : 'The service’s own TLS certificate has expired.' }
+  })
+  closers.push(async () => {
+    await renewal
+    clearTimeout(timer)
+  })
   return app
+}
+
+function tlsContext(identity: ServiceIdentity, config: Config, { authorities }: Service) {
+  return {
+    key: identity.key,
+    cert: identity.certificate,
+    // Not to verify with: the names of these go into the handshake, so that clients know which certificate to send.
+    ca: authorities.all().map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)),
+    minVersion: config.tls.minVersion,
+  }
 }

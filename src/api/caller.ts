@@ -60,7 +60,18 @@ function credentialsOf(request: FastifyRequest): Credentials {
   return { bearer: match[1]!, peerCertificate: null }
 }
 
+/** A browser would show a client certificate for whatever page makes it send a request. */
+function isCrossSite({ headers }: FastifyRequest): boolean {
+  const { origin, host } = headers
+  const site = headers['sec-fetch-site']
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)
+}
+
 function peerCertificate(request: FastifyRequest): Buffer | null {
+  if (isCrossSite(request)) {
+    throw new CaError('forbidden', 'A page of another site may not use a client certificate here.')
+  }
   const socket = request.raw.socket as Partial<TLSSocket>
   return socket.getPeerX509Certificate?.()?.raw ?? null
 }

@@ -25,6 +25,7 @@ export interface ServiceIdentity {
   readonly key: string
   /** Leaf and intermediates, PEM. */
   readonly certificate: string
+  readonly serialNumber: string
   /** Seconds since 1970. */
   readonly notBefore: number
   readonly notAfter: number
@@ -101,11 +102,12 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
 }
 
 function identity(key: KeyObject, leaf: Buffer, { authorities }: IdentityContext): ServiceIdentity {
-  const { notBefore, notAfter } = parseCertificate(leaf)
+  const { serialNumber, notBefore, notAfter } = parseCertificate(leaf)
   const chain = [leaf, ...authorities.chainOf(authorities.issuing().id)]
   return {
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     certificate: chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
+    serialNumber,
     notBefore,
     notAfter,
   }

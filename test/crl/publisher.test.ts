@@ -222,6 +222,34 @@ describe('the schedule', () => {
     await vi.waitFor(() => expect(publisher.current('root')!.number).toBe(5))
   })
 
+  test('warns once a day while a CRL has to be brought, and no more when it was', async () => {
+    const told: string[] = []
+    const onLack = (authority: string, reason: string) => told.push(`${authority}: ${reason}`)
+    const publisher = await started({ onLack })
+    expect(told).toEqual([expect.stringContaining('root: It has no CRL')])
+    await publisher.start()
+    for (let hour = 1; hour < 24; hour++) await pass(HOUR)
+    expect(told).toHaveLength(1)
+    await pass(HOUR)
+    await vi.waitFor(() => expect(told).toHaveLength(2))
+
+    await storeRootCrl(1, 33 * DAY)
+    await publisher.reload('root')
+    for (let day = 1; day <= 2; day++) await pass(DAY)
+    expect(told).toHaveLength(2)
+    await pass(DAY)
+    await vi.waitFor(() => expect(told[2]).toMatch(/^root: Its CRL ends at/))
+    await pass(30 * DAY)
+    await vi.waitFor(() => expect(told[3]).toMatch(/^root: Its CRL has expired/))
+  })
+
+  test('says nothing of an authority that has ended', async () => {
+    const told: string[] = []
+    ca.now = ca.root.certificate.notAfter * 1000
+    await started({ onLack: (authority) => told.push(authority) })
+    expect(told).toEqual([])
+  })
+
   test('ends with the publisher', async () => {
     const publisher = await started()
     await publisher.stop()
@@ -233,25 +261,39 @@ describe('the schedule', () => {
 
 describe('health', () => {
   test('says what relying parties would stumble over', async () => {
-    await storeRootCrl(1, DAY)
+    await storeRootCrl(1, 31 * DAY)
     const publisher = await started()
+    const end = ca.seconds + 31 * DAY
     expect(publisher.health()).toEqual([
-      { authority: 'root', number: 1, nextUpdate: ca.seconds + DAY, ok: true, reason: null },
+      { authority: 'root', number: 1, nextUpdate: end, ok: true, reason: null },
       { authority: 'issuing', number: 1, nextUpdate: ca.seconds + 7 * DAY, ok: true, reason: null },
     ])
-    later(7 * DAY)
+    later(DAY)
+    expect(publisher.health()[0]).toMatchObject({
+      ok: true,
+      reason: expect.stringMatching(/^Its CRL ends at \S+Z\. Its key is not here.*crl install root FILE/),
+    })
+    ca.now = end * 1000
     expect(publisher.health()).toMatchObject([
-      { ok: false, reason: expect.stringContaining('Its key is not here') },
+      { ok: false, reason: expect.stringMatching(/^Its CRL has expired\. Its key is not here/) },
       { ok: false, reason: 'Its CRL has expired.' },
     ])
   })
 
-  test('says that an authority has no CRL', async () => {
-    expect((await started()).health()[0]).toMatchObject({
-      ok: false,
+  test('is no worse for a root elsewhere that has no CRL yet, but says what to do', async () => {
+    expect((await started()).health()[0]).toEqual({
+      authority: 'root',
       number: null,
-      reason: expect.stringContaining('no CRL'),
+      nextUpdate: null,
+      ok: true,
+      reason: expect.stringMatching(
+        /no CRL, which consumers.* bring it with "chancery crl install root FILE"/,
+      ),
     })
+  })
+
+  test('is bad where the key is here and there is no CRL', async () => {
+    expect(make().health()[1]).toMatchObject({ authority: 'issuing', ok: false, reason: 'It has no CRL.' })
   })
 })
 
@@ -281,6 +323,17 @@ describe('nothing is served', () => {
     const publisher = make({ store })
     await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'internal' })
   })
+})
+
+test('a CRL that was brought is served at once, and never an older one', async () => {
+  await storeRootCrl(2)
+  const publisher = await started()
+  await storeRootCrl(3)
+  expect(publisher.current('root')!.number).toBe(2)
+  await publisher.reload('root')
+  expect(publisher.current('root')!.number).toBe(3)
+  await publisher.stop()
+  await expect(publisher.reload('root')).rejects.toMatchObject({ code: 'overloaded' })
 })
 
 test('an authority that is added is published by the next start', async () => {

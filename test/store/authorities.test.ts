@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { authority, issuance, NOW, serial } from './records.ts'
+import { audit, authority, DAY, issuance, NOW, serial } from './records.ts'
 import { temporaryStore } from './temporary.ts'
 
 test('an authority is kept whole, and replaced in place', async () => {
@@ -68,4 +68,23 @@ test('CRL numbers only rise', async () => {
   await expect(store.write('recordCrl', { ...crl, authority: 'nobody' })).rejects.toMatchObject({
     code: 'unknownAuthority',
   })
+})
+
+test('a CRL that somebody brought is recorded with its audit row, or neither is', async () => {
+  const store = await temporaryStore()
+  const crl = {
+    authority: 'issuing',
+    number: 5,
+    thisUpdate: NOW,
+    nextUpdate: NOW + 7 * DAY,
+    der: Buffer.from('crl'),
+    entries: 3,
+  }
+  await store.write('recordCrl', { ...crl, audit: audit('crl.install', 'issuing') })
+  await expect(
+    store.write('recordCrl', { ...crl, audit: audit('crl.install', 'again') }),
+  ).rejects.toMatchObject({ code: 'conflict' })
+  await store.write('recordCrl', { ...crl, number: 6 })
+  const { rows } = await store.read.listAudit({ action: 'crl.install' }, { limit: 9 })
+  expect(rows.map(({ target }) => target)).toEqual(['issuing'])
 })

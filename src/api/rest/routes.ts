@@ -6,6 +6,7 @@ import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
 import { enrolRoutes } from './enrol.ts'
 import { inventoryRoutes } from './inventory.ts'
+import { useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
 import { renewRoutes } from './renew.ts'
 import { revokeRoutes } from './revoke.ts'
@@ -13,6 +14,7 @@ import { tokenRoutes } from './tokens.ts'
 
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
 export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
+  useOwnParsing(app)
   refuseRepeatedHeaders(app)
   authenticateFirst(app, options.service)
   app.register(enrolRoutes, options)

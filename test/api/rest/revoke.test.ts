@@ -200,6 +200,18 @@ describe('the holder over mutual TLS', () => {
     expectProblem(await ca.send('/v1/certificates/revoke', { identity, body: bulk }), 403, 'forbidden')
     expect(await told(other)).toEqual(GOOD)
   })
+
+  test.each([
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'https://evil.test' },
+    { origin: 'null' },
+  ])('not for a page of another site, to which a browser lends the certificate: %j', async (headers) => {
+    const { identity, serialNumber } = await holder()
+    const path = `/v1/certificates/${serialNumber}/revoke`
+    expectProblem(await ca.send(path, { identity, headers, body: {} }), 403, 'forbidden')
+    expect((await ca.call(`/v1/certificates/${serialNumber}`, { method: 'GET' })).json.state).toBe('valid')
+  })
 })
 
 describe('in bulk', () => {

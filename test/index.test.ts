@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { chancery, openChancery } from '../src/index.ts'
+import { csrPem } from './api/requests.ts'
+
+/** The CA inside somebody else's application, whose own settings must not change what the CA accepts. */
+let directory: string
+let app: FastifyInstance
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'chancery-embedded-'))
+})
+afterEach(async () => {
+  await app.close()
+  rmSync(directory, { recursive: true })
+})
+
+async function mount(
+  options: FastifyServerOptions = {},
+  prepare: (host: FastifyInstance) => void = () => {},
+) {
+  app = Fastify(options)
+  prepare(app)
+  await app.register(chancery, { prefix: '/pki', directory, publicUrl: 'http://ca.example.test/pki/' })
+  await app.ready()
+}
+
+async function post(url: string, body: unknown) {
+  const authorization = `Bearer ${readFileSync(join(directory, 'admin.key'), 'utf8').trim()}`
+  const headers = { authorization, 'content-type': 'application/json' }
+  const answer = await app.inject({ method: 'POST', url, headers, body: JSON.stringify(body) })
+  return { status: answer.statusCode, json: answer.json() }
+}
+
+const enrol = () => post('/pki/v1/certificates', { csr: csrPem(['dns:web.example.test']) })
+
+describe('in an application with the defaults of Fastify', () => {
+  test('a misspelt filter revokes nothing, and words are not taken for booleans', async () => {
+    await mount()
+    const { json } = await enrol()
+    const bulk = (body: object) => post('/pki/v1/certificates/revoke', body)
+    expect(await bulk({ filter: { nme: 'a.test' }, dryRun: false })).toMatchObject({ status: 400 })
+    expect(await bulk({ filter: { name: 'web.example.test' }, dryRun: 'false' })).toMatchObject({
+      status: 400,
+    })
+    expect(await bulk({ filter: {}, dryRun: false })).toMatchObject({ status: 400 })
+    const authorization = `Bearer ${readFileSync(join(directory, 'admin.key'), 'utf8').trim()}`
+    const url = `/pki/v1/certificates/${json.serialNumber}`
+    expect((await app.inject({ url, headers: { authorization } })).json()).toMatchObject({ state: 'valid' })
+  })
+
+  test('a misspelt wish is refused', async () => {
+    await mount()
+    const { status, json } = await post('/pki/v1/certificates', {
+      csr: csrPem(['dns:a.test']),
+      valdity: '1h',
+    })
+    expect({ status, type: json.type }).toEqual({
+      status: 400,
+      type: 'urn:chancery:problem:malformedRequest',
+    })
+  })
+
+  test('addresses in certificates have single slashes, whatever publicUrl ends in', async () => {
+    await mount()
+    const der = Buffer.from((await enrol()).json.certificate.replace(/-----.*-----|\n/g, ''), 'base64')
+    expect(der.includes('http://ca.example.test/pki/ocsp')).toBe(true)
+    expect(der.includes('http://ca.example.test/pki/crl/intermediate.crl')).toBe(true)
+  })
+
+  test('the application keeps its own errors and its own 404', async () => {
+    await mount({}, (host) => {
+      host.get('/fails', async () => {
+        throw new Error('mine')
+      })
+    })
+    expect((await app.inject('/fails')).json()).toMatchObject({ message: 'mine' })
+    expect((await app.inject('/nothing')).json()).toMatchObject({ message: 'Route GET:/nothing not found' })
+  })
+})
+
+test('an application with its own validator, parser and error handler changes nothing', async () => {
+  await mount({ ajv: { customOptions: { coerceTypes: true, removeAdditional: 'all' } } }, (host) => {
+    host.setValidatorCompiler(() => () => true)
+    host.setErrorHandler(async () => 'swallowed')
+    host.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, _body, done) =>
+      done(null, 'x'),
+    )
+    host.addContentTypeParser('*', (_request, _payload, done) => done(null, 'y'))
+  })
+  expect(await enrol()).toMatchObject({ status: 201 })
+  expect(await post('/pki/v1/certificates', { csr: 1 })).toMatchObject({
+    status: 400,
+    json: { type: 'urn:chancery:problem:malformedRequest' },
+  })
+})
+
+test('a service that was opened outside stays open when the application closes', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+  app = Fastify()
+  await app.register(chancery, { prefix: '/pki', service })
+  expect((await app.inject('/pki/readyz')).json()).toMatchObject({ status: 'ready' })
+  await app.close()
+  expect(service.health().every(({ ok }) => ok)).toBe(true)
+  await service.close()
+})

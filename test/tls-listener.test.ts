@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { systemClock } from '../src/clock.ts'
+import { loadConfig } from '../src/config/load.ts'
+import { openChancery } from '../src/index.ts'
+import { createLog } from '../src/log.ts'
+import { encodePem } from '../src/pki/pem.ts'
+import { type RunningServer, startServer } from '../src/server.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
+let server: RunningServer
+
+beforeAll(async () => {
+  await (await openChancery({ directory, publicUrl: 'http://ca.example.test' })).close()
+  const options = { dir: directory, tlsPort: 0, httpPort: 0, publicUrl: 'http://ca.example.test' }
+  const { config, secrets } = loadConfig({}, options)
+  const log = createLog('silent')
+  server = await startServer(config, { passphrase: secrets.passphrase! }, { clock: systemClock, log })
+})
+afterAll(async () => {
+  await server.close()
+  rmSync(directory, { recursive: true })
+})
+
+/** The serial number of what a new connection is shown, and whether it verifies for this name. */
+async function shown(servername: string): Promise<string> {
+  const ca = server.service.authorities.roots().map((der) => encodePem('CERTIFICATE', der))
+  const socket = connect({ port: Number(new URL(server.tlsUrl).port), host: '127.0.0.1', servername, ca })
+  await once(socket, 'secureConnect')
+  const { serialNumber } = socket.getPeerCertificate()
+  socket.destroy()
+  return serialNumber.toLowerCase()
+}
+
+test('the certificate names this host, and the names of its public address', async () => {
+  expect(await shown('localhost')).toBe(await shown('ca.example.test'))
+  await expect(shown('other.example.test')).rejects.toThrow(/altnames/i)
+})
+
+test('its own certificate, once revoked, is replaced without a restart', async () => {
+  const revoked = await shown('localhost')
+  const admin = { kind: 'admin', id: 'admin:test' } as const
+  const wish = { reason: 4, invalidityDate: null }
+  await server.service.revoker.revoke(revoked, wish, admin, { address: '', requestId: '' })
+  await vi.waitFor(async () => expect(await shown('localhost')).not.toBe(revoked), { timeout: 10_000 })
+  const { rows } = await server.service.store.read.searchCertificates(
+    { principal: 'system:tls', now: 0 },
+    { limit: 10 },
+  )
+  expect(rows.map(({ serialNumber }) => serialNumber)).toEqual([await shown('localhost'), revoked])
+})
+
+test('health speaks of the listeners', async () => {
+  const names = server.service.health().map(({ name, ok }) => [name, ok])
+  expect(names).toContainEqual(['listeners', true])
+  expect(names).toContainEqual(['tls', true])
+})
