@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 // Plain JavaScript of an old dialect: it has to run where Node is too old for the rest, and say so.
 const MINIMUM = 24
@@ -13,8 +14,11 @@ const here = new URL('.', import.meta.url)
 const source = new URL('../src/cli.ts', here)
 const entry = existsSync(source) ? source : new URL('../dist/cli.js', here)
 
-if (Number(process.versions.node.split('.')[0]) >= MINIMUM) await import(entry.href)
-else {
+if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
+  // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
+  module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/chancery', here)))
+  await import(entry.href)
+} else {
   const newer = newerNode()
   if (newer) runWith(newer)
   else {

@@ -103,7 +103,8 @@ CREATE TABLE tokens (
 CREATE TABLE admin_keys (
   name TEXT NOT NULL UNIQUE,
   hash BLOB NOT NULL UNIQUE,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  revoked_at INTEGER
 ) STRICT;
 
 CREATE TABLE idempotency_keys (

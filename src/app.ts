@@ -15,9 +15,12 @@ import { logRequests } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import type { Service } from './service.ts'
 
+/** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
+const TIMING = { connectionsCheckingInterval: 2000 }
+
 /** The plain listener. */
 export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify(serverOptions(log))
+  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
   prepare(app)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
@@ -31,6 +34,7 @@ export function buildTlsApp(
   log: FastifyBaseLogger,
 ): FastifyInstance {
   const https = {
+    ...TIMING,
     ...tls,
     // A client certificate is welcome and never demanded. Whether it is one of ours is decided by `auth/`,
     // against the inventory, so OpenSSL's verdict on the chain is not asked for.

@@ -4,7 +4,8 @@ import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
-import { initialise, isInitialised } from './ca/hierarchy/initialise.ts'
+import { initialise } from './ca/hierarchy/initialise.ts'
+import { settleDataDirectory } from './ca/hierarchy/staging.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
@@ -35,8 +36,9 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const { config, secrets } = loadConfig({}, { ...options.options, publicUrl, dir: directory })
   const given = options.passphrase === undefined ? secrets : { passphrase: options.passphrase }
+  const { initialised } = await settleDataDirectory(config.dir)
   const { passphrase } = ensurePassphrase(given, config.dir)
-  if (!(await isInitialised(config.dir))) {
+  if (!initialised) {
     const { intermediate, root } = defaultHierarchy()
     await initialise({
       directory: config.dir,

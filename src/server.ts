@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildHttpApp } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
+import { checkKeyFileMode } from './ca/key-file.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
+import { listen } from './listen.ts'
 import { createLog } from './log.ts'
 import { openService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
@@ -45,19 +48,25 @@ export async function startServer(
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    await checkAdminKey(dataFiles(config.dir).adminKey)
     // Without an authority there is no certificate to listen with: better no start than half of one.
     const { chain } = service.authorities.issuing()
     let listening = false
     service.addCheck(() => ({
       name: 'listeners',
       ok: listening,
-      reason: listening ? null : 'The TLS listener is not up yet.',
+      reason: listening ? null : 'Not every listener is up yet.',
     }))
-    const http = buildHttpApp(service, log)
-    closers.push(() => http.close())
-    await http.listen({ host: config.host, port: config.httpPort })
-    httpUrl = `http://${urlHost(config)}:${portOf(http)}`
+    const listenPlain = async () => {
+      const http = buildHttpApp(service, log)
+      closers.push(() => http.close())
+      await listen(http, config, config.httpPort)
+      httpUrl = `http://${urlHost(config)}:${portOf(http)}`
+    }
+    // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
+    if (config.publicUrl === null) await listenPlain()
     const tls = await startTls(config, passphrase, service, log, closers)
+    if (config.publicUrl !== null) await listenPlain()
     listening = true
     return {
       httpUrl,
@@ -71,6 +80,11 @@ export async function startServer(
     await close()
     throw error
   }
+}
+
+/** Whoever could read it may have used it. Where it was moved away, there is nothing to check. */
+async function checkAdminKey(file: string): Promise<void> {
+  if (existsSync(file)) await checkKeyFileMode(file)
 }
 
 function urlHost({ host }: Config): string {

@@ -1,12 +1,11 @@
-import { join } from 'node:path'
 import { Authorities } from './ca/authorities.ts'
 import { type PublicUrls, publicUrls } from './ca/certificate-template.ts'
-import { DATABASE } from './ca/hierarchy/initialise.ts'
 import { Issuer } from './ca/issue.ts'
 import { Revoker } from './ca/revoke.ts'
 import { SERVICE_PROFILE_OPTIONS } from './ca/service-profile.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
 import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
 import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
@@ -70,7 +69,7 @@ export async function openService({
   publicUrl,
 }: ServiceOptions): Promise<Service> {
   const store = await openStore({
-    file: join(config.dir, DATABASE),
+    file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
   })
   let authorities: Authorities

@@ -5,6 +5,7 @@ import { renewalTime, type ServiceIdentity, serviceIdentity } from './ca/service
 import { serviceNames } from './ca/service-names.ts'
 import { epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { listen } from './listen.ts'
 import { encodePem } from './pki/pem.ts'
 import type { Service } from './service.ts'
 
@@ -39,7 +40,7 @@ export async function startTls(
   let identity = await identify()
   const app = buildTlsApp(service, tlsContext(identity, config, service), log)
   closers.push(() => app.close())
-  await app.listen({ host: config.host, port: config.tlsPort })
+  await listen(app, config, config.tlsPort)
 
   let timer: NodeJS.Timeout | undefined
   const schedule = () => {

@@ -27,15 +27,29 @@ const principals = new WeakMap<FastifyRequest, Promise<Principal>>()
 /** Strangers are turned away before a byte of their body is read. */
 export function authenticateFirst(app: FastifyInstance, context: AuthContext): void {
   app.addHook('onRequest', async (request) => {
-    await principalOf(request, context)
+    await applicantOf(request, context)
   })
 }
 
-/** Who is asking, established once a request. Throws `CaError` "unauthenticated". */
-export function principalOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
+/** Who is asking. Throws `CaError` "unauthenticated", and "tokenSpent": such a token opens nothing but its own certificate. */
+export async function principalOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
+  const principal = await applicantOf(request, context)
+  if (principal.kind === 'token' && principal.token.spentOn !== null)
+    throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
+  return principal
+}
+
+/** Who is asking, established once a request; the holder of a spent token too, for whom the issuer has only an old answer. */
+export function applicantOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
   const known = principals.get(request)
   if (known) return known
-  const principal = (async () => authenticate(credentialsOf(request), context))()
+  const principal = (async () => {
+    const caller = await authenticate(credentialsOf(request), context)
+    // Its refusals are not audited, so that its holder cannot fill the store with them.
+    if (caller.kind === 'token' && caller.token.spentOn !== null)
+      request.log.warn({ principal: caller.id }, 'A spent token was shown')
+    return caller
+  })()
   principals.set(request, principal)
   return principal
 }

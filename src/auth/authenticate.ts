@@ -28,6 +28,12 @@ export async function authenticate(credentials: Credentials, context: AuthContex
   )
 }
 
+/**
+ * For how long a spent token may fetch its certificate again, whose answer may have been lost. Seconds. After that it is
+ * no credential: it lies in scripts and images for good.
+ */
+const REPLAY_AFTER_USE = 24 * 3600
+
 async function byBearer(secret: string, { store, clock }: AuthContext): Promise<Principal> {
   if (secret.startsWith(SECRET_PREFIX.adminKey)) {
     const key = await store.read.adminKeyByHash(hashSecret(secret))
@@ -35,9 +41,12 @@ async function byBearer(secret: string, { store, clock }: AuthContext): Promise<
   } else if (secret.startsWith(SECRET_PREFIX.token)) {
     const row = await store.read.tokenByHash(hashSecret(secret))
     if (row && row.revokedAt === null) {
-      const { tokenId, profile, names, expiresAt, spentOn } = row
-      // A spent token may still fetch the certificate that it was spent on: the answer may have been lost.
-      if (spentOn === null && expiresAt <= epochSeconds(clock())) {
+      const { tokenId, profile, names, expiresAt, spentAt, spentOn } = row
+      const now = epochSeconds(clock())
+      if (spentAt !== null && now >= spentAt + REPLAY_AFTER_USE) {
+        throw new CaError('unauthenticated', 'The enrolment token was used up. Ask an admin for a new one.')
+      }
+      if (spentAt === null && now >= expiresAt) {
         throw new CaError('unauthenticated', 'The enrolment token has expired. Ask an admin for a new one.')
       }
       return { kind: 'token', id: `token:${tokenId}`, token: { tokenId, profile, names, expiresAt, spentOn } }

@@ -17,3 +17,14 @@ export function auditEntry(
 
 /** For what the service does by itself: making the hierarchy, renewing its own certificate. */
 export const SYSTEM_ORIGIN: Origin = { address: '', requestId: '' }
+
+const audited = new WeakSet<object>()
+
+/** Marks a refusal that has its audit row, so that whoever passes it on writes no second one. */
+export function markAudited(error: unknown): void {
+  if (typeof error === 'object' && error !== null) audited.add(error)
+}
+
+export function isAudited(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && audited.has(error)
+}

@@ -8,7 +8,7 @@ import { nameText } from '../pki/names/san.ts'
 import { assembleSigned } from '../pki/signed.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
-import { auditEntry } from './audit.ts'
+import { auditEntry, markAudited } from './audit.ts'
 import { type PublicUrls, sharedExtensions } from './certificate-template.ts'
 import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
 import { prepare } from './prepare.ts'
@@ -39,7 +39,7 @@ export class Issuer {
 
   /**
    * `read` translates the caller's bytes: what cannot be read is a refusal like any other. Throws `CaError`; a refusal
-   * is in the audit log before the caller hears of it.
+   * is in the audit log before the caller hears of it, unless the caller has nothing but a spent token.
    */
   async issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
     const now = this.#context.clock()
@@ -49,6 +49,7 @@ export class Issuer {
       return await this.#issue(request, principal, origin, now)
     } catch (error) {
       await this.#auditRefusal(error, request, principal, origin, now)
+      markAudited(error)
       throw error
     }
   }
@@ -143,6 +144,8 @@ export class Issuer {
     const { code, detail } = error instanceof CaError ? error : new CaError('internal', '')
     // Nobody was refused, and there is nothing that could be written.
     if (code === 'storeFailed' || code === 'overloaded') return
+    // The token's one use is audited; its holder must not be able to fill the store afterwards.
+    if (principal.kind === 'token' && principal.token.spentOn !== null && code !== 'internal') return
     await this.#context.store.write(
       'audit',
       auditEntry(

@@ -1,13 +1,24 @@
 import type { KeyObject } from 'node:crypto'
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makePrivateDirectory, writeNewFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 
-/** Writes the key encrypted, readable by its owner alone; an existing file is never replaced (O_EXCL). */
+/** Writes the key encrypted, readable by its owner alone, durably. "conflict" where a file is: it is never replaced. */
 export async function writeKeyFile(file: string, key: KeyObject, passphrase: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(file, await encryptPkcs8(key, passphrase), { mode: 0o600, flag: 'wx' })
+  const pem = await encryptPkcs8(key, passphrase)
+  makePrivateDirectory(dirname(file))
+  try {
+    writeNewFile(file, pem, 0o600)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    throw new CaError(
+      'conflict',
+      `There is a key file ${file} already, which may belong to an authority of a lost database. Move it away, or choose another id.`,
+      { cause },
+    )
+  }
 }
 
 /** Refuses a key file that others may read: the mode may have been widened by a copy or a restore. */

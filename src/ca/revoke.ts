@@ -42,6 +42,7 @@ export class Revoker {
     origin: Origin,
   ): Promise<RevocationOutcome> {
     await this.#mayRevoke(serialNumber, principal)
+    this.#checkInvalidityDate(wish)
     const outcome = await this.#record(serialNumber, wish, principal, origin)
     await this.#context.published(outcome.authority, [serialNumber])
     return outcome
@@ -78,6 +79,7 @@ export class Revoker {
   ): Promise<number> {
     const { store, published } = this.#context
     if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may revoke by filter.')
+    this.#checkInvalidityDate(wish)
     let revoked = 0
     let after: string | null = null
     do {
@@ -114,6 +116,17 @@ export class Revoker {
       entry: encodeCrlEntry(facts),
       audit: auditEntry('certificate.revoke', 'ok', serialNumber, principal, origin, now, { reason }),
     })
+  }
+
+  /** It stands in every CRL from now on, so it must be a time that was. */
+  #checkInvalidityDate({ invalidityDate }: RevocationWish): void {
+    if (invalidityDate === null) return
+    if (invalidityDate < 0 || invalidityDate > epochSeconds(this.#context.clock())) {
+      throw new CaError(
+        'malformedRequest',
+        'The invalidityDate is before 1970 or in the future: give the time from which the key must not be trusted, or none.',
+      )
+    }
   }
 
   async #mayRevoke(serialNumber: string, principal: Principal): Promise<void> {

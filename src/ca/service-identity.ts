@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
+import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
 import { subjectAltName } from '../pki/certificate/extensions.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
@@ -93,11 +94,12 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
     SYSTEM_ORIGIN,
   )
   const file = join(context.directory, FILE)
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  makePrivateDirectory(dirname(file))
   const text =
     (await encryptPkcs8(key, context.passphrase)) + encodePem('CERTIFICATE', issued.certificate.der)
   await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
   await rename(`${file}.new`, file)
+  syncDirectory(dirname(file))
   return identity(key, issued.certificate.der, context)
 }
 

@@ -97,8 +97,16 @@ export function keepPublicUrl(dir: string, publicUrl: string): void {
   if (!existsSync(options)) writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
 }
 
+const CONSTRAINED = `
+The name constraints hold for the service's own certificate too: put a name that they permit, by which the service is
+reached, into tls.names of chancery.yaml, and give it to commands with --url.
+`
+
 /** What a person has to know, and to do, after `init`. */
-export function summary(made: Initialised, options: Pick<InitOptions, 'rootPassphraseFile'>): string {
+export function summary(
+  made: Initialised,
+  options: Pick<InitOptions, 'rootPassphraseFile' | 'permitDns' | 'permitIp'>,
+): string {
   const { directory, adminKeyFile, rootFingerprint, rootFolder } = made
   const lines = facts([
     ['Data directory', directory],
@@ -112,8 +120,9 @@ export function summary(made: Initialised, options: Pick<InitOptions, 'rootPassp
   const also = options.rootPassphraseFile
     ? ''
     : ', and the file root-passphrase beside it, each to a place of its own'
+  const narrow = options.permitDns || options.permitIp ? CONSTRAINED : ''
   return `${lines}
 Move that folder offline now${also}.
 Whoever has both can make certificates that all of yours trust. The service runs without them.
-`
+${narrow}`
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { adminKeyCommand } from './admin-key.ts'
 import { authorityCommand } from './authority.ts'
 import { bundleCommand } from './bundle.ts'
 import { certCommand } from './cert.ts'
@@ -39,6 +40,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(authorityCommand(terminal))
     .addCommand(rootCommand(terminal))
     .addCommand(bundleCommand(terminal))
+    .addCommand(adminKeyCommand(terminal))
   redirect(program, terminal)
   return program
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
-import { isInitialised } from '../ca/hierarchy/initialise.ts'
+import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type Overrides } from '../config/load.ts'
 import type { Secrets } from '../config/secrets.ts'
@@ -40,7 +40,8 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const overrides = overridesFrom(options)
   const load = () => loadConfig(terminal.environment, overrides)
   const { config } = load()
-  if (!(await isInitialised(config.dir))) await initialiseFirst(config, options, terminal)
+  const { initialised } = await settleDataDirectory(config.dir)
+  if (!initialised) await initialiseFirst(config, options, terminal)
 
   const passphrase = passphraseOf(load().secrets)
   // Before the start: a signal during it must not kill the process halfway.

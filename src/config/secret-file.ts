@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { CaError } from '../errors.ts'
 
 /**
@@ -29,17 +29,6 @@ export function readSecretFile(file: string, what: string, { groupMayRead = fals
     const text = readFileSync(descriptor, 'utf8').replace(/\r?\n$/, '')
     if (text === '') throw new CaError('badConfiguration', `${what} ${file} is empty.`)
     return text
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-/** Creates a file with mode 0600 that did not exist before, and syncs it. */
-export function writeSecretFile(file: string, text: string): void {
-  const descriptor = openSync(file, 'wx', 0o600)
-  try {
-    writeSync(descriptor, text)
-    fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
   }

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { makePrivateDirectory, writeNewFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { dataFiles } from './data-directory.ts'
 import type { Environment } from './environment.ts'
-import { newSecret, readSecretFile, writeSecretFile } from './secret-file.ts'
+import { newSecret, readSecretFile } from './secret-file.ts'
 
 /** Never part of a `Config`, never logged, never in an error. */
 export interface Secrets {
@@ -48,13 +49,17 @@ export function ensureRootPassphrase(dir: string, file?: string): string {
 /** The secrets with a passphrase for sure: where none was given, one is made and kept in the data directory. */
 export function ensurePassphrase(secrets: Secrets, dir: string): Secrets & { readonly passphrase: string } {
   if (secrets.passphrase !== null) return { ...secrets, passphrase: secrets.passphrase }
-  const passphrase = keepNewSecret(dir, dataFiles(dir).passphrase)
-  return { ...secrets, passphrase }
+  const own = dataFiles(dir).passphrase
+  keepNewSecret(dir, own)
+  return { ...secrets, passphrase: readSecretFile(own, 'The passphrase file') }
 }
 
-function keepNewSecret(dir: string, file: string): string {
-  const secret = newSecret()
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  writeSecretFile(file, `${secret}\n`)
-  return secret
+/** Where another process has put one there meanwhile, that one stands. */
+function keepNewSecret(dir: string, file: string): void {
+  makePrivateDirectory(dir)
+  try {
+    writeNewFile(file, `${newSecret()}\n`, 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }

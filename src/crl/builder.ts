@@ -73,6 +73,8 @@ export class CrlBuilder {
     const worker = new Worker(entry, {
       name: 'chancery-crl',
       workerData: { databaseFile: this.#databaseFile },
+      // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
+      execArgv: [],
     })
     this.#worker = worker
     let cause: unknown

@@ -2,6 +2,7 @@ import { verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Authority } from '../ca/authority.ts'
 import { CaError } from '../errors.ts'
+import { nextCrlNumber } from '../pki/crl/number.ts'
 import { assembleSigned } from '../pki/signed.ts'
 import type { CrlRow } from '../store/queries.ts'
 import type { CrlBuilder } from './builder.ts'
@@ -32,7 +33,7 @@ export async function signNextCrl(
       `The certificate of authority "${id}" has expired; it signs no more CRLs.`,
     )
   }
-  const number = (previous?.number ?? 0) + 1
+  const number = nextCrlNumber(previous?.number ?? null, now)
   const nextUpdate = Math.min(now + lifetime, certificate.notAfter)
   const { tbs, count } = await builder.build(id, firstExpiry(previous, now, refreshAfter), {
     signature: { identifier: signer.algorithm.identifier },

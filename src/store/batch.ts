@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
+import { toCrossed } from './crossed-error.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
-import { type Answer, type QueuedCommand, toCrossed } from './writer-messages.ts'
+import type { Answer, QueuedCommand } from './writer-messages.ts'
 
 /** SQLite's result codes that speak of the disk or the file, not of one command. */
 const STORAGE_FAILURE =

@@ -12,7 +12,14 @@ export interface Commands {
   createToken: { input: TokenRecord; output: { tokenId: number } }
   revokeToken: { input: { tokenId: number; at: number; audit: AuditEntry }; output: { changed: boolean } }
   createAdminKey: { input: AdminKeyRecord; output: Record<never, never> }
+  /** `left`: how many keys still open the door afterwards. */
+  revokeAdminKey: {
+    input: { name: string; at: number; audit: AuditEntry }
+    output: { changed: boolean; left: number }
+  }
   recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
+  installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
+  changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   audit: { input: AuditEntry; output: Record<never, never> }
 }
@@ -107,7 +114,7 @@ export interface AdminKeyRecord {
   audit: AuditEntry
 }
 
-/** Inserts the authority, or replaces the record of the same id. */
+/** A new authority; "conflict" if the id is taken. */
 export interface AuthorityRecord {
   id: string
   role: 'root' | 'issuing'
@@ -123,6 +130,32 @@ export interface AuthorityRecord {
   /** "sha256" | "sha384" | "sha512", or null for algorithms that hash by themselves. */
   hash: string | null
   createdAt: number
+  audit: AuditEntry
+}
+
+/**
+ * The proven certificate of an issuing authority, and the chain above it. One that waited for it becomes active, and the
+ * default if there is none; otherwise the state stays.
+ */
+export interface AuthorityInstallation {
+  id: string
+  /** The certificate that the new one was compared with; "conflict" if the record has another by now. */
+  replaces: Uint8Array | null
+  certificate: Uint8Array
+  chain: readonly Uint8Array[]
+  /** Recorded under the first of these ids that is free, unless its certificate is on record already. */
+  root: { ids: readonly string[]; certificate: Uint8Array }
+  installedAt: number
+  audit: AuditEntry
+}
+
+/** Of an issuing authority that has its certificate. Refused if it would leave no default that can issue. */
+export interface AuthorityChange {
+  id: string
+  /** Makes it the one that issues where a request names none. */
+  isDefault?: true | undefined
+  /** A retired authority issues no more; its CRL and OCSP answers go on until its certificate ends. */
+  state?: 'active' | 'retired' | undefined
   audit: AuditEntry
 }
 

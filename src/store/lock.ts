@@ -1,25 +1,46 @@
+import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { CaError } from '../errors.ts'
 
+export interface DatabaseLock {
+  release(): void
+}
+
 /**
- * Holds an exclusive lock for as long as this process serves the database: an open exclusive transaction on an
- * empty SQLite file beside it. The operating system drops the lock with the process, even on SIGKILL, so no
- * stale lock needs clearing. The database itself cannot carry it, since our own readers must get in.
+ * Holds an exclusive lock for as long as this process serves the database, or makes it: an open exclusive transaction on
+ * an empty SQLite file beside it. Null while somebody else holds it. The operating system drops the lock with the
+ * process, even on SIGKILL, so no stale lock needs clearing. The database itself cannot carry it, since our own readers
+ * must get in.
  *
  * POSIX drops a process's locks on a file when it closes any descriptor of that file: nobody in this process may
  * open the lock file or the database except through SQLite.
  */
-export function lockDatabase(file: string): { release(): void } {
-  const db = new Database(`${file}.lock`, { timeout: 0 })
+export function lockDatabase(file: string): DatabaseLock | null {
+  const lockFile = `${file}.lock`
+  let db: Database.Database | undefined
   try {
+    createPrivate(lockFile)
+    db = new Database(lockFile, { timeout: 0 })
     db.exec('BEGIN EXCLUSIVE')
+    return { release: () => db?.close() }
   } catch (cause) {
-    db.close()
+    db?.close()
+    if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) return null
     throw new CaError(
       'badConfiguration',
-      `The database ${file} is in use by another Chancery process. Stop that one first, or use another data directory.`,
-      { cause },
+      `The lock ${lockFile} cannot be taken: ${(cause as Error).message}.`,
+      {
+        cause,
+      },
     )
   }
-  return { release: () => db.close() }
+}
+
+/** For its owner alone: whoever can open the file could hold the lock for ever. SQLite would make it as the umask says. */
+function createPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }

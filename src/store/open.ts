@@ -1,11 +1,13 @@
-import { closeSync, existsSync, fsyncSync, openSync, realpathSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { syncDirectory } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { openForReading, openForWriting } from './connection.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
-import { createQueries } from './read/queries.ts'
+import { pointReads } from './read/queries.ts'
+import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
 import type { WriterSettings } from './writer-messages.ts'
 import { type QueueLimit, WriterQueue } from './writer-queue.ts'
@@ -20,6 +22,8 @@ export interface StoreOptions {
 }
 
 const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
+/** Searches that may wait behind the one that runs. */
+const SEARCH_LIMIT = 128
 const PROBE_MILLISECONDS = 1000
 
 /** Creates an empty database, readable by its owner alone. `conflict` if anything is there already. */
@@ -48,16 +52,6 @@ export function createDatabase(file: string): void {
   syncDirectory(dirname(file))
 }
 
-/** A new file's name is durable only once its directory is synced. */
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
 /**
  * Opens an existing database for this process alone and brings its schema up to date. `badConfiguration` if it is
  * missing, not ours, from a newer Chancery, or in use by another process.
@@ -72,6 +66,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   // Through symbolic links, so that one database has one lock by whatever path it is reached.
   const file = realpathSync(options.file)
   const lock = lockDatabase(file)
+  if (!lock) {
+    throw new CaError(
+      'badConfiguration',
+      `The database ${file} is in use by another Chancery process. Stop that one first, or use another data directory.`,
+    )
+  }
   const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
   const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT)
   try {
@@ -90,16 +90,23 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): Store {
   const reader = openForReading(file)
+  const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     await writer.drain()
+    await searches.close()
     // The writer goes last: the last connection to close folds the WAL into the database and removes it.
     reader.close()
     await writer.stop()
     lock.release()
   }
   return {
-    read: createQueries(reader),
+    read: {
+      ...pointReads(reader),
+      searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
+      countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
+      listAudit: (filter, page) => searches.ask('listAudit', filter, page),
+    },
     write: (kind, input) => writer.write(kind, input),
     get healthy() {
       return writer.healthy
@@ -109,11 +116,19 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
   }
 }
 
-/** Started with the extension that this file has: .ts from the sources, .js from the built package. */
 export function startWriter(settings: WriterSettings): Worker {
-  const entry = new URL(`./writer-thread${extname(import.meta.url)}`, import.meta.url)
+  return startThread('writer', settings)
+}
+
+export function startSearcher(file: string): Worker {
+  return startThread('search', { file })
+}
+
+/** Started with the extension that this file has: .ts from the sources, .js from the built package. */
+function startThread(name: string, workerData: unknown): Worker {
+  const entry = new URL(`./${name}-thread${extname(import.meta.url)}`, import.meta.url)
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
-  return new Worker(entry, { name: 'chancery-writer', workerData: settings, execArgv: [] })
+  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [] })
 }
 
 function messageOf(error: unknown): string {

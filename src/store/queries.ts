@@ -18,7 +18,10 @@ export interface Queries {
   ): Promise<{ requestHash: Buffer; serialNumber: string } | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
   listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
+  /** Null for a revoked one as well. */
   adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>
+  /** All there ever were, the oldest first. */
+  adminKeys(): Promise<AdminKeyRow[]>
   authorities(): Promise<AuthorityRow[]>
   latestCrl(authority: string): Promise<CrlRow | null>
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
@@ -87,6 +90,12 @@ export interface TokenRow {
   revokedAt: number | null
   spentAt: number | null
   spentOn: string | null
+}
+
+export interface AdminKeyRow {
+  name: string
+  createdAt: number
+  revokedAt: number | null
 }
 
 export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chain' | 'csr'> & {

@@ -1,9 +1,10 @@
 import type { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
 import type { CommandKind, Commands } from './commands.ts'
+import { fromCrossed } from './crossed-error.ts'
 import { detach } from './detach.ts'
 import type { Answer, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
-import { fromCrossed, storeFailed } from './writer-messages.ts'
+import { storeFailed } from './writer-messages.ts'
 
 export interface QueueLimit {
   /** Commands that wait or are being written. */
@@ -18,9 +19,8 @@ interface Waiting {
   reject: (error: CaError) => void
 }
 
-/** Restarts in a row without one batch written, after which a person has to look. */
-const MAX_RESTARTS = 10
 const FIRST_RESTART_MILLISECONDS = 100
+/** Tried for ever: a full disk or a lost mount may come back at any time, and nobody should be needed for it. */
 const LONGEST_RESTART_MILLISECONDS = 30_000
 
 /** The main thread's side of the writer: what waits, how the writer is, and a new writer when one dies. */
@@ -37,6 +37,7 @@ export class WriterQueue {
   #healthy = false
   #closing = false
   #drained: (() => void) | null = null
+  /** In a row, without one batch written. */
   #restarts = 0
   #restart: NodeJS.Timeout | undefined
 
@@ -52,7 +53,14 @@ export class WriterQueue {
   /** Resolves when the writer has the database open; rejects with what is wrong with it. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const worker = this.#startWorker()
+      let worker: Worker
+      try {
+        worker = this.#startWorker()
+      } catch (cause) {
+        reject(storeFailed('The writer thread could not be started.', cause))
+        this.#gone(cause)
+        return
+      }
       this.#worker = worker
       let failure: unknown
       worker.on('message', (message: FromWriter) => {
@@ -161,10 +169,10 @@ export class WriterQueue {
     )
     for (const waiting of lost) waiting.reject(error)
     this.#checkDrained()
-    if (this.#closing || !this.#started || this.#restarts >= MAX_RESTARTS) return
+    if (this.#closing || !this.#started) return
     const delay = Math.min(FIRST_RESTART_MILLISECONDS * 2 ** this.#restarts, LONGEST_RESTART_MILLISECONDS)
     this.#restarts++
-    // A start that fails comes back here through 'exit'.
+    // A start that fails comes back here.
     this.#restart = setTimeout(() => this.start().catch(() => {}), delay)
   }
 

@@ -1,9 +1,10 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { batchRunner } from './batch.ts'
 import { type Connection, openForWriting } from './connection.ts'
+import { toCrossed } from './crossed-error.ts'
 import { migrate } from './migrate.ts'
 import type { Answer, FromWriter, QueuedCommand, ToWriter, WriterSettings } from './writer-messages.ts'
-import { storeFailed, toCrossed } from './writer-messages.ts'
+import { storeFailed } from './writer-messages.ts'
 
 /** The thread that owns the only connection that writes. */
 class Writer {

@@ -123,7 +123,14 @@ export class TestCa {
   async listen(): Promise<number> {
     const { service, directory, clock, logger } = this
     const names = [{ type: 'dns' as const, value: 'localhost' }]
-    const identity = await serviceIdentity({ ...service, directory, passphrase: PASSPHRASE, names, clock, onFault: fail })
+    const identity = await serviceIdentity({
+      ...service,
+      directory,
+      passphrase: PASSPHRASE,
+      names,
+      clock,
+      onFault: fail,
+    })
     await this.tls.close()
     this.tls = buildTlsApp(service, { key: identity.key, cert: identity.certificate }, logger)
     await this.tls.listen({ host: '127.0.0.1', port: 0 })

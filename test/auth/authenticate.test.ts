@@ -23,6 +23,7 @@ const who = (bearer: string | null, peerCertificate: Buffer | null = null) =>
   authenticate({ bearer, peerCertificate }, context())
 const ADMIN = { kind: 'admin' as const, id: 'admin:default' }
 const NAMES = [{ type: 'dns' as const, value: 'a.example.test' }]
+const csr = csrPem(['dns:a.example.test'])
 const token = (ttl: number) =>
   createToken({ profile: 'server', names: NAMES, ttl }, ADMIN, audit('token.create'), context())
 
@@ -81,6 +82,26 @@ describe('who is asking', () => {
     ]) {
       await expect(who(secret)).rejects.toMatchObject({ code: 'unauthenticated' })
     }
+  })
+})
+
+describe('a spent token', () => {
+  test('is known for a day after its use, whenever it would have expired, and then no more', async () => {
+    const start = ca.now
+    const [early, late] = [await token(60), await token(LONGEST_TOKEN)]
+    for (const { token: as } of [early, late])
+      expect((await ca.call('/v1/certificates', { as, body: { csr } })).status).toBe(201)
+    ca.now = start + (24 * 3600 - 1) * 1000
+    for (const { token: secret } of [early, late])
+      expect(await who(secret)).toMatchObject({ kind: 'token', token: { spentOn: expect.any(String) } })
+    ca.now += 1000
+    for (const { token: secret } of [early, late]) {
+      await expect(who(secret)).rejects.toMatchObject({
+        code: 'unauthenticated',
+        detail: expect.stringMatching(/used up/),
+      })
+    }
+    ca.now = start
   })
 })
 

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Origin, Principal } from '../../src/auth/principal.ts'
 import type { Authorities } from '../../src/ca/authorities.ts'
+import type { Authority } from '../../src/ca/authority.ts'
 import { publicUrls } from '../../src/ca/certificate-template.ts'
 import { Issuer } from '../../src/ca/issue.ts'
 import type { Signer } from '../../src/ca/signer.ts'
 import type { Profile } from '../../src/config/profile-schema.ts'
 import { CaError } from '../../src/errors.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
+import { encodeName } from '../../src/pki/distinguished-name.ts'
 import type { CommandKind } from '../../src/store/commands.ts'
 import type { Store } from '../../src/store/store.ts'
 import { PUBLIC_URL, TestCa } from '../api/ca-fixture.ts'
@@ -29,11 +31,12 @@ beforeEach(() => {
 interface Parts {
   readonly profiles?: Map<string, Profile>
   readonly sign?: Signer['sign']
+  readonly nameLimits?: Authority['nameLimits']
   readonly write?: (kind: CommandKind, pass: () => Promise<unknown>) => Promise<unknown>
 }
 
 /** An issuer over the real store and keys, with a signer that remembers and whatever parts a test replaces. */
-function newIssuer({ profiles = new Map(ca.service.profiles), sign, write }: Parts = {}): Issuer {
+function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameLimits }: Parts = {}): Issuer {
   const { service } = ca
   const authorities: Authorities = Object.create(service.authorities, {
     issuing: {
@@ -46,7 +49,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write }: Par
             return (sign ?? authority.signer.sign)(tbs)
           },
         }
-        return { ...authority, signer }
+        return { ...authority, signer, nameLimits: nameLimits ?? authority.nameLimits }
       },
     },
   })
@@ -106,6 +109,39 @@ describe('nothing is signed', () => {
       actor: 'admin:test',
       detail: { code },
     })
+  })
+
+  test('for a subject outside the directory names that the authority may certify', async () => {
+    const nameLimits = [
+      {
+        permitted: [{ type: 'directory' as const, base: encodeName([{ type: 'O', value: 'Example' }]) }],
+        excluded: [],
+      },
+    ]
+    const withSubject = (value: string) => {
+      const server = ca.service.profiles.get('server')!
+      const profile: Profile = { ...server, subject: [{ type: 'O', value }] }
+      return newIssuer({ nameLimits, profiles: new Map([['server', profile]]) })
+    }
+    await expect(withSubject('Other').issue(request, ADMIN, ORIGIN)).rejects.toMatchObject({
+      code: 'nameNotAllowed',
+      detail: expect.stringMatching(/leave out the subject "O=Other"/),
+    })
+    expect(signed).toEqual([])
+    const { certificate } = await withSubject('EXAMPLE').issue(request, ADMIN, ORIGIN)
+    expect(certificate.subject).toBe('O=EXAMPLE')
+    const renewal = () => ({ ...request(), renewalOf: certificate })
+    await expect(withSubject('Other').issue(renewal, ADMIN, ORIGIN)).resolves.toBeDefined()
+    const narrower = [
+      {
+        permitted: [{ type: 'directory' as const, base: encodeName([{ type: 'O', value: 'Other' }]) }],
+        excluded: [],
+      },
+    ]
+    await expect(newIssuer({ nameLimits: narrower }).issue(renewal, ADMIN, ORIGIN)).rejects.toMatchObject({
+      code: 'nameNotAllowed',
+    })
+    await expect(newIssuer({ nameLimits }).issue(request, ADMIN, ORIGIN)).resolves.toBeDefined()
   })
 
   test('where the template and the grant differ: a program’s fault, and the log alone learns which', async () => {

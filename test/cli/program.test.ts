@@ -11,6 +11,7 @@ const COMMANDS = [
   ['crl', 'show'],
   ...['list', 'add', 'csr', 'sign', 'install'].map((verb) => ['authority', verb]),
   ['bundle', 'fetch'],
+  ...['create', 'list', 'revoke'].map((verb) => ['admin-key', verb]),
 ]
 
 describe('--help', () => {

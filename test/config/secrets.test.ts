@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { readSecretFile, writeSecretFile } from '../../src/config/secret-file.ts'
+import { readSecretFile } from '../../src/config/secret-file.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../../src/config/secrets.ts'
 import { refusal, temporaryDirectory } from './temporary.ts'
 
@@ -101,9 +101,11 @@ describe('making one', () => {
     expect(ensureRootPassphrase(dir, secretFile(dir, 'given', 'given'))).toBe('given')
   })
 
-  test('an existing file is never replaced', () => {
-    const file = secretFile(temporaryDirectory(), 's', 'old')
-    expect(() => writeSecretFile(file, 'new')).toThrow('EEXIST')
-    expect(readFileSync(file, 'utf8')).toBe('old')
+  test('where another process made one in between, that one stands', () => {
+    const dir = temporaryDirectory()
+    const none = loadSecrets({}, dir)
+    secretFile(dir, 'passphrase', 'theirs\n')
+    expect(ensurePassphrase(none, dir)).toEqual({ passphrase: 'theirs' })
+    expect(readFileSync(join(dir, 'passphrase'), 'utf8')).toBe('theirs\n')
   })
 })

@@ -20,7 +20,8 @@ export function readCrl(der: Buffer, issuer: Pick<Authority, 'certificate'>) {
     issuer: Buffer.from(AsnConvert.serialize(tbs.issuer)),
     thisUpdate: tbs.thisUpdate.getTime().getTime() / 1000,
     nextUpdate: tbs.nextUpdate!.getTime().getTime() / 1000,
-    number: AsnConvert.parse(value('2.5.29.20')!, CRLNumber).value,
+    // The library gives a longer number as text.
+    number: Number(AsnConvert.parse(value('2.5.29.20')!, CRLNumber).value),
     keyIdentifier: Buffer.from(
       AsnConvert.parse(value('2.5.29.35')!, AuthorityKeyIdentifier).keyIdentifier!.buffer,
     ),

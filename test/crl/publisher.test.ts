@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Authority } from '../../src/ca/authority.ts'
 import { type CrlPublisher, type CrlPublisherOptions, createCrlPublisher } from '../../src/crl/publisher.ts'
@@ -5,6 +6,7 @@ import { CaError } from '../../src/errors.ts'
 import { encodeCrlTbs } from '../../src/pki/crl/list.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { assembleSigned } from '../../src/pki/signed.ts'
+import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
@@ -66,7 +68,7 @@ describe('the first CRL', () => {
   test('is there when the publisher has started, and lists nothing', async () => {
     const crl = (await started()).current('issuing')!
     expect(crl).toMatchObject({
-      number: 1,
+      number: ca.seconds,
       entries: 0,
       thisUpdate: ca.seconds,
       nextUpdate: ca.seconds + 7 * DAY,
@@ -76,7 +78,7 @@ describe('the first CRL', () => {
       issuer: ca.issuing.certificate.subject,
       thisUpdate: ca.seconds,
       nextUpdate: ca.seconds + 7 * DAY,
-      number: 1,
+      number: ca.seconds,
       keyIdentifier: ca.issuing.certificate.subjectKeyIdentifier,
       critical: 0,
       serialNumbers: null,
@@ -117,7 +119,7 @@ describe('a revocation', () => {
     await publisher.publish('issuing')
     expect(listed(publisher)).toEqual([leaf.serialNumber])
     await ca.release(leaf)
-    expect((await publisher.publish('issuing')).number).toBe(3)
+    expect((await publisher.publish('issuing')).number).toBe(ca.seconds + 2)
     expect(listed(publisher)).toBeNull()
   })
 
@@ -155,27 +157,56 @@ describe('after a restart', () => {
     await publishers[0]!.publish('issuing')
     later(HOUR)
     const after = (await restart()).current('issuing')!
-    expect([before.number, after.number]).toEqual([1, 2])
+    expect(after.number).toBe(before.number + 1)
     expect(after.thisUpdate).toBe(ca.seconds - HOUR)
   })
 
   test('a revocation and a release that missed the last CRL get a new one', async () => {
     const leaf = await ca.issue()
-    await started()
+    const { number } = (await started()).current('issuing')!
     await ca.revoke(leaf, 6)
     let publisher = await restart()
-    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([2, [leaf.serialNumber]])
+    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([
+      number + 1,
+      [leaf.serialNumber],
+    ])
     await ca.release(leaf)
     publisher = await restart()
-    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([3, null])
+    expect([publisher.current('issuing')!.number, listed(publisher)]).toEqual([number + 2, null])
   })
 
   test('a stale CRL is replaced', async () => {
     await started()
     later(DAY)
     const crl = (await restart()).current('issuing')!
-    expect(crl).toMatchObject({ number: 2, thisUpdate: ca.seconds })
+    expect(crl).toMatchObject({ number: ca.seconds, thisUpdate: ca.seconds })
   })
+})
+
+test('a number does not come again after an older backup was restored (RFC 5280 5.2.3)', async () => {
+  const publisher = await started()
+  const file = `${ca.store.databaseFile}.backup`
+  new Database(ca.store.databaseFile, { readonly: true }).exec(`VACUUM INTO '${file}'`).close()
+  const seen: number[] = []
+  for (let i = 0; i < 5; i++) {
+    later(60)
+    seen.push((await publisher.publish('issuing')).number)
+  }
+  later(60)
+  const store = await openStore({ file })
+  const restored = make({ store })
+  const { number } = await restored.publish('issuing')
+  await restored.stop()
+  await store.close()
+  expect(number).toBeGreaterThan(Math.max(...seen))
+})
+
+test('numbers rise also while the clock stands or was set back', async () => {
+  const publisher = await started()
+  const { number } = publisher.current('issuing')!
+  expect((await publisher.publish('issuing')).number).toBe(number + 1)
+  later(-DAY)
+  expect((await publisher.publish('issuing')).number).toBe(number + 2)
 })
 
 describe('the schedule', () => {
@@ -188,10 +219,11 @@ describe('the schedule', () => {
 
   test('replaces a CRL after a day, with the clock looked at every hour', async () => {
     const publisher = await started()
+    const first = ca.seconds
     for (let hour = 1; hour < 24; hour++) await pass(HOUR)
-    expect(publisher.current('issuing')!.number).toBe(1)
+    expect(publisher.current('issuing')!.thisUpdate).toBe(first)
     await pass(HOUR)
-    await vi.waitFor(() => expect(publisher.current('issuing')!.number).toBe(2))
+    await vi.waitFor(() => expect(publisher.current('issuing')!.thisUpdate).toBe(first + DAY))
   })
 
   test('tries again a minute after a failure', async () => {
@@ -210,7 +242,9 @@ describe('the schedule', () => {
     await pass(59)
     expect(publisher.current('issuing')).toBeNull()
     await pass(1)
-    await vi.waitFor(() => expect(publisher.health()[1]).toMatchObject({ number: 1, ok: true, reason: null }))
+    await vi.waitFor(() =>
+      expect(publisher.health()[1]).toMatchObject({ number: ca.seconds, ok: true, reason: null }),
+    )
   })
 
   test('takes over a CRL of the root that was brought', async () => {
@@ -266,7 +300,13 @@ describe('health', () => {
     const end = ca.seconds + 31 * DAY
     expect(publisher.health()).toEqual([
       { authority: 'root', number: 1, nextUpdate: end, ok: true, reason: null },
-      { authority: 'issuing', number: 1, nextUpdate: ca.seconds + 7 * DAY, ok: true, reason: null },
+      {
+        authority: 'issuing',
+        number: ca.seconds,
+        nextUpdate: ca.seconds + 7 * DAY,
+        ok: true,
+        reason: null,
+      },
     ])
     later(DAY)
     expect(publisher.health()[0]).toMatchObject({
@@ -305,7 +345,7 @@ describe('nothing is served', () => {
     const bad = await started({ authorities: () => [{ ...ca.issuing, signer }] })
     await expect(bad.publish('issuing')).rejects.toThrow('does not verify')
     expect(bad.current('issuing')).toEqual(first)
-    expect((await ca.store.read.latestCrl('issuing'))!.number).toBe(1)
+    expect((await ca.store.read.latestCrl('issuing'))!.number).toBe(first!.number)
   })
 
   test('that outlives its issuer', async () => {
@@ -341,7 +381,7 @@ test('an authority that is added is published by the next start', async () => {
   const publisher = await started({ authorities: () => authorities })
   authorities = ca.authorities()
   await publisher.start()
-  expect(publisher.current('issuing')!.number).toBe(1)
+  expect(publisher.current('issuing')!.number).toBe(ca.seconds)
 })
 
 describe.skipIf(toolIsMissing('openssl'))('openssl', () => {

@@ -1,42 +1,211 @@
-import { expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { AuthorityInstallation } from '../../src/store/commands.ts'
+import { openStore } from '../../src/store/open.ts'
 import { audit, authority, DAY, issuance, NOW, serial } from './records.ts'
-import { temporaryStore } from './temporary.ts'
+import { temporaryDatabase, temporaryStore } from './temporary.ts'
 
-test('an authority is kept whole, and replaced in place', async () => {
+test('an authority is kept whole, and its id is taken once', async () => {
   const store = await temporaryStore()
-  const pending = authority({
+  const next = authority({
     id: 'next',
     state: 'pending',
     certificate: null,
     chain: [],
     csr: Buffer.from('csr'),
   })
-  await store.write('recordAuthority', pending)
-  await store.write('recordIssuance', issuance(1))
-  const { audit: _, ...root } = authority({ id: 'root', role: 'root', keyFile: null, hash: null, chain: [] })
-  await store.write('recordAuthority', authority({ ...root }))
-  const active = authority({ id: 'next', chain: [Buffer.from('intermediate'), Buffer.from('root')] })
-  await store.write('recordAuthority', active)
-  const [issuing, next, last] = await store.read.authorities()
-  expect(last).toEqual(root)
-  expect(next).toMatchObject({
-    id: 'next',
-    state: 'active',
-    csr: null,
-    chain: active.chain,
-    certificate: active.certificate,
+  const root = authority({ id: 'root', role: 'root', keyFile: null, hash: null, chain: [] })
+  for (const record of [next, root]) {
+    await store.write('recordAuthority', record)
+    const { audit: _, ...kept } = record
+    expect((await store.read.authorities()).at(-1)).toEqual(kept)
+  }
+  await expect(store.write('recordAuthority', authority({ state: 'retired' }))).rejects.toMatchObject({
+    code: 'conflict',
   })
-  expect(issuing).toMatchObject({ id: 'issuing', isDefault: true })
-  await store.write('recordAuthority', authority({ state: 'retired' }))
-  expect(await store.read.certificate(serial(1))).toMatchObject({ authority: 'issuing' })
+  await expect(
+    store.write('recordAuthority', authority({ id: 'third', isDefault: true })),
+  ).rejects.toMatchObject({ code: 'conflict' })
+  expect((await store.read.authorities()).map(({ id, state }) => [id, state])).toEqual([
+    ['issuing', 'active'],
+    ['next', 'pending'],
+    ['root', 'active'],
+  ])
 })
 
-test('one authority at most is the default: the last to claim it', async () => {
-  const store = await temporaryStore()
-  await store.write('recordAuthority', authority({ id: 'next', isDefault: true }))
-  await store.write('recordAuthority', authority({ id: 'next', isDefault: true }))
-  const defaults = (await store.read.authorities()).filter(({ isDefault }) => isDefault)
-  expect(defaults.map(({ id }) => id)).toEqual(['next'])
+describe('a change', () => {
+  const change = (id: string, what: { isDefault?: true; state?: 'active' | 'retired' }) =>
+    ({ id, ...what, audit: audit('authority.change', id) }) as const
+
+  async function twoAuthorities() {
+    const store = await temporaryStore()
+    await store.write('recordAuthority', authority({ id: 'next' }))
+    await store.write('recordIssuance', issuance(1))
+    const states = async () =>
+      Object.fromEntries(
+        (await store.read.authorities()).map(({ id, state, isDefault }) => [
+          id,
+          isDefault ? `${state}, default` : state,
+        ]),
+      )
+    return { store, states }
+  }
+
+  test('moves the default and retires, each with its audit row, and touches nothing else', async () => {
+    const { store, states } = await twoAuthorities()
+    const [before] = await store.read.authorities()
+    await store.write('changeAuthority', change('next', { isDefault: true }))
+    await store.write('changeAuthority', change('issuing', { state: 'retired' }))
+    expect(await states()).toEqual({ issuing: 'retired', next: 'active, default' })
+    const [after] = await store.read.authorities()
+    expect(after).toEqual({ ...before, state: 'retired', isDefault: false })
+    expect(await store.read.certificate(serial(1))).toMatchObject({ authority: 'issuing' })
+    await store.write('changeAuthority', change('issuing', { state: 'active', isDefault: true }))
+    expect(await states()).toEqual({ issuing: 'active, default', next: 'active' })
+    expect((await store.read.listAudit({ action: 'authority.change' }, { limit: 9 })).rows).toHaveLength(3)
+  })
+
+  test.for(Array.from({ length: 8 }, (_, n) => n))(
+    'made at the same time as others leaves one default that can issue (%i)',
+    async (order) => {
+      const { store } = await twoAuthorities()
+      const changes = [
+        change('next', { isDefault: true }),
+        change('next', { state: 'retired' }),
+        change('issuing', { state: 'retired' }),
+        change('issuing', { isDefault: true }),
+      ]
+      const turned = [...changes.slice(order % 4), ...changes.slice(0, order % 4)]
+      await Promise.allSettled(
+        (order < 4 ? turned : turned.reverse()).map((one) => store.write('changeAuthority', one)),
+      )
+      const defaults = (await store.read.authorities()).filter(({ isDefault }) => isDefault)
+      expect(defaults.map(({ state }) => state)).toEqual(['active'])
+    },
+  )
+
+  test.for<[string, ReturnType<typeof change>, string]>([
+    ['the default to be retired', change('issuing', { state: 'retired' }), 'conflict'],
+    ['a default that retires', change('next', { isDefault: true, state: 'retired' }), 'conflict'],
+    ['of one that awaits its certificate', change('pending', { isDefault: true }), 'conflict'],
+    ['of the root', change('root', { state: 'retired' }), 'unknownAuthority'],
+    ['of nobody', change('nobody', { isDefault: true }), 'unknownAuthority'],
+  ])('is refused: %s', async ([, refused, code]) => {
+    const { store } = await twoAuthorities()
+    await store.write('recordAuthority', authority({ id: 'pending', state: 'pending', certificate: null }))
+    await store.write('recordAuthority', authority({ id: 'root', role: 'root', keyFile: null }))
+    const before = await store.read.authorities()
+    await expect(store.write('changeAuthority', refused)).rejects.toMatchObject({ code })
+    expect(await store.read.authorities()).toEqual(before)
+    expect((await store.read.listAudit({ action: 'authority.change' }, { limit: 9 })).rows).toEqual([])
+  })
+
+  test('a retired one does not become the default', async () => {
+    const { store } = await twoAuthorities()
+    await store.write('changeAuthority', change('next', { state: 'retired' }))
+    await expect(store.write('changeAuthority', change('next', { isDefault: true }))).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining('make it active first'),
+    })
+  })
+})
+
+describe('a certificate that is installed', () => {
+  const pending = (id: string) =>
+    authority({
+      id,
+      state: 'pending',
+      isDefault: false,
+      certificate: null,
+      chain: [],
+      csr: Buffer.from('csr'),
+    })
+  const install = (id: string, changes: Partial<AuthorityInstallation> = {}): AuthorityInstallation => ({
+    id,
+    replaces: null,
+    certificate: Buffer.from(`new certificate of ${id}`),
+    chain: [Buffer.from('new root')],
+    root: { ids: ['root', 'root-new'], certificate: Buffer.from('new root') },
+    installedAt: NOW,
+    audit: audit('authority.install', id),
+    ...changes,
+  })
+
+  async function emptyStore() {
+    const store = await openStore({ file: temporaryDatabase() })
+    onTestFinished(() => store.close())
+    return store
+  }
+
+  test('makes the first authority the default, and leaves it there for the second; one root has one record', async () => {
+    const store = await emptyStore()
+    for (const id of ['first', 'second']) {
+      await store.write('recordAuthority', pending(id))
+      await store.write('installAuthority', install(id))
+    }
+    const [first, root, second] = await store.read.authorities()
+    expect(first).toMatchObject({
+      state: 'active',
+      isDefault: true,
+      certificate: Buffer.from('new certificate of first'),
+      chain: [Buffer.from('new root')],
+      keyFile: 'keys/first.pem',
+    })
+    expect(root).toMatchObject({
+      id: 'root',
+      role: 'root',
+      certificate: Buffer.from('new root'),
+      createdAt: NOW,
+    })
+    expect(second).toMatchObject({ id: 'second', state: 'active', isDefault: false })
+    expect((await store.read.listAudit({ action: 'authority.install' }, { limit: 9 })).rows).toHaveLength(2)
+  })
+
+  test('from two roots at once: each root has a record of its own', async () => {
+    const store = await emptyStore()
+    for (const id of ['first', 'second']) await store.write('recordAuthority', pending(id))
+    const other = { ids: ['root', 'root-other'], certificate: Buffer.from('other root') }
+    await Promise.all([
+      store.write('installAuthority', install('first')),
+      store.write('installAuthority', install('second', { root: other })),
+    ])
+    const roots = (await store.read.authorities()).filter(({ role }) => role === 'root')
+    expect(roots.map(({ id, certificate }) => [id, String(certificate)])).toEqual([
+      ['root', 'new root'],
+      ['root-other', 'other root'],
+    ])
+  })
+
+  test('leaves a retired one retired, and undoes no change made meanwhile', async () => {
+    const store = await temporaryStore()
+    await store.write('recordAuthority', authority({ id: 'next' }))
+    const { certificate } = (await store.read.authorities())[0]!
+    await store.write('changeAuthority', { id: 'next', isDefault: true, audit: audit('authority.change') })
+    await store.write('changeAuthority', {
+      id: 'issuing',
+      state: 'retired',
+      audit: audit('authority.change'),
+    })
+    await store.write('installAuthority', install('issuing', { replaces: certificate }))
+    expect((await store.read.authorities())[0]).toMatchObject({
+      state: 'retired',
+      isDefault: false,
+      certificate: Buffer.from('new certificate of issuing'),
+    })
+  })
+
+  test('is refused where another one came first than the one it was compared with', async () => {
+    const store = await temporaryStore()
+    const before = await store.read.authorities()
+    for (const replaces of [null, Buffer.from('an older one')]) {
+      await expect(store.write('installAuthority', install('issuing', { replaces }))).rejects.toMatchObject({
+        code: 'conflict',
+      })
+    }
+    await expect(store.write('installAuthority', install('nobody'))).rejects.toMatchObject({
+      code: 'unknownAuthority',
+    })
+    expect(await store.read.authorities()).toEqual(before)
+  })
 })
 
 test('CRL numbers only rise', async () => {

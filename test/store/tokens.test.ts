@@ -88,14 +88,3 @@ describe('a token', () => {
     expect(second.next).toBeNull()
   })
 })
-
-test('an admin key is found by its hash, and its name is taken once', async () => {
-  const store = await temporaryStore()
-  const record = { name: 'ops', hash: sha256('key'), createdAt: NOW, audit: audit('admin-key.create', 'ops') }
-  await store.write('createAdminKey', record)
-  expect(await store.read.adminKeyByHash(sha256('key'))).toEqual({ name: 'ops' })
-  expect(await store.read.adminKeyByHash(sha256('guess'))).toBeNull()
-  await expect(store.write('createAdminKey', { ...record, hash: sha256('other') })).rejects.toMatchObject({
-    code: 'conflict',
-  })
-})

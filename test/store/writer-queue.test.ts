@@ -1,8 +1,9 @@
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openForReading } from '../../src/store/connection.ts'
 import { startWriter } from '../../src/store/open.ts'
-import { createQueries } from '../../src/store/read/queries.ts'
+import { pointReads, searchesOn } from '../../src/store/read/queries.ts'
 import { type QueueLimit, WriterQueue } from '../../src/store/writer-queue.ts'
 import { authority, issuance, NOW, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
@@ -25,7 +26,18 @@ async function temporaryQueue(limit = AMPLE) {
     await queue.stop()
   })
   await queue.write('recordAuthority', authority())
-  return { queue, workers, read: createQueries(reader) }
+  return { file, queue, workers, read: pointReads(reader) }
+}
+
+/** With the timers faked: lets every pause before a restart go by at once. */
+function afterPauses(expectation: () => void): Promise<void> {
+  return vi.waitFor(
+    () => {
+      vi.advanceTimersByTime(30_000)
+      expectation()
+    },
+    { timeout: 30_000, interval: 10 },
+  )
 }
 
 describe('the queue', () => {
@@ -65,7 +77,7 @@ describe('the queue', () => {
     await closed
     for (const outcome of await Promise.all(writes)) expect(outcome).toEqual({ outcome: 'recorded' })
     const db = openForReading(store.databaseFile)
-    expect(await createQueries(db).countCertificates({ now: NOW }, 1000)).toBe(300)
+    expect(await searchesOn(db).countCertificates({ now: NOW }, 1000)).toBe(300)
     db.close()
   })
 })
@@ -93,6 +105,41 @@ describe('a writer thread that dies', () => {
       await expect(queue.write('recordIssuance', issuance(death * 1000 + 500))).resolves.toBeDefined()
     }
     expect(workers).toHaveLength(4)
+  })
+
+  test('is replaced for as long as it takes', { timeout: 60_000 }, async () => {
+    const { file, queue, workers } = await temporaryQueue()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    // A folder in its place: each start fails, as with a mount that is gone.
+    renameSync(file, `${file}.away`)
+    mkdirSync(file)
+    await workers[0]!.terminate()
+    await afterPauses(() => expect(workers.length).toBeGreaterThan(13))
+    expect(queue.healthy).toBe(false)
+    rmdirSync(file)
+    renameSync(`${file}.away`, file)
+    await afterPauses(() => expect(queue.healthy).toBe(true))
+    await expect(queue.write('recordIssuance', issuance(1))).resolves.toEqual({ outcome: 'recorded' })
+  })
+
+  test('is replaced also after no thread could be started', { timeout: 60_000 }, async () => {
+    const file = temporaryDatabase()
+    let starts = 0
+    let worker: Worker
+    const queue = new WriterQueue(() => {
+      if (++starts === 2) throw new Error('no more threads')
+      worker = startWriter({ file, probeMilliseconds: 20 })
+      return worker
+    }, AMPLE)
+    await queue.start()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await worker!.terminate()
+    await afterPauses(() => expect(queue.healthy).toBe(true))
+    expect(starts).toBe(3)
+    await queue.drain()
+    await queue.stop()
   })
 
   test('is not replaced once the store closes', async () => {

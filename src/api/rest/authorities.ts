@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
-import { changeAuthority } from '../../ca/hierarchy/change-authority.ts'
 import { installAuthority } from '../../ca/hierarchy/install.ts'
 import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
 import { CaError } from '../../errors.ts'
@@ -129,7 +128,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       const admin = await adminOf(request, service)
       const { id } = request.params
       const audit = auditEntry('authority.change', 'ok', id, admin, originOf(request), clock(), request.body)
-      await changeAuthority(store, id, request.body, audit)
+      await store.write('changeAuthority', { ...request.body, id, audit })
       await service.authoritiesChanged()
       return one(id)
     },

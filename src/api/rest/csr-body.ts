@@ -44,14 +44,19 @@ export function jsonOrCsr<S extends Type.TSchema>(schema: S) {
 /** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */
 export function readCsr(bytes: Buffer): CertificationRequest {
   if (bytes.length === 0) throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM or DER.')
-  return bytes[0] === 0x30 ? parseBounded(bytes) : readPemCsr(bytes.toString('latin1'))
+  return bytes[0] === 0x30 ? parseBounded(bytes) : readTextCsr(bytes.toString('latin1'))
 }
 
-/** Exactly one CSR as PEM. */
-export function readPemCsr(text: string): CertificationRequest {
+/** Exactly one CSR as PEM, or as the base64 of its DER alone. */
+export function readTextCsr(text: string): CertificationRequest {
+  // What could not be a CSR of the permitted size is too large before it is anything else.
+  if (text.length > MAX_CSR && !text.includes('-----BEGIN ')) throw tooLarge()
+  const bare = text.replace(/\s+/g, '')
+  if (/^MI[A-Za-z0-9+/]+=*$/.test(bare)) return parseBounded(Buffer.from(bare, 'base64'))
   const blocks = decodePem(text, 'CSR')
-  if (blocks.length !== 1)
+  if (blocks.length !== 1) {
     throw new CaError('malformedCsr', `The body holds ${blocks.length} PEM blocks; send one CSR at a time.`)
+  }
   const { label, der } = blocks[0]!
   if (!LABELS.includes(label)) {
     throw new CaError('malformedCsr', `The PEM block is a "${label}"; a "CERTIFICATE REQUEST" belongs here.`)
@@ -60,6 +65,10 @@ export function readPemCsr(text: string): CertificationRequest {
 }
 
 function parseBounded(der: Buffer): CertificationRequest {
-  if (der.length > MAX_CSR) throw new CaError('bodyTooLarge', 'The CSR is larger than 64 KiB.')
+  if (der.length > MAX_CSR) throw tooLarge()
   return parseCsr(der)
+}
+
+function tooLarge(): CaError {
+  return new CaError('bodyTooLarge', 'The CSR is larger than 64 KiB.')
 }

@@ -3,9 +3,9 @@ import Type from 'typebox'
 import type { IssuanceRequest } from '../../ca/request.ts'
 import { CaError } from '../../errors.ts'
 import type { Service } from '../../service.ts'
-import { originOf, principalOf } from '../caller.ts'
+import { applicantOf, originOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'
-import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readPemCsr } from './csr-body.ts'
+import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
 import { answerIssued } from './issuance-answer.ts'
 import { NamedWishes, readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
 
@@ -32,7 +32,7 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       },
     },
     async (request, reply) => {
-      const principal = await principalOf(request, service)
+      const principal = await applicantOf(request, service)
       // Without a body there is no content type by which a schema could have refused it.
       const body = request.body as typeof request.body | undefined
       if (body === undefined)
@@ -40,7 +40,7 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       const read = (): IssuanceRequest => {
         const [csr, wishes] = Buffer.isBuffer(body)
           ? [readCsr(body), readWishes(request.query)]
-          : [readPemCsr(body.csr), readWishes(refuseBoth(body, request.query))]
+          : [readTextCsr(body.csr), readWishes(refuseBoth(body, request.query))]
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
         return { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey }
       }

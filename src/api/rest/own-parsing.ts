@@ -1,6 +1,7 @@
 import AjvCompiler from '@fastify/ajv-compiler'
 import SerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
+import { CaError } from '../../errors.ts'
 
 /**
  * Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. Fastify's
@@ -18,4 +19,13 @@ export function useOwnParsing(app: FastifyInstance): void {
     // Keys that would reach an object's prototype are an error, not dropped.
     app.getDefaultJsonParser('error', 'error'),
   )
+  app.addHook('onRequest', async (request) => {
+    const { headers } = request.raw
+    // curl -d '' and Python's urllib name a type for a body that is not there.
+    if (headers['content-length'] === '0') delete headers['content-type']
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') {
+      throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')
+    }
+  })
 }

@@ -6,9 +6,9 @@ import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
 import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
-import { originOf, principalOf } from '../caller.ts'
+import { applicantOf, originOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'
-import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readPemCsr } from './csr-body.ts'
+import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
 import { answerIssued } from './issuance-answer.ts'
 import { SerialParams } from './schemas.ts'
 import { readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
@@ -45,7 +45,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       },
     },
     async (request, reply) => {
-      const principal = await principalOf(request, service)
+      const principal = await applicantOf(request, service)
       const serialNumber = normaliseSerial(request.params.serial)
       if (principal.kind === 'certificate' && principal.serialNumber !== serialNumber) {
         throw new CaError('forbidden', 'A certificate may renew itself and no other.')
@@ -58,7 +58,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
           ? readCsr(body)
           : body.csr === undefined
             ? null
-            : readPemCsr(body.csr)
+            : readTextCsr(body.csr)
         const proof: KeyProof = csr
           ? { kind: 'csr', csr }
           : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }

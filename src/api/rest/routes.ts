@@ -8,6 +8,7 @@ import { enrolRoutes } from './enrol.ts'
 import { inventoryRoutes } from './inventory.ts'
 import { useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
+import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
 import { revokeRoutes } from './revoke.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -17,6 +18,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   useOwnParsing(app)
   refuseRepeatedHeaders(app)
   authenticateFirst(app, options.service)
+  auditRefusals(app, options.service)
   app.register(enrolRoutes, options)
   app.register(renewRoutes, options)
   app.register(revokeRoutes, options)

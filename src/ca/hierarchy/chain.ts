@@ -1,12 +1,25 @@
 import { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../../pki/certificate/ca-constraints.ts'
+import { EXTENSION } from '../../pki/certificate/extensions.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
 
 const CODE = 'badAuthorityCertificate'
+const DAY = 86_400
+
+/** Extensions of CA certificates that relying parties process (RFC 5280 6.1). */
+const KNOWN: ReadonlySet<string> = new Set([
+  EXTENSION.basicConstraints,
+  EXTENSION.keyUsage,
+  EXTENSION.nameConstraints,
+  EXTENSION.certificatePolicies,
+  EXTENSION.extendedKeyUsage,
+  '2.5.29.36', // policyConstraints
+  '2.5.29.54', // inhibitAnyPolicy
+])
 
 /**
  * Proves a chain for an issuing authority: `chain[0]` belongs to the key, each certificate is a CA that may sign the one
@@ -36,13 +49,39 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
   if (infos.length === 1)
     throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
   infos.forEach((info, depth) => {
+    const issuer = infos[depth + 1] ?? root
     checkCa(info, depth, now)
-    checkSignature(info, infos[depth + 1] ?? root)
+    checkSignature(info, issuer)
+    checkEnd(info, issuer)
   })
-  if (readKeyUsage(first)?.has('cRLSign') === false) {
-    throw new CaError(CODE, `${describe(first)} lacks key usage cRLSign, so its CRLs would be refused.`)
-  }
+  checkIssuing(first)
   return infos
+}
+
+/** What this service will sign with must be beyond doubt; certificates above it may be old, and are what they are. */
+function checkIssuing(info: CertificateInfo): void {
+  // RFC 5280 4.2.1.3: a CA must say so. Without cRLSign its CRLs would be refused.
+  const usage = readKeyUsage(info)
+  if (!usage?.has('keyCertSign') || !usage.has('cRLSign')) {
+    throw new CaError(CODE, `${describe(info)} needs the key usages keyCertSign and cRLSign.`)
+  }
+  const unknown = info.extensions.find(({ oid, critical }) => critical && !KNOWN.has(oid))
+  if (unknown) {
+    throw new CaError(
+      CODE,
+      `${describe(info)} has the critical extension ${unknown.oid}, which relying parties may not know and would then refuse.`,
+    )
+  }
+}
+
+/** A day's grace: an intermediate signed for as many days as its root, some minutes later, is no mistake. */
+function checkEnd(info: CertificateInfo, issuer: CertificateInfo): void {
+  if (info.notAfter > issuer.notAfter + DAY) {
+    throw new CaError(
+      CODE,
+      `${describe(info)} outlives its issuer ${describe(issuer)}. Have it signed for a shorter time.`,
+    )
+  }
 }
 
 function checkCa(info: CertificateInfo, depth: number, now: number): void {

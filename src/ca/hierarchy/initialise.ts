@@ -1,8 +1,8 @@
-import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hashSecret, newSecret } from '../../auth/secrets.ts'
+import { createAdminKey } from '../../auth/admin-keys.ts'
 import { type Clock, epochSeconds } from '../../clock.ts'
-import { CaError } from '../../errors.ts'
+import { dataFiles } from '../../config/data-directory.ts'
+import { writeNewFile } from '../../durable-files.ts'
 import { encodePem } from '../../pki/pem.ts'
 import { createDatabase, openStore } from '../../store/open.ts'
 import type { Store } from '../../store/store.ts'
@@ -13,6 +13,7 @@ import { makeIntermediateCertificate } from './ca-certificate.ts'
 import { installAuthority } from './install.ts'
 import { createAuthority, type NewAuthority } from './new-authority.ts'
 import { createRoot, makeRootCrl, type RootWish } from './root.ts'
+import { makeInStaging } from './staging.ts'
 
 export interface Initialisation {
   readonly directory: string
@@ -37,62 +38,47 @@ export interface Initialised {
   readonly csr: string | null
 }
 
-export const DATABASE = 'chancery.db'
-export const ADMIN_KEY = 'admin.key'
 const ROOT_FOLDER = 'root-offline'
-const STAGING = '.initialising'
 
-export async function isInitialised(directory: string): Promise<boolean> {
-  return access(join(directory, DATABASE)).then(
-    () => true,
-    () => false,
-  )
-}
-
-/**
- * Makes the hierarchy, the database and the first admin key. All of it is made in a staging folder and moved into
- * place at the end, the database last: an interrupted run leaves nothing that a later start could take for a CA.
- */
+/** Makes the hierarchy, the database and the first admin key. "conflict" where there is a CA, or one is being made. */
 export async function initialise(wish: Initialisation): Promise<Initialised> {
-  const { directory, clock } = wish
-  await refuseLeftovers(directory)
-  const staging = join(directory, STAGING)
-  await rm(staging, { recursive: true, force: true })
-  await mkdir(staging, { recursive: true, mode: 0o700 })
-
-  const adminKey = newSecret('adminKey')
-  await writeFile(join(staging, ADMIN_KEY), `${adminKey}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  createDatabase(join(staging, DATABASE))
-  const store = await openStore({ file: join(staging, DATABASE) })
-  let made: { root: Buffer | null; csr: Buffer }
-  try {
-    await store.write('createAdminKey', {
-      name: 'default',
-      hash: hashSecret(adminKey),
-      createdAt: epochSeconds(clock()),
-      audit: systemAudit('admin-key.create', 'default', clock()),
-    })
-    made = await makeHierarchy(wish, staging, store)
-  } finally {
-    await store.close()
-  }
-  if (made.root)
-    await writeFile(join(staging, 'root.pem'), encodePem('CERTIFICATE', made.root), { flush: true })
-  await publish(staging, directory)
+  const { directory } = wish
+  const made = await makeInStaging(directory, (staging) => makeAll(wish, staging))
   return {
     directory,
-    adminKeyFile: join(directory, ADMIN_KEY),
+    adminKeyFile: dataFiles(directory).adminKey,
     rootFingerprint: made.root ? fingerprint(made.root) : null,
     rootFolder: made.root ? join(directory, ROOT_FOLDER) : null,
     csr: made.root ? null : encodePem('CERTIFICATE REQUEST', made.csr),
   }
 }
 
-async function makeHierarchy(
-  wish: Initialisation,
-  staging: string,
-  store: Store,
-): Promise<{ root: Buffer | null; csr: Buffer }> {
+interface Made {
+  readonly root: Buffer | null
+  readonly csr: Buffer
+}
+
+async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
+  const files = dataFiles(staging)
+  const { clock } = wish
+  createDatabase(files.database)
+  const store = await openStore({ file: files.database })
+  let made: Made
+  try {
+    await createAdminKey(
+      { name: 'default', file: files.adminKey },
+      systemAudit('admin-key.create', 'default', clock()),
+      store,
+    )
+    made = await makeHierarchy(wish, staging, store)
+  } finally {
+    await store.close()
+  }
+  if (made.root) writeNewFile(files.root, encodePem('CERTIFICATE', made.root), 0o644)
+  return made
+}
+
+async function makeHierarchy(wish: Initialisation, staging: string, store: Store): Promise<Made> {
   const { intermediate, clock } = wish
   const place = { store, directory: staging, passphrase: wish.passphrase }
   const created = await createAuthority(
@@ -129,31 +115,6 @@ async function makeHierarchy(
     entries: 0,
   })
   return { root: root.certificate.der, csr: created.csr }
-}
-
-/** Keys without a database are what is left of a lost one: they must not be taken for a fresh start. */
-async function refuseLeftovers(directory: string): Promise<void> {
-  if (await isInitialised(directory)) {
-    throw new CaError(
-      'conflict',
-      `${directory} holds a CA already. Choose another directory, or start the service with it.`,
-    )
-  }
-  const found = await readdir(directory).catch(() => [] as string[])
-  const leftovers = found.filter((name) => ['keys', ADMIN_KEY, ROOT_FOLDER].includes(name))
-  if (leftovers.length > 0) {
-    throw new CaError(
-      'conflict',
-      `${directory} has ${leftovers.join(', ')} but no ${DATABASE}. Restore the database from a backup, or, if there never was one, move these away.`,
-    )
-  }
-}
-
-async function publish(staging: string, directory: string): Promise<void> {
-  const entries = await readdir(staging)
-  const ordered = entries.filter((name) => !name.startsWith(DATABASE)).concat(DATABASE)
-  for (const name of ordered) await rename(join(staging, name), join(directory, name))
-  await rm(staging, { recursive: true, force: true })
 }
 
 function systemAudit(action: string, target: string, now: Date) {

@@ -1,14 +1,18 @@
 import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { parseCsr } from '../../pki/csr/parse.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
+import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
 
 /**
- * Installs the signed certificate of an authority that waits for it, or a newer one for the same key, with the chain above
- * it, and the root as an authority of its own, so that its CRL has a place. The first to be installed becomes the default.
+ * Installs the signed certificate of an authority that waits for it, or a newer one for the same key and name, with the
+ * chain above it, and the root as an authority of its own, so that its CRL has a place. The first to be installed becomes
+ * the default. A newer certificate makes no retired authority active again.
  */
 export async function installAuthority(
   store: Store,
@@ -17,34 +21,40 @@ export async function installAuthority(
   now: Date,
   audit: AuditEntry,
 ): Promise<void> {
-  const rows = await store.read.authorities()
-  const row = rows.find((one) => one.id === id)
+  const row = (await store.read.authorities()).find((one) => one.id === id)
   if (!row?.csr || !row.keyFile)
     throw new CaError('unknownAuthority', `There is no authority "${id}" that awaits a certificate.`)
   const { spki } = parseCsr(row.csr).publicKey
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
+  if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
-  if (!rows.some((one) => one.certificate?.equals(root.der))) {
-    await store.write('recordAuthority', {
-      id: rows.some((one) => one.id === 'root') ? `root-${fingerprint(root.der).slice(0, 8)}` : 'root',
-      role: 'root',
-      state: 'active',
-      isDefault: false,
-      certificate: root.der,
-      chain: [],
-      csr: null,
-      keyFile: null,
-      hash: null,
-      createdAt: epochSeconds(now),
-      audit,
-    })
-  }
-  await store.write('recordAuthority', {
-    ...row,
-    state: 'active',
-    isDefault: row.isDefault || !rows.some((one) => one.isDefault),
+  await store.write('installAuthority', {
+    id,
+    replaces: row.certificate,
     certificate: own!.der,
     chain: above.map((info) => info.der),
+    root: { ids: ['root', `root-${fingerprint(root.der).slice(0, 8)}`], certificate: root.der },
+    installedAt: epochSeconds(now),
     audit,
   })
+}
+
+/** What was issued below the old certificate names its issuer, and must go on to do so below the new one. */
+function proveSuccessor(next: CertificateInfo, old: CertificateInfo): void {
+  // RFC 5280 6.1.3 (a)(4): the issuer in a certificate or CRL is the subject of the one above it.
+  if (!next.subject.equals(old.subject)) {
+    throw new CaError(
+      'badAuthorityCertificate',
+      `This certificate is for "${nameToText(next.subject)}", but the authority is "${nameToText(old.subject)}": the issuer in its certificates and CRLs would no longer match. Have the same name signed (in the same string types), or add another authority.`,
+    )
+  }
+  // RFC 5280 4.2.1.1: their authority key identifier is this subject key identifier. Without one, the key's own was used.
+  const known = old.subjectKeyIdentifier ?? keyIdentifier({ bits: old.keyBits })
+  const kept = next.subjectKeyIdentifier ? next.subjectKeyIdentifier.equals(known) : !old.subjectKeyIdentifier
+  if (!kept) {
+    throw new CaError(
+      'badAuthorityCertificate',
+      `This certificate has another subject key identifier than the one before, or none: the authority key identifier in certificates and CRLs would no longer match. Have it signed with ${known.toString('hex')}.`,
+    )
+  }
 }

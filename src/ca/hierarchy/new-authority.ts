@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaError } from '../../errors.ts'
 import type { NameConstraints } from '../../pki/certificate/extensions.ts'
@@ -6,7 +7,7 @@ import { encodeCsr } from '../../pki/csr/encode.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
-import type { AuditEntry } from '../../store/commands.ts'
+import type { AuditEntry, AuthorityRecord } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import { writeKeyFile } from '../key-file.ts'
 import { caExtensions } from './ca-certificate.ts'
@@ -49,7 +50,7 @@ export async function createAuthority(
   const csr = encodeCsr({ key, subject, extensions: caExtensions({ ...wish, spki }) })
   const keyFile = join('keys', `${wish.id}.key.pem`)
   await writeKeyFile(join(place.directory, keyFile), key, place.passphrase)
-  await place.store.write('recordAuthority', {
+  await record(place, {
     id: wish.id,
     role: 'issuing',
     state: 'pending',
@@ -63,6 +64,22 @@ export async function createAuthority(
     audit,
   })
   return { csr, spki, subject }
+}
+
+/** A key that no record names is of no use, and would stand in the way of the next attempt. */
+async function record(
+  { store, directory }: { store: Store; directory: string },
+  authority: AuthorityRecord & { keyFile: string },
+): Promise<void> {
+  try {
+    await store.write('recordAuthority', authority)
+  } catch (error) {
+    // A writer that failed may have recorded it all the same: then the key must stay.
+    const known = await store.read.authorities().catch(() => null)
+    if (known && !known.some(({ keyFile }) => keyFile === authority.keyFile))
+      await rm(join(directory, authority.keyFile), { force: true })
+    throw error
+  }
 }
 
 function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | null {

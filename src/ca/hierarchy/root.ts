@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { epochSeconds } from '../../clock.ts'
+import { makePrivateDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeCrlTbs } from '../../pki/crl/list.ts'
@@ -51,13 +52,10 @@ export async function createRoot(
   const key = await generateKey(wish.keyType)
   const signer = createKeySigner(key, wish.hash)
   const certificate = await makeRootCertificate(signer, encodeName(wish.subject), wish.validity, now)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makePrivateDirectory(folder)
   await writeKeyFile(join(folder, KEY), key, passphrase)
-  await writeFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), {
-    flag: 'wx',
-    flush: true,
-  })
-  await writeFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, { flag: 'wx' })
+  writeNewFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), 0o644)
+  writeNewFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, 0o644)
   return { certificate, signer }
 }
 

@@ -10,7 +10,7 @@ import type { Authorities } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
-import { csrNames, grantSubject } from './subject.ts'
+import { checkSubject, csrNames, grantSubject } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
 /** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
@@ -60,6 +60,7 @@ export function decide(
   const names = distinct(request.names ?? csrNames(csr))
   checkNames(names, profile, authority, principal)
   const subject = encodeName(grantSubject(csr.commonNames, names, profile))
+  checkSubject(subject, authority)
   const validity = grantValidity(request, profile, authority, now)
   return { profile, authority, publicKey, names, subject, validity, replaces: null }
 }
@@ -93,6 +94,7 @@ function renewal(
   }
   checkNames(old.names, profile, authority, principal)
   const { subject } = parseCertificate(old.der)
+  checkSubject(subject, authority)
   const validity = grantValidity(request, profile, authority, now)
   return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
 }

@@ -1,10 +1,12 @@
 import { isIP } from 'node:net'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
+import { isSubjectOutside } from '../../pki/certificate/name-constraints.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
-import type { NameAttribute } from '../../pki/distinguished-name.ts'
+import { type NameAttribute, nameToText } from '../../pki/distinguished-name.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { SubjectName } from '../../pki/names/san.ts'
+import type { Authority } from '../authority.ts'
 
 /** ub-common-name (RFC 5280 A.1): a longer name stands in the SAN alone. */
 const MAX_COMMON_NAME = 64
@@ -40,4 +42,16 @@ export function grantSubject(
     }
   }
   return attributes
+}
+
+/** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. */
+export function checkSubject(
+  subject: Buffer,
+  { id, nameLimits }: Pick<Authority, 'id' | 'nameLimits'>,
+): void {
+  if (!nameLimits.some((limits) => isSubjectOutside(subject, limits))) return
+  throw new CaError(
+    'nameNotAllowed',
+    `The name constraints of authority "${id}" leave out the subject "${nameToText(subject)}"; an admin sets it in the profile.`,
+  )
 }

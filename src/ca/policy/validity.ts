@@ -19,7 +19,7 @@ export function grantValidity(
   now: number,
 ): Validity {
   if (wanted.validity !== undefined && wanted.notAfter !== undefined) {
-    throw new CaError('validityNotAllowed', 'Give "validity" or "notAfter", not both.')
+    throw new CaError('malformedRequest', 'Give "validity" or "notAfter", not both.')
   }
   const { certificate, usableUntil } = authority
   if (now >= usableUntil)
@@ -32,7 +32,7 @@ export function grantValidity(
   if (explicit === undefined) {
     return { notBefore, notAfter: Math.min(now + profile.validity.default, usableUntil) }
   }
-  if (explicit <= now) throw new CaError('validityNotAllowed', 'The certificate would have expired already.')
+  if (explicit <= now) throw new CaError('malformedRequest', 'The certificate would have expired already.')
   if (explicit - now > profile.validity.maximum) {
     throw new CaError(
       'validityNotAllowed',

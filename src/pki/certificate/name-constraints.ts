@@ -1,13 +1,15 @@
 import type { ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
+import { readName } from '../distinguished-name.ts'
 import { ipBytes } from '../names/ip.ts'
 import type { NameType, SubjectName } from '../names/san.ts'
+import { directoryCovers } from './directory-subtrees.ts'
 import { EXTENSION } from './extensions.ts'
 import type { TbsInfo } from './parse.ts'
 
 /** The base of a GeneralSubtree as a CA certificate gives it; kinds that Chancery does not certify are left out. */
 interface Subtree {
-  readonly type: NameType
+  readonly type: NameType | 'directory'
   readonly base: Buffer
 }
 
@@ -17,9 +19,10 @@ export interface NameLimits {
   readonly excluded: readonly Subtree[]
 }
 
-const TYPES: ReadonlyMap<number, NameType> = new Map([
+const TYPES: ReadonlyMap<number, Subtree['type']> = new Map([
   [0x81, 'email'],
   [0x82, 'dns'],
+  [0xa4, 'directory'],
   [0x86, 'uri'],
   [0x87, 'ip'],
 ])
@@ -31,13 +34,13 @@ export function readNameLimits(info: TbsInfo, code: ErrorCode): NameLimits | nul
   const outer = new DerReader(extension.value, 'name constraints', code)
   const reader = outer.enter()
   outer.end()
-  const permitted = readSubtrees(reader, 0xa0)
-  const excluded = readSubtrees(reader, 0xa1)
+  const permitted = readSubtrees(reader, 0xa0, code)
+  const excluded = readSubtrees(reader, 0xa1, code)
   reader.end()
   return { permitted, excluded }
 }
 
-function readSubtrees(reader: DerReader, tag: number): Subtree[] {
+function readSubtrees(reader: DerReader, tag: number, code: ErrorCode): Subtree[] {
   const element = reader.optional(tag)
   if (!element) return []
   const list = reader.into(element)
@@ -48,6 +51,7 @@ function readSubtrees(reader: DerReader, tag: number): Subtree[] {
     // minimum is 0 and maximum absent, so nothing may follow the base.
     subtree.end()
     const type = TYPES.get(kind)
+    if (type === 'directory') readName(content, 'name constraints', code)
     if (type) subtrees.push({ type, base: content })
   }
   return subtrees
@@ -61,19 +65,39 @@ export function isOutside(name: SubjectName, { permitted, excluded }: NameLimits
   const ofKind = (subtree: Subtree) => subtree.type === name.type
   if (excluded.filter(ofKind).some(({ base }) => covers(base, name) || mayMatch(name, base))) return true
   const allowed = permitted.filter(ofKind)
+  // RFC 5280 4.2.1.10: under URI constraints of either sort, a URI without a host name is refused.
+  if (name.type === 'uri' && !hasHostName(name.value)) return allowed.length > 0 || excluded.some(ofKind)
   return allowed.length > 0 && !allowed.some(({ base }) => covers(base, name))
+}
+
+/** The same for the subject (a DER Name). An empty one is outside no constraint: RFC 5280 4.2.1.10 does not judge it. */
+export function isSubjectOutside(subject: Buffer, { permitted, excluded }: NameLimits): boolean {
+  if (readName(subject).length === 0) return false
+  const ofKind = ({ type }: Subtree) => type === 'directory'
+  if (excluded.filter(ofKind).some(({ base }) => directoryCovers(base, subject, 'widest'))) return true
+  const allowed = permitted.filter(ofKind)
+  return allowed.length > 0 && !allowed.some(({ base }) => directoryCovers(base, subject, 'narrowest'))
 }
 
 function covers(base: Buffer, { type, value }: SubjectName): boolean {
   if (type === 'ip') return coversAddress(base, ipBytes(value))
-  const limit = base.toString('latin1').toLowerCase()
+  const text = base.toString('latin1')
+  const limit = text.toLowerCase()
   if (type === 'dns') {
     // Web PKI verifiers take a leading dot as "below", and an empty base as everything.
     return limit === '' || value === limit || value.endsWith(limit.startsWith('.') ? limit : `.${limit}`)
   }
-  if (type === 'email' && limit.includes('@')) return value === limit
+  if (type === 'email' && limit.includes('@')) return sameMailbox(text, value)
   const host = type === 'email' ? value.slice(value.lastIndexOf('@') + 1) : hostOf(value)
   return limit.startsWith('.') ? host.endsWith(limit) : host === limit
+}
+
+/** Only the host is compared in any case (RFC 5280 4.2.1.10): "Jo" and "jo" may be two people. */
+function sameMailbox(limit: string, value: string): boolean {
+  const [at, limitAt] = [value.lastIndexOf('@'), limit.lastIndexOf('@')]
+  return (
+    value.slice(0, at) === limit.slice(0, limitAt) && value.slice(at) === limit.slice(limitAt).toLowerCase()
+  )
 }
 
 /** "*.example.test" stands for names that an excluded "internal.example.test" covers. */
@@ -92,4 +116,9 @@ function coversAddress(base: Buffer, address: Buffer): boolean {
 
 function hostOf(uri: string): string {
   return URL.canParse(uri) ? new URL(uri).hostname.toLowerCase() : ''
+}
+
+function hasHostName(uri: string): boolean {
+  const host = hostOf(uri)
+  return host !== '' && !host.startsWith('[') && !/^[0-9.]+$/.test(host)
 }

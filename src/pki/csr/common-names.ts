@@ -5,13 +5,20 @@ import { badName } from '../names/bad-name.ts'
 
 const COMMON_NAME = oid('2.5.4.3')
 
+/** Honest subjects have fewer than ten attributes. */
+const MOST_ATTRIBUTES = 64
+
 /** Texts of the common names in a Name (RFC 5280 4.1.2.4), the content of its SEQUENCE; empty ones are left out. */
 export function readCommonNames(reader: DerReader): string[] {
   const found: string[] = []
+  let attributes = 0
   while (!reader.done) {
     const set = reader.enter(TAG.set)
     if (set.done) set.fail('has a relative distinguished name without an attribute')
     while (!set.done) {
+      if (++attributes > MOST_ATTRIBUTES) {
+        throw new CaError('malformedCsr', `The CSR has a subject of more than ${MOST_ATTRIBUTES} attributes.`)
+      }
       const attribute = set.enter()
       const type = attribute.expect(TAG.oid)
       const value = attribute.next()

@@ -12,6 +12,9 @@ export interface RequestedExtension {
   readonly value: Buffer
 }
 
+/** Honest requests have a handful. */
+const MOST_EXTENSIONS = 64
+
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 const SUBJECT_ALT_NAME = '2.5.29.17'
 
@@ -30,12 +33,20 @@ export function readRequestedExtensions(attributes: readonly Attribute[]): Reque
   // OpenSSL before 3 writes an empty list where its configuration names none, so one is read as "nothing asked for".
   const reader = outer.enter()
   const extensions: RequestedExtension[] = []
+  const seen = new Set<string>()
   while (!reader.done) {
+    if (extensions.length === MOST_EXTENSIONS) {
+      throw new CaError(
+        'malformedCsr',
+        `The CSR asks for more than ${MOST_EXTENSIONS} extensions; the profile sets them, so leave them out.`,
+      )
+    }
     const extension = readExtension(reader.enter())
     // RFC 5280 4.2: no more than one instance of each.
-    if (extensions.some((other) => other.oid === extension.oid)) {
+    if (seen.has(extension.oid)) {
       throw new CaError('malformedCsr', `The CSR asks for the extension ${extension.oid} twice.`)
     }
+    seen.add(extension.oid)
     extensions.push(extension)
   }
   return extensions

@@ -136,7 +136,10 @@ export function ia5String(text: string): Buffer {
   return tlv(TAG.ia5String, Buffer.from(text, 'latin1'))
 }
 
-/** Time as RFC 5280 4.1.2.5 wants it: UTCTime through 2049, GeneralizedTime from 2050; whole seconds, Z. */
+/**
+ * Time as RFC 5280 4.1.2.5 wants it: UTCTime through 2049, GeneralizedTime from 2050; whole seconds, Z. RangeError for
+ * what neither can hold.
+ */
 export function time(seconds: number): Buffer {
   const generalized = timeDigits(seconds)
   const year = Number(generalized.slice(0, 4))
@@ -150,7 +153,14 @@ export function generalizedTime(seconds: number): Buffer {
   return tlv(TAG.generalizedTime, Buffer.from(`${timeDigits(seconds)}Z`, 'latin1'))
 }
 
+/** Seconds since 1970 of the years 0000 to 9999, which is what four digits can say. */
+const EARLIEST = Date.parse('0000-01-01T00:00:00Z') / 1000
+const LATEST = Date.parse('9999-12-31T23:59:59Z') / 1000
+
 function timeDigits(seconds: number): string {
+  // Another year would be written with a sign and six digits, and be cut to a time that nobody can read.
+  if (!Number.isInteger(seconds) || seconds < EARLIEST || seconds > LATEST)
+    throw new RangeError(`not a time that DER can hold: ${seconds}`)
   return new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-:T]/g, '')
 }
 

@@ -40,6 +40,9 @@ function ia5(value: string): Buffer {
   return bytes
 }
 
+/** What the largest profile takes. Some names are dear to check, and 20,000 fit into a CSR. */
+const MOST_NAMES = 1000
+
 /**
  * The names of a GeneralNames, normalised, in their order. Bad structure gives `code`; a name that cannot be
  * certified, or is of another kind (otherName, directoryName), gives `badName`.
@@ -51,7 +54,11 @@ export function readGeneralNames(der: Uint8Array, what: string, code: ErrorCode)
   // RFC 5280 4.2.1.6: SIZE (1..MAX).
   if (reader.done) throw new CaError(code, `The ${what} has a list of names that is empty; leave it away.`)
   const names: SubjectName[] = []
-  while (!reader.done) names.push(readGeneralName(reader.next(), what, code))
+  while (!reader.done) {
+    if (names.length === MOST_NAMES)
+      throw new CaError(code, `The ${what} has more than ${MOST_NAMES} names; spread them over several.`)
+    names.push(readGeneralName(reader.next(), what, code))
+  }
   return names
 }
 

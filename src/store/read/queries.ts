@@ -8,15 +8,22 @@ import { crlQueries } from './crl.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
-/** Every read, on one read-only connection. */
-export function createQueries(db: Connection): Queries {
+/** The reads that may have to look at very many rows. */
+export type SearchKind = 'searchCertificates' | 'countCertificates' | 'listAudit'
+export type Searches = Pick<Queries, SearchKind>
+
+/** The reads that find a few rows by key, on a read-only connection. */
+export function pointReads(db: Connection): Omit<Queries, SearchKind> {
   return {
     ...certificateQueries(db),
-    ...searchQueries(db),
     ...tokenQueries(db),
     ...adminKeyQueries(db),
     ...authorityQueries(db),
     ...crlQueries(db),
-    ...auditQueries(db),
   }
+}
+
+/** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
+export function searchesOn(db: Connection): Searches {
+  return { ...searchQueries(db), ...auditQueries(db) }
 }

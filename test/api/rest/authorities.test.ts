@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate, makeRootCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
@@ -53,6 +53,7 @@ async function newRoot(name = 'Elsewhere Root') {
       notBefore?: number
       notAfter?: number
       issuer?: Buffer
+      subject?: Buffer
       spki?: Buffer
     } = {},
   ): Promise<Buffer> {
@@ -93,7 +94,7 @@ test('the list says what each is, and how its CRL stands', async () => {
     certificate: ca.issuerPem,
     chain: [ca.rootPem],
   })
-  expect(issuing.crl).toMatchObject({ number: 1, entries: 0 })
+  expect(issuing.crl).toMatchObject({ number: expect.any(Number), entries: 0 })
   expect(root).toMatchObject({ role: 'root', isDefault: false, chain: [], certificate: ca.rootPem })
   expect(root.fingerprint).toBe(
     new X509Certificate(ca.rootPem).fingerprint256.replaceAll(':', '').toLowerCase(),
@@ -161,7 +162,7 @@ describe('another authority', () => {
     const der = await root.sign(csr)
     const installed = await install('second', pem(der, root.der))
     expect(installed.status, installed.text).toBe(200)
-    expect(installed.json).toMatchObject({ state: 'active', isDefault: false, crl: { number: 1 } })
+    expect(installed.json).toMatchObject({ state: 'active', isDefault: false, crl: { number: ca.seconds } })
     expect((await ca.audit('authority.create'))[0]).toMatchObject({
       target: 'second',
       actor: 'admin:default',
@@ -231,6 +232,56 @@ describe('another authority', () => {
     const before = (await ca.call('/v1/authorities')).json
     expectProblem(await create(body), status, code)
     expect((await ca.call('/v1/authorities')).json).toEqual(before)
+  })
+})
+
+test('a key file without an authority is in the way, and the words say what to do', async () => {
+  const file = join(ca.directory, 'keys', 'left-over.key.pem')
+  writeFileSync(file, 'of a database that was lost', { mode: 0o600 })
+  const body = { id: 'left-over', subject: 'CN=x' }
+  expectProblem(await create(body), 409, 'conflict', /Move it away/)
+  expect(readFileSync(file, 'utf8')).toBe('of a database that was lost')
+  rmSync(file)
+  expect((await create(body)).status).toBe(201)
+})
+
+test('of two made at once with one id, one is, and its key stays', async () => {
+  const answers = await Promise.all([
+    create({ id: 'twin', subject: 'CN=x' }),
+    create({ id: 'twin', subject: 'CN=y' }),
+  ])
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 409])
+  expect(existsSync(join(ca.directory, 'keys', 'twin.key.pem'))).toBe(true)
+  expect((await install('twin', pem(await (await newRoot()).sign(await csrOf('twin'))))).json.type).toMatch(
+    /badAuthorityCertificate$/,
+  )
+})
+
+describe('a change', () => {
+  const change = (id: string, body: object) => ca.call(`/v1/authorities/${id}`, { method: 'PATCH', body })
+  const list = async (): Promise<{ id: string; state: string; isDefault: boolean }[]> =>
+    (await ca.call('/v1/authorities')).json.authorities
+
+  test('that would leave no default is refused, also when two come at once', async () => {
+    await create({ id: 'next', subject: 'CN=Next' })
+    const root = await newRoot()
+    await install('next', pem(await root.sign(await csrOf('next')), root.der))
+    expectProblem(await change('intermediate', { state: 'retired' }), 409, 'conflict', /make another one/)
+    for (let turn = 0; turn < 3; turn++) {
+      await change('intermediate', { isDefault: true })
+      await change('next', { state: 'active' })
+      const both = await Promise.all([
+        change('next', { isDefault: true }),
+        change('next', { state: 'retired' }),
+      ])
+      expect(both.map(({ status }) => status).sort()).toEqual([200, 409])
+      expect((await list()).filter(({ isDefault }) => isDefault)).toMatchObject([{ state: 'active' }])
+    }
+    await change('intermediate', { isDefault: true })
+    expect((await change('next', { state: 'active' })).json).toMatchObject({
+      state: 'active',
+      isDefault: false,
+    })
   })
 })
 
@@ -362,6 +413,66 @@ describe('a chain that does not fit is refused with the reason:', () => {
     expect(
       readCrl(ca.service.crl.current('pending')!.der, ca.service.authorities.get('pending')!).number,
     ).toBeGreaterThan(0)
+  })
+})
+
+describe('a newer certificate for the same key', () => {
+  let csr: Awaited<ReturnType<typeof csrOf>>
+  let root: Awaited<ReturnType<typeof newRoot>>
+  const noIdentifier = (spki: Buffer) => ISSUING(spki).slice(0, 2)
+  const another = subjectKeyIdentifier(Buffer.alloc(20, 7))
+  async function installed(id: string, extensions = ISSUING) {
+    await create({ id, subject: 'CN=Renewed,O=Example' })
+    csr = await csrOf(id)
+    root = await newRoot('Root of the renewed')
+    const first = pem(await root.sign(csr, { extensions: extensions(csr.publicKey.spki) }), root.der)
+    expect((await install(id, first)).status).toBe(200)
+  }
+
+  test.for<[string, () => Parameters<typeof root.sign>[1], RegExp]>([
+    [
+      'another name',
+      () => ({ subject: encodeName([{ type: 'CN', value: 'Renewed' }]) }),
+      /is for "CN=Renewed", but the authority is "CN=Renewed,O=Example"/,
+    ],
+    [
+      'another key identifier',
+      () => ({ extensions: [...noIdentifier(csr.publicKey.spki), another] }),
+      /subject key identifier/,
+    ],
+    [
+      'no key identifier any more',
+      () => ({ extensions: noIdentifier(csr.publicKey.spki) }),
+      /subject key identifier/,
+    ],
+  ])('is refused with %s', async ([what, changes, reason]) => {
+    await installed(what.replaceAll(' ', '-'))
+    const id = what.replaceAll(' ', '-')
+    const before = (await ca.call('/v1/authorities')).json
+    expectProblem(
+      await install(id, pem(await root.sign(csr, changes()), root.der)),
+      400,
+      'badAuthorityCertificate',
+      reason,
+    )
+    expect((await ca.call('/v1/authorities')).json).toEqual(before)
+  })
+
+  test('may be the first with a key identifier, if that is the one that was used', async () => {
+    await installed('bare', noIdentifier)
+    const wrong = await root.sign(csr, { extensions: [...noIdentifier(csr.publicKey.spki), another] })
+    expectProblem(await install('bare', pem(wrong, root.der)), 400, 'badAuthorityCertificate', /identifier/)
+    const right = await root.sign(csr)
+    expect((await install('bare', pem(right, root.der))).status).toBe(200)
+  })
+
+  test('makes no retired authority active again', async () => {
+    await installed('old')
+    const retire = await ca.call('/v1/authorities/old', { method: 'PATCH', body: { state: 'retired' } })
+    expect(retire.status, retire.text).toBe(200)
+    const der = await root.sign(csr, { notAfter: ca.seconds + 2 * 365 * DAY })
+    const renewed = await install('old', pem(der, root.der))
+    expect(renewed.json).toMatchObject({ state: 'retired', isDefault: false, certificate: pem(der) })
   })
 })
 

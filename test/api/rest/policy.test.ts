@@ -1,8 +1,9 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { contextPrimitive, sequence } from '../../../src/pki/der/write.ts'
 import type { KeyType } from '../../../src/pki/keys/algorithms.ts'
 import { encodePem } from '../../../src/pki/pem.ts'
-import { buildCsr, dnsNames, requesting } from '../../pki/csr/building.ts'
+import { buildCsr, dnsNames, extension, requesting } from '../../pki/csr/building.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrDer, csrPem, newKey } from '../requests.ts'
 
@@ -87,6 +88,19 @@ describe('names that the profile', () => {
     expect(answer.json.subproblems).toEqual([
       { type: 'urn:chancery:problem:nameNotAllowed', subject: name, detail: expect.stringMatching(detail) },
     ])
+  })
+
+  // Each fits "https://example.test/**" or the like by its letters, and names something else to those who resolve it.
+  test.for([
+    'https://example.test/team/../../admin',
+    'https://example.test/team/%2e%2E/admin',
+    'https://example.test/team/..%2fadmin',
+    'https:/example.test/a',
+  ])('are never asked about %s', async (uri) => {
+    const san = extension('2.5.29.17', sequence(contextPrimitive(6, Buffer.from(uri))))
+    const csr = encodePem('CERTIFICATE REQUEST', buildCsr({ key: newKey(), attributes: requesting(san) }))
+    expectProblem(await ask('narrow', csr), 400, 'badName')
+    expectProblem(await ask('narrow', csrPem(['ip:10.1.0.1']), { names: { uri: [uri] } }), 400, 'badName')
   })
 
   test('refuses are all told at once', async () => {

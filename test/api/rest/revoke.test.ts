@@ -84,6 +84,31 @@ describe('a revocation', () => {
     expect(answer.json.revocation.invalidityDate).toBe('2026-01-02T03:04:05Z')
   })
 
+  test.for([
+    ['that an offset leads out of the year 9999', () => '9999-12-31T23:59:59-23:59'],
+    ['that an offset leads before 1970', () => '1970-01-01T00:00:00+00:01'],
+    ['in the future', () => new Date(ca.now + 1000).toISOString()],
+    ['before 1970', () => '1969-12-31T23:59:59Z'],
+  ] as [string, () => string][])(
+    'with an invalidityDate %s is refused, and nothing is broken by it',
+    async ([, date]) => {
+      const serialNumber = await issue()
+      const body = { reason: 'keyCompromise', invalidityDate: date() }
+      expectProblem(await revoke(serialNumber, body), 400, 'malformedRequest', /1970/)
+      const bulk = { filter: { name: 'r.example.test' }, dryRun: false, ...body }
+      expectProblem(await ca.call('/v1/certificates/revoke', { body: bulk }), 400, 'malformedRequest', /1970/)
+      expect(await told(serialNumber)).toEqual(GOOD)
+      expect((await ca.call('/v1/certificates')).status).toBe(200)
+    },
+  )
+
+  test('may say that the key was lost this second', async () => {
+    const invalidityDate = ca.clock().toISOString().replace('.000', '')
+    expect((await revoke(await issue(), { invalidityDate })).json.revocation.invalidityDate).toBe(
+      invalidityDate,
+    )
+  })
+
   test('a second time is 200 with the first facts, and no second audit row', async () => {
     const serialNumber = await issue()
     const first = await revoke(serialNumber, { reason: 'superseded' })

@@ -161,6 +161,46 @@ describe('a spent token', () => {
     expectProblem(await enrol(token), 403, 'tokenSpent')
   })
 
+  test('is no credential for anything else, and a day after its use for nothing', async () => {
+    const { token } = await ca.token({ names: NAMES, ttl: '30d' })
+    const headers = { 'idempotency-key': 'elsewhere' }
+    expect((await ca.call('/v1/profiles', { as: token })).status).toBe(200)
+    const { json } = await enrol(token, { csr }, headers)
+    for (const [method, path] of [
+      ['GET', '/v1/profiles'],
+      ['GET', `/v1/certificates/${json.serialNumber}`],
+      ['POST', `/v1/certificates/${json.serialNumber}/revoke`],
+      ['GET', '/v1/certificates'],
+      ['GET', '/v1/authorities'],
+      ['GET', '/v1/tokens'],
+    ] as const) {
+      expectProblem(await ca.call(path, { as: token, method }), 403, 'tokenSpent')
+    }
+    ca.now += DAY * 1000 - 1
+    expect((await enrol(token, { csr }, headers)).json.serialNumber).toBe(json.serialNumber)
+    ca.now += 1
+    expectProblem(await enrol(token, { csr }, headers), 401, 'unauthenticated', /used up/)
+    expectProblem(await ca.call('/v1/profiles', { as: token }), 401, 'unauthenticated', /used up/)
+  })
+
+  test('cannot fill the audit log: its refusals are in the log alone', async () => {
+    const { id, token } = await ca.token({ names: NAMES })
+    const headers = { 'idempotency-key': 'noisy' }
+    const { json } = await enrol(token, { csr }, headers)
+    const before = (await ca.audit('certificate.refuse')).length
+    const logged = ca.log.length
+    const other = csrPem(['dns:web.example.test'])
+    expectProblem(await enrol(token), 403, 'tokenSpent')
+    expectProblem(await enrol(token, { csr: 'nonsense' }), 400, 'malformedPem')
+    expectProblem(await enrol(token, { csr: other }, headers), 422, 'idempotencyConflict')
+    const renewal = await ca.call(`/v1/certificates/${json.serialNumber}/renew`, { as: token, body: { csr } })
+    expectProblem(renewal, 403, 'tokenSpent')
+    expect(await ca.audit('certificate.refuse')).toHaveLength(before)
+    const shown = ca.log.slice(logged).filter((line) => line.includes('A spent token was shown'))
+    expect(shown).toHaveLength(4)
+    for (const line of shown) expect(line).toContain(`"token:${id}"`)
+  })
+
   test('concurrent retries of one request all get the one certificate', async () => {
     const { token } = await ca.token({ names: NAMES })
     const headers = { 'idempotency-key': 'together' }

@@ -1,14 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Authorities } from '../../../src/ca/authorities.ts'
@@ -56,6 +47,7 @@ test('what it leaves: keys encrypted and for their owner alone, the root apart f
   expect(readdirSync(directory).sort()).toEqual([
     'admin.key',
     'chancery.db',
+    'chancery.db.lock',
     'keys',
     'root-offline',
     'root.pem',
@@ -69,9 +61,10 @@ test('what it leaves: keys encrypted and for their owner alone, the root apart f
   expect([
     mode('admin.key'),
     mode('chancery.db'),
+    mode('chancery.db.lock'),
     mode('keys', 'intermediate.key.pem'),
     mode('root-offline', 'root.key.pem'),
-  ]).toEqual([0o600, 0o600, 0o600, 0o600])
+  ]).toEqual([0o600, 0o600, 0o600, 0o600, 0o600])
   expect([mode('keys'), mode('root-offline')]).toEqual([0o700, 0o700])
   for (const file of ['keys/intermediate.key.pem', 'root-offline/root.key.pem']) {
     expect(readFileSync(join(directory, file), 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
@@ -158,26 +151,17 @@ describe('refused:', () => {
     await expect(initialise(wish(directory, { intermediate }))).rejects.toMatchObject({
       code: 'badConfiguration',
     })
-    expect(readdirSync(directory).filter((name) => !name.startsWith('.'))).toEqual([])
+    expect(readdirSync(directory).filter((name) => !name.startsWith('.'))).toEqual(['chancery.db.lock'])
     // The next attempt is not in the way of the last one's remains.
     await initialise(wish(directory))
   })
-})
-
-test('after an interrupted run it begins anew', async () => {
-  const directory = temporaryDirectory()
-  mkdirSync(join(directory, '.initialising'))
-  writeFileSync(join(directory, '.initialising', 'admin.key'), 'old')
-  await initialise(wish(directory))
-  expect(existsSync(join(directory, '.initialising'))).toBe(false)
-  expect(readFileSync(join(directory, 'admin.key'), 'utf8')).not.toContain('old')
 })
 
 test('with the root elsewhere there is a key and a CSR, and no authority until the chain is there', async () => {
   const directory = temporaryDirectory()
   const made = await initialise(wish(directory, { root: null }))
   expect(made).toMatchObject({ rootFingerprint: null, rootFolder: null })
-  expect(readdirSync(directory).sort()).toEqual(['admin.key', 'chancery.db', 'keys'])
+  expect(readdirSync(directory).sort()).toEqual(['admin.key', 'chancery.db', 'chancery.db.lock', 'keys'])
   await opened(directory, async (authorities, store) => {
     expect(() => authorities.issuing()).toThrow(/No authority can issue yet/)
     const csr = parseCsr(decodePem(made.csr!, 'CSR')[0]!.der)

@@ -14,7 +14,7 @@ const CONSTRAINTS = {
   permitted: {
     dns: ['example.test'],
     ip: ['10.0.0.0/8', '2001:db8::/32'],
-    email: ['mail.example.test', '.lists.example.test'],
+    email: ['mail.example.test', '.lists.example.test', 'Jo.Doe@Box.example.test'],
     uri: ['.example.test'],
   },
   excluded: { dns: ['secret.example.test'], ip: ['10.9.0.0/16'] },
@@ -39,6 +39,9 @@ const NAMES: readonly (readonly [SubjectName['type'], string, boolean])[] = [
   ['email', 'jo@example.test', true],
   ['email', 'jo@a.lists.example.test', false],
   ['email', 'jo@lists.example.test', true],
+  ['email', 'Jo.Doe@box.example.test', false],
+  ['email', 'jo.doe@box.example.test', true],
+  ['email', 'Jo@box.example.test', true],
   ['uri', 'https://web.example.test/path', false],
   ['uri', 'https://example.test/', true],
   ['uri', 'https://web.example.test.evil.test/', true],
@@ -52,6 +55,25 @@ describe('name constraints of an issuer', () => {
   it.each(NAMES)('%s:%s is outside: %s', (type, value, outside) => {
     expect(isOutside({ type, value }, limits)).toBe(outside)
   })
+
+  // RFC 5280 4.2.1.10: a URI without a host name is refused under any URI constraint. OpenSSL lets addresses pass.
+  it.each(['urn:x:y', 'https://10.0.0.1/', 'https://[2001:db8::1]/', 'foo:a'])(
+    '%s is outside where URIs are constrained in any way',
+    (value) => {
+      const excluding = makeRoot(keys, ECDSA, [
+        nameConstraints({ permitted: {}, excluded: { uri: ['evil.test'] } }),
+      ])
+      for (const der of [root, excluding]) {
+        const read = readNameLimits(parseCertificate(der), 'badAuthorityCertificate')!
+        expect(isOutside({ type: 'uri', value }, read)).toBe(true)
+      }
+      const dnsAlone = makeRoot(keys, ECDSA, [
+        nameConstraints({ permitted: { dns: ['a.test'] }, excluded: {} }),
+      ])
+      const read = readNameLimits(parseCertificate(dnsAlone), 'badAuthorityCertificate')!
+      expect(isOutside({ type: 'uri', value }, read)).toBe(false)
+    },
+  )
 
   it('are absent from a certificate without them', () => {
     expect(readNameLimits(parseCertificate(makeRoot(keys)), 'badAuthorityCertificate')).toBeNull()

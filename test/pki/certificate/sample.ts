@@ -66,7 +66,7 @@ export function makeRoot(
   return signTbs(tbs, algorithm, keys.privateKey)
 }
 
-/** A server certificate with an empty subject, so that its names are critical. */
+/** A server certificate, with an empty subject unless one is given, and with critical names. */
 export function makeLeaf(
   issuer: KeyPair,
   algorithm = signatureAlgorithm('ec', 'sha256'),
@@ -75,13 +75,14 @@ export function makeLeaf(
     { type: 'dns', value: 'web.example.test' },
     { type: 'ip', value: '2001:db8::1' },
   ],
+  subject = encodeName([]),
 ): Buffer {
   const { publicKey } = newKeyPair()
   const tbs = encodeTbs({
     serialNumber: 'f0e1d2c3b4a5968778695a4b3c2d1e0f',
     signature: algorithm,
     issuer: ROOT_NAME,
-    subject: encodeName([]),
+    subject,
     notBefore: NOT_BEFORE,
     notAfter: NOT_AFTER,
     spki: spkiOf(publicKey),

@@ -242,6 +242,27 @@ describe('structure that is refused', () => {
     }
   })
 
+  it('more attributes or extensions than 64, before any two of them are compared', () => {
+    const attributes = (count: number) =>
+      context(0, ...Array.from({ length: count }, (_, i) => attribute(`1.2.3.${i}`, integer(0))))
+    const extensions = (count: number) =>
+      requesting(...Array.from({ length: count }, (_, i) => extension(`1.2.3.${i}`, Buffer.alloc(0))))
+    expect(parse({ attributes: attributes(64) }).attributes).toHaveLength(64)
+    expect(parse({ attributes: extensions(64) }).extensions).toHaveLength(64)
+    refused({ attributes: attributes(65) }, /more than 64 attributes/)
+    refused({ attributes: extensions(65) }, /more than 64 extensions/)
+  })
+
+  it('a subject of more than 64 attributes, and more than 1000 names', () => {
+    const subject = (count: number) =>
+      nameOf(...Array.from({ length: count }, () => ['2.5.4.3', utf8String('a')] as [string, Buffer]))
+    const names = (count: number) => requesting(dnsNames(...Array<string>(count).fill('a.test')))
+    expect(parse({ subject: subject(64) }).commonNames).toHaveLength(64)
+    expect(parse({ attributes: names(1000) }).names).toHaveLength(1)
+    refused({ subject: subject(65) }, /subject of more than 64/)
+    refused({ attributes: names(1001) }, /more than 1000 names/)
+  })
+
   it('more than 64 KiB', () => {
     const filler = (length: number) => context(0, attribute(CHALLENGE, octetString(Buffer.alloc(length))))
     expect(parse({ attributes: filler(65_000) }).attributes).toHaveLength(1)

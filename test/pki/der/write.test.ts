@@ -92,6 +92,25 @@ describe('time', () => {
   })
 })
 
+describe('times that DER cannot hold', () => {
+  const LAST = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000
+  const FIRST = Date.parse('0000-01-01T00:00:00Z') / 1000
+
+  it('the first and the last that it can', () => {
+    for (const encode of [der.time, der.generalizedTime]) {
+      expect(encode(LAST).toString('latin1')).toBe('\x18\x0f99991231235959Z')
+      expect(encode(FIRST).toString('latin1')).toBe('\x18\x0f00000101000000Z')
+    }
+  })
+
+  it.each([LAST + 1, FIRST - 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER])(
+    '%d is refused',
+    (seconds) => {
+      for (const encode of [der.time, der.generalizedTime]) expect(() => encode(seconds)).toThrow(RangeError)
+    },
+  )
+})
+
 describe('the rest', () => {
   it('sorts a SET OF by its encodings', () => {
     expect(hex(der.setOf(der.integer(300), der.integer(2), der.integer(1)))).toBe('310a0201010201020202012c')

@@ -1,0 +1,109 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { dataFiles } from '../../config/data-directory.ts'
+import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
+import { CaError } from '../../errors.ts'
+import { lockDatabase } from '../../store/lock.ts'
+
+/** Where all of a new CA is made, before it is moved into place. */
+const STAGING = '.initialising'
+
+/** Written into it last of all: what is there is whole, and on the disk. */
+const COMPLETE = 'complete'
+
+/** The CA that a directory holds, as far as a first start goes. */
+export interface Settled {
+  readonly initialised: boolean
+  /** An earlier start had been interrupted while it moved things into place; that is done now. */
+  readonly finished: boolean
+}
+
+/** Completes or clears what an interrupted start left. `conflict` while another process is at it. */
+export async function settleDataDirectory(directory: string): Promise<Settled> {
+  if (existsSync(join(directory, STAGING))) return aloneIn(directory, () => settle(directory))
+  return { initialised: existsSync(dataFiles(directory).database), finished: false }
+}
+
+/**
+ * Lets `make` fill a staging folder, and then moves everything into place, the database last: an interrupted start
+ * leaves nothing that a later one could take for a CA, and what it had whole the next one finishes. Two starts at once
+ * would each undo the other, so the second is refused with "conflict".
+ */
+export async function makeInStaging<T>(directory: string, make: (staging: string) => Promise<T>): Promise<T> {
+  // Before the lock as well: a service that runs holds it, and "there is a CA" says more than "somebody is at it".
+  refuseCa(directory, await settleDataDirectory(directory))
+  makePrivateDirectory(directory)
+  return aloneIn(directory, async () => {
+    refuseCa(directory, await settle(directory))
+    await refuseLeftovers(directory)
+    const staging = join(directory, STAGING)
+    makePrivateDirectory(staging)
+    const made = await make(staging)
+    writeNewFile(join(staging, COMPLETE), '', 0o600)
+    await publish(directory)
+    return made
+  })
+}
+
+/** Under the lock that a service of this directory holds as well. */
+async function aloneIn<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  const lock = lockDatabase(dataFiles(realpathSync(directory)).database)
+  if (!lock) {
+    throw new CaError(
+      'conflict',
+      `Another process is making a CA in ${directory}, or serves it. Wait until it is done, then start again.`,
+    )
+  }
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
+async function settle(directory: string): Promise<Settled> {
+  const staging = join(directory, STAGING)
+  const finished = existsSync(join(staging, COMPLETE))
+  if (finished) await publish(directory)
+  else await rm(staging, { recursive: true, force: true })
+  return { initialised: existsSync(dataFiles(directory).database), finished }
+}
+
+/** Can be interrupted anywhere and begun again: what was moved is no longer in staging. */
+async function publish(directory: string): Promise<void> {
+  const staging = join(directory, STAGING)
+  const database = basename(dataFiles(directory).database)
+  const move = (name: string) => rename(join(staging, name), join(directory, name))
+  for (const name of await readdir(staging)) {
+    // The database and its lock, and the marker with what its writing may have left.
+    if (name.startsWith(database) || name === COMPLETE || name.startsWith('.')) continue
+    await move(name)
+  }
+  syncDirectory(directory)
+  if (existsSync(join(staging, database))) await move(database)
+  syncDirectory(directory)
+  await rm(staging, { recursive: true, force: true })
+}
+
+function refuseCa(directory: string, { initialised, finished }: Settled): void {
+  if (!initialised) return
+  throw new CaError(
+    'conflict',
+    finished
+      ? `An earlier start that was interrupted had made a CA in ${directory}, and that is complete now. Start the service with it, or choose another directory.`
+      : `${directory} holds a CA already. Choose another directory, or start the service with it.`,
+  )
+}
+
+/** Keys without a database are what is left of a lost one: they must not be taken for a fresh start. */
+async function refuseLeftovers(directory: string): Promise<void> {
+  const found = await readdir(directory)
+  const leftovers = found.filter((name) => ['keys', 'admin.key', 'root-offline'].includes(name))
+  if (leftovers.length > 0) {
+    throw new CaError(
+      'conflict',
+      `${directory} has ${leftovers.join(', ')} but no chancery.db. Restore the database from a backup, or, if there never was one, move these away.`,
+    )
+  }
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+
+/** A name that was made, changed or removed survives a power cut only once its directory is synced. */
+export function syncDirectory(directory: string): void {
+  // Windows opens no directory as a file, and has no such sync.
+  if (process.platform === 'win32') return
+  const descriptor = openSync(directory, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Makes a directory for its owner alone, with what is missing above it, durably. One that is there stays as it is. */
+export function makePrivateDirectory(directory: string): void {
+  const first = mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  const top = dirname(resolve(first))
+  let made = resolve(directory)
+  do {
+    made = dirname(made)
+    syncDirectory(made)
+  } while (made !== top && made !== dirname(made))
+}
+
+/**
+ * Writes a file that was not there before, durably: whoever finds it finds all of it, whatever crash came in between.
+ * Throws EEXIST, and leaves what is there, if the name is taken.
+ */
+export function writeNewFile(file: string, content: string, mode: number): void {
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+  try {
+    writeFileSync(temporary, content, { mode, flag: 'wx', flush: true })
+    // A rename would replace what another process has put there meanwhile.
+    linkSync(temporary, file)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+  syncDirectory(dirname(file))
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import type { Config } from './config/config.ts'
+import { CaError } from './errors.ts'
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there already',
+  EADDRNOTAVAIL: 'no interface of this machine has that address',
+  EACCES: 'this user may not use that port',
+  ENOTFOUND: 'the host name is not known',
+}
+
+/** Binds an application; an address that cannot be had is a mistake in the configuration, and says so. */
+export async function listen(
+  app: FastifyInstance,
+  { host }: Pick<Config, 'host'>,
+  port: number,
+): Promise<void> {
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? '']
+    if (reason === undefined) throw cause
+    throw new CaError('badConfiguration', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause })
+  }
+}

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadConfig } from '../../src/config/load.ts'
+import { startServer } from '../../src/server.ts'
+import { openStore } from '../../src/store/open.ts'
+import { temporaryDirectory } from '../config/temporary.ts'
+import { chancery } from './console.ts'
+
+async function initialised(): Promise<string> {
+  const dir = join(temporaryDirectory(), 'data')
+  expect((await chancery(['init', '--dir', dir])).exitCode).toBe(0)
+  return dir
+}
+
+test('a leaked admin key is replaced: the new one opens the service, the old one nothing', async () => {
+  const dir = await initialised()
+  const made = await chancery(['admin-key', 'create', 'ops', '--dir', dir])
+  expect(made).toMatchObject({ exitCode: 0, stderr: '' })
+  const file = join(dir, 'ops.key')
+  expect(made.stdout).toContain(file)
+  expect(made.stdout).not.toContain('chancery_admin_')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readFileSync(file, 'utf8')).toMatch(/^chancery_admin_[\w-]{43}\n$/)
+  const revoked = await chancery(['admin-key', 'revoke', 'default', '--dir', dir])
+  expect(revoked).toMatchObject({ exitCode: 0, stdout: 'Admin key default is revoked.\n' })
+
+  const ports = {
+    CHANCERY_DIR: dir,
+    CHANCERY_TLS_PORT: '0',
+    CHANCERY_HTTP_PORT: '0',
+    CHANCERY_LOG_LEVEL: 'silent',
+  }
+  const { config, secrets } = loadConfig(ports)
+  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  try {
+    const environment = { CHANCERY_DIR: dir, CHANCERY_TLS_PORT: new URL(server.tlsUrl).port }
+    expect((await chancery(['token', 'list'], environment)).exitCode).toBe(5)
+    expect((await chancery(['token', 'list', '--key-file', file], environment)).exitCode).toBe(0)
+    renameSync(file, join(dir, 'admin.key'))
+    expect((await chancery(['token', 'list'], environment)).exitCode).toBe(0)
+    // The service has the directory: two that write admin keys at once would be one too many.
+    const busy = await chancery(['admin-key', 'create', 'more'], environment)
+    expect(busy).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(busy.stderr).toContain('in use')
+    expect(existsSync(join(dir, 'more.key'))).toBe(false)
+  } finally {
+    await server.close()
+  }
+
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  const rows = async (action: string) => (await store.read.listAudit({ action }, { limit: 9 })).rows
+  expect(await rows('admin-key.create')).toMatchObject([
+    { target: 'ops', actor: 'system:cli' },
+    { target: 'default' },
+  ])
+  expect(await rows('admin-key.revoke')).toMatchObject([{ target: 'default', actor: 'system:cli' }])
+  await store.close()
+})
+
+test('list shows every key there ever was, and the last one may go, with a word', async () => {
+  const dir = await initialised()
+  const list = async () =>
+    JSON.parse((await chancery(['admin-key', 'list', '--dir', dir, '--json'])).stdout).adminKeys
+  expect(await list()).toEqual([{ name: 'default', createdAt: expect.stringMatching(/Z$/), revokedAt: null }])
+  const last = await chancery(['admin-key', 'revoke', 'default', '--dir', dir])
+  expect(last).toMatchObject({ exitCode: 0 })
+  expect(last.stdout).toContain('none left')
+  expect(await list()).toMatchObject([{ name: 'default', revokedAt: expect.stringMatching(/Z$/) }])
+  expect((await chancery(['admin-key', 'revoke', 'default', '--dir', dir])).stdout).toContain(
+    'was revoked before',
+  )
+  const { stdout } = await chancery(['admin-key', 'list', '--dir', dir])
+  expect(stdout).toMatch(/^NAME +CREATED +REVOKED\ndefault +\S+Z +\S+Z\n$/)
+})
+
+test('what is taken or wrong is refused, and no file is left or lost', async () => {
+  const dir = await initialised()
+  const create = (...argv: string[]) => chancery(['admin-key', 'create', ...argv, '--dir', dir])
+  const before = readFileSync(join(dir, 'admin.key'), 'utf8')
+  expect(await create('ops', '--out', join(dir, 'admin.key'))).toMatchObject({ exitCode: 1 })
+  expect(readFileSync(join(dir, 'admin.key'), 'utf8')).toBe(before)
+  expect(await create('default')).toMatchObject({ exitCode: 1 })
+  expect(existsSync(join(dir, 'default.key'))).toBe(false)
+  expect(await create('../ops')).toMatchObject({ exitCode: 2 })
+  expect(await create('Ops')).toMatchObject({ exitCode: 2 })
+  // None of these has used the name up.
+  expect(await create('ops')).toMatchObject({ exitCode: 0 })
+  expect(await chancery(['admin-key', 'revoke', 'nobody', '--dir', dir])).toMatchObject({ exitCode: 4 })
+})
