@@ -62,7 +62,8 @@ export async function adminOf(request: FastifyRequest, context: AuthContext): Pr
 }
 
 export function originOf(request: FastifyRequest): Origin {
-  return { address: request.ip, requestId: request.id }
+  // A client that is gone already has no address any more.
+  return { address: request.ip ?? '', requestId: request.id }
 }
 
 function credentialsOf(request: FastifyRequest): Credentials {

@@ -65,7 +65,10 @@ export class Authorities {
     }
     const { signer } = authority
     if (!signer || authority.state !== 'active') {
-      throw new CaError('authorityNotReady', `Authority "${authority.id}" does not issue.`)
+      throw new CaError(
+        id === undefined ? 'authorityNotReady' : 'conflict',
+        `Authority "${authority.id}" does not issue.`,
+      )
     }
     return { ...authority, signer }
   }

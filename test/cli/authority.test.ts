@@ -141,7 +141,7 @@ describe('another intermediate', () => {
       '--authority',
       'intermediate',
     )
-    expect(refused).toMatchObject({ exitCode: 3 })
+    expect(refused).toMatchObject({ exitCode: 1 })
     expect(refused.stderr).toContain('does not issue')
     expect(
       (await service.json<{ crls: { authority: string }[] }>('crl', 'show', 'intermediate')).crls,

@@ -348,7 +348,7 @@ describe('a chain that does not fit is refused with the reason:', () => {
           await root.sign(csr, { extensions: [basicConstraints({ ca: true }), keyUsage(['keyCertSign'])] }),
           root.der,
         ),
-      /lacks key usage cRLSign/,
+      /needs the key usages keyCertSign and cRLSign/,
     ],
     ['expired', async () => pem(await root.sign(csr, { notAfter: ca.seconds - 1 }), root.der), /has expired/],
     [
