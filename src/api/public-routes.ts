@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Service } from '../service.ts'
 import { bundleRoutes } from './bundles.ts'
 import { crlRoutes } from './crl.ts'
+import { crlBundleRoute } from './crl-bundle.ts'
 import { healthRoutes } from './health.ts'
 import { ocspRoutes } from './ocsp.ts'
 
@@ -12,5 +13,6 @@ export async function publicRoutes(app: FastifyInstance, { service }: { service:
   app.register(ocspRoutes, { responder })
   app.register(crlRoutes, { authorities, publisher, clock })
   app.register(bundleRoutes, { service })
+  app.register(crlBundleRoute, { service })
   app.register(healthRoutes, { service })
 }

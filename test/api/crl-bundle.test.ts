@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { decodePem } from '../../src/pki/pem.ts'
+import { runTool, toolIsMissing } from '../pki/external-tool.ts'
+import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
+import { csrPem } from './requests.ts'
+
+let ca: TestCa
+beforeAll(async () => {
+  ca = await TestCa.create()
+})
+afterAll(() => ca.close())
+
+const get = (name: string, headers = {}) =>
+  ca.call(`/bundles/${name}.crl.pem`, { method: 'GET', as: null, headers })
+const current = (id: string) => ca.service.crl.current(id)!.der
+
+test.each(['roots', 'intermediate'])('%s holds one CRL for every CA of the chain', async (name) => {
+  const { status, headers, text } = await get(name)
+  expect([status, headers['content-type']]).toEqual([200, 'application/x-pem-file'])
+  const blocks = decodePem(text, 'bundle')
+  expect(blocks.map(({ label }) => label)).toEqual(['X509 CRL', 'X509 CRL'])
+  const wanted = [current('intermediate'), current('root')].map((der) => der.toString('hex'))
+  expect(blocks.map(({ der }) => der.toString('hex')).sort()).toEqual(wanted.sort())
+})
+
+test('root holds its own alone', async () => {
+  expect(decodePem((await get('root')).text, 'bundle').map(({ der }) => der)).toEqual([current('root')])
+})
+
+test.skipIf(toolIsMissing('openssl'))(
+  'openssl checks the whole chain by it, and sees a revocation at once',
+  async () => {
+    const { serialNumber, certificate } = await ca.enrol(csrPem(['dns:web.example.test']))
+    const verify = async () =>
+      runTool(
+        'openssl',
+        // The clock of the test stands still, and openssl's does not.
+        [
+          'verify',
+          '-attime',
+          String(ca.seconds),
+          '-crl_check_all',
+          '-CRLfile',
+          'crls.pem',
+          '-CAfile',
+          'root.pem',
+          '-untrusted',
+          'issuer.pem',
+          'leaf.pem',
+        ],
+        {
+          'crls.pem': (await get('roots')).text,
+          'root.pem': ca.rootPem,
+          'issuer.pem': ca.issuerPem,
+          'leaf.pem': certificate,
+        },
+      )
+    expect(await verify()).toContain('leaf.pem: OK')
+    const before = await get('roots')
+    await ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+    await expect(verify()).rejects.toThrow(/certificate revoked/)
+    expect((await get('roots', { 'if-none-match': before.headers.etag })).status).toBe(200)
+    const { etag } = (await get('roots')).headers
+    expect((await get('roots', { 'if-none-match': etag })).status).toBe(304)
+  },
+)
+
+test('a bundle that would not be whole is not served', async () => {
+  expectProblem(await get('nobody'), 404, 'notFound')
+  ca.now += 8 * DAY * 1000
+  expectProblem(await get('roots'), 503, 'authorityNotReady', /"intermediate" has no current CRL/)
+  ca.now -= 8 * DAY * 1000
+})
