@@ -14,6 +14,7 @@ const here = new URL('.', import.meta.url)
 const source = new URL('../src/cli.ts', here)
 const entry = existsSync(source) ? source : new URL('../dist/cli.js', here)
 
+if (process.env.npm_command === 'exec') endWithParent()
 if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
   module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/chancery', here)))
@@ -51,4 +52,15 @@ function runWith(node) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0)
   })
+}
+
+/** npx runs this through a shell that dies of a signal and does not pass it on: nobody would know that a service goes on. */
+function endWithParent() {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, 500)
+  timer.unref()
 }

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net'
 import type { Command } from 'commander'
-import { normaliseName } from '../pki/names/normalise.ts'
+import { detectName, normaliseName } from '../pki/names/normalise.ts'
 import { NAME_TYPES, type NameType, type SubjectName } from '../pki/names/san.ts'
 
 /** The names that were typed, by the option they were typed with. */
@@ -29,13 +28,6 @@ export function namesFrom(options: NameOptions): SubjectName[] {
   return names.filter(
     (name, index) => names.findIndex((one) => one.type === name.type && one.value === name.value) === index,
   )
-}
-
-/** The kind of a name from its look: an address, a URI with its scheme, an e-mail address, else a DNS name. */
-export function detectName(text: string): SubjectName {
-  if (isIP(text)) return normaliseName('ip', text)
-  if (/^[a-z][a-z0-9+.-]*:\/\/|^urn:/i.test(text)) return normaliseName('uri', text)
-  return normaliseName(text.includes('@') ? 'email' : 'dns', text)
 }
 
 /** The form in which REST takes and gives names. */

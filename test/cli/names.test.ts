@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { detectName, namesByType, namesFrom } from '../../src/cli/names.ts'
+import { namesByType, namesFrom } from '../../src/cli/names.ts'
+import { detectName } from '../../src/pki/names/normalise.ts'
 
 test.each([
   ['web.example.test', 'dns', 'web.example.test'],

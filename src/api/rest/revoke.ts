@@ -11,7 +11,10 @@ import { showRevocation } from './certificate-view.ts'
 import { ReasonName, Revocation, SerialNumber, SerialParams, Time } from './schemas.ts'
 import { readTime } from './wishes.ts'
 
-const Wish = { reason: Type.Optional(ReasonName), invalidityDate: Type.Optional(Time) }
+const Wish = {
+  reason: Type.Optional(Type.Union([ReasonName, Type.Integer({ description: 'Or its code.' })])),
+  invalidityDate: Type.Optional(Time),
+}
 const RevokeBody = Type.Object(Wish, { additionalProperties: false })
 const Outcome = Type.Object({
   serialNumber: SerialNumber,
@@ -118,7 +121,13 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
   )
 }
 
-function readWish({ reason = 'unspecified', invalidityDate }: { reason?: string; invalidityDate?: string }) {
+function readWish({
+  reason = 'unspecified',
+  invalidityDate,
+}: {
+  reason?: string | number
+  invalidityDate?: string
+}) {
   return {
     reason: reasonCode(reason),
     invalidityDate: invalidityDate === undefined ? null : readTime(invalidityDate),

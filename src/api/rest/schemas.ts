@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { rfc3339 } from '../../clock.ts'
-import { normaliseName } from '../../pki/names/normalise.ts'
+import { detectName, normaliseName } from '../../pki/names/normalise.ts'
 import type { NameType, SubjectName } from '../../pki/names/san.ts'
 
 /** Schemas that several addresses share. Each is a type, a check and a part of openapi.yaml at once. */
@@ -21,12 +21,23 @@ export const Names = Type.Object(
 )
 export type Names = Static<typeof Names>
 
+/** Names that are asked for: by kind, or as a list in which the look of each tells its kind. */
+export const WantedNames = Type.Union([
+  Names,
+  Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), {
+    maxItems: 1000,
+    description: 'Names of any kind: "web.example.test", "192.0.2.7", "spiffe://…", "dns:web.example.test".',
+  }),
+])
+export type WantedNames = Static<typeof WantedNames>
+
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
-export const Duration = Type.String({
+const DurationText = Type.String({
   minLength: 1,
   maxLength: 32,
   description: 'Such as "24h", "90d" or "1h30m".',
 })
+export const Duration = Type.Union([DurationText, Type.Integer({ minimum: 0, description: 'Seconds.' })])
 export const Pem = Type.String({ description: 'PEM.' })
 export const SerialNumber = Type.String({ description: 'Lower-case hexadecimal.' })
 
@@ -67,8 +78,9 @@ export const Problem = Type.Object(
 
 const NAME_KEYS: readonly NameType[] = ['dns', 'ip', 'email', 'uri']
 
-/** The names in order of kind, each normalised; throws `CaError` "badName". */
-export function readNames(given: Names): SubjectName[] {
+/** The names, each normalised, by kind or as they were listed; throws `CaError` "badName". */
+export function readNames(given: WantedNames): SubjectName[] {
+  if (Array.isArray(given)) return given.map(detectName)
   return NAME_KEYS.flatMap((type) => (given[type] ?? []).map((value) => normaliseName(type, value)))
 }
 

@@ -11,12 +11,21 @@ import type { Service } from '../../service.ts'
 import type { TokenRow } from '../../store/queries.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { PageQuery, readPage } from './paging.ts'
-import { Duration, Names, readNames, SerialNumber, showNames, showTime, Time } from './schemas.ts'
+import {
+  Duration,
+  Names,
+  readNames,
+  SerialNumber,
+  showNames,
+  showTime,
+  Time,
+  WantedNames,
+} from './schemas.ts'
 
 const NewToken = Type.Object(
   {
     profile: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
-    names: Names,
+    names: WantedNames,
     ttl: Type.Optional(Duration),
   },
   { additionalProperties: false },

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { IssuanceRequest } from '../../ca/request.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
-import { Duration, Names, readNames, Time } from './schemas.ts'
+import { Duration, readNames, Time, WantedNames } from './schemas.ts'
 
 /** What a caller may ask for beside the key: in the JSON body, or in the query where the body is a bare CSR. */
 export const Wishes = {
@@ -20,9 +20,9 @@ export const Wishes = {
   notAfter: Type.Optional(Time),
 }
 
-export const NamedWishes = { ...Wishes, names: Type.Optional(Names) }
+export const NamedWishes = { ...Wishes, names: Type.Optional(WantedNames) }
 
-type Given = Static<Type.TObject<typeof Wishes>> & { names?: Names }
+type Given = Static<Type.TObject<typeof Wishes>> & { names?: WantedNames }
 
 export function readWishes(
   given: Given,

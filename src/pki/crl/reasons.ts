@@ -22,9 +22,12 @@ export const REVOCATION_REASONS: readonly ReasonName[] = (Object.keys(REASON) as
 
 const NAMES = new Map<number, ReasonName>(REVOCATION_REASONS.map((name) => [REASON[name], name]))
 
-/** The code of a reason that somebody typed, in any letter case. */
-export function reasonCode(name: string): number {
-  const known = REVOCATION_REASONS.find((one) => one.toLowerCase() === name.toLowerCase())
+/** The code of a reason that somebody typed: its name in any letter case, or the code itself. */
+export function reasonCode(name: string | number): number {
+  const known =
+    typeof name === 'number'
+      ? NAMES.get(name)
+      : REVOCATION_REASONS.find((one) => one.toLowerCase() === name.toLowerCase())
   if (known === undefined) {
     throw new CaError(
       'malformedRequest',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { CaError } from '../../errors.ts'
 import { normaliseDns } from './dns.ts'
 import { normaliseEmail } from './email.ts'
@@ -29,4 +30,15 @@ export function parseNameText(text: string): SubjectName {
     )
   }
   return normaliseName(type, text.slice(colon + 1))
+}
+
+/**
+ * A name whose kind shows in its look: "dns:web.example.test" as `nameText` writes it, an address, a URI with its
+ * scheme, an e-mail address, else a DNS name.
+ */
+export function detectName(text: string): SubjectName {
+  if (NAME_TYPES.some((type) => text.startsWith(`${type}:`))) return parseNameText(text)
+  if (isIP(text)) return normaliseName('ip', text)
+  if (/^[a-z][a-z0-9+.-]*:\/\/|^urn:/i.test(text)) return normaliseName('uri', text)
+  return normaliseName(text.includes('@') ? 'email' : 'dns', text)
 }

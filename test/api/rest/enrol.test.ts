@@ -238,3 +238,15 @@ test('a CSR that cannot be read is refused on the record', async () => {
   const [row] = await ca.audit('certificate.refuse')
   expect(row).toMatchObject({ actor: 'admin:default', result: 'refused', detail: { code: 'malformedCsr' } })
 })
+
+test('names may be one list, and a life a number of seconds', async () => {
+  const names = ['db.example.test', '192.0.2.9', 'dns:web.example.test', '2001:DB8::1']
+  const { json } = await enrol({ csr: csrPem([], {}), names, validity: 3600 })
+  expect(json.names).toEqual({
+    dns: ['db.example.test', 'web.example.test'],
+    ip: ['192.0.2.9', '2001:db8::1'],
+    email: [],
+    uri: [],
+  })
+  expect(Date.parse(json.notAfter)).toBe(ca.now + 3_600_000)
+})

@@ -194,6 +194,15 @@ describe('refused:', () => {
   })
 })
 
+test('a reason may be its code, if it is one', async () => {
+  const { serialNumber } = await ca.enrol(csrPem(['dns:code.example.test']))
+  const path = `/v1/certificates/${serialNumber}/revoke`
+  expectProblem(await ca.call(path, { body: { reason: 7 } }), 400, 'malformedRequest')
+  expect((await ca.call(path, { body: { reason: 1 } })).json.revocation).toMatchObject({
+    reason: 'keyCompromise',
+  })
+})
+
 describe('the holder over mutual TLS', () => {
   async function holder() {
     const key = newKey()
