@@ -110,29 +110,7 @@ try {
       ),
     )
   }
-  const pemFile = join(service.directory, 'echo.pem')
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const [{ bodies }] = [
-    await drive(
-      target,
-      [
-        {
-          path: '/v1/certificates',
-          headers: {
-            ...admin,
-            'content-type': 'application/pkcs10',
-            accept: 'application/pem-certificate-chain',
-          },
-          body: csrFor(privateKey),
-        },
-      ],
-      1,
-    ),
-  ]
-  await writeFile(
-    pemFile,
-    Buffer.concat([Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })), bodies[0]!]),
-  )
+  const pemFile = await echoIdentity()
   for (const [what, file] of [
     ['bare node:http echo', undefined],
     ['bare node:https echo', pemFile],
@@ -149,12 +127,17 @@ try {
   await service.stop()
 }
 
-function csrFor(key: Parameters<typeof encodeCsr>[0]['key']): Buffer {
-  return encodeCsr({
-    key,
-    subject: encodeName([]),
-    extensions: [subjectAltName([{ type: 'dns', value: 'localhost' }], true)],
-  })
+/** A PEM file with a key and its certificate for localhost, so that the TLS echo does the same handshakes. */
+async function echoIdentity(): Promise<string> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const extensions = [subjectAltName([{ type: 'dns', value: 'localhost' }], true)]
+  const body = encodeCsr({ key: privateKey, subject: encodeName([]), extensions })
+  const accept = 'application/pem-certificate-chain'
+  const headers = { ...admin, 'content-type': 'application/pkcs10', accept }
+  const { bodies } = await drive(target, [{ path: '/v1/certificates', headers, body }], 1)
+  const file = join(service.directory, 'echo.pem')
+  await writeFile(file, [privateKey.export({ type: 'pkcs8', format: 'pem' }), bodies[0]!].join(''))
+  return file
 }
 
 console.log('| what | connections | per second | p50 ms | p99 ms | server CPU ms each | peak memory MB |')

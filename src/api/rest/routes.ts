@@ -11,6 +11,7 @@ import { profileRoutes } from './profiles.ts'
 import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
 import { revokeRoutes } from './revoke.ts'
+import { stapleRoutes } from './staple.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
@@ -23,6 +24,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(renewRoutes, options)
   app.register(revokeRoutes, options)
   app.register(inventoryRoutes, options)
+  app.register(stapleRoutes, options)
   app.register(tokenRoutes, options)
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
