@@ -20,7 +20,8 @@ test('killed at random moments under load, it loses nothing that it acknowledged
   let lost = 0
   for (let round = 0; round < ROUNDS; round++) {
     const doomed = await startService({ directory })
-    await loadUntilKilled(doomed, journal, 30 + Math.floor(random() * 170), random)
+    const delay = round % 2 ? random() * 12 : 0
+    await loadUntilKilled(doomed, journal, 30 + Math.floor(random() * 170), delay, random)
 
     const restarted = await startService({ directory })
     await checkInvariants(restarted, journal)
@@ -42,8 +43,8 @@ test('killed at random moments under load, it loses nothing that it acknowledged
     // Every other time the restarted one is killed as well, without load.
     await (round % 2 ? restarted.kill() : restarted.stop())
   }
-  // Otherwise the kills hit nothing, and the test proved little.
-  expect(lost).toBeGreaterThan(ROUNDS)
+  // In every other round one enrolment at least was on its way when the service was killed.
+  expect(lost).toBeGreaterThanOrEqual(Math.ceil(ROUNDS / 2))
   expect(journal.revocations.size).toBeGreaterThan(ROUNDS)
 
   const database = new Database(join(directory, 'chancery.db'), { readonly: true, fileMustExist: true })

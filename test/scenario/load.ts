@@ -21,30 +21,40 @@ export function seeded(seed: number): () => number {
 
 /**
  * Clients that enrol with one-time tokens, revoke, and read OCSP and CRL, all at once, over keep-alive connections, and
- * write down what they are told. Kills the service once `until` requests are acknowledged and some milliseconds more
- * went by, and ends when every client has lost it.
+ * write down what they are told. Once `until` requests are acknowledged, and some milliseconds more went by, the next
+ * enrolment that is sent has the service killed `delay` milliseconds later: with 0 it surely goes unanswered, with more
+ * the kill may hit any moment of its life. Ends when every client has lost the service.
  */
 export async function loadUntilKilled(
   service: ServiceProcess,
   journal: Journal,
   until: number,
+  delay: number,
   random: () => number,
 ): Promise<void> {
   const rest = service.rest()
   const published = await Published.of(service)
-  const doomed = { acknowledged: 0, killed: false }
+  const doomed = { acknowledged: 0, armed: false, killed: false }
   const acknowledged = () => {
     if (++doomed.acknowledged !== until) return
-    // Not always at the same place in the life of a request.
     setTimeout(() => {
-      doomed.killed = true
-      service.signal('SIGKILL')
+      doomed.armed = true
     }, random() * 25)
+  }
+  const kill = () => {
+    doomed.killed = true
+    service.signal('SIGKILL')
+  }
+  const sent = () => {
+    if (!doomed.armed) return
+    doomed.armed = false
+    if (delay === 0) kill()
+    else setTimeout(kill, delay)
   }
   const client = async () => {
     try {
       for (;;) {
-        await enrolOnce(rest, journal, acknowledged)
+        await enrolOnce(rest, journal, acknowledged, sent)
         if (random() < 0.35) await revokeOne(rest, published, journal, acknowledged, random)
         if (random() < 0.2) {
           const { der, number } = await published.crl()
@@ -60,7 +70,12 @@ export async function loadUntilKilled(
   rest.close()
 }
 
-async function enrolOnce(rest: Rest, journal: Journal, acknowledged: () => void): Promise<void> {
+async function enrolOnce(
+  rest: Rest,
+  journal: Journal,
+  acknowledged: () => void,
+  sent: () => void,
+): Promise<void> {
   const idempotencyKey = randomUUID()
   const name = `${idempotencyKey.slice(0, 8)}.load.example.test`
   const made = await rest.json<{ id: number; token: string }>('POST', '/v1/tokens', {
@@ -76,7 +91,9 @@ async function enrolOnce(rest: Rest, journal: Journal, acknowledged: () => void)
     serialNumber: null,
   }
   journal.enrolments.push(enrolment)
-  await repeat(rest, journal, enrolment)
+  const answered = repeat(rest, journal, enrolment)
+  sent()
+  await answered
   acknowledged()
 }
 
