@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { fingerprint } from '../ca/authorities.ts'
 import { epochSeconds } from '../clock.ts'
+import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
 import { spiffeBundle } from '../pki/bundle/jwks.ts'
 import { certsOnly } from '../pki/bundle/pkcs7.ts'
@@ -60,7 +60,7 @@ const FORMATS: Readonly<Record<string, Format>> = {
 /** Trust anchors and chains, for whoever must be told whom to trust. Public, over plain HTTP: check the fingerprint. */
 export async function bundleRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   const { authorities, clock } = service
-  const rendered = new Map<string, { for: string; body: Buffer }>()
+  const rendered = new Map<string, { for: string; body: Buffer; etag: string }>()
 
   app.get(
     '/bundles/:file',
@@ -79,12 +79,15 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
       }
       // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
       const set = bundle.certificates.map(fingerprint).join()
-      const known = rendered.get(file)
-      const entry = known?.for === set ? known : { for: set, body: await format.render(bundle) }
-      rendered.set(file, entry)
+      let entry = rendered.get(file)
+      if (entry?.for !== set) {
+        const body = await format.render(bundle)
+        entry = { for: set, body, etag: entityTag(body) }
+        rendered.set(file, entry)
+      }
       return sendFresh(request, reply, format.contentType, entry.body, {
         maxAge: REFRESH,
-        etag: `"${createHash('sha256').update(entry.body).digest('hex').slice(0, 32)}"`,
+        etag: entry.etag,
         lastModified: bundle.sequence,
         expires: epochSeconds(clock()) + REFRESH,
       })

@@ -61,6 +61,19 @@ export async function adminOf(request: FastifyRequest, context: AuthContext): Pr
   return principal
 }
 
+/** Who is asking, if it is an admin or the very certificate that is asked about; anyone else is refused. */
+export async function adminOrHolderOf(
+  request: FastifyRequest,
+  serialNumber: string,
+  context: AuthContext,
+): Promise<Principal> {
+  const principal = await principalOf(request, context)
+  const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
+  if (principal.kind !== 'admin' && !own)
+    throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
+  return principal
+}
+
 export function originOf(request: FastifyRequest): Origin {
   // A client that is gone already has no address any more.
   return { address: request.ip ?? '', requestId: request.id }

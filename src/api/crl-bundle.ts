@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import type { Authority } from '../ca/authority.ts'
 import { epochSeconds } from '../clock.ts'
+import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
 import type { Service } from '../service.ts'
 import { sendFresh } from './freshness.ts'
@@ -30,7 +30,7 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
       const body = Buffer.from(crls.map(({ pem }) => pem).join(''))
       return sendFresh(request, reply, 'application/x-pem-file', body, {
         maxAge: Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now)),
-        etag: `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`,
+        etag: entityTag(body),
         // Two bundles may be made within one second, and If-Modified-Since cannot tell them apart.
         lastModified: now - MAX_AGE,
         expires: now + MAX_AGE,

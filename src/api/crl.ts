@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { PublishedCrl } from '../crl/published-crl.ts'
 import type { CrlPublisher } from '../crl/publisher.ts'
+import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
 import { encodePem } from '../pki/pem.ts'
 import { sendFresh } from './freshness.ts'
@@ -63,7 +63,7 @@ export async function crlRoutes(
     form: (der: Buffer) => Buffer,
   ) {
     const { der, notBefore } = authorityOf(request).certificate
-    const etag = `"${createHash('sha256').update(der).digest('hex').slice(0, 32)}"`
+    const etag = entityTag(der)
     const expires = epochSeconds(clock()) + CERTIFICATE_MAX_AGE
     const freshness = { maxAge: CERTIFICATE_MAX_AGE, etag, lastModified: notBefore, expires }
     return sendFresh(request, reply, contentType, form(der), freshness)

@@ -9,7 +9,7 @@ import { decryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import type { AuthorityRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
-import type { Authority } from './authority.ts'
+import type { Authority, IssuingAuthority } from './authority.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { createKeySigner } from './key-signer.ts'
 
@@ -50,7 +50,7 @@ export class Authorities {
   }
 
   /** The authority to issue with: the one named, or the default. */
-  issuing(id?: string): Authority & { signer: NonNullable<Authority['signer']> } {
+  issuing(id?: string): IssuingAuthority {
     const authority = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
     if (!authority) {
       const known = this.all()

@@ -22,3 +22,6 @@ export interface Authority {
   /** The name constraints of its certificate and of those above it: a name outside would be refused by relying parties. */
   readonly nameLimits: readonly NameLimits[]
 }
+
+/** One whose key is here. */
+export type IssuingAuthority = Authority & { readonly signer: Signer }

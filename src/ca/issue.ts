@@ -55,7 +55,7 @@ export class Issuer {
   }
 
   async #issue(request: IssuanceRequest, principal: Principal, origin: Origin, now: Date): Promise<Issued> {
-    const { store, authorities } = this.#context
+    const { store } = this.#context
     const idempotency = idempotencyOf(request, principal)
     if (idempotency) {
       const earlier = await store.read.idempotentIssuance(idempotency.scope, idempotency.key)
@@ -72,7 +72,7 @@ export class Issuer {
     }
 
     const grant = decide(request, principal, this.#context, epochSeconds(now))
-    const { signer } = authorities.issuing(grant.authority.id)
+    const { signer } = grant.authority
     const prepared = prepare(grant, request.proof, signer, this.#shared(grant))
     const { serialNumber } = prepared
     const tbs = prepared.take()

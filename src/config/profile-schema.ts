@@ -9,7 +9,7 @@ import { choice, choices, duration, flag, texts } from './option.ts'
  * RFC 5280 4.2.1.3, without keyCertSign and cRLSign: a profile makes end-entity certificates, and cA FALSE
  * with keyCertSign is forbidden there.
  */
-export const LEAF_KEY_USAGES = [
+const LEAF_KEY_USAGES = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',
@@ -20,13 +20,7 @@ export const LEAF_KEY_USAGES = [
 ] as const
 
 /** Names of RFC 5280 4.2.1.12 that a profile may use; OCSPSigning is left out, see `checkProfile`. */
-export const KEY_PURPOSES = [
-  'serverAuth',
-  'clientAuth',
-  'codeSigning',
-  'emailProtection',
-  'timeStamping',
-] as const
+const KEY_PURPOSES = ['serverAuth', 'clientAuth', 'codeSigning', 'emailProtection', 'timeStamping'] as const
 
 const OID = '[0-2](\\.(0|[1-9][0-9]*))+'
 const DOMAIN = '^\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$'

@@ -3,7 +3,7 @@ import { choice, duration, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
 /** A letter first, so that no name is taken for a number or an option. */
-export const PROFILE_NAME = '^[a-z][a-z0-9-]{0,62}$'
+const PROFILE_NAME = '^[a-z][a-z0-9-]{0,62}$'
 
 const port = (name: string, number: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65535, default: number, env: name, description })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { entityTag } from '../entity-tag.ts'
 import { encodePem } from '../pki/pem.ts'
 import type { CrlRow } from '../store/queries.ts'
 
@@ -17,6 +17,6 @@ export interface PublishedCrl {
 }
 
 export function publishedCrl({ der, number, thisUpdate, nextUpdate, entries }: CrlRow): PublishedCrl {
-  const etag = `"${createHash('sha256').update(der).digest('hex').slice(0, 32)}"`
+  const etag = entityTag(der)
   return { der, pem: encodePem('X509 CRL', der), number, thisUpdate, nextUpdate, entries, etag }
 }

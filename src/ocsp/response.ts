@@ -14,7 +14,7 @@ const BASIC = oid('1.3.6.1.5.5.7.48.1.1')
 const NONCE = '1.3.6.1.5.5.7.48.1.2'
 
 /** OCSPResponseStatus (RFC 6960 4.2.1). */
-export const OCSP_STATUS = {
+const OCSP_STATUS = {
   successful: 0,
   malformedRequest: 1,
   internalError: 2,

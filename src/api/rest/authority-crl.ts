@@ -9,14 +9,14 @@ import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { showTime, Time } from './schemas.ts'
 
-export const CrlView = Type.Object({
+const CrlView = Type.Object({
   number: Type.Integer(),
   thisUpdate: Time,
   nextUpdate: Time,
   entries: Type.Integer({ description: 'How many certificates it lists.' }),
 })
 
-export function showCrl({ number, thisUpdate, nextUpdate, entries }: PublishedCrl): Static<typeof CrlView> {
+function showCrl({ number, thisUpdate, nextUpdate, entries }: PublishedCrl): Static<typeof CrlView> {
   return { number, thisUpdate: showTime(thisUpdate), nextUpdate: showTime(nextUpdate), entries }
 }
 

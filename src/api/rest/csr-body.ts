@@ -5,7 +5,7 @@ import { type CertificationRequest, parseCsr } from '../../pki/csr/parse.ts'
 import { decodePem } from '../../pki/pem.ts'
 
 /** The largest CSR that is looked at, in octets of DER. */
-export const MAX_CSR = 64 * 1024
+const MAX_CSR = 64 * 1024
 
 /** The largest body of an enrolment: the largest CSR as PEM inside JSON. */
 export const MAX_ENROLMENT_BODY = 2 * MAX_CSR

@@ -5,7 +5,7 @@ import { CaError } from '../../errors.ts'
 import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
-import { adminOf, principalOf } from '../caller.ts'
+import { adminOf, adminOrHolderOf } from '../caller.ts'
 import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
 import { PageQuery, readPage } from './paging.ts'
 import { SerialParams, Time } from './schemas.ts'
@@ -91,11 +91,8 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       },
     },
     async (request) => {
-      const principal = await principalOf(request, service)
       const serialNumber = normaliseSerial(request.params.serial)
-      const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
-      if (principal.kind !== 'admin' && !own)
-        throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
+      await adminOrHolderOf(request, serialNumber, service)
       const row = await store.read.certificate(serialNumber)
       if (!row) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)
       return showCertificate(row, authorities, epochSeconds(clock()))

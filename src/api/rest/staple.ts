@@ -4,7 +4,7 @@ import { CaError } from '../../errors.ts'
 import { stapleRequest } from '../../ocsp/staple.ts'
 import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
-import { principalOf } from '../caller.ts'
+import { adminOrHolderOf } from '../caller.ts'
 
 /** `GET /v1/certificates/{serial}/ocsp`: the staple, ready to be written into the file that a proxy reads. */
 export const stapleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
@@ -17,12 +17,8 @@ export const stapleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     '/v1/certificates/:serial/ocsp',
     { schema },
     async (request, reply) => {
-      const principal = await principalOf(request, service)
       const serialNumber = normaliseSerial(request.params.serial)
-      const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
-      if (principal.kind !== 'admin' && !own) {
-        throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
-      }
+      await adminOrHolderOf(request, serialNumber, service)
       const row = await service.store.read.certificate(serialNumber)
       const authority = row && service.authorities.get(row.authority)
       if (!authority) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)

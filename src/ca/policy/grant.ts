@@ -7,7 +7,7 @@ import type { PublicKey } from '../../pki/keys/public-key.ts'
 import { nameText, type SubjectName } from '../../pki/names/san.ts'
 import type { CertificateRow } from '../../store/queries.ts'
 import type { Authorities } from '../authorities.ts'
-import type { Authority } from '../authority.ts'
+import type { IssuingAuthority } from '../authority.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { checkSubject, csrNames, grantSubject } from './subject.ts'
@@ -16,7 +16,7 @@ import { grantValidity, type Validity } from './validity.ts'
 /** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
 export interface Grant {
   readonly profile: Profile
-  readonly authority: Authority
+  readonly authority: IssuingAuthority
   readonly publicKey: PublicKey
   readonly names: readonly SubjectName[]
   /** DER Name. */
