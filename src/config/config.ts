@@ -3,6 +3,12 @@ import Type, { type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { CaError } from '../errors.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
+import {
+  type AuthorityConfig,
+  type AuthorityLayers,
+  authorityContradictions,
+  resolveAuthorities,
+} from './authority-options.ts'
 import { faults, isMap } from './check.ts'
 import type { Environment } from './environment.ts'
 import { deepFreeze, type Frozen } from './freeze.ts'
@@ -13,7 +19,7 @@ import { FileOptions } from './schema.ts'
 
 /** Everything that can be configured, complete and checked. Durations in seconds. */
 export type Config = Frozen<
-  Omit<FileOptions, 'profiles' | 'publicUrl'> & {
+  Omit<FileOptions, 'profiles' | 'authorities' | 'publicUrl'> & {
     /** The data directory, absolute. */
     dir: string
     /**
@@ -22,6 +28,8 @@ export type Config = Frozen<
      */
     publicUrl: string | null
     profiles: Record<string, Profile>
+    /** Complete options of those authorities that have some of their own: see `optionsOf`. */
+    authorities: Record<string, AuthorityConfig>
   }
 >
 
@@ -44,10 +52,14 @@ export function buildConfig({ dir, file, environment, overrides = {} }: ConfigSo
     layers.flatMap((layer, index) => faults(FileOptions, layer, '').map((fault) => labels[index] + fault)),
   )
 
-  const options = layers.reduce(merge, {}) as RawOptions & { profiles?: Record<string, RawOptions> }
+  const options = layers.reduce(merge, {}) as {
+    profiles?: Record<string, RawOptions>
+    authorities?: Record<string, AuthorityLayers>
+  } & AuthorityLayers
   const profiles = resolveProfiles(options.profiles ?? {})
-  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, profiles: {} })
-  const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles }
+  const authorities = resolveAuthorities(options.authorities ?? {}, options)
+  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, profiles: {}, authorities: {} })
+  const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles, authorities }
   refuse(contradictions(config))
   return deepFreeze(config)
 }
@@ -96,11 +108,14 @@ function publicBase(given: string | undefined, httpPort: number): string | null 
   return given.replace(/\/+$/, '')
 }
 
-function contradictions(config: Omit<Config, 'profiles'> & { profiles: Record<string, Profile> }): string[] {
+function contradictions(config: Config): string[] {
   const found: string[] = []
   if (config.tlsPort === config.httpPort && config.tlsPort !== 0)
     found.push(`tlsPort and httpPort are both ${config.tlsPort}.`)
-  if (config.crl.refresh >= config.crl.validity) found.push('crl.refresh must be shorter than crl.validity.')
+  const hasPublicUrl = config.publicUrl !== null
+  found.push(...authorityContradictions(config, '', hasPublicUrl))
+  for (const [id, own] of Object.entries(config.authorities))
+    found.push(...authorityContradictions(own, `authorities.${id}.`, hasPublicUrl))
   if (!Object.hasOwn(config.profiles, config.defaultProfile)) {
     const guess = nearest(config.defaultProfile, Object.keys(config.profiles))
     found.push(

@@ -1,9 +1,12 @@
 import Type, { type StaticDecode } from 'typebox'
+import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { choice, duration, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
 /** A letter first, so that no name is taken for a number or an option. */
 const PROFILE_NAME = '^[a-z][a-z0-9-]{0,62}$'
+
+const AUTHORITY_ID = '^[a-z0-9][a-z0-9-]{0,62}$'
 
 const port = (name: string, number: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65535, default: number, env: name, description })
@@ -80,33 +83,36 @@ export const FileOptions = Type.Object({
   ),
   ocsp: Type.Object(
     {
-      validity: duration({
-        default: '12h',
-        // Half of it must outlast the 10 minutes that HAProxy wants to find left at any fetch.
-        minimum: 1200,
-        description:
-          'From thisUpdate to nextUpdate of an OCSP response: also the time for which a stapled “good” outlives a revocation. HAProxy wants more than 10 minutes left at any fetch.',
-      }),
+      ...AuthorityOcspOptions.properties,
       cacheEntries: Type.Integer({
         minimum: 0,
         maximum: 10_000_000,
         default: 100_000,
         description: 'Signed OCSP responses kept in memory, each some 500 bytes.',
       }),
+      uncachedRate: Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 500,
+        description:
+          'Signatures a second for answers that no cache can hold: with a nonce, about several certificates, or about a serial number that was never issued. Beyond it a nonce is left out, and the others get tryLater.',
+      }),
     },
     { default: {} },
   ),
-  crl: Type.Object(
+  crl: Type.Object(AuthorityCrlOptions.properties, { default: {} }),
+  authorities: Type.Record(Type.String({ pattern: AUTHORITY_ID }), AuthorityOptions, {
+    default: {},
+    description: 'Options of one authority, which go before `ocsp` and `crl`.',
+  }),
+  sds: Type.Object(
     {
-      validity: duration({
-        default: '7d',
-        minimum: 60,
-        description: 'From thisUpdate to nextUpdate of a CRL.',
-      }),
-      refresh: duration({
-        default: '1d',
-        minimum: 10,
-        description: 'How often a CRL is made anew without any revocation; shorter than `crl.validity`.',
+      clients: texts({
+        pattern: '^(dns|ip|email|uri):[\\x21-\\x7e]+$',
+        default: [],
+        wanted: 'a name with its kind, such as "dns:edge.example.test"',
+        description:
+          'Whoever shows a valid certificate with one of these names may fetch every certificate’s chain and staple over Envoy’s SDS; all others only those of their own names.',
       }),
     },
     { default: {} },

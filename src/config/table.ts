@@ -21,7 +21,7 @@ export function optionTable(): string {
       fallback,
       meaning: description,
     })),
-    ...rowsOf(FileOptions, '', false),
+    ...rowsOf(FileOptions, ''),
   ]
   const lines = rows.map(({ name, env, value, fallback, meaning }) =>
     [code(name), code(env), value, code(fallback), meaning]
@@ -34,11 +34,22 @@ export function optionTable(): string {
 }
 
 /** One row for each leaf; the options of a profile stand under `profiles.<name>`. */
-function rowsOf(schema: TSchema, path: string, inProfile: boolean): Row[] {
+function rowsOf(schema: TSchema, path: string, inProfile = false): Row[] {
   if (Type.IsObject(schema)) {
     return Object.entries(schema.properties).flatMap(([key, property]) =>
       rowsOf(property, path ? `${path}.${key}` : key, inProfile),
     )
+  }
+  // The same options as for all authorities, so that a row for each would say everything twice.
+  if (schema === FileOptions.properties.authorities) {
+    const { description } = schema as unknown as { description: string }
+    return ['ocsp', 'crl'].map((part) => ({
+      name: `${path}.<id>.${part}.<option>`,
+      env: '',
+      value: `as \`${part}.<option>\``,
+      fallback: '',
+      meaning: description,
+    }))
   }
   if (Type.IsRecord(schema)) {
     const [item] = Object.values(
