@@ -7,8 +7,7 @@ ALTER TABLE certificates ADD COLUMN partition INTEGER;
 -- `change` is the id of the audit row of the revocation: the order in which revocations and releases came to be.
 ALTER TABLE revocations ADD COLUMN partition INTEGER;
 ALTER TABLE revocations ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
-DROP INDEX revocations_authority;
-CREATE INDEX revocations_authority ON revocations (authority, change);
+CREATE INDEX revocations_changes ON revocations (authority, change);
 CREATE INDEX revocations_partition ON revocations (authority, partition, change) WHERE partition IS NOT NULL;
 
 -- Holds that were lifted, for delta CRLs. The row leaves when the certificate is revoked again.
@@ -20,7 +19,7 @@ CREATE TABLE releases (
   change INTEGER NOT NULL,
   entry BLOB NOT NULL -- the finished CRL entry with removeFromCRL, DER
 ) STRICT;
-CREATE INDEX releases_authority ON releases (authority, change);
+CREATE INDEX releases_changes ON releases (authority, change);
 CREATE INDEX releases_partition ON releases (authority, partition, change) WHERE partition IS NOT NULL;
 
 -- One current CRL of each kind for each scope. `partition` is -1 for the scope that is all certificates.

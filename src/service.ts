@@ -4,6 +4,7 @@ import { Issuer } from './ca/issue.ts'
 import { Revoker } from './ca/revoke.ts'
 import { SERVICE_PROFILE_OPTIONS } from './ca/service-profile.ts'
 import { type Clock, epochSeconds } from './clock.ts'
+import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
@@ -100,10 +101,11 @@ export async function openService({
     authorities: all,
     store,
     clock,
-    lifetime: config.crl.validity,
-    refreshAfter: config.crl.refresh,
+    options: (authority) => optionsOf(config, authority).crl,
+    urls: () => (config.publicUrl === null ? null : publicUrls(config.publicUrl)),
     onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made'),
-    onLack: (authority, reason) => log.warn({ authority }, `A CRL has to be brought: ${reason}`),
+    onWarning: (authority, reason) =>
+      log.warn({ authority }, `The CRLs of an authority need a hand: ${reason}`),
   })
   let urls: PublicUrls | undefined
   const checks: (() => HealthCheck)[] = []
@@ -127,19 +129,21 @@ export async function openService({
       profiles,
       defaultProfile: config.defaultProfile,
       urls: () => (urls ??= publicUrls(publicUrl())),
+      crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
     }),
     revoker: new Revoker({
       store,
       clock,
-      published: async (authority, serialNumbers) => {
-        for (const serialNumber of serialNumbers) ocsp.certificateChanged(authority, serialNumber)
+      changed: async (authority, serialNumbers) => {
+        await Promise.all(serialNumbers.map((one) => ocsp.certificateChanged(authority, one)))
         changed(serialNumbers)
-        // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
-        await patiently(
-          crl.publish(authority).catch(() => {}),
-          CRL_PATIENCE,
-        )
       },
+      // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
+      publish: (authority, partitions) =>
+        patiently(
+          crl.publish(authority, partitions).catch(() => {}),
+          CRL_PATIENCE,
+        ),
     }),
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
     async authoritiesChanged() {

@@ -6,15 +6,17 @@ import type { CrlPublisher } from '../crl/publisher.ts'
 import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
 import { encodePem } from '../pki/pem.ts'
+import { sendFreshCompressed } from './compression.ts'
 import { sendFresh } from './freshness.ts'
 
 export interface CrlRoutesOptions {
   readonly authorities: () => readonly Authority[]
-  readonly publisher: Pick<CrlPublisher, 'current'>
+  readonly publisher: Pick<CrlPublisher, 'find'>
   readonly clock: Clock
 }
 
 type OfAuthority = { Params: { authority: string } }
+type OfPartition = { Params: { authority: string; partition: string } }
 
 const describe = (summary: string) => ({ schema: { summary, tags: ['public'] } as FastifySchema })
 
@@ -35,18 +37,26 @@ export async function crlRoutes(
     return authority
   }
 
+  function find({ id }: Authority, partition: number | null, kind: 'full' | 'delta'): PublishedCrl {
+    const crl = publisher.find({ authority: id, partition }, kind)
+    if (crl) return crl
+    if (partition === null && kind === 'full')
+      throw new CaError('authorityNotReady', `Authority "${id}" has published no CRL yet.`)
+    const part = partition === null ? '' : ` of partition ${partition}`
+    throw new CaError('notFound', `Authority "${id}" publishes no ${kind} CRL${part}.`)
+  }
+
   function sendCrl(
     request: FastifyRequest<OfAuthority>,
     reply: FastifyReply,
-    contentType: string,
-    form: (crl: PublishedCrl) => Buffer,
+    crl: PublishedCrl,
+    form: 'der' | 'pem' = 'der',
   ) {
-    const { id } = authorityOf(request)
-    const crl = publisher.current(id)
-    if (!crl) throw new CaError('authorityNotReady', `Authority "${id}" has published no CRL yet.`)
     const now = epochSeconds(clock())
     const maxAge = Math.max(0, Math.min(CRL_MAX_AGE, crl.nextUpdate - now))
-    return sendFresh(request, reply, contentType, form(crl), {
+    const [contentType, body] =
+      form === 'der' ? ['application/pkix-crl', crl.der] : ['application/x-pem-file', pemOf(crl)]
+    return sendFreshCompressed(request, reply, contentType, body, {
       maxAge,
       etag: crl.etag,
       // Several CRLs may be made within one second. Whoever got one of them just now must get the last one later,
@@ -71,14 +81,30 @@ export async function crlRoutes(
 
   app.get<OfAuthority>(
     '/crl/:authority.crl',
-    describe('The CRL of an authority, DER'),
-    async (request, reply) => sendCrl(request, reply, 'application/pkix-crl', (crl) => crl.der),
+    describe('The full CRL of an authority, DER'),
+    async (request, reply) => sendCrl(request, reply, find(authorityOf(request), null, 'full')),
   )
   app.get<OfAuthority>(
     '/crl/:authority.pem',
-    describe('The CRL of an authority, PEM'),
+    describe('The full CRL of an authority, PEM'),
+    async (request, reply) => sendCrl(request, reply, find(authorityOf(request), null, 'full'), 'pem'),
+  )
+  app.get<OfAuthority>(
+    '/crl/:authority/delta.crl',
+    describe('The delta CRL of an authority, DER: what changed since the full CRL that it names'),
+    async (request, reply) => sendCrl(request, reply, find(authorityOf(request), null, 'delta')),
+  )
+  app.get<OfPartition>(
+    '/crl/:authority/:partition(^(?:0|[1-9][0-9]{0,3})).crl',
+    describe('The CRL of the certificates that name this partition of it, DER'),
     async (request, reply) =>
-      sendCrl(request, reply, 'application/x-pem-file', (crl) => Buffer.from(crl.pem)),
+      sendCrl(request, reply, find(authorityOf(request), Number(request.params.partition), 'full')),
+  )
+  app.get<OfPartition>(
+    '/crl/:authority/:partition(^(?:0|[1-9][0-9]{0,3})$)/delta.crl',
+    describe('The delta CRL of a partition, DER'),
+    async (request, reply) =>
+      sendCrl(request, reply, find(authorityOf(request), Number(request.params.partition), 'delta')),
   )
   app.get<OfAuthority>(
     '/ca/:authority.crt',
@@ -93,4 +119,13 @@ export async function crlRoutes(
         Buffer.from(encodePem('CERTIFICATE', der)),
       ),
   )
+}
+
+/** Each once: compression knows a body by its identity. */
+const pems = new WeakMap<PublishedCrl, Buffer>()
+
+function pemOf(crl: PublishedCrl): Buffer {
+  const pem = pems.get(crl) ?? Buffer.from(crl.pem)
+  pems.set(crl, pem)
+  return pem
 }

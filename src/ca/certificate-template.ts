@@ -16,7 +16,9 @@ import type { Authority } from './authority.ts'
 
 /** Where relying parties find revocation data and issuers: plain http (RFC 5280 8: a TLS fetch could loop). */
 export interface PublicUrls {
-  crl(authority: string): string
+  /** Of all certificates, or of those of one partition. */
+  crl(authority: string, partition?: number | null): string
+  deltaCrl(authority: string, partition: number | null): string
   ocsp(authority: string): string
   issuer(authority: string): string
 }
@@ -24,18 +26,29 @@ export interface PublicUrls {
 /** URLs below the public base of the plain listener, such as "http://ca.example.test". No slash at the end. */
 export function publicUrls(base: string): PublicUrls {
   return {
-    crl: (authority) => `${base}/crl/${authority}.crl`,
+    crl: (authority, partition = null) => `${base}/crl/${scopePath(authority, partition)}.crl`,
+    deltaCrl: (authority, partition) => `${base}/crl/${scopePath(authority, partition)}/delta.crl`,
     // No slash at the end either: HAProxy would ask for "//".
     ocsp: () => `${base}/ocsp`,
     issuer: (authority) => `${base}/ca/${authority}.crt`,
   }
 }
 
-/** The extensions that every certificate of this authority and profile shares. */
+function scopePath(authority: string, partition: number | null): string {
+  return partition === null ? authority : `${authority}/${partition}`
+}
+
+/** Whether certificates of the profile say where their CRL is. RFC 9608 3: not where there is none. */
+export function namesCrl({ crlDistributionPoint, noRevocation }: Profile): boolean {
+  return crlDistributionPoint && !noRevocation
+}
+
+/** The extensions that every certificate of this authority, profile and partition of the CRL shares. */
 export function sharedExtensions(
   authority: Authority,
   profile: Profile,
   urls: PublicUrls,
+  partition: number | null,
 ): readonly Extension[] {
   const extensions: Extension[] = [basicConstraints({ ca: false }), keyUsage(profile.keyUsage)]
   if (profile.extendedKeyUsage.length > 0) {
@@ -43,9 +56,7 @@ export function sharedExtensions(
     extensions.push(extendedKeyUsage(profile.extendedKeyUsage, hasPurpose(profile, 'timeStamping')))
   }
   extensions.push(authorityKeyIdentifier(authority.keyIdentifier))
-  // RFC 9608 3: a certificate with noRevAvail has neither a CDP nor an OCSP address.
-  if (profile.crlDistributionPoint && !profile.noRevocation)
-    extensions.push(crlDistributionPoints([urls.crl(authority.id)]))
+  if (namesCrl(profile)) extensions.push(crlDistributionPoints([urls.crl(authority.id, partition)]))
   if (profile.authorityInformation) {
     extensions.push(
       authorityInformationAccess({

@@ -3,13 +3,14 @@ import type { Origin, Principal } from '../auth/principal.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { Extension } from '../pki/certificate/extensions.ts'
+import { crlPartition } from '../pki/crl/partition.ts'
 import { keyHash } from '../pki/keys/public-key.ts'
 import { nameText } from '../pki/names/san.ts'
 import { assembleSigned } from '../pki/signed.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { auditEntry, markAudited } from './audit.ts'
-import { type PublicUrls, sharedExtensions } from './certificate-template.ts'
+import { namesCrl, type PublicUrls, sharedExtensions } from './certificate-template.ts'
 import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
 import { prepare } from './prepare.ts'
 import { type IssuanceRequest, requestedKey } from './request.ts'
@@ -19,6 +20,8 @@ export interface IssuanceContext extends PolicyContext {
   readonly clock: Clock
   /** Asked at each issuance: a listener on a port that the system picks knows its URL late. */
   readonly urls: () => PublicUrls
+  /** Over how many CRLs the certificates of an authority are spread; 1 where they all name the full one. */
+  readonly crlPartitions: (authority: string) => number
 }
 
 /** A certificate that is durable. `replayed`: an earlier request with the same idempotency key made it. */
@@ -30,7 +33,7 @@ export interface Issued {
 /** The one issuance path: policy, prepare, sign, record; only then is the certificate anyone's. */
 export class Issuer {
   readonly #context: IssuanceContext
-  /** By the issuer's certificate and the profile's name. */
+  /** By the issuer's certificate, and by profile and partition of the CRL. */
   readonly #templates = new WeakMap<object, Map<string, readonly Extension[]>>()
 
   constructor(context: IssuanceContext) {
@@ -73,8 +76,11 @@ export class Issuer {
 
     const grant = decide(request, principal, this.#context, epochSeconds(now))
     const { signer } = grant.authority
-    const prepared = prepare(grant, request.proof, signer, this.#shared(grant))
+    const prepared = prepare(grant, request.proof, signer, (serialNumber) =>
+      this.#shared(grant, this.#partitionOf(serialNumber, grant)),
+    )
     const { serialNumber } = prepared
+    const partition = this.#partitionOf(serialNumber, grant)
     const tbs = prepared.take()
     const der = assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
     const record = {
@@ -94,6 +100,7 @@ export class Issuer {
     // Record, then release: until this resolves the certificate exists nowhere, and a failure throws it away.
     const outcome = await store.write('recordIssuance', {
       ...record,
+      partition: partition === null ? null : { number: partition, url: this.#crlUrl(grant, partition) },
       tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
       idempotency,
       audit: auditEntry(
@@ -117,14 +124,22 @@ export class Issuer {
     }
   }
 
-  #shared(grant: Grant): readonly Extension[] {
-    const { certificate } = grant.authority
-    const byProfile = this.#templates.get(certificate) ?? new Map<string, readonly Extension[]>()
-    this.#templates.set(certificate, byProfile)
-    const known = byProfile.get(grant.profile.name)
-    if (known) return known
-    const shared = sharedExtensions(grant.authority, grant.profile, this.#context.urls())
-    byProfile.set(grant.profile.name, shared)
+  #partitionOf(serialNumber: string, { authority, profile }: Grant): number | null {
+    const partitions = namesCrl(profile) ? this.#context.crlPartitions(authority.id) : 1
+    return partitions > 1 ? crlPartition(serialNumber, partitions) : null
+  }
+
+  #crlUrl({ authority }: Grant, partition: number): string {
+    return this.#context.urls().crl(authority.id, partition)
+  }
+
+  #shared({ authority, profile }: Grant, partition: number | null): readonly Extension[] {
+    const { certificate } = authority
+    const known = this.#templates.get(certificate) ?? new Map<string, readonly Extension[]>()
+    this.#templates.set(certificate, known)
+    const key = `${profile.name}/${partition}`
+    const shared = known.get(key) ?? sharedExtensions(authority, profile, this.#context.urls(), partition)
+    known.set(key, shared)
     return shared
   }
 

@@ -38,19 +38,20 @@ export class Prepared {
 
 /**
  * Proves the CSR's signature, builds the TBSCertificate from the grant alone, reads it back and compares it.
- * Nothing of the CSR but its public key and the granted names gets in.
+ * Nothing of the CSR but its public key and the granted names gets in. `shared`: what follows from authority and profile;
+ * which CRL the certificate names depends on its serial number as well.
  */
 export function prepare(
   grant: Grant,
   proof: KeyProof,
   signer: Signer,
-  shared: readonly Extension[],
+  shared: (serialNumber: string) => readonly Extension[],
 ): Prepared {
   if (proof.kind === 'csr') proveCsr(proof.csr)
   const { authority, publicKey, names, subject, validity } = grant
   const serialNumber = newSerialNumber()
   const extensions = [
-    ...shared,
+    ...shared(serialNumber),
     subjectKeyIdentifier(keyIdentifier(publicKey)),
     subjectAltName(names, subject.length === EMPTY_NAME),
   ]

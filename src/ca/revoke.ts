@@ -2,6 +2,7 @@ import type { Origin, Principal } from '../auth/principal.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { encodeCrlEntry } from '../pki/crl/entry.ts'
+import { REASON } from '../pki/crl/reasons.ts'
 import type { RevocationOutcome } from '../store/commands.ts'
 import type { CertificateFilter } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
@@ -11,10 +12,12 @@ export interface RevocationContext {
   readonly store: Store
   readonly clock: Clock
   /**
-   * Called after a revocation or release is durable, and awaited before the caller hears of it: OCSP answers
-   * and the CRL must not lag behind what was acknowledged.
+   * Called after revocations or releases are durable, and awaited before the caller hears of them: OCSP answers must not
+   * lag behind what was acknowledged.
    */
-  readonly published: (authority: string, serialNumbers: readonly string[]) => Promise<void>
+  readonly changed: (authority: string, serialNumbers: readonly string[]) => Promise<void>
+  /** Likewise for the CRLs of all certificates and of these partitions; once for many changes. */
+  readonly publish: (authority: string, partitions: ReadonlySet<number>) => Promise<void>
 }
 
 export interface RevocationWish {
@@ -23,6 +26,8 @@ export interface RevocationWish {
   /** When the key was lost, if earlier than now (RFC 5280 5.3.2). Seconds since 1970. */
   readonly invalidityDate: number | null
 }
+
+type Changed = Pick<RevocationOutcome, 'authority' | 'partition'> & { readonly serialNumber: string }
 
 /** How many certificates one step of a bulk revocation takes, so that others get their turn at the writer. */
 const BULK_STEP = 200
@@ -44,19 +49,24 @@ export class Revoker {
     await this.#mayRevoke(serialNumber, principal)
     this.#checkInvalidityDate(wish)
     const outcome = await this.#record(serialNumber, wish, principal, origin)
-    await this.#context.published(outcome.authority, [serialNumber])
+    await this.#publish({ ...outcome, serialNumber })
     return outcome
   }
 
   /** Lifts a hold; every other revocation is for ever (RFC 5280 5.3.1). */
   async release(serialNumber: string, principal: Principal, origin: Origin): Promise<RevocationOutcome> {
     if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may lift a hold.')
-    const { store, clock, published } = this.#context
+    const { store, clock } = this.#context
+    const now = clock()
     const outcome = await store.write('release', {
       serialNumber,
-      audit: auditEntry('certificate.release', 'ok', serialNumber, principal, origin, clock()),
+      entry: encodeCrlEntry({
+        ...{ serialNumber, revokedAt: epochSeconds(now) },
+        ...{ reason: REASON.removeFromCRL, invalidityDate: null },
+      }),
+      audit: auditEntry('certificate.release', 'ok', serialNumber, principal, origin, now),
     })
-    await published(outcome.authority, [serialNumber])
+    await this.#publish({ ...outcome, serialNumber })
     return outcome
   }
 
@@ -77,30 +87,61 @@ export class Revoker {
     principal: Principal,
     origin: Origin,
   ): Promise<number> {
-    const { store, published } = this.#context
+    const { store } = this.#context
     if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may revoke by filter.')
     this.#checkInvalidityDate(wish)
-    let revoked = 0
-    let after: string | null = null
-    do {
-      const page: Awaited<ReturnType<typeof store.read.searchCertificates>> =
-        await store.read.searchCertificates(filter, {
-          limit: BULK_STEP,
-          ...(after === null ? {} : { after }),
-        })
-      const outcomes = await Promise.all(
-        page.rows.map((row) => this.#record(row.serialNumber, wish, principal, origin)),
-      )
-      revoked += outcomes.filter((outcome) => outcome.changed).length
-      for (const authority of new Set(page.rows.map((row) => row.authority))) {
-        await published(
-          authority,
-          page.rows.filter((row) => row.authority === authority).map((row) => row.serialNumber),
+    const revoked: Changed[] = []
+    try {
+      let after: string | null = null
+      do {
+        const page: Awaited<ReturnType<typeof store.read.searchCertificates>> =
+          await store.read.searchCertificates(filter, {
+            limit: BULK_STEP,
+            ...(after === null ? {} : { after }),
+          })
+        // All of them settle before a failure is heard of: what was revoked must be published.
+        const outcomes = await Promise.allSettled(
+          page.rows.map(async ({ serialNumber }) => ({
+            ...(await this.#record(serialNumber, wish, principal, origin)),
+            serialNumber,
+          })),
         )
-      }
-      after = page.next
-    } while (after !== null)
-    return revoked
+        const changed = outcomes.flatMap((outcome) =>
+          outcome.status === 'fulfilled' && outcome.value.changed ? outcome.value : [],
+        )
+        revoked.push(...changed)
+        await this.#tellOcsp(changed)
+        const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+        if (failed) throw failed.reason
+        after = page.next
+      } while (after !== null)
+    } finally {
+      await this.#makeCrls(revoked)
+    }
+    return revoked.length
+  }
+
+  async #publish(change: Changed): Promise<void> {
+    await this.#tellOcsp([change])
+    await this.#makeCrls([change])
+  }
+
+  async #tellOcsp(changes: readonly Changed[]): Promise<void> {
+    for (const [authority, ofOne] of Map.groupBy(changes, (change) => change.authority)) {
+      await this.#context.changed(
+        authority,
+        ofOne.map(({ serialNumber }) => serialNumber),
+      )
+    }
+  }
+
+  async #makeCrls(changes: readonly Changed[]): Promise<void> {
+    const byAuthority = Map.groupBy(changes, ({ authority }) => authority)
+    await Promise.all(
+      [...byAuthority].map(([authority, ofOne]) =>
+        this.#context.publish(authority, new Set(ofOne.flatMap(({ partition }) => partition ?? []))),
+      ),
+    )
   }
 
   #record(

@@ -1,29 +1,38 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type CrlFields, encodeCrlTbs } from '../pki/crl/list.ts'
-import { openCrlReader } from '../store/crl-entries.ts'
-import { listsTheSame } from './stored-entries.ts'
+import type { CrlScope } from '../store/commands.ts'
+import { type Entries, openCrlReader } from '../store/crl-entries.ts'
 
 /**
  * The thread that reads long lists of revoked certificates, so that neither the event loop nor the writer
  * waits for them. It owns a read-only connection of its own, and no key.
  */
-export type BuildRequest = { readonly id: number } & (
-  | { readonly kind: 'build'; readonly authority: string; readonly floor: number; readonly fields: CrlHead }
-  /** Does this stored CRL still list exactly what is revoked? */
-  | {
-      readonly kind: 'compare'
-      readonly authority: string
-      readonly der: Uint8Array
-      readonly thisUpdate: number
-    }
-)
+export interface BuildRequest {
+  readonly id: number
+  readonly scope: CrlScope
+  /** `notAfterFloor`: certificates that expired before are left out. Seconds since 1970. */
+  readonly full: { readonly notAfterFloor: number; readonly fields: CrlHead } | null
+  /** `since`: the newest change that is in the base; null where the base is what is being built. */
+  readonly delta: { readonly since: number | null; readonly fields: CrlHead } | null
+}
 
 /** All of a CRL but its entries. */
 export type CrlHead = Omit<CrlFields, 'entries'>
 
+export interface BuiltTbs {
+  readonly tbs: Uint8Array<ArrayBuffer>
+  readonly count: number
+}
+
+export interface Built {
+  readonly full: BuiltTbs | null
+  readonly delta: BuiltTbs | null
+  /** The newest change that they know of. */
+  readonly through: number
+}
+
 export type BuildReply = { readonly id: number } & (
-  | { readonly kind: 'built'; readonly tbs: Uint8Array<ArrayBuffer>; readonly count: number }
-  | { readonly kind: 'compared'; readonly same: boolean }
+  | ({ readonly kind: 'built' } & Built)
   | { readonly kind: 'failed'; readonly error: unknown }
 )
 
@@ -36,29 +45,29 @@ port.on('message', (request: BuildRequest | 'close') => {
     port.close()
     return
   }
-  const reply = answer(request)
-  port.postMessage(reply, reply.kind === 'built' ? [reply.tbs.buffer] : [])
+  const { id } = request
+  try {
+    const built = build(request)
+    const buffers = [built.full, built.delta].flatMap((one) => (one ? [one.tbs.buffer] : []))
+    port.postMessage({ id, kind: 'built', ...built } satisfies BuildReply, buffers)
+  } catch (error) {
+    port.postMessage({ id, kind: 'failed', error } satisfies BuildReply)
+  }
 })
 
-function answer(request: BuildRequest): BuildReply {
-  const { id, authority } = request
-  try {
-    if (request.kind === 'compare') {
-      return {
-        id,
-        kind: 'compared',
-        same: listsTheSame(request, (floor) => reader.entries(authority, floor).der),
-      }
-    }
-    const { count, der } = reader.entries(authority, request.floor)
-    // A copy of its own: small Buffers share one pool, which cannot be transferred.
-    return {
-      id,
-      kind: 'built',
-      count,
-      tbs: new Uint8Array(encodeCrlTbs({ ...request.fields, entries: der })),
-    }
-  } catch (error) {
-    return { id, kind: 'failed', error }
+function build({ scope, full, delta }: BuildRequest): Built {
+  const read = reader.entries(scope, {
+    full: full && { notAfterFloor: full.notAfterFloor },
+    delta: delta && { since: delta.since ?? Number.MAX_SAFE_INTEGER },
+  })
+  return {
+    full: full && encoded(full.fields, read.full!),
+    delta: delta && encoded(delta.fields, read.delta!),
+    through: read.through,
   }
+}
+
+function encoded(fields: CrlHead, { count, der }: Entries): BuiltTbs {
+  // A copy of its own: small Buffers share one pool, which cannot be transferred.
+  return { count, tbs: new Uint8Array(encodeCrlTbs({ ...fields, entries: der })) }
 }

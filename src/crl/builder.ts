@@ -1,12 +1,10 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
-import type { BuildReply, BuildRequest, CrlHead } from './build-thread.ts'
-
-type Unsent<Request> = Request extends unknown ? Omit<Request, 'id'> : never
+import type { BuildReply, BuildRequest, Built } from './build-thread.ts'
 
 interface Waiting {
-  readonly resolve: (reply: BuildReply) => void
+  readonly resolve: (built: Built) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -21,30 +19,15 @@ export class CrlBuilder {
     this.#databaseFile = databaseFile
   }
 
-  /** The TBSCertList over all that is revoked and expires at or after `floor` (seconds since 1970), and its length. */
-  async build(
-    authority: string,
-    floor: number,
-    fields: CrlHead,
-  ): Promise<{ tbs: Uint8Array; count: number }> {
-    const reply = await this.#ask({ kind: 'build', authority, floor, fields })
-    if (reply.kind !== 'built') throw new TypeError(`the build thread answered ${reply.kind}`)
-    return reply
-  }
-
-  /** Whether a stored CRL still lists exactly what is revoked. */
-  async isCurrent(
-    authority: string,
-    crl: { readonly der: Uint8Array; readonly thisUpdate: number },
-  ): Promise<boolean> {
-    const reply = await this.#ask({
-      kind: 'compare',
-      authority,
-      der: crl.der,
-      thisUpdate: crl.thisUpdate,
+  /** The TBSCertLists of one state of the scope, full, delta or both. */
+  build(request: Omit<BuildRequest, 'id'>): Promise<Built> {
+    const worker = this.#start()
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      worker.ref()
+      worker.postMessage({ ...request, id })
     })
-    if (reply.kind !== 'compared') throw new TypeError(`the build thread answered ${reply.kind}`)
-    return reply.same
   }
 
   /** Ends the thread after what it has to do. */
@@ -54,16 +37,6 @@ export class CrlBuilder {
     worker.postMessage('close')
     worker.ref()
     await new Promise((resolve) => worker.once('exit', resolve))
-  }
-
-  #ask(request: Unsent<BuildRequest>): Promise<BuildReply> {
-    const worker = this.#start()
-    const id = ++this.#lastId
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      worker.ref()
-      worker.postMessage({ ...request, id })
-    })
   }
 
   #start(): Worker {

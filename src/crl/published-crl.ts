@@ -5,6 +5,7 @@ import type { CrlRow } from '../store/queries.ts'
 /** A CRL as it is served. */
 export interface PublishedCrl {
   readonly der: Buffer
+  /** Made when it is first asked for: a long list takes a third more as text. */
   readonly pem: string
   readonly number: number
   /** Seconds since 1970. */
@@ -17,6 +18,12 @@ export interface PublishedCrl {
 }
 
 export function publishedCrl({ der, number, thisUpdate, nextUpdate, entries }: CrlRow): PublishedCrl {
-  const etag = entityTag(der)
-  return { der, pem: encodePem('X509 CRL', der), number, thisUpdate, nextUpdate, entries, etag }
+  let pem: string | undefined
+  return {
+    ...{ der, number, thisUpdate, nextUpdate, entries, etag: entityTag(der) },
+    get pem() {
+      pem ??= encodePem('X509 CRL', der)
+      return pem
+    },
+  }
 }

@@ -1,25 +1,30 @@
 import type { Authority } from '../ca/authority.ts'
-import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
+import type { PublicUrls } from '../ca/certificate-template.ts'
+import { type Clock, epochSeconds } from '../clock.ts'
+import type { CrlOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
+import type { CrlScope } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
 import { CrlBuilder } from './builder.ts'
 import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
+import { scopesOf } from './scopes.ts'
+import { isServed, lackOf, oversizeOf } from './shortcomings.ts'
 
 export interface CrlPublisherOptions {
   readonly authorities: () => readonly Authority[]
   readonly store: Store
   readonly clock: Clock
-  /** Seconds from thisUpdate to nextUpdate; by default 7 days. */
-  readonly lifetime?: number
-  /** Seconds after which a CRL is replaced even if nothing was revoked; by default 1 day. */
-  readonly refreshAfter?: number
+  /** Of one authority. */
+  readonly options: (authority: string) => CrlOptions
+  /** Where CRLs are; null where no address lasts, so that none can be named in a CRL. */
+  readonly urls: () => PublicUrls | null
   /** Milliseconds that a CRL waits for further revocations to join it; by default 50. */
   readonly coalesce?: number
   /** Hears of every publication that failed, also of those that nobody waited for. */
   readonly onError: (authority: string, error: unknown) => void
-  /** Hears once a day at most that somebody has to bring a CRL of an authority whose key is elsewhere, and why. */
-  readonly onLack?: (authority: string, reason: string) => void
+  /** Hears once a day at most what somebody has to do for an authority's CRLs, and why. */
+  readonly onWarning?: (authority: string, reason: string) => void
 }
 
 export interface CrlHealth {
@@ -35,8 +40,6 @@ export interface CrlHealth {
 
 const HOUR = 3600
 const DAY = 24 * HOUR
-/** Somebody has to fetch a key from a safe: they should hear of it in time. */
-const NOTICE = 30 * DAY
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
 
@@ -47,41 +50,73 @@ const LONGEST_WAIT = HOUR
 export class CrlPublisher {
   readonly #authorities: () => readonly Authority[]
   readonly #context: PublicationContext
-  readonly #publications = new Map<string, Publication>()
-  readonly #onLack: (authority: string, reason: string) => void
-  /** When `onLack` was last told, by authority. Seconds since 1970. */
+  /** By authority, the one of all certificates first, then by partition. */
+  readonly #publications = new Map<string, readonly [Publication, ...Publication[]]>()
+  readonly #onWarning: (authority: string, reason: string) => void
+  readonly #listeners: ((authority: string) => void)[] = []
+  /** When `onWarning` was last told, by authority and kind. Seconds since 1970. */
   readonly #toldAt = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
     this.#authorities = options.authorities
-    this.#onLack = options.onLack ?? (() => {})
+    this.#onWarning = options.onWarning ?? (() => {})
     this.#context = {
       store: options.store,
       clock: options.clock,
       builder: new CrlBuilder(options.store.databaseFile),
       authority: (id) => options.authorities().find((one) => one.id === id),
-      lifetime: options.lifetime ?? 7 * DAY,
-      refreshAfter: options.refreshAfter ?? DAY,
+      options: options.options,
+      urls: options.urls,
       coalesce: options.coalesce ?? 50,
       onError: options.onError,
+      published: (authority) => {
+        for (const listener of this.#listeners) listener(authority)
+        this.#warn()
+      },
     }
   }
 
-  /** From memory; null if there is no such authority or it has no CRL. */
+  /** The full CRL of all certificates, from memory; null if there is no such authority or it has no CRL. */
   current(authority: string): PublishedCrl | null {
-    return this.#publications.get(authority)?.current ?? null
+    return this.#of(authority)[0].current
   }
 
-  /** A CRL that holds every revocation that was durable before the call. Rejects if it cannot be made. */
-  async publish(authority: string): Promise<PublishedCrl> {
+  /** Likewise for any scope; null too where such a CRL is not published. */
+  find({ authority, partition }: CrlScope, kind: 'full' | 'delta'): PublishedCrl | null {
+    const publication = this.#of(authority).find(({ scope }) => scope.partition === partition)
+    return (kind === 'full' ? publication?.current : publication?.delta) ?? null
+  }
+
+  /** The numbers of the partitions that are published. */
+  partitions(authority: string): number[] {
+    return this.#of(authority).flatMap(({ scope }) => scope.partition ?? [])
+  }
+
+  /** Called with the authority after a CRL of it was replaced, brought ones included. */
+  onPublished(listener: (authority: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /**
+   * CRLs that hold every revocation that was durable before the call, of all certificates and of the `partitions` in which
+   * something changed. Resolves to the full one; rejects if one cannot be made.
+   */
+  async publish(authority: string, partitions: Iterable<number> = []): Promise<PublishedCrl> {
     this.#refuseIfStopped()
     if (!this.#context.authority(authority)) {
       throw new CaError('unknownAuthority', `There is no authority "${authority}".`)
     }
+    const [whole, ...parts] = this.#of(authority)
+    const changed = new Set(partitions)
     try {
-      return await this.#publication(authority).next()
+      const [crl] = await Promise.all(
+        [whole, ...parts.filter(({ scope }) => changed.has(scope.partition!))].map((one) =>
+          one.next('revocation'),
+        ),
+      )
+      return crl!
     } finally {
       this.#schedule()
     }
@@ -90,7 +125,7 @@ export class CrlPublisher {
   /** Takes over a CRL that was brought just now. */
   async reload(authority: string): Promise<void> {
     this.#refuseIfStopped()
-    await this.#publication(authority).load()
+    await this.#of(authority)[0].load()
   }
 
   /**
@@ -102,14 +137,15 @@ export class CrlPublisher {
     this.#state = 'started'
     await Promise.all(
       this.#authorities().map(async (authority) => {
-        const publication = this.#publication(authority.id)
-        await publication.load()
-        if (!this.#canSign(authority)) return
-        // A revocation that was acknowledged just before the process died may have missed the last CRL.
-        if (this.#isDue(publication) || (await publication.isOvertaken())) await this.#attempt(authority.id)
+        for (const [publication, issuedLocations] of await this.#settle(authority.id)) {
+          await publication.load(issuedLocations)
+          if (!this.#canSign(authority)) continue
+          // A revocation that was acknowledged just before the process died may have missed the last CRL.
+          if (this.#isDue(publication) || (await publication.isOvertaken())) await this.#attempt(publication)
+        }
       }),
     )
-    this.#tellLacks()
+    this.#warn()
     this.#schedule()
   }
 
@@ -117,51 +153,61 @@ export class CrlPublisher {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
-    for (const publication of this.#publications.values()) await publication.idle()
+    for (const publication of this.#all()) await publication.idle()
     await this.#context.builder.close()
   }
 
   /** One for each authority whose certificate has not expired. */
   health(): CrlHealth[] {
     const now = this.#now()
-    return this.#authorities()
-      .filter(({ certificate }) => certificate.notAfter > now)
-      .map((authority) => {
-        const { current, failure } = this.#publication(authority.id)
-        return {
-          authority: authority.id,
-          number: current?.number ?? null,
-          nextUpdate: current?.nextUpdate ?? null,
-          // Whoever keeps a root elsewhere may do without its CRL: what this service does needs none.
-          ok: current ? current.nextUpdate > now : authority.signer === null,
-          reason: failure ?? this.#lackOf(authority),
-        }
-      })
+    return this.#valid().map((authority) => {
+      const publications = this.#of(authority.id)
+      const { current } = publications[0]
+      const failure = publications.map((one) => one.failure).find((reason) => reason !== null)
+      return {
+        authority: authority.id,
+        number: current?.number ?? null,
+        nextUpdate: current?.nextUpdate ?? null,
+        ok: isServed(authority, publications, now),
+        reason: failure ?? lackOf(authority, publications, now) ?? this.#oversizeOf(authority),
+      }
+    })
   }
 
-  #lackOf({ id, signer }: Authority): string | null {
-    const { current } = this.#publication(id)
-    const now = this.#now()
-    const help = ` Its key is not here: sign a CRL where the key is, and bring it with "chancery crl install ${id} FILE".`
-    if (!current) {
-      return signer
-        ? 'It has no CRL.'
-        : `It has no CRL, which consumers that check the whole chain need.${help}`
-    }
-    if (current.nextUpdate <= now) return signer ? 'Its CRL has expired.' : `Its CRL has expired.${help}`
-    if (signer || current.nextUpdate > now + NOTICE) return null
-    return `Its CRL ends at ${rfc3339(current.nextUpdate)}.${help}`
+  #oversizeOf({ id }: Authority): string | null {
+    return oversizeOf(this.#of(id), this.#context.options(id))
   }
 
-  #tellLacks(): void {
+  /** What the service can mend by itself is not for people: it is told of where it fails. */
+  #warn(): void {
     const now = this.#now()
-    for (const authority of this.#authorities()) {
-      const { id, signer, certificate } = authority
-      const reason = signer || certificate.notAfter <= now ? null : this.#lackOf(authority)
-      if (reason === null || now - (this.#toldAt.get(id) ?? 0) < DAY) continue
-      this.#toldAt.set(id, now)
-      this.#onLack(id, reason)
+    const told = (authority: string, kind: string, reason: string | null) => {
+      const key = `${authority} ${kind}`
+      if (reason === null || now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < DAY) return
+      this.#toldAt.set(key, now)
+      this.#onWarning(authority, reason)
     }
+    for (const authority of this.#valid()) {
+      const { id, signer } = authority
+      told(id, 'lack', signer ? null : lackOf(authority, this.#of(id), now))
+      told(id, 'size', this.#oversizeOf(authority))
+    }
+  }
+
+  /** Makes a publication for each scope that the authority has by now, and keeps those that there are. */
+  async #settle(authority: string): Promise<[Publication, readonly string[]][]> {
+    const { store, options, urls } = this.#context
+    const issued = await store.read.crlLocations(authority)
+    const known = this.#of(authority)
+    const settled = scopesOf(authority, options(authority), issued, urls()).map(
+      ({ issuedLocations, ...scope }): [Publication, readonly string[]] => [
+        known.find((one) => one.scope.partition === scope.partition) ?? new Publication(scope, this.#context),
+        issuedLocations,
+      ],
+    )
+    const publications = settled.map(([publication]) => publication)
+    this.#publications.set(authority, publications as [Publication, ...Publication[]])
+    return settled
   }
 
   #schedule(): void {
@@ -169,7 +215,8 @@ export class CrlPublisher {
     if (this.#timer) clearTimeout(this.#timer)
     const waits = this.#authorities()
       .filter((authority) => this.#canSign(authority))
-      .map(({ id }) => this.#publication(id).dueAt() - this.#now())
+      .flatMap(({ id }) => this.#of(id))
+      .map((publication) => publication.dueAt() - this.#now())
     const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
     this.#timer = setTimeout(() => void this.#tick(), wait * 1000)
     this.#timer.unref()
@@ -177,19 +224,21 @@ export class CrlPublisher {
 
   async #tick(): Promise<void> {
     for (const authority of this.#authorities()) {
-      const publication = this.#publication(authority.id)
-      if (!this.#canSign(authority)) {
-        // A newer CRL may have been brought.
-        await publication.load().catch((error: unknown) => this.#context.onError(authority.id, error))
-      } else if (this.#isDue(publication)) await this.#attempt(authority.id)
+      for (const publication of this.#of(authority.id)) {
+        if (!this.#canSign(authority)) {
+          // A newer CRL may have been brought.
+          await publication.load().catch((error: unknown) => this.#context.onError(authority.id, error))
+        } else if (this.#isDue(publication)) await this.#attempt(publication)
+      }
     }
-    this.#tellLacks()
+    this.#warn()
     this.#schedule()
   }
 
   /** A failure is kept for `health`, told to `onError`, and tried again by the timer. */
-  async #attempt(authority: string): Promise<void> {
-    await this.publish(authority).catch(() => {})
+  async #attempt(publication: Publication): Promise<void> {
+    if (this.#state === 'stopped') return
+    await publication.next('schedule').catch(() => {})
   }
 
   #refuseIfStopped(): void {
@@ -197,10 +246,22 @@ export class CrlPublisher {
     throw new CaError('overloaded', 'The service is stopping.', { retryAfter: 5 })
   }
 
-  #publication(id: string): Publication {
-    const publication = this.#publications.get(id) ?? new Publication(id, this.#context)
-    this.#publications.set(id, publication)
-    return publication
+  #of(authority: string): readonly [Publication, ...Publication[]] {
+    const known = this.#publications.get(authority)
+    if (known) return known
+    const whole = [new Publication({ authority, partition: null }, this.#context)] as const
+    // A made-up id, from a URL, must not be kept.
+    if (this.#context.authority(authority)) this.#publications.set(authority, whole)
+    return whole
+  }
+
+  #all(): Publication[] {
+    return [...this.#publications.values()].flat()
+  }
+
+  #valid(): Authority[] {
+    const now = this.#now()
+    return this.#authorities().filter(({ certificate }) => certificate.notAfter > now)
   }
 
   #isDue(publication: Publication): boolean {

@@ -56,3 +56,8 @@ export function principalColumn(id: string): Buffer | string {
 export function readPrincipal(column: Buffer | string): string {
   return typeof column === 'string' ? column : CERTIFICATE + column.toString('hex')
 }
+
+/** In `crls` -1 stands for all certificates: a key column is better never null. */
+export function partitionColumn(partition: number | null): number {
+  return partition ?? -1
+}

@@ -21,6 +21,7 @@ export interface Commands {
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
+  recordPublication: { input: CrlPublication; output: Record<never, never> }
   audit: { input: AuditEntry; output: Record<never, never> }
 }
 export type CommandKind = keyof Commands
@@ -58,6 +59,8 @@ export interface IssuanceRecord {
   keyHash: Uint8Array
   /** The serial number of the certificate that this one renews. */
   replaces: string | null
+  /** The partition of the authority's CRL that the certificate names, if not the full one, and the URL in it. */
+  partition: { number: number; url: string } | null
   /** The one-time token that this issuance uses up, in the same transaction. */
   tokenId: number | null
   idempotency: { scope: string; key: string; requestHash: Uint8Array } | null
@@ -80,6 +83,8 @@ export interface RevocationRecord {
 
 export interface ReleaseRecord {
   serialNumber: string
+  /** The finished entry that says removeFromCRL, for delta CRLs. */
+  entry: Uint8Array
   audit: AuditEntry
 }
 
@@ -87,6 +92,8 @@ export interface ReleaseRecord {
 export interface RevocationOutcome {
   changed: boolean
   authority: string
+  /** Of the authority's CRL, where the certificate names one. */
+  partition: number | null
   revocation: RevocationFacts | null
 }
 
@@ -159,14 +166,46 @@ export interface AuthorityChange {
   audit: AuditEntry
 }
 
-/** Refused unless `number` is above every number this authority has had. */
-export interface CrlRecord {
+/** A full CRL of all certificates that somebody brought. Refused unless `number` is above every number so far. */
+export interface CrlRecord extends CrlBody {
   authority: string
   number: number
   thisUpdate: number
+  audit?: AuditEntry
+}
+
+export interface CrlBody {
   nextUpdate: number
   der: Uint8Array
   entries: number
-  /** For one that somebody brought; those that the service makes by itself leave no row. */
-  audit?: AuditEntry
+}
+
+/** What a CRL speaks of: all certificates of an authority (`partition` null), or those that name one partition. */
+export interface CrlScope {
+  authority: string
+  partition: number | null
+}
+
+/** The full CRL that deltas count from. `through` is the newest change that it knows of. */
+export interface CrlBase {
+  number: number
+  thisUpdate: number
+  through: number
+}
+
+/**
+ * What the service made of one state of a scope: the full CRL, the delta, or both under one number. A full CRL without a
+ * delta ends the scope's deltas. Refused unless `number` is above every number that this scope has had.
+ */
+export interface CrlPublication extends CrlScope {
+  number: number
+  thisUpdate: number
+  /** The newest change (audit row) of the scope that is in it. */
+  through: number
+  /** What the scope's next deltas count from. */
+  base: CrlBase
+  /** The URLs in its issuingDistributionPoint; none for all certificates. */
+  locations: readonly string[]
+  full: CrlBody | null
+  delta: CrlBody | null
 }

@@ -1,5 +1,5 @@
 import type { SubjectName } from '../pki/names/san.ts'
-import type { AuthorityRecord, RevocationFacts } from './commands.ts'
+import type { AuthorityRecord, CrlBase, CrlScope, RevocationFacts } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries {
@@ -23,7 +23,13 @@ export interface Queries {
   /** All there ever were, the oldest first. */
   adminKeys(): Promise<AdminKeyRow[]>
   authorities(): Promise<AuthorityRow[]>
+  /** The full one of all certificates. */
   latestCrl(authority: string): Promise<CrlRow | null>
+  scopeCrls(scope: CrlScope): Promise<{ full: ScopeCrlRow | null; delta: ScopeCrlRow | null }>
+  /** The newest revocation or release in the scope, 0 if there is none: what `through` is compared with. */
+  latestChange(scope: CrlScope): Promise<number>
+  /** Where certificates of this authority say that partitions of its CRL are. */
+  crlLocations(authority: string): Promise<{ partition: number; url: string }[]>
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
 }
 
@@ -110,6 +116,13 @@ export interface CrlRow {
   nextUpdate: number
   entries: number
   der: Buffer
+}
+
+export interface ScopeCrlRow extends CrlRow {
+  /** The newest change that it knows of; -1 where nobody knows. */
+  through: number
+  base: CrlBase
+  locations: string[]
 }
 
 export interface AuditFilter {

@@ -4,6 +4,7 @@ import { crlRoutes } from '../../src/api/crl.ts'
 import { installProblems } from '../../src/api/problems.ts'
 import { type CrlPublisher, createCrlPublisher } from '../../src/crl/publisher.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { crlOptions } from '../crl/published.ts'
 import { SmallCa } from '../ocsp/small-ca.ts'
 
 const MINUTE = 60
@@ -18,7 +19,11 @@ beforeAll(async () => {
   ca = await SmallCa.create()
   begin = ca.now
   const { authorities, store, clock } = ca
-  publisher = createCrlPublisher({ authorities, store, clock, coalesce: 0, onError: () => {} })
+  publisher = createCrlPublisher({
+    ...{ authorities, store, clock, coalesce: 0, onError: () => {} },
+    options: () => crlOptions(),
+    urls: () => null,
+  })
   await publisher.start()
   app = fastify()
   installProblems(app)

@@ -31,6 +31,7 @@ function failingAt(command: CommandKind, error: unknown) {
     store,
     defaultProfile: service.config.defaultProfile,
     urls: () => publicUrls(PUBLIC_URL),
+    crlPartitions: () => 1,
   })
   return buildTlsApp({ ...service, issuer } as Service, {}, ca.logger)
 }

@@ -68,6 +68,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameL
     profiles,
     defaultProfile: 'server',
     urls: () => publicUrls(PUBLIC_URL),
+    crlPartitions: () => 1,
   })
 }
 

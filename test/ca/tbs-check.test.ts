@@ -45,7 +45,7 @@ beforeAll(async () => {
     subject,
     spki: publicKey.spki,
     extensions: [
-      ...sharedExtensions(authority, profile, publicUrls(PUBLIC_URL)),
+      ...sharedExtensions(authority, profile, publicUrls(PUBLIC_URL), null),
       subjectKeyIdentifier(keyIdentifier(publicKey)),
       subjectAltName(names, false),
     ],
@@ -138,13 +138,13 @@ describe('prepare', () => {
   const proof = () => ({ kind: 'tls' as const, publicKey: grant.publicKey })
 
   test('gives bytes once', () => {
-    const prepared = prepare(grant, proof(), grant.authority.signer!, shared())
+    const prepared = prepare(grant, proof(), grant.authority.signer!, shared)
     expect(prepared.take()).toBeInstanceOf(Buffer)
     expect(refusal(() => prepared.take()).code).toBe('internal')
   })
 
   test('is the only one that makes a Prepared', () => {
-    const prepared = prepare(grant, proof(), grant.authority.signer!, shared())
+    const prepared = prepare(grant, proof(), grant.authority.signer!, shared)
     const Prepared = prepared.constructor as new (...args: unknown[]) => unknown
     expect(refusal(() => new Prepared(Symbol('made by prepare'), SERIAL, grant, Buffer.alloc(1))).code).toBe(
       'internal',
@@ -153,14 +153,14 @@ describe('prepare', () => {
 
   test('refuses a template that gives more than was granted', () => {
     const evil = shared().map((one) => (one.oid === '2.5.29.19' ? basicConstraints({ ca: true }) : one))
-    const error = refusal(() => prepare(grant, proof(), grant.authority.signer!, evil))
+    const error = refusal(() => prepare(grant, proof(), grant.authority.signer!, () => evil))
     expect([error.code, error.detail]).toEqual(['internal', expect.stringContaining('basicConstraints')])
   })
 
   test('gives every certificate its own serial number', () => {
     const serials = Array.from(
       { length: 100 },
-      () => prepare(grant, proof(), grant.authority.signer!, shared()).serialNumber,
+      () => prepare(grant, proof(), grant.authority.signer!, shared).serialNumber,
     )
     expect(new Set(serials).size).toBe(100)
     for (const one of serials) expect(one).toMatch(/^[4-7][0-9a-f]{39}$/)

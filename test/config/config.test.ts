@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { optionsOf } from '../../src/config/authority-options.ts'
 import { buildConfig, type ConfigSources } from '../../src/config/config.ts'
 import { parseOptions } from '../../src/config/load.ts'
 import { refusal } from './temporary.ts'
@@ -11,6 +12,28 @@ function fault(yaml: string, sources: Partial<ConfigSources> = {}): string {
   const { code, detail } = refusal(() => build(yaml, sources))
   expect(code).toBe('badConfiguration')
   return detail
+}
+
+const OCSP = {
+  validity: 43_200,
+  signer: 'authority',
+  responderValidity: 604_800,
+  responderKeyType: 'P-256',
+  responderId: 'key',
+  neverIssued: 'unauthorized',
+  expired: 'answer',
+  cacheEntries: 100_000,
+  uncachedRate: 500,
+}
+const CRL = {
+  validity: 604_800,
+  refresh: 86_400,
+  delta: false,
+  deltaValidity: 3600,
+  deltaRefresh: 1200,
+  onRevocation: 'full',
+  partitions: 1,
+  warnOver: 1_048_576,
 }
 
 describe('defaults', () => {
@@ -26,19 +49,56 @@ describe('defaults', () => {
       tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
       log: { level: 'info' },
       limits: { queue: 4096 },
-      ocsp: { validity: 43_200, cacheEntries: 100_000 },
-      crl: { validity: 604_800, refresh: 86_400 },
+      ocsp: OCSP,
+      crl: CRL,
+      authorities: {},
+      sds: { clients: [] },
     })
     expect(Object.keys(profiles)).toEqual(['server', 'client', 'peer', 'spiffe', 'short-lived'])
   })
 
   test('of a group stay where only one of its keys is given', () => {
-    expect(build('ocsp: {validity: 1h}').ocsp).toEqual({ validity: 3600, cacheEntries: 100_000 })
+    expect(build('ocsp: {validity: 1h}').ocsp).toEqual({ ...OCSP, validity: 3600 })
   })
 
   test('the public address follows the port, and is left open where the port is', () => {
     expect(build('httpPort: 9080').publicUrl).toBe('http://localhost:9080')
     expect(build('httpPort: 0').publicUrl).toBeNull()
+  })
+})
+
+describe('an authority', () => {
+  test('has its own options over those for all', () => {
+    const config = build(
+      'crl: {delta: true, refresh: 2h}\nauthorities: {old: {crl: {refresh: 6h}, ocsp: {signer: delegated}}}',
+    )
+    expect(optionsOf(config, 'old').crl).toEqual({ ...CRL, delta: true, refresh: 21_600 })
+    const { cacheEntries: _, uncachedRate: __, ...ocsp } = OCSP
+    expect(optionsOf(config, 'old').ocsp).toEqual({ ...ocsp, signer: 'delegated' })
+    expect(optionsOf(config, 'other').crl).toEqual({ ...CRL, delta: true, refresh: 7200 })
+    expect(optionsOf(config, 'constructor').crl.refresh).toBe(7200)
+  })
+
+  test.each([
+    [
+      'authorities: {old: {crl: {refresh: 8d}}}',
+      'authorities.old.crl.refresh must be shorter than authorities.old.crl.validity.',
+    ],
+    ['crl: {delta: true, deltaRefresh: 2h}', 'crl.deltaRefresh must be shorter than crl.deltaValidity.'],
+    ['crl: {onRevocation: delta}', 'crl.onRevocation "delta" needs crl.delta: true.'],
+    ['httpPort: 0\ncrl: {partitions: 4}', 'need publicUrl, or an httpPort other than 0'],
+    ['ocsp: {signer: delegated, responderValidity: 35h}', 'at least three times ocsp.validity'],
+    ['ocsp: {expired: unauthorized, archiveCutoff: 1y}', 'ocsp.archiveCutoff says that expired'],
+    [
+      'authorities: {old: {crl: {partition: 4}}}',
+      '"authorities.old.crl.partition" is not a known option; did you mean "authorities.old.crl.partitions"?',
+    ],
+    [
+      'authorities: {old: {ocsp: {cacheEntries: 4}}}',
+      '"authorities.old.ocsp.cacheEntries" is not a known option',
+    ],
+  ])('%s', (yaml, expected) => {
+    expect(fault(yaml)).toContain(expected)
   })
 })
 
@@ -79,7 +139,7 @@ describe('faults', () => {
   test.each([
     ['tlsprot: 1', 'chancery.yaml: "tlsprot" is not a known option; did you mean "tlsPort"?'],
     ['log: {levle: info}', 'chancery.yaml: "log.levle" is not a known option; did you mean "log.level"?'],
-    ['ocsp: {elephant: 1}', '"ocsp.elephant" is not a known option. Known here: validity, cacheEntries.'],
+    ['ocsp: {elephant: 1}', '"ocsp.elephant" is not a known option. Known here: validity, signer,'],
     ['tlsPort: "8443"', 'tlsPort must be a whole number from 0 to 65535, and is "8443".'],
     ['tlsPort: 65536', 'tlsPort must be a whole number from 0 to 65535, and is 65536.'],
     ['tls: {validity: soon}', 'tls.validity must be a duration'],

@@ -8,7 +8,9 @@ test('lists are built in a host that was started with other flags', { timeout: 3
     const builder = new CrlBuilder(process.argv[1])
     const fields = { signature: { identifier: Buffer.of(5, 0) }, issuer: Buffer.of(48, 0), thisUpdate: 0,
       nextUpdate: 1, authorityKeyIdentifier: Buffer.alloc(20), number: 1 }
-    console.log((await builder.build('issuing', 0, fields)).count)
+    const scope = { authority: 'issuing', partition: null }
+    const full = { notAfterFloor: 0, fields }
+    console.log((await builder.build({ scope, full, delta: null })).full.count)
     await builder.close()`
   const { stdout, stderr } = spawnSync(
     process.execPath,

@@ -2,6 +2,8 @@ import { createPublicKey, verify } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityKeyIdentifier, CertificateList, CRLNumber, type Extension } from '@peculiar/asn1-x509'
 import type { Authority } from '../../src/ca/authority.ts'
+import type { CrlOptions } from '../../src/config/authority-schema.ts'
+import { buildConfig } from '../../src/config/config.ts'
 import { SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
 
 /** A CRL as the library reads it. Throws unless it is DER and its signature verifies by the issuer. */
@@ -30,4 +32,9 @@ export function readCrl(der: Buffer, issuer: Pick<Authority, 'certificate'>) {
       tbs.revokedCertificates?.map(({ userCertificate }) => Buffer.from(userCertificate).toString('hex')) ??
       null,
   }
+}
+
+/** The default options with some of them changed. */
+export function crlOptions(changes: Partial<CrlOptions> = {}): CrlOptions {
+  return { ...buildConfig({ dir: '/nowhere', file: {}, environment: {} }).crl, ...changes }
 }

@@ -10,7 +10,7 @@ import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
-import { readCrl } from './published.ts'
+import { crlOptions, readCrl } from './published.ts'
 
 const HOUR = 3600
 const DAY = 24 * HOUR
@@ -33,7 +33,12 @@ afterEach(async () => {
 function make(changes: Partial<CrlPublisherOptions> = {}): CrlPublisher {
   const { authorities, store, clock } = ca
   const onError = (_authority: string, error: unknown) => errors.push(error)
-  const publisher = createCrlPublisher({ authorities, store, clock, coalesce: 0, onError, ...changes })
+  const publisher = createCrlPublisher({
+    ...{ authorities, store, clock, coalesce: 0, onError },
+    options: () => crlOptions(),
+    urls: () => null,
+    ...changes,
+  })
   publishers.push(publisher)
   return publisher
 }
@@ -258,8 +263,8 @@ describe('the schedule', () => {
 
   test('warns once a day while a CRL has to be brought, and no more when it was', async () => {
     const told: string[] = []
-    const onLack = (authority: string, reason: string) => told.push(`${authority}: ${reason}`)
-    const publisher = await started({ onLack })
+    const onWarning = (authority: string, reason: string) => told.push(`${authority}: ${reason}`)
+    const publisher = await started({ onWarning })
     expect(told).toEqual([expect.stringContaining('root: It has no CRL')])
     await publisher.start()
     for (let hour = 1; hour < 24; hour++) await pass(HOUR)
@@ -280,7 +285,7 @@ describe('the schedule', () => {
   test('says nothing of an authority that has ended', async () => {
     const told: string[] = []
     ca.now = ca.root.certificate.notAfter * 1000
-    await started({ onLack: (authority) => told.push(authority) })
+    await started({ onWarning: (authority) => told.push(authority) })
     expect(told).toEqual([])
   })
 

@@ -20,6 +20,7 @@ import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { keyIdentifier, readPublicKey } from '../../src/pki/keys/public-key.ts'
 import { newSerialNumber } from '../../src/pki/serial-number.ts'
 import { assembleSigned } from '../../src/pki/signed.ts'
+import type { IssuanceRecord } from '../../src/store/commands.ts'
 import { createDatabase, openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -100,7 +101,11 @@ export class SmallCa {
   }
 
   /** Issues by the intermediate and records it. */
-  async issue({ notAfter = this.seconds + 90 * DAY, serialNumber = newSerialNumber() } = {}): Promise<Leaf> {
+  async issue({
+    notAfter = this.seconds + 90 * DAY,
+    serialNumber = newSerialNumber(),
+    partition = null,
+  }: Partial<Pick<IssuanceRecord, 'notAfter' | 'serialNumber' | 'partition'>> = {}): Promise<Leaf> {
     const { certificate, signer } = this.issuing
     const tbs = encodeTbs({
       serialNumber,
@@ -126,6 +131,7 @@ export class SmallCa {
       der,
       keyHash: Buffer.alloc(32),
       replaces: null,
+      partition,
       tokenId: null,
       idempotency: null,
       audit: this.#audit('certificate.issue'),
@@ -148,7 +154,12 @@ export class SmallCa {
   }
 
   async release({ serialNumber }: Leaf): Promise<void> {
-    await this.store.write('release', { serialNumber, audit: this.#audit('certificate.release') })
+    const facts = { serialNumber, revokedAt: this.seconds, reason: 8, invalidityDate: null }
+    await this.store.write('release', {
+      serialNumber,
+      entry: encodeCrlEntry(facts),
+      audit: this.#audit('certificate.release'),
+    })
   }
 
   async close(): Promise<void> {

@@ -65,6 +65,7 @@ export function issuance(n: number, changes: Partial<IssuanceRecord> = {}): Issu
     der: Buffer.from(`certificate ${n}`),
     keyHash: sha256(`key ${n}`),
     replaces: null,
+    partition: null,
     tokenId: null,
     idempotency: null,
     audit: audit('certificate.issue', serial(n)),

@@ -5,6 +5,14 @@ import { issueMany, temporaryStore } from './temporary.ts'
 
 const HOLD = 6
 
+const ALL = { authority: 'issuing', partition: null }
+const since = (notAfterFloor: number) => ({ full: { notAfterFloor }, delta: null })
+const releaseOf = (n: number) => ({
+  serialNumber: serial(n),
+  entry: Buffer.from(`release ${n}.`),
+  audit: audit('certificate.release', serial(n)),
+})
+
 describe('revoke', () => {
   test('is seen at once by the inventory and by OCSP', async () => {
     const store = await temporaryStore()
@@ -13,7 +21,7 @@ describe('revoke', () => {
     expect(await store.read.certificateStatus('issuing', serial(1))).toEqual({ notAfter, revocation: null })
     const facts = { revokedAt: NOW + 1, reason: 1, invalidityDate: NOW - 50 }
     const outcome = await store.write('revoke', revocation(1, { invalidityDate: NOW - 50 }))
-    expect(outcome).toEqual({ changed: true, authority: 'issuing', revocation: facts })
+    expect(outcome).toEqual({ changed: true, authority: 'issuing', partition: null, revocation: facts })
     expect(await store.read.certificateStatus('issuing', serial(1))).toEqual({ notAfter, revocation: facts })
     expect(await store.read.certificate(serial(1))).toMatchObject({ revocation: facts })
   })
@@ -24,7 +32,7 @@ describe('revoke', () => {
     await store.write('revoke', revocation(1))
     const again = await store.write('revoke', revocation(1, { reason: 4, revokedAt: NOW + 500 }))
     const first = { revokedAt: NOW + 1, reason: 1, invalidityDate: null }
-    expect(again).toEqual({ changed: false, authority: 'issuing', revocation: first })
+    expect(again).toEqual({ changed: false, authority: 'issuing', partition: null, revocation: first })
     expect((await store.read.listAudit({ action: 'certificate.revoke' }, { limit: 9 })).rows).toHaveLength(1)
   })
 
@@ -40,6 +48,7 @@ describe('revoke', () => {
     expect(await store.write('revoke', hardened)).toEqual({
       changed: true,
       authority: 'issuing',
+      partition: null,
       revocation: facts,
     })
     expect(await store.write('revoke', revocation(1, { reason: HOLD }))).toMatchObject({
@@ -47,7 +56,7 @@ describe('revoke', () => {
       revocation: facts,
     })
     const reader = openCrlReader(store.databaseFile)
-    expect(reader.entries('issuing', NOW)).toEqual({ count: 1, der: Buffer.from('permanent') })
+    expect(reader.entries(ALL, since(NOW)).full).toEqual({ count: 1, der: Buffer.from('permanent') })
     reader.close()
   })
 
@@ -62,10 +71,11 @@ describe('release', () => {
     const store = await temporaryStore()
     await store.write('recordIssuance', issuance(1))
     await store.write('revoke', revocation(1, { reason: HOLD }))
-    const release = { serialNumber: serial(1), audit: audit('certificate.release', serial(1)) }
+    const release = releaseOf(1)
     expect(await store.write('release', release)).toEqual({
       changed: true,
       authority: 'issuing',
+      partition: null,
       revocation: null,
     })
     expect(await store.read.certificateStatus('issuing', serial(1))).toMatchObject({ revocation: null })
@@ -82,7 +92,7 @@ describe('release', () => {
     const store = await temporaryStore()
     await store.write('recordIssuance', issuance(1))
     await store.write('revoke', revocation(1))
-    const release = { serialNumber: serial(1), audit: audit('certificate.release', serial(1)) }
+    const release = releaseOf(1)
     await expect(store.write('release', release)).rejects.toMatchObject({ code: 'notOnHold' })
     await expect(store.write('release', { ...release, serialNumber: serial(2) })).rejects.toMatchObject({
       code: 'notFound',
@@ -106,14 +116,20 @@ describe('CRL entries', () => {
     await issueMany(store, 6, (n) => ({ authority: n === 5 ? 'other' : 'issuing', notAfter: NOW + n * DAY }))
     for (const n of [4, 1, 5, 3, 2]) await store.write('revoke', revocation(n))
     const reader = openCrlReader(store.databaseFile)
-    expect(reader.entries('issuing', NOW + 2 * DAY)).toEqual({
+    expect(reader.entries(ALL, since(NOW + 2 * DAY)).full).toEqual({
       count: 3,
       der: Buffer.from('entry 2.entry 3.entry 4.'),
     })
-    expect(reader.entries('other', NOW)).toEqual({ count: 1, der: Buffer.from('entry 5.') })
-    expect(reader.entries('nobody', NOW)).toEqual({ count: 0, der: Buffer.alloc(0) })
+    expect(reader.entries({ ...ALL, authority: 'other' }, since(NOW)).full).toEqual({
+      count: 1,
+      der: Buffer.from('entry 5.'),
+    })
+    expect(reader.entries({ ...ALL, authority: 'nobody' }, since(NOW)).full).toEqual({
+      count: 0,
+      der: Buffer.alloc(0),
+    })
     await store.write('revoke', revocation(0))
-    expect(reader.entries('issuing', NOW).count).toBe(5)
+    expect(reader.entries(ALL, since(NOW)).full!.count).toBe(5)
     reader.close()
   })
 
@@ -125,7 +141,7 @@ describe('CRL entries', () => {
       Array.from({ length: 12 }, (_, n) => store.write('revoke', revocation(n, { entry: entryOf(n) }))),
     )
     const reader = openCrlReader(store.databaseFile)
-    const { count, der } = reader.entries('issuing', 0)
+    const { count, der } = reader.entries(ALL, since(0)).full!
     reader.close()
     expect(count).toBe(12)
     expect(der.equals(Buffer.concat(Array.from({ length: 12 }, (_, n) => entryOf(n))))).toBe(true)

@@ -115,10 +115,22 @@ export function authorityKeyIdentifier(id: Uint8Array): Extension {
 
 /** One DistributionPoint whose fullName lists every URL: the same CRL by several ways (RFC 5280 4.2.1.13). */
 export function crlDistributionPoints(urls: readonly string[]): Extension {
+  return {
+    oid: EXTENSION.crlDistributionPoints,
+    critical: false,
+    value: sequence(distributionPoint(urls)),
+  }
+}
+
+/** DistributionPoint with a fullName alone (RFC 5280 4.2.1.13). RangeError without any URL. */
+export function distributionPoint(urls: readonly string[]): Buffer {
+  return sequence(context(0, fullName(urls)))
+}
+
+/** DistributionPointName as fullName, which lists every URL of the same thing. RangeError without any. */
+export function fullName(urls: readonly string[]): Buffer {
   if (urls.length === 0) throw new RangeError('a CRL distribution point needs at least one URL')
-  const fullName = context(0, ...urls.map(location))
-  const value = sequence(sequence(context(0, fullName)))
-  return { oid: EXTENSION.crlDistributionPoints, critical: false, value }
+  return context(0, ...urls.map(location))
 }
 
 /** OCSP first: HAProxy, nginx and Java read only the first description. */

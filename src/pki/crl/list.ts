@@ -1,8 +1,8 @@
 import { authorityKeyIdentifier, encodeExtensions } from '../certificate/extensions.ts'
 import { context, integer, sequence, time } from '../der/write.ts'
+import { crlNumber, deltaCrlIndicator, freshestCrl, issuingDistributionPoint } from './extensions.ts'
 
 const VERSION_2 = integer(1)
-const CRL_NUMBER = '2.5.29.20'
 
 export interface CrlFields {
   readonly signature: { readonly identifier: Uint8Array }
@@ -16,16 +16,26 @@ export interface CrlFields {
   /** The issuer's subjectKeyIdentifier, which RFC 5280 5.2.1 wants in every CRL. */
   readonly authorityKeyIdentifier: Uint8Array
   readonly number: number
+  /** Of a delta CRL: the number of the CRL that it counts from. */
+  readonly baseNumber?: number | undefined
+  /**
+   * Of a CRL of one partition: the URLs by which certificates name it. A CRL of all certificates has no
+   * issuingDistributionPoint: without one it is good at any place.
+   */
+  readonly locations?: readonly string[] | undefined
+  /** Of a full CRL: where its deltas are. */
+  readonly deltaUrls?: readonly string[] | undefined
 }
 
-/**
- * A full CRL's TBSCertList, version 2 (RFC 5280 5.1), ready to be signed. It has no issuingDistributionPoint:
- * an IDP must match the certificates' distribution points, and without one the CRL is good at any place.
- */
+/** A TBSCertList, version 2 (RFC 5280 5.1), ready to be signed. */
 export function encodeCrlTbs(fields: CrlFields): Buffer {
+  const { baseNumber, locations = [], deltaUrls = [] } = fields
   const extensions = encodeExtensions([
     authorityKeyIdentifier(fields.authorityKeyIdentifier),
-    { oid: CRL_NUMBER, critical: false, value: integer(fields.number) },
+    crlNumber(fields.number),
+    ...(baseNumber === undefined ? [] : [deltaCrlIndicator(baseNumber)]),
+    ...(locations.length > 0 ? [issuingDistributionPoint(locations)] : []),
+    ...(deltaUrls.length > 0 ? [freshestCrl(deltaUrls)] : []),
   ])
   return sequence(
     VERSION_2,

@@ -4,21 +4,19 @@ import { readAlgorithm, readAuthorityKeyIdentifier, readExtensions } from '../ce
 import { DerReader } from '../der/read.ts'
 import { integer, TAG } from '../der/write.ts'
 import { readName } from '../distinguished-name.ts'
+import { CRL_EXTENSION } from './extensions.ts'
 import { readCrlEntries } from './parse-entry.ts'
 
 const WHAT = 'CRL'
 const VERSION_2 = integer(1)
 const EXTENSIONS = 0xa0
 
-const CRL_NUMBER = '2.5.29.20'
-const DELTA_CRL_INDICATOR = '2.5.29.27'
-const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
 /** What a reader of this CRL hears of, so that being critical does not make them unknown. */
 const KNOWN: readonly string[] = [
   EXTENSION.authorityKeyIdentifier,
-  CRL_NUMBER,
-  DELTA_CRL_INDICATOR,
-  ISSUING_DISTRIBUTION_POINT,
+  CRL_EXTENSION.crlNumber,
+  CRL_EXTENSION.deltaCrlIndicator,
+  CRL_EXTENSION.issuingDistributionPoint,
 ]
 
 /** What a CRL says. Buffers are views of the bytes that were parsed. */
@@ -99,8 +97,8 @@ function readList(reader: DerReader, code: ErrorCode) {
     authorityKeyIdentifier: readAuthorityKeyIdentifier(extensions, WHAT, code),
     count,
     entries,
-    isDelta: extensions.some(({ oid }) => oid === DELTA_CRL_INDICATOR),
-    isPartial: extensions.some(({ oid }) => oid === ISSUING_DISTRIBUTION_POINT),
+    isDelta: extensions.some(({ oid }) => oid === CRL_EXTENSION.deltaCrlIndicator),
+    isPartial: extensions.some(({ oid }) => oid === CRL_EXTENSION.issuingDistributionPoint),
     unknownCritical:
       extensions.find(({ oid, critical }) => critical && !KNOWN.includes(oid))?.oid ?? unknownCritical,
   }
@@ -117,7 +115,7 @@ function readThrough(entries: Buffer, code: ErrorCode): { count: number; unknown
 }
 
 function readNumber(extensions: readonly Extension[], code: ErrorCode): bigint | null {
-  const value = extensions.find(({ oid }) => oid === CRL_NUMBER)?.value
+  const value = extensions.find(({ oid }) => oid === CRL_EXTENSION.crlNumber)?.value
   if (!value) return null
   const reader = new DerReader(value, WHAT, code)
   const content = reader.integer()

@@ -3,15 +3,15 @@ import type { AuditEntry } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { wordKeys } from './words.ts'
 
-/** Writes the audit row of a command, in the command's own transaction. */
-export function auditWriter(db: Connection): (entry: AuditEntry) => void {
+/** Writes the audit row of a command, in the command's own transaction. Returns its id, which only rises. */
+export function auditWriter(db: Connection): (entry: AuditEntry) => number {
   const wordKey = wordKeys(db)
   const insert = db.prepare(
     `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   return (entry) => {
-    insert.run(
+    const { lastInsertRowid } = insert.run(
       entry.at,
       wordKey(entry.action),
       entry.result,
@@ -21,6 +21,7 @@ export function auditWriter(db: Connection): (entry: AuditEntry) => void {
       targetColumn(entry.target),
       JSON.stringify(entry.detail),
     )
+    return Number(lastInsertRowid)
   }
 }
 

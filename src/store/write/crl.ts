@@ -1,37 +1,63 @@
 import { CaError } from '../../errors.ts'
-import type { CrlRecord } from '../commands.ts'
+import { partitionColumn } from '../columns.ts'
+import type { CrlBody, CrlPublication, CrlRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 
 export function crlHandlers(db: Connection) {
-  const authorityKey = authorityKeys(db)
+  const publish = publicationWriter(db)
   const writeAudit = auditWriter(db)
-  // RFC 5280 5.2.3: CRL numbers only rise. One row an authority is enough, since it holds the highest so far.
-  const save = db.prepare(
-    `INSERT INTO crls (authority, number, this_update, next_update, entries, der) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (authority) DO UPDATE SET number = excluded.number, this_update = excluded.this_update,
-       next_update = excluded.next_update, entries = excluded.entries, der = excluded.der
-     WHERE excluded.number > crls.number`,
-  )
   return {
-    recordCrl(record: CrlRecord) {
-      const { changes } = save.run(
-        authorityKey(record.authority),
-        record.number,
-        record.thisUpdate,
-        record.nextUpdate,
-        record.entries,
-        record.der,
-      )
-      if (changes === 0) {
-        throw new CaError(
-          'conflict',
-          `CRL number ${record.number} of "${record.authority}" is not above the one on record. Build it again.`,
-        )
-      }
-      if (record.audit) writeAudit(record.audit)
+    recordCrl({ authority, number, thisUpdate, audit, ...body }: CrlRecord) {
+      // Changes are not recorded of an authority whose key is elsewhere.
+      const base = { number, thisUpdate, through: 0 }
+      publish({
+        ...{ authority, number, thisUpdate, base },
+        ...{ partition: null, through: 0, locations: [], full: body, delta: null },
+      })
+      if (audit) writeAudit(audit)
       return {}
     },
+    recordPublication(publication: CrlPublication) {
+      publish(publication)
+      return {}
+    },
+  }
+}
+
+function publicationWriter(db: Connection): (publication: CrlPublication) => void {
+  const authorityKey = authorityKeys(db)
+  // RFC 5280 5.2.3: the numbers of a scope only rise, and its full CRLs and deltas share them.
+  const highest = db
+    .prepare<[number, number], number | null>(
+      'SELECT max(number) FROM crls WHERE authority = ? AND partition = ?',
+    )
+    .pluck()
+  const save = db.prepare(
+    `INSERT OR REPLACE INTO crls (authority, partition, kind, number, this_update, next_update, entries, through,
+       base_number, base_this_update, base_through, locations, der)
+     VALUES (:authority, :partition, :kind, :number, :thisUpdate, :nextUpdate, :entries, :through,
+       :baseNumber, :baseThisUpdate, :baseThrough, :locations, :der)`,
+  )
+  const endDeltas = db.prepare("DELETE FROM crls WHERE authority = ? AND partition = ? AND kind = 'delta'")
+  return ({ number, thisUpdate, through, base, locations, full, delta, ...scope }) => {
+    const authority = authorityKey(scope.authority)
+    const partition = partitionColumn(scope.partition)
+    if (number <= (highest.get(authority, partition) ?? 0)) {
+      throw new CaError(
+        'conflict',
+        `CRL number ${number} of "${scope.authority}" is not above the one on record. Build it again.`,
+      )
+    }
+    const common = {
+      ...{ authority, partition, number, thisUpdate, through, locations: JSON.stringify(locations) },
+      ...{ baseNumber: base.number, baseThisUpdate: base.thisUpdate, baseThrough: base.through },
+    }
+    const write = (kind: 'full' | 'delta', { nextUpdate, entries, der }: CrlBody) =>
+      save.run({ ...common, kind, nextUpdate, entries, der })
+    if (full) write('full', full)
+    if (delta) write('delta', delta)
+    else if (full) endDeltas.run(authority, partition)
   }
 }

@@ -87,16 +87,20 @@ function certificateInserter(db: Connection) {
   const wordKey = wordKeys(db)
   const insert = db.prepare(
     `INSERT INTO certificates (serial, authority, profile, not_before, not_after, issued_ms, replaces, principal,
-       subject, names, key_hash, der)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       subject, names, key_hash, der, partition)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const insertLocation = db.prepare(
+    'INSERT INTO crl_locations (authority, partition, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   )
   const insertName = db.prepare(
     'INSERT INTO certificate_names (name, certificate) VALUES (?, ?) ON CONFLICT DO NOTHING',
   )
   return (record: IssuanceRecord, replaces: number | null): number => {
+    const authority = authorityKey(record.authority)
     const { lastInsertRowid } = insert.run(
       serialOctets(record.serialNumber),
-      authorityKey(record.authority),
+      authority,
       wordKey(record.profile),
       record.notBefore,
       record.notAfter,
@@ -107,7 +111,9 @@ function certificateInserter(db: Connection) {
       namesColumn(record.names),
       record.keyHash,
       record.der,
+      record.partition?.number ?? null,
     )
+    if (record.partition) insertLocation.run(authority, record.partition.number, record.partition.url)
     const certificate = Number(lastInsertRowid)
     for (const name of record.names) insertName.run(searchKey(name.value), certificate)
     return certificate

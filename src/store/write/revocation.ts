@@ -13,26 +13,33 @@ export function revocationHandlers(db: Connection) {
   // A hold that becomes permanent takes the new facts whole, date and all: the entry given for the CRL states
   // them, and OCSP, CRL and inventory must tell one story.
   const save = db.prepare(
-    `INSERT INTO revocations (certificate, authority, not_after, revoked_at, reason, invalidity_date, entry)
-     SELECT id, authority, not_after, :revokedAt, :reason, :invalidityDate, :entry FROM certificates WHERE id = :id
+    `INSERT INTO revocations (certificate, authority, not_after, partition, revoked_at, reason, invalidity_date, change,
+       entry)
+     SELECT id, authority, not_after, partition, :revokedAt, :reason, :invalidityDate, :change, :entry
+     FROM certificates WHERE id = :id
      ON CONFLICT (certificate) DO UPDATE SET revoked_at = excluded.revoked_at, reason = excluded.reason,
-       invalidity_date = excluded.invalidity_date, entry = excluded.entry`,
+       invalidity_date = excluded.invalidity_date, change = excluded.change, entry = excluded.entry`,
   )
   const remove = db.prepare('DELETE FROM revocations WHERE certificate = ?')
+  const saveRelease = db.prepare(
+    `INSERT INTO releases (certificate, authority, not_after, partition, change, entry)
+     SELECT id, authority, not_after, partition, :change, :entry FROM certificates WHERE id = :id`,
+  )
+  const forgetRelease = db.prepare('DELETE FROM releases WHERE certificate = ?')
   return {
     revoke(record: RevocationRecord): RevocationOutcome {
-      const { id, authority, revocation: first } = find(record.serialNumber)
+      const { id, authority, partition, revocation: first } = find(record.serialNumber)
       const hardens = first?.reason === CERTIFICATE_HOLD && record.reason !== CERTIFICATE_HOLD
-      if (first && !hardens) return { changed: false, authority, revocation: first }
+      if (first && !hardens) return { changed: false, authority, partition, revocation: first }
       const { revokedAt, reason, invalidityDate, entry } = record
-      save.run({ id, revokedAt, reason, invalidityDate, entry })
-      writeAudit(record.audit)
-      return { changed: true, authority, revocation: { revokedAt, reason, invalidityDate } }
+      save.run({ id, revokedAt, reason, invalidityDate, entry, change: writeAudit(record.audit) })
+      forgetRelease.run(id)
+      return { changed: true, authority, partition, revocation: { revokedAt, reason, invalidityDate } }
     },
 
-    /** The row goes; that there was a hold stays in the audit log. */
+    /** The row goes; that there was a hold stays in the audit log, and in delta CRLs for as long as it matters. */
     release(record: ReleaseRecord): RevocationOutcome {
-      const { id, authority, revocation } = find(record.serialNumber)
+      const { id, authority, partition, revocation } = find(record.serialNumber)
       if (revocation?.reason !== CERTIFICATE_HOLD) {
         throw new CaError(
           'notOnHold',
@@ -40,8 +47,8 @@ export function revocationHandlers(db: Connection) {
         )
       }
       remove.run(id)
-      writeAudit(record.audit)
-      return { changed: true, authority, revocation: null }
+      saveRelease.run({ id, entry: record.entry, change: writeAudit(record.audit) })
+      return { changed: true, authority, partition, revocation: null }
     },
   }
 }
@@ -49,6 +56,7 @@ export function revocationHandlers(db: Connection) {
 interface FoundRow {
   id: number
   authority: string
+  partition: number | null
   revokedAt: number | null
   reason: number
   invalidityDate: number | null
@@ -56,15 +64,22 @@ interface FoundRow {
 
 function revocationFinder(db: Connection) {
   const find = db.prepare<[Buffer], FoundRow>(
-    `SELECT c.id AS id, a.id AS authority, r.revoked_at AS revokedAt, r.reason AS reason,
+    `SELECT c.id AS id, a.id AS authority, c.partition AS partition, r.revoked_at AS revokedAt, r.reason AS reason,
        r.invalidity_date AS invalidityDate
      FROM certificates c CROSS JOIN authorities a ON a.key = c.authority
      LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
   )
-  return (serialNumber: string): { id: number; authority: string; revocation: RevocationFacts | null } => {
+  return (
+    serialNumber: string,
+  ): Pick<FoundRow, 'id' | 'authority' | 'partition'> & { revocation: RevocationFacts | null } => {
     const row = find.get(serialOctets(serialNumber))
     if (!row) throw new CaError('notFound', `There is no certificate with serial number ${serialNumber}.`)
-    const { id, authority, revokedAt, reason, invalidityDate } = row
-    return { id, authority, revocation: revokedAt === null ? null : { revokedAt, reason, invalidityDate } }
+    const { id, authority, partition, revokedAt, reason, invalidityDate } = row
+    return {
+      id,
+      authority,
+      partition,
+      revocation: revokedAt === null ? null : { revokedAt, reason, invalidityDate },
+    }
   }
 }

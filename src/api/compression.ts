@@ -1,0 +1,45 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Freshness, sendFresh } from './freshness.ts'
+
+const compress = promisify(gzip)
+
+/** Octets. Below, the header costs as much as is won. */
+const WORTHWHILE = 1024
+
+/** Once for each body, whoever asks at the same time. In zlib's own threads, so that nobody waits for it but who asked. */
+const compressed = new WeakMap<Buffer, Promise<Buffer>>()
+
+/**
+ * `sendFresh`, in gzip for clients that accept it. For bodies that are kept: each is compressed once, by its identity.
+ * The compressed form has an entity tag of its own (RFC 9110 8.8.3.3).
+ */
+export async function sendFreshCompressed(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  contentType: string,
+  body: Buffer,
+  freshness: Freshness,
+): Promise<FastifyReply> {
+  reply.header('vary', 'accept-encoding')
+  if (body.length < WORTHWHILE || !acceptsGzip(request.headers['accept-encoding'])) {
+    return sendFresh(request, reply, contentType, body, freshness)
+  }
+  const smaller = compressed.get(body) ?? compress(body)
+  compressed.set(body, smaller)
+  reply.header('content-encoding', 'gzip')
+  const etag = freshness.etag.replace(/"$/, '-gzip"')
+  return sendFresh(request, reply, contentType, await smaller, { ...freshness, etag })
+}
+
+/** RFC 9110 12.5.3: "q=0" means never, and nothing said means nothing wanted. */
+export function acceptsGzip(header: string | string[] | undefined): boolean {
+  const weights = new Map<string, number>()
+  for (const part of String(header ?? '').split(',')) {
+    const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())
+    const weight = parameters.find((text) => text.startsWith('q='))
+    weights.set(coding, weight === undefined ? 1 : Number(weight.slice(2)))
+  }
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
+}

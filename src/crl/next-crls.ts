@@ -1,0 +1,129 @@
+import { verify } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Authority, IssuingAuthority } from '../ca/authority.ts'
+import type { CrlOptions } from '../config/authority-schema.ts'
+import { CaError } from '../errors.ts'
+import { nextCrlNumber } from '../pki/crl/number.ts'
+import { assembleSigned } from '../pki/signed.ts'
+import type { CrlBase, CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
+import type { ScopeCrlRow } from '../store/queries.ts'
+import type { BuiltTbs } from './build-thread.ts'
+import type { CrlBuilder } from './builder.ts'
+
+const verifySignature = promisify(verify)
+
+/** The CRLs of a scope as they are on record. */
+export interface ScopeCrls {
+  readonly full: ScopeCrlRow | null
+  readonly delta: ScopeCrlRow | null
+}
+
+export interface NextCrlsWish {
+  readonly scope: CrlScope
+  readonly previous: ScopeCrls
+  /** Whether the full one is made; else the delta alone. */
+  readonly full: boolean
+  /** Seconds since 1970. */
+  readonly now: number
+  readonly options: Pick<CrlOptions, 'validity' | 'refresh' | 'delta' | 'deltaValidity'>
+  /** For the issuingDistributionPoint; none for all certificates. */
+  readonly locations: readonly string[]
+  /** Where the deltas of this scope are; null where there are none. */
+  readonly deltaUrl: string | null
+}
+
+/**
+ * The CRLs that follow the `previous` ones, signed; it is for the caller to store them before anybody sees them. Full CRL
+ * and delta that are made together have one number and say the same (RFC 5280 5.2.4).
+ */
+export async function signNextCrls(
+  authority: Authority,
+  builder: CrlBuilder,
+  wish: NextCrlsWish,
+): Promise<CrlPublication> {
+  const issuer = ableToSign(authority, wish.now)
+  const { scope, previous, now, options, locations, deltaUrl } = wish
+  const number = nextCrlNumber(Math.max(previous.full?.number ?? 0, previous.delta?.number ?? 0), now)
+  const base = previous.full?.base ?? null
+  const common = {
+    signature: { identifier: issuer.signer.algorithm.identifier },
+    issuer: issuer.certificate.subject,
+    thisUpdate: now,
+    authorityKeyIdentifier: issuer.keyIdentifier,
+    number,
+    locations,
+  }
+  const endOf = (lifetime: number) => Math.min(now + lifetime, issuer.certificate.notAfter)
+  const ends = { full: endOf(options.validity), delta: endOf(options.deltaValidity) }
+  const built = await builder.build({
+    scope,
+    full: wish.full
+      ? {
+          notAfterFloor: firstExpiry(previous.full, now, options.refresh),
+          fields: { ...common, nextUpdate: ends.full, deltaUrls: deltaUrl === null ? [] : [deltaUrl] },
+        }
+      : null,
+    delta: options.delta
+      ? {
+          since: base ? base.through : null,
+          fields: { ...common, nextUpdate: ends.delta, baseNumber: base?.number ?? number },
+        }
+      : null,
+  })
+  const signed = async (part: BuiltTbs | null, nextUpdate: number): Promise<CrlBody | null> =>
+    part && { nextUpdate, entries: part.count, der: await sign(part.tbs, issuer) }
+  const { through } = built
+  return {
+    ...{ ...scope, number, thisUpdate: now, through, locations },
+    base: nextBase(base, wish, { number, thisUpdate: now, through }),
+    full: await signed(built.full, ends.full),
+    delta: await signed(built.delta, ends.delta),
+  }
+}
+
+function ableToSign(authority: Authority, now: number): IssuingAuthority {
+  const { id, certificate, signer } = authority
+  if (!signer)
+    throw new CaError('authorityNotReady', `The key of authority "${id}" is not here to sign a CRL.`)
+  if (certificate.notAfter <= now) {
+    throw new CaError(
+      'authorityNotReady',
+      `The certificate of authority "${id}" has expired; it signs no more CRLs.`,
+    )
+  }
+  return { ...authority, signer }
+}
+
+async function sign(tbs: Uint8Array, { signer }: IssuingAuthority): Promise<Buffer> {
+  const signature = await signer.sign(tbs)
+  // A CRL that does not verify makes every relying party refuse every peer.
+  if (!(await verifySignature(signer.algorithm.hash, tbs, signer.publicKey, signature))) {
+    throw new CaError('internal', 'The signer made a signature that does not verify.')
+  }
+  return assembleSigned(tbs, signer.algorithm, signature)
+}
+
+/**
+ * Deltas count from a full CRL for one interval, so that whoever fetched any full one in it can go on with them. The delta
+ * that is made beside a new base still counts from the old one: it takes those along who have that.
+ */
+function nextBase(base: CrlBase | null, { full, now, options }: NextCrlsWish, made: CrlBase): CrlBase {
+  if (!base) return made
+  const age = now - base.thisUpdate
+  // -1: nobody knows what that one knew of. A base from the future was made before the clock was set back.
+  const outworn = base.through < 0 || age >= options.refresh || age < 0
+  return full && outworn ? made : base
+}
+
+/**
+ * RFC 5280 3.3: an entry stays until one regularly scheduled CRL after the certificate's expiry has had it. CRLs
+ * made for a revocation come in between and put the schedule off, so that the last CRL was later than the expiry
+ * is not enough: two of the schedule's intervals must have passed as well.
+ */
+function firstExpiry(
+  previous: Pick<ScopeCrlRow, 'thisUpdate'> | null,
+  now: number,
+  interval: number,
+): number {
+  return previous ? Math.min(previous.thisUpdate, now - 2 * interval) : 0
+}
