@@ -8,7 +8,9 @@ const NOW = '2026-03-01T12:00:00Z'
 
 describe.skipIf(toolIsMissing('openssl'))('certificate policies', () => {
   test('of a profile are valid for a relying party that demands them', async () => {
-    const ca = await openLintCa(NOW, { policied: { extends: 'server', policies: [OID] } })
+    const ca = await openLintCa(NOW, {
+      profiles: { policied: { extends: 'server', policies: [OID] } },
+    })
     try {
       const { certificate, chain } = ca.service.authorities.issuing()
       const files = {

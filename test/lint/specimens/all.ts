@@ -3,16 +3,20 @@ import { enrol, type LintCa, openLintCa } from './ca.ts'
 import { defaultHierarchySpecimens, signatureSpecimens } from './hierarchies.ts'
 import { CUSTOM_PROFILES, leaf, leafSpecimens } from './leaves.ts'
 import { emptyCrl, ocspAbout, revocationSpecimens } from './revocation.ts'
+import { scopeSpecimens } from './scopes.ts'
 
 /** Everything that this CA signs, in every shape. */
 export async function allSpecimens(): Promise<Specimen[]> {
-  const present = await using(openLintCa('2026-03-01T12:00:00Z', CUSTOM_PROFILES), async (ca) => [
-    // First, while nothing is revoked.
-    ...(await revocationSpecimens(ca)),
-    ...(await leafSpecimens(ca)),
-    ...(await defaultHierarchySpecimens(ca)),
-    ...(await signatureSpecimens(ca)),
-  ])
+  const present = await using(
+    openLintCa('2026-03-01T12:00:00Z', { profiles: CUSTOM_PROFILES }),
+    async (ca) => [
+      // First, while nothing is revoked.
+      ...(await revocationSpecimens(ca)),
+      ...(await leafSpecimens(ca)),
+      ...(await defaultHierarchySpecimens(ca)),
+      ...(await signatureSpecimens(ca)),
+    ],
+  )
   // RFC 5280 4.1.2.5: from 2050 on, times change their ASN.1 type.
   const turn = await using(openLintCa('2049-12-28T12:00:00Z'), async (ca) => {
     const certificate = await enrol(ca)
@@ -22,7 +26,9 @@ export async function allSpecimens(): Promise<Specimen[]> {
       await ocspAbout(ca, 'across the turn of 2050', [certificate]),
     ]
   })
-  return [...present, ...turn]
+  const crl = { delta: true, partitions: 2 }
+  const scopes = await using(openLintCa('2026-03-01T12:00:00Z', { crl }), scopeSpecimens)
+  return [...present, ...turn, ...scopes]
 }
 
 async function using<T>(opening: Promise<LintCa>, work: (ca: LintCa) => Promise<T>): Promise<T> {

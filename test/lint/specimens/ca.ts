@@ -8,6 +8,7 @@ import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certif
 import { installAuthority } from '../../../src/ca/hierarchy/install.ts'
 import { createAuthority, type NewAuthority } from '../../../src/ca/hierarchy/new-authority.ts'
 import type { OpenRoot } from '../../../src/ca/hierarchy/root.ts'
+import type { RawOptions } from '../../../src/config/config.ts'
 import { openChancery, type Service } from '../../../src/index.ts'
 import { subjectAltName } from '../../../src/pki/certificate/extensions.ts'
 import { encodeCsr } from '../../../src/pki/csr/encode.ts'
@@ -30,14 +31,14 @@ export interface LintCa {
   close(): Promise<void>
 }
 
-export async function openLintCa(now: string, profiles: Record<string, unknown> = {}): Promise<LintCa> {
+export async function openLintCa(now: string, options: RawOptions = {}): Promise<LintCa> {
   const directory = mkdtempSync(join(tmpdir(), 'chancery-lint-'))
   const moment = new Date(now)
   const service = await openChancery({
     directory,
     publicUrl: PUBLIC_URL,
     clock: () => moment,
-    options: { profiles },
+    options,
   })
   const close = async () => {
     await service.close()
