@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'badConfiguration'
   | 'badAuthorityCertificate'
   | 'badCrl'
+  | 'badOcspResponse'
   | 'authorityNotReady'
   // the service itself
   | 'overloaded'

@@ -1,8 +1,9 @@
 import { Authorities } from './ca/authorities.ts'
-import { type PublicUrls, publicUrls } from './ca/certificate-template.ts'
+import { publicUrls } from './ca/certificate-template.ts'
+import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
+import { OcspResponders } from './ca/ocsp-responders.ts'
 import { Revoker } from './ca/revoke.ts'
-import { SERVICE_PROFILE_OPTIONS } from './ca/service-profile.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
@@ -80,21 +81,33 @@ export async function openService({
     await store.close()
     throw error
   }
-  const profiles = new Map(Object.entries<Profile>(config.profiles)).set(SERVICE_PROFILE_OPTIONS.name, {
-    ...SERVICE_PROFILE_OPTIONS,
-    validity: {
-      ...SERVICE_PROFILE_OPTIONS.validity,
-      default: config.tls.validity,
-      maximum: config.tls.validity,
-    },
-  })
+  const profiles = new Map(Object.entries<Profile>(config.profiles))
+  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
+    profiles.set(own.name, own)
   const all = () => authorities.all()
-  const ocsp = createOcspResponder({
-    authorities: all,
+  const issuer = new Issuer({
     store,
     clock,
-    lifetime: config.ocsp.validity,
+    authorities,
+    profiles,
+    defaultProfile: config.defaultProfile,
+    urls: () => publicUrls(publicUrl()),
+    crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
+  })
+  const ocspOptions = (authority: string) => optionsOf(config, authority).ocsp
+  const responders = new OcspResponders({
+    ...{ store, authorities, issuer, clock, passphrase },
+    directory: config.dir,
+    options: ocspOptions,
+    onError: (authority, error) =>
+      log.error({ err: error, authority }, 'The certificate of an OCSP responder could not be made or read'),
+  })
+  const ocsp = createOcspResponder({
+    ...{ authorities: all, store, clock },
+    options: ocspOptions,
+    signerOf: (authority) => responders.signerOf(authority),
     cacheEntries: config.ocsp.cacheEntries,
+    uncachedRate: config.ocsp.uncachedRate,
     onError: (error) => log.error({ err: error }, 'An OCSP answer could not be made'),
   })
   const crl = createCrlPublisher({
@@ -107,7 +120,6 @@ export async function openService({
     onWarning: (authority, reason) =>
       log.warn({ authority }, `The CRLs of an authority need a hand: ${reason}`),
   })
-  let urls: PublicUrls | undefined
   const checks: (() => HealthCheck)[] = []
   const listeners: ((serialNumbers: readonly string[]) => void)[] = []
   const changed = (serialNumbers: readonly string[]) => {
@@ -122,19 +134,12 @@ export async function openService({
     profiles,
     ocsp,
     crl,
-    issuer: new Issuer({
-      store,
-      clock,
-      authorities,
-      profiles,
-      defaultProfile: config.defaultProfile,
-      urls: () => (urls ??= publicUrls(publicUrl())),
-      crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
-    }),
+    issuer,
     revoker: new Revoker({
       store,
       clock,
       changed: async (authority, serialNumbers) => {
+        for (const lost of await responders.certificatesRevoked(serialNumbers)) ocsp.signerLost(lost)
         await Promise.all(serialNumbers.map((one) => ocsp.certificateChanged(authority, one)))
         changed(serialNumbers)
       },
@@ -148,7 +153,7 @@ export async function openService({
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
     async authoritiesChanged() {
       await authorities.reload()
-      await crl.start()
+      await Promise.all([crl.start(), responders.start()])
       changed([])
     },
     addCheck: (check) => checks.push(check),
@@ -157,15 +162,16 @@ export async function openService({
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
       authorityCheck(authorities, epochSeconds(clock())),
       ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
+      ...responders.health().map(({ authority, ok, reason }) => ({ name: `ocsp:${authority}`, ok, reason })),
       ...checks.map((check) => check()),
     ],
     async close() {
-      await crl.stop()
+      await Promise.all([crl.stop(), ocsp.stop(), responders.stop()])
       await store.close()
     },
   }
   try {
-    await crl.start()
+    await Promise.all([crl.start(), responders.start()])
   } catch (error) {
     await service.close()
     throw error

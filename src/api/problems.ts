@@ -30,6 +30,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   badConfiguration: { status: 400, title: 'The setting is not valid' },
   badAuthorityCertificate: { status: 400, title: 'The authority certificate does not fit' },
   badCrl: { status: 400, title: 'The CRL does not fit' },
+  badOcspResponse: { status: 400, title: 'The OCSP response does not fit' },
   authorityNotReady: { status: 503, title: 'The authority is not ready' },
   overloaded: { status: 503, title: 'Too many requests wait' },
   storeFailed: { status: 503, title: 'The store is failing' },

@@ -73,6 +73,15 @@ export class Authorities {
     return { ...authority, signer }
   }
 
+  /** One whose key is here, retired or not: it answers for what it issued. */
+  signing(id: string): IssuingAuthority {
+    const authority = this.#byId.get(id)
+    const signer = authority?.signer
+    if (!authority || !signer)
+      throw new CaError('authorityNotReady', `The key of authority "${id}" is not here.`)
+    return { ...authority, signer }
+  }
+
   /** The certificates to send after a leaf: its issuer and upwards. The root is left out: a relying party has it. */
   chainOf(id: string): readonly Buffer[] {
     const authority = this.#byId.get(id)

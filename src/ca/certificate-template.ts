@@ -10,6 +10,7 @@ import {
   extendedKeyUsage,
   keyUsage,
   noRevAvail,
+  ocspNoCheck,
   tlsFeature,
 } from '../pki/certificate/extensions.ts'
 import type { Authority } from './authority.ts'
@@ -68,5 +69,6 @@ export function sharedExtensions(
   if (profile.noRevocation) extensions.push(noRevAvail())
   if (profile.policies.length > 0) extensions.push(certificatePolicies(profile.policies))
   if (profile.mustStaple) extensions.push(tlsFeature([5]))
+  if (hasPurpose(profile, 'OCSPSigning')) extensions.push(ocspNoCheck())
   return extensions
 }

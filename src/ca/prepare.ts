@@ -53,7 +53,7 @@ export function prepare(
   const extensions = [
     ...shared(serialNumber),
     subjectKeyIdentifier(keyIdentifier(publicKey)),
-    subjectAltName(names, subject.length === EMPTY_NAME),
+    ...(names.length > 0 ? [subjectAltName(names, subject.length === EMPTY_NAME)] : []),
   ]
   const tbs = encodeTbs({
     serialNumber,

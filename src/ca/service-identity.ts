@@ -1,24 +1,20 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
-import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
 import { subjectAltName } from '../pki/certificate/extensions.ts'
-import { parseCertificate } from '../pki/certificate/parse.ts'
+import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { encodeName } from '../pki/distinguished-name.ts'
 import { generateKey } from '../pki/keys/generate.ts'
-import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
-import { decodePem, encodePem } from '../pki/pem.ts'
+import { encodePem } from '../pki/pem.ts'
 import type { Store } from '../store/store.ts'
 import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
+import { SERVICE_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { checkKeyFileMode } from './key-file.ts'
-import { SERVICE_PROFILE } from './policy/grant.ts'
+import { loadIdentity, renewalTime, saveIdentity } from './kept-identity.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -55,32 +51,19 @@ export async function serviceIdentity(context: IdentityContext): Promise<Service
   return stored ?? newIdentity(context)
 }
 
-/** When the next one is due: two thirds through its life. Seconds since 1970. */
-export function renewalTime({
-  notBefore,
-  notAfter,
-}: Pick<ServiceIdentity, 'notBefore' | 'notAfter'>): number {
-  return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
-}
-
 async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity | null> {
-  const file = join(context.directory, FILE)
-  if (!existsSync(file)) return null
-  await checkKeyFileMode(file)
-  const text = await readFile(file, 'utf8')
-  const leaf = decodePem(text, 'service certificate').find(({ label }) => label === 'CERTIFICATE')
-  if (!leaf) return null
-  const info = parseCertificate(leaf.der)
+  const kept = await loadIdentity(join(context.directory, FILE), context.passphrase)
+  if (!kept) return null
+  const { key, certificate: info } = kept
   const row = await context.store.read.certificate(info.serialNumber)
   const good =
-    row?.der.equals(leaf.der) &&
+    row?.der.equals(info.der) &&
     !row.revocation &&
     row.authority === context.authorities.issuing().id &&
     renewalTime(info) > epochSeconds(context.clock()) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
-  const keyPem = text.slice(0, text.indexOf('-----BEGIN CERTIFICATE'))
-  return identity(decryptPkcs8(keyPem, context.passphrase), leaf.der, context)
+  return identity(key, info, context)
 }
 
 async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
@@ -93,22 +76,20 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
     { kind: 'system', id: 'system:tls' },
     SYSTEM_ORIGIN,
   )
-  const file = join(context.directory, FILE)
-  makePrivateDirectory(dirname(file))
-  const text =
-    (await encryptPkcs8(key, context.passphrase)) + encodePem('CERTIFICATE', issued.certificate.der)
-  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
-  await rename(`${file}.new`, file)
-  syncDirectory(dirname(file))
-  return identity(key, issued.certificate.der, context)
+  const kept = { key, certificate: parseCertificate(issued.certificate.der) }
+  await saveIdentity(join(context.directory, FILE), kept, context.passphrase)
+  return identity(key, kept.certificate, context)
 }
 
-function identity(key: KeyObject, leaf: Buffer, { authorities }: IdentityContext): ServiceIdentity {
-  const { serialNumber, notBefore, notAfter } = parseCertificate(leaf)
-  const chain = [leaf, ...authorities.chainOf(authorities.issuing().id)]
+function identity(
+  key: KeyObject,
+  { der, serialNumber, notBefore, notAfter }: CertificateInfo,
+  { authorities }: IdentityContext,
+): ServiceIdentity {
+  const chain = [der, ...authorities.chainOf(authorities.issuing().id)]
   return {
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certificate: chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
+    certificate: chain.map((one) => encodePem('CERTIFICATE', one)).join(''),
     serialNumber,
     notBefore,
     notAfter,

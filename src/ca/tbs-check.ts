@@ -1,3 +1,4 @@
+import { hasPurpose } from '../config/profile-rules.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
@@ -23,6 +24,7 @@ const EXTENSIONS: ReadonlyMap<string, boolean | null> = new Map([
   ['2.5.29.56', false], // noRevAvail
   ['1.3.6.1.5.5.7.1.1', false], // authorityInfoAccess
   ['1.3.6.1.5.5.7.1.24', false], // tlsFeature
+  ['1.3.6.1.5.5.7.48.1.5', false], // ocspNoCheck
 ])
 
 /**
@@ -81,6 +83,8 @@ function checkProfileExtensions(
   )
   check((found(EXTENSION.noRevAvail) !== undefined) === noRevocation, 'noRevAvail')
   check((found(EXTENSION.tlsFeature) !== undefined) === profile.mustStaple, 'tlsFeature')
+  // RFC 6960 4.2.2.2.1: for responders, and for nobody else.
+  check((found(EXTENSION.ocspNoCheck) !== undefined) === hasPurpose(profile, 'OCSPSigning'), 'ocspNoCheck')
   const wanted = purposes.length > 0 ? extendedKeyUsage(purposes).value : undefined
   check(sameBytes(found(EXTENSION.extendedKeyUsage), wanted), 'extKeyUsage')
   const listed = policies.length > 0 ? certificatePolicies(policies).value : undefined
@@ -93,6 +97,8 @@ function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
 
 function sameNames(body: TbsInfo, grant: Grant): boolean {
   const san = body.extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
+  // RFC 5280 4.1.2.6: without a name in the SAN the subject is the identity.
+  if (grant.names.length === 0) return san === undefined && grant.subject.length > 2
   if (!san || san.critical !== (grant.subject.length === 2)) return false
   const read = readGeneralNames(san.value, 'subjectAltName', 'internal')
   return (

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Authority } from '../ca/authority.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import type { DerReader } from '../pki/der/read.ts'
 import { TAG } from '../pki/der/write.ts'
@@ -70,8 +69,9 @@ export function issuerHashes(issuer: CertificateInfo, hash: CertIdHash): IssuerH
   return hashes
 }
 
-export function isIssuerOf(authority: Authority, { hash, issuerNameHash, issuerKeyHash }: CertId): boolean {
+/** Whether the CertID names this certificate as the issuer. */
+export function isIssuer(issuer: CertificateInfo, { hash, issuerNameHash, issuerKeyHash }: CertId): boolean {
   if (hash === null) return false
-  const { name, key } = issuerHashes(authority.certificate, hash)
+  const { name, key } = issuerHashes(issuer, hash)
   return key.equals(issuerKeyHash) && name.equals(issuerNameHash)
 }

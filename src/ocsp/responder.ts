@@ -1,21 +1,29 @@
-import type { Authority } from '../ca/authority.ts'
+import type { Authority, IssuingAuthority } from '../ca/authority.ts'
+import type { OcspSigner } from '../ca/ocsp-responders.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
+import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
+import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
-import { isIssuerOf } from './cert-id.ts'
+import { isIssuer } from './cert-id.ts'
+import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
-import { encodeOcspError, type OcspStatus } from './response.ts'
-import { SharedAnswers } from './shared-answers.ts'
-import { type SignedResponse, type SigningAuthority, signResponse } from './sign-response.ts'
+import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
+import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
+import { responseTag, type SignedResponse, signResponse } from './sign-response.ts'
 
 export interface OcspResponderOptions {
   readonly authorities: () => readonly Authority[]
   readonly store: Store
   readonly clock: Clock
-  /** Seconds from thisUpdate to nextUpdate. At least 20 minutes, so that half of it outlasts HAProxy's margin. */
-  readonly lifetime?: number
+  /** Of one authority. */
+  readonly options: (authority: string) => OcspOptions
+  /** Who signs for an authority whose key is here. */
+  readonly signerOf: (authority: IssuingAuthority) => Promise<OcspSigner>
   /** How many signed answers are kept. */
-  readonly cacheEntries?: number
+  readonly cacheEntries: number
+  /** Signatures a second for answers that no cache can hold. */
+  readonly uncachedRate: number
   /** Hears why an answer became tryLater or internalError; the client does not. */
   readonly onError: (error: unknown) => void
 }
@@ -34,16 +42,12 @@ export interface OcspAnswer {
   } | null
 }
 
-export interface OcspResponder {
-  /** Always an answer, never an exception. */
-  respond(request: Uint8Array): Promise<OcspAnswer>
-  /** To be called after a revocation or release is durable: whoever asks from then on hears of it. */
-  certificateChanged(authorityId: string, serialNumber: string): void
-}
-
-const HOUR = 3600
 /** More signatures than this at once mean that the signer cannot keep up: later is better than never. */
 const MAX_SIGNING = 256
+/** How often answers are looked through for those to be signed ahead of time. Milliseconds. */
+const LOOK_AHEAD = 30_000
+/** A brought response may be followed by one that says "revoked"; a cache hides that for no longer than this. Seconds. */
+const BROUGHT_MAX_AGE = 3600
 
 export function ocspError(status: Exclude<OcspStatus, 'successful'>): OcspAnswer {
   return { status, der: encodeOcspError(status), cacheable: null }
@@ -51,78 +55,135 @@ export function ocspError(status: Exclude<OcspStatus, 'successful'>): OcspAnswer
 
 const UNAUTHORIZED = ocspError('unauthorized')
 
-/** Answers OCSP requests (RFC 6960, with the profile of RFC 5019) for every authority whose key is here. */
-class Responder implements OcspResponder {
+/**
+ * Answers OCSP requests (RFC 6960, with the profile of RFC 5019) for every authority whose key is here, and for the others
+ * with the responses that were brought. To be stopped before the store is closed.
+ */
+export class OcspResponder {
   readonly #options: OcspResponderOptions
-  readonly #lifetime: number
   readonly #shared: SharedAnswers
+  readonly #uncached: Rate
+  readonly #timer: NodeJS.Timeout
+  #refresh: Promise<void> = Promise.resolve()
   #signing = 0
 
   constructor(options: OcspResponderOptions) {
+    const { cacheEntries: entries, clock, onError, uncachedRate } = options
     this.#options = options
-    this.#lifetime = options.lifetime ?? 12 * HOUR
-    this.#shared = new SharedAnswers(options.cacheEntries ?? 10_000, options.clock, options.onError)
+    this.#uncached = new Rate(uncachedRate, clock)
+    this.#shared = new SharedAnswers({
+      ...{ entries, clock, onError },
+      sign: async (id, certId) => {
+        const authority = options.authorities().find((one) => one.id === id)
+        return authority && canSign(authority)
+          ? this.#sign(authority, { certIds: [certId], nonce: null })
+          : null
+      },
+    })
+    this.#timer = setInterval(() => {
+      this.#refresh = this.#refresh.then(() => this.#shared.refreshAhead())
+    }, LOOK_AHEAD)
+    this.#timer.unref()
   }
 
+  /** Always an answer, never an exception. */
   async respond(der: Uint8Array): Promise<OcspAnswer> {
     try {
       return await this.#answer(parseOcspRequest(der))
     } catch (error) {
-      if (error instanceof CaError && error.code === 'malformedRequest') return ocspError('malformedRequest')
-      this.#options.onError(error)
+      const code = error instanceof CaError ? error.code : null
+      if (code === 'malformedRequest') return ocspError('malformedRequest')
+      // A flood must not fill the log as well.
+      if (code !== 'overloaded') this.#options.onError(error)
       // Java takes both as undetermined; mod_ssl staples them. What may pass by itself says so.
-      return ocspError(error instanceof CaError ? 'tryLater' : 'internalError')
+      return ocspError(code === null ? 'internalError' : 'tryLater')
     }
   }
 
-  certificateChanged(authorityId: string, serialNumber: string): void {
-    this.#shared.drop(`${authorityId}/${serialNumber}`)
+  /**
+   * To be called after a revocation or release is durable, and awaited: whoever asks from then on hears of it, and answers
+   * that were kept have been replaced.
+   */
+  certificateChanged(authorityId: string, serialNumber: string): Promise<void> {
+    return this.#shared.replace(authorityId, serialNumber)
+  }
+
+  /** To be called when what signed for this authority is not to be believed any more. */
+  signerLost(authorityId: string): void {
+    this.#shared.dropAll(authorityId)
+  }
+
+  /** Waits for what is signed ahead of time. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#refresh
   }
 
   async #answer(request: OcspRequest): Promise<OcspAnswer> {
     const { certIds, nonce } = request
+    const [certId] = certIds
     const authority = this.#speakerFor(certIds)
     if (!authority) return UNAUTHORIZED
-    if (certIds.length > 1 || nonce) {
-      const signed = await this.#sign(authority, request)
-      return signed ? { status: 'successful', der: signed.der, cacheable: null } : UNAUTHORIZED
+    if (!canSign(authority)) return this.#brought(authority, certIds)
+    if (certIds.length > 1) {
+      this.#takeUncached()
+      return uncached(await this.#sign(authority, request))
     }
-    const [certId] = certIds
-    const subject = `${authority.id}/${certId.serialNumber}`
-    const key = certId.bytes.toString('latin1')
-    const signed = await this.#shared.get(key, subject, () => this.#sign(authority, request))
+    // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
+    if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
+    const signed = await this.#shared.get(authority.id, certId)
     return signed ? this.#cacheable(signed) : UNAUTHORIZED
   }
 
-  /** The authority that issued all that is asked about, if it can sign now. */
-  #speakerFor(certIds: OcspRequest['certIds']): SigningAuthority | null {
-    const authority = this.#options.authorities().find((one) => isIssuerOf(one, certIds[0]))
-    if (!authority?.signer || authority.certificate.notAfter <= this.#now()) return null
-    return certIds.every((certId) => isIssuerOf(authority, certId)) ? (authority as SigningAuthority) : null
+  /** The authority that issued all that is asked about, as long as its certificate lasts. */
+  #speakerFor(certIds: OcspRequest['certIds']): Authority | null {
+    const isOf = ({ certificate }: Authority) => certIds.every((certId) => isIssuer(certificate, certId))
+    const authority = this.#options.authorities().find(isOf)
+    return authority && authority.certificate.notAfter > this.#now() ? authority : null
   }
 
-  /**
-   * Null if any of the certificates was never issued. RFC 6960 would have "unknown" there, but GnuTLS lets
-   * that pass: nothing is signed about a serial number that the store does not know.
-   */
-  async #sign(authority: SigningAuthority, request: OcspRequest): Promise<SignedResponse | null> {
+  /** Signed where the authority's key is, about one certificate each, and handed out as they are. */
+  async #brought({ id }: Authority, [certId, ...more]: OcspRequest['certIds']): Promise<OcspAnswer> {
+    const brought = more.length === 0 ? await this.#options.store.read.ocspResponse(id, certId.bytes) : null
+    const now = this.#now()
+    if (!brought || brought.nextUpdate <= now) return UNAUTHORIZED
+    const { der, thisUpdate, nextUpdate } = brought
+    const maxAge = Math.min(BROUGHT_MAX_AGE, nextUpdate - now)
+    const cacheable = { maxAge, etag: responseTag(der), lastModified: thisUpdate, expires: now + maxAge }
+    return { status: 'successful', der, cacheable }
+  }
+
+  /** Null if there is a certificate of which nothing is to be said. */
+  async #sign(authority: IssuingAuthority, request: OcspRequest): Promise<SharedResponse | null> {
     if (this.#signing >= MAX_SIGNING)
       throw new CaError('overloaded', 'Too many OCSP answers are being signed.')
     this.#signing++
     try {
       // Read before the statuses: what the answer says was true at its thisUpdate or later.
       const now = this.#now()
-      const { read } = this.#options.store
-      const statuses = await Promise.all(
+      const { store, options: optionsOf, signerOf } = this.#options
+      const options = optionsOf(authority.id)
+      const rows = await Promise.all(
         request.certIds.map(({ serialNumber }) =>
-          serialNumber === null ? null : read.certificateStatus(authority.id, serialNumber),
+          serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
         ),
       )
+      const statuses = rows.map((row) => statusOf(row, options, now))
       if (!statuses.every((status) => status !== null)) return null
-      return await signResponse(authority, request, statuses, now, this.#lifetime)
+      const isKnown = !statuses.includes('unknown')
+      // A made-up serial number costs a signature, and no cache is of use.
+      if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
+      const authorityEnd = authority.certificate.notAfter
+      const wish = { request, statuses, now, authorityEnd, options }
+      return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
     } finally {
       this.#signing--
     }
+  }
+
+  #takeUncached(): void {
+    if (this.#uncached.take()) return
+    throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
   #cacheable({ der, etag, thisUpdate, nextUpdate }: SignedResponse): OcspAnswer {
@@ -140,6 +201,28 @@ class Responder implements OcspResponder {
   }
 }
 
+function uncached(signed: SignedResponse | null): OcspAnswer {
+  return signed ? { status: 'successful', der: signed.der, cacheable: null } : UNAUTHORIZED
+}
+
+function canSign(authority: Authority): authority is IssuingAuthority {
+  return authority.signer !== null
+}
+
+/**
+ * Null where the answer is "unauthorized", which costs no signature. RFC 6960 would have "unknown" for what was never
+ * issued, but GnuTLS lets that pass: it is said by option alone.
+ */
+function statusOf(
+  row: CertificateStatus | null,
+  { neverIssued, expired, archiveCutoff = Number.POSITIVE_INFINITY }: OcspOptions,
+  now: number,
+): CertStatus | null {
+  if (row === null) return neverIssued === 'unknown' ? 'unknown' : null
+  const isOver = row.notAfter < now - (expired === 'answer' ? archiveCutoff : 0)
+  return isOver ? null : (row.revocation ?? 'good')
+}
+
 export function createOcspResponder(options: OcspResponderOptions): OcspResponder {
-  return new Responder(options)
+  return new OcspResponder(options)
 }

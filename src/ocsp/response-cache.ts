@@ -1,16 +1,21 @@
+import type { CertId } from './cert-id.ts'
+
 /** A signed answer to a request for one certificate without a nonce. Times in seconds since 1970. */
 export interface CachedResponse {
-  /** "authority/serial number". */
-  readonly subject: string
+  readonly authority: string
+  readonly certId: CertId
   readonly der: Buffer
   readonly etag: string
   readonly thisUpdate: number
   readonly nextUpdate: number
+  /** Whether anybody asked for it since it was signed. */
+  wanted: boolean
 }
 
 /**
- * Signed answers by the exact bytes of the CertID, the least recently used one leaving first. One certificate
- * can stand here several times, once for each hash algorithm that was asked with; `drop` takes them all.
+ * Signed answers by the exact bytes of the CertID, the least recently used one leaving first. One certificate can stand here
+ * several times, once for each hash algorithm that was asked with; `drop` takes them all. A subject is an authority and a
+ * serial number.
  */
 export class ResponseCache {
   readonly #limit: number
@@ -31,26 +36,44 @@ export class ResponseCache {
     return response
   }
 
-  put(key: string, response: CachedResponse): void {
+  put(response: CachedResponse): void {
+    const key = keyOf(response.certId)
+    const subject = subjectOf(response.authority, response.certId.serialNumber)
     this.#remove(key)
     this.#responses.set(key, response)
-    const keys = this.#keysOf.get(response.subject)
+    const keys = this.#keysOf.get(subject)
     if (keys) keys.add(key)
-    else this.#keysOf.set(response.subject, new Set([key]))
+    else this.#keysOf.set(subject, new Set([key]))
     if (this.#responses.size > this.#limit) this.#remove(this.#responses.keys().next().value!)
   }
 
-  drop(subject: string): void {
-    for (const key of this.#keysOf.get(subject) ?? []) this.#responses.delete(key)
-    this.#keysOf.delete(subject)
+  /** Gives what was dropped. */
+  drop(subject: string): CachedResponse[] {
+    const dropped = [...(this.#keysOf.get(subject) ?? [])].flatMap((key) => this.#responses.get(key) ?? [])
+    for (const { certId } of dropped) this.#remove(keyOf(certId))
+    return dropped
+  }
+
+  /** All of them, the least recently used first. */
+  all(): CachedResponse[] {
+    return [...this.#responses.values()]
   }
 
   #remove(key: string): void {
     const response = this.#responses.get(key)
     if (!response) return
     this.#responses.delete(key)
-    const keys = this.#keysOf.get(response.subject)
+    const subject = subjectOf(response.authority, response.certId.serialNumber)
+    const keys = this.#keysOf.get(subject)
     keys?.delete(key)
-    if (keys?.size === 0) this.#keysOf.delete(response.subject)
+    if (keys?.size === 0) this.#keysOf.delete(subject)
   }
+}
+
+export function keyOf({ bytes }: CertId): string {
+  return bytes.toString('latin1')
+}
+
+export function subjectOf(authority: string, serialNumber: string | null): string {
+  return `${authority}/${serialNumber}`
 }

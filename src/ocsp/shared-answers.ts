@@ -1,68 +1,110 @@
 import { type Clock, epochSeconds } from '../clock.ts'
-import { type CachedResponse, ResponseCache } from './response-cache.ts'
+import type { CertId } from './cert-id.ts'
+import { type CachedResponse, keyOf, ResponseCache, subjectOf } from './response-cache.ts'
 import type { SignedResponse } from './sign-response.ts'
 
 /** One signature under way, for all who ask the same. Null: there is nothing to answer. */
 interface Flight {
-  readonly subject: string
-  readonly answer: Promise<SignedResponse | null>
+  readonly authority: string
+  readonly serialNumber: string | null
+  readonly answer: Promise<SharedResponse | null>
   /** The certificate changed after the flight may have read its status. */
   superseded: boolean
 }
 
-/**
- * Answers that many clients may share: one signature at a time for each CertID, kept until half of its life
- * is over. `key` is the CertID, `subject` "authority/serial number".
- */
+export interface SharedResponse extends SignedResponse {
+  /** False for what may never be asked again, such as a made-up serial number: it would push out what is. */
+  readonly isKept: boolean
+}
+
+export interface SharedAnswersContext {
+  readonly entries: number
+  readonly clock: Clock
+  readonly sign: (authority: string, certId: CertId) => Promise<SharedResponse | null>
+  readonly onError: (error: unknown) => void
+}
+
+/** The parts of an answer's life after which it is signed anew: ahead of time if it is wanted, else when it is asked for. */
+const AHEAD = 0.4
+const STALE = 0.5
+/** Signatures ahead of time under way at once: those that somebody waits for go first. */
+const AT_ONCE = 8
+
+/** Answers that many clients may share: one signature at a time for each CertID, kept until half of its life is over. */
 export class SharedAnswers {
+  readonly #context: SharedAnswersContext
   readonly #cache: ResponseCache
   readonly #flights = new Map<string, Flight>()
-  readonly #clock: Clock
-  readonly #onError: (error: unknown) => void
 
-  constructor(entries: number, clock: Clock, onError: (error: unknown) => void) {
-    this.#cache = new ResponseCache(entries)
-    this.#clock = clock
-    this.#onError = onError
+  constructor(context: SharedAnswersContext) {
+    this.#context = context
+    this.#cache = new ResponseCache(context.entries)
   }
 
-  async get(
-    key: string,
-    subject: string,
-    sign: () => Promise<SignedResponse | null>,
-  ): Promise<SignedResponse | null> {
+  async get(authority: string, certId: CertId): Promise<SignedResponse | null> {
+    const key = keyOf(certId)
     const cached = this.#cache.get(key)
-    if (cached && this.#isFresh(cached)) return cached
-    const flight = this.#flights.get(key) ?? this.#takeOff(key, subject, sign)
+    if (cached) cached.wanted = true
+    if (cached && this.#ageOf(cached) <= STALE) return cached
     try {
-      return await flight.answer
+      return await this.#sign(authority, certId)
     } catch (error) {
       // Half a life is left to ride out a fault in, unless the certificate changed meanwhile.
       const usable = cached && this.#cache.get(key) === cached && this.#now() < cached.nextUpdate
       if (!usable) throw error
-      this.#onError(error)
+      this.#context.onError(error)
       return cached
     }
   }
 
-  /** After a change is durable: whoever asks from then on gets an answer that was signed after the change. */
-  drop(subject: string): void {
-    this.#cache.drop(subject)
-    for (const [key, flight] of this.#flights) {
-      if (flight.subject !== subject) continue
-      flight.superseded = true
-      this.#flights.delete(key)
-    }
+  /**
+   * After a change is durable: whoever asks from then on gets an answer that was signed after the change. Resolves once
+   * those that were held are held anew; that one cannot be signed is told to `onError`.
+   */
+  async replace(authority: string, serialNumber: string): Promise<void> {
+    const held = this.#cache.drop(subjectOf(authority, serialNumber))
+    this.#supersede((flight) => flight.authority === authority && flight.serialNumber === serialNumber)
+    await Promise.all(
+      held.map(({ certId }) => this.#sign(authority, certId).catch((error) => this.#context.onError(error))),
+    )
   }
 
-  #takeOff(key: string, subject: string, sign: () => Promise<SignedResponse | null>): Flight {
+  /** Takes away all that was signed for an authority: its signer is not to be believed any more. */
+  dropAll(authority: string): void {
+    for (const one of this.#cache.all()) {
+      if (one.authority === authority) this.#cache.drop(subjectOf(authority, one.certId.serialNumber))
+    }
+    this.#supersede((flight) => flight.authority === authority)
+  }
+
+  /** Signs anew what is wanted and soon stale, so that nobody waits for it. */
+  async refreshAhead(): Promise<void> {
+    const due = this.#cache.all().filter((one) => one.wanted && this.#ageOf(one) >= AHEAD)
+    const next = async () => {
+      for (let one = due.pop(); one; one = due.pop()) {
+        await this.#sign(one.authority, one.certId).catch((error) => this.#context.onError(error))
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, next))
+  }
+
+  #sign(authority: string, certId: CertId): Promise<SharedResponse | null> {
+    const key = keyOf(certId)
+    const underWay = this.#flights.get(key)
+    if (underWay) return underWay.answer
     const flight: Flight = {
-      subject,
+      authority,
+      serialNumber: certId.serialNumber,
       superseded: false,
-      answer: sign()
+      answer: this.#context
+        .sign(authority, certId)
         .then((signed) => {
           // A status read before a revocation must not be kept after it.
-          if (signed && !flight.superseded) this.#cache.put(key, { subject, ...signed })
+          if (signed?.isKept && !flight.superseded) {
+            // A copy: the request that the bytes were read from would be kept with them.
+            const bytes = Buffer.from(certId.bytes)
+            this.#cache.put({ ...signed, authority, certId: { ...certId, bytes }, wanted: false })
+          }
           return signed
         })
         .finally(() => {
@@ -70,16 +112,25 @@ export class SharedAnswers {
         }),
     }
     this.#flights.set(key, flight)
-    return flight
+    return flight.answer
   }
 
-  #isFresh({ thisUpdate, nextUpdate }: CachedResponse): boolean {
+  #supersede(isOver: (flight: Flight) => boolean): void {
+    for (const [key, flight] of this.#flights) {
+      if (!isOver(flight)) continue
+      flight.superseded = true
+      this.#flights.delete(key)
+    }
+  }
+
+  /** How much of its life is over, from 0 to 1. */
+  #ageOf({ thisUpdate, nextUpdate }: CachedResponse): number {
     const age = this.#now() - thisUpdate
     // A clock that was set back must not leave answers from the future in use.
-    return age >= 0 && age * 2 <= nextUpdate - thisUpdate
+    return age < 0 ? 1 : age / (nextUpdate - thisUpdate)
   }
 
   #now(): number {
-    return epochSeconds(this.#clock())
+    return epochSeconds(this.#context.clock())
   }
 }

@@ -1,17 +1,14 @@
 import { createHash, verify } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Authority } from '../ca/authority.ts'
-import type { Signer } from '../ca/signer.ts'
+import type { OcspSigner } from '../ca/ocsp-responders.ts'
+import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
+import type { CertificateInfo } from '../pki/certificate/parse.ts'
+import { context, sequence } from '../pki/der/write.ts'
 import { assembleSigned } from '../pki/signed.ts'
-import type { CertificateStatus } from '../store/queries.ts'
 import { issuerHashes } from './cert-id.ts'
 import type { OcspRequest } from './request.ts'
-import { encodeOcspResponse, encodeResponseData } from './response.ts'
-
-export interface SigningAuthority extends Authority {
-  readonly signer: Signer
-}
+import { type CertStatus, encodeOcspResponse, encodeResponseData } from './response.ts'
 
 export interface SignedResponse {
   readonly der: Buffer
@@ -21,35 +18,55 @@ export interface SignedResponse {
   readonly nextUpdate: number
 }
 
+export interface ResponseWish {
+  readonly request: OcspRequest
+  /** As read at or after `now`, one for each CertID. */
+  readonly statuses: readonly CertStatus[]
+  /** Seconds since 1970. */
+  readonly now: number
+  /** The response ends with it, seconds since 1970. */
+  readonly authorityEnd: number
+  readonly options: Pick<OcspOptions, 'validity' | 'responderId' | 'archiveCutoff'>
+}
+
 const verifySignature = promisify(verify)
 
-/**
- * The signed answer to `request`; `statuses` are as read at or after `now` (seconds since 1970), one for each
- * CertID. It never outlives the signer's certificate.
- */
+/** The signed answer to a request. It never outlives the certificate of its signer, nor the authority's. */
 export async function signResponse(
-  { certificate, signer }: SigningAuthority,
-  { certIds, nonce }: OcspRequest,
-  statuses: readonly CertificateStatus[],
-  now: number,
-  lifetime: number,
+  { signer, certificate, isDelegated }: OcspSigner,
+  { request, statuses, now, authorityEnd, options }: ResponseWish,
 ): Promise<SignedResponse> {
-  const nextUpdate = Math.min(now + lifetime, certificate.notAfter)
+  const { certIds, nonce } = request
+  const { validity, responderId, archiveCutoff } = options
+  const nextUpdate = Math.min(now + validity, certificate.notAfter, authorityEnd)
   const tbs = encodeResponseData({
-    responderKeyHash: issuerHashes(certificate, 'sha1').key,
+    responder:
+      responderId === 'name'
+        ? { name: certificate.subject }
+        : { keyHash: issuerHashes(certificate, 'sha1').key },
     producedAt: now,
     thisUpdate: now,
     nextUpdate,
-    responses: certIds.map(({ bytes }, i) => ({ certId: bytes, status: statuses[i]!.revocation ?? 'good' })),
+    responses: certIds.map(({ bytes }, i) => ({ certId: bytes, status: statuses[i]! })),
     nonce,
+    archiveCutoff: archiveCutoff === undefined ? null : now - archiveCutoff,
   })
   const signature = await signer.sign(tbs)
   // Servers staple without looking: Envoy and HAProxy hand a broken signature on to every client.
   if (!(await verifySignature(signer.algorithm.hash, tbs, signer.publicKey, signature))) {
     throw new CaError('internal', 'The signer made a signature that does not verify.')
   }
-  const der = encodeOcspResponse(assembleSigned(tbs, signer.algorithm, signature))
-  // RFC 5019 6.2 recommends this form; it identifies, it protects nothing.
-  const etag = `"${createHash('sha1').update(der).digest('hex')}"`
-  return { der, etag, thisUpdate: now, nextUpdate }
+  const embedded = isDelegated ? [certificates(certificate)] : []
+  const der = encodeOcspResponse(assembleSigned(tbs, signer.algorithm, signature, ...embedded))
+  return { der, etag: responseTag(der), thisUpdate: now, nextUpdate }
+}
+
+/** RFC 5019 6.2 recommends this form; it identifies, it protects nothing. */
+export function responseTag(der: Uint8Array): string {
+  return `"${createHash('sha1').update(der).digest('hex')}"`
+}
+
+/** The responder's alone: with the issuing CA's beside it, Go takes that one for the signer. */
+function certificates({ der }: CertificateInfo): Buffer {
+  return context(0, sequence(der))
 }

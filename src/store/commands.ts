@@ -22,6 +22,7 @@ export interface Commands {
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
+  recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }
   audit: { input: AuditEntry; output: Record<never, never> }
 }
 export type CommandKind = keyof Commands
@@ -208,4 +209,15 @@ export interface CrlPublication extends CrlScope {
   locations: readonly string[]
   full: CrlBody | null
   delta: CrlBody | null
+}
+
+/** A proven OCSP response that somebody brought. Refused unless it is newer than the one about the same CertID. */
+export interface OcspResponseRecord {
+  authority: string
+  /** The CertID's TLV. */
+  certId: Uint8Array
+  thisUpdate: number
+  nextUpdate: number
+  der: Uint8Array
+  audit: AuditEntry
 }

@@ -30,6 +30,8 @@ export interface Queries {
   latestChange(scope: CrlScope): Promise<number>
   /** Where certificates of this authority say that partitions of its CRL are. */
   crlLocations(authority: string): Promise<{ partition: number; url: string }[]>
+  /** One that was brought, by the exact bytes of the CertID. */
+  ocspResponse(authority: string, certId: Uint8Array): Promise<OcspResponseRow | null>
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
 }
 
@@ -123,6 +125,12 @@ export interface ScopeCrlRow extends CrlRow {
   through: number
   base: CrlBase
   locations: string[]
+}
+
+export interface OcspResponseRow {
+  thisUpdate: number
+  nextUpdate: number
+  der: Buffer
 }
 
 export interface AuditFilter {

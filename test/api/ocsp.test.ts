@@ -14,6 +14,7 @@ import { encodePem } from '../../src/pki/pem.ts'
 import { newSerialNumber } from '../../src/pki/serial-number.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, nonce, ocspRequest } from '../ocsp/ocsp-request.ts'
+import { RESPONDER_DEFAULTS } from '../ocsp/options.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { toolIsMissing } from '../pki/external-tool.ts'
 
@@ -35,7 +36,10 @@ beforeAll(async () => {
   revoked = await ca.issue()
   await ca.revoke(revoked, 4)
   const { authorities, store, clock } = ca
-  responder = createOcspResponder({ authorities, store, clock, onError: () => {} })
+  responder = createOcspResponder({
+    ...RESPONDER_DEFAULTS,
+    ...{ authorities, store, clock, onError: () => {} },
+  })
   app = fastify({
     frameworkErrors: (error, request, reply) => {
       if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)

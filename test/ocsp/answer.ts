@@ -1,13 +1,12 @@
-import { createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { BasicOCSPResponse, OCSPResponse, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import type { Authority } from '../../src/ca/authority.ts'
-import type { Signer } from '../../src/ca/signer.ts'
+import { SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
 
 /** As much of an authority as it takes to verify what it signed. */
 export interface AnswerIssuer {
   readonly certificate: Pick<Authority['certificate'], 'spki'>
-  readonly signer: { readonly algorithm: Pick<Signer['algorithm'], 'hash'> } | null
 }
 
 /** An OCSP answer as the library reads it. Throws unless it is well-formed to the last byte. */
@@ -19,18 +18,28 @@ export function readAnswer(der: Buffer, issuer: AnswerIssuer) {
   if (!response.responseBytes) return { status, singles: [], nonce: null, signed: false }
   const basic = AsnConvert.parse(response.responseBytes.response, BasicOCSPResponse)
   const { tbsResponseData: data } = basic
+  const certificates = (basic.certs ?? []).map((one) => Buffer.from(AsnConvert.serialize(one)))
+  // A delegated responder's certificate comes with the answer.
+  const [delegate] = certificates
   const signed = verify(
-    issuer.signer!.algorithm.hash,
+    SIGNATURE_ALGORITHMS.find(({ oid }) => oid === basic.signatureAlgorithm.algorithm)!.hash,
     Buffer.from(AsnConvert.serialize(data)),
-    createPublicKey({ key: issuer.certificate.spki, format: 'der', type: 'spki' }),
+    delegate
+      ? new X509Certificate(delegate).publicKey
+      : createPublicKey({ key: issuer.certificate.spki, format: 'der', type: 'spki' }),
     Buffer.from(basic.signature),
   )
   if (!signed) throw new Error('the signature does not verify')
   return {
     status,
     signed,
-    embedsCertificates: basic.certs !== undefined,
-    responderKeyHash: Buffer.from(data.responderID.byKey!.buffer).toString('hex'),
+    certificates,
+    responderKeyHash: data.responderID.byKey
+      ? Buffer.from(data.responderID.byKey.buffer).toString('hex')
+      : null,
+    responderName: data.responderID.byName
+      ? Buffer.from(AsnConvert.serialize(data.responderID.byName)).toString('hex')
+      : null,
     producedAt: seconds(data.producedAt),
     nonce: data.responseExtensions?.map(({ extnValue }) => Buffer.from(extnValue.buffer))[0] ?? null,
     singles: data.responses.map((one) => ({
@@ -40,6 +49,10 @@ export function readAnswer(der: Buffer, issuer: AnswerIssuer) {
       reason: one.certStatus.revoked?.revocationReason?.reason ?? null,
       thisUpdate: seconds(one.thisUpdate),
       nextUpdate: one.nextUpdate ? seconds(one.nextUpdate) : null,
+      extensions: (one.singleExtensions ?? []).map(
+        ({ extnID, critical, extnValue }) =>
+          `${extnID}${critical ? ' critical' : ''} ${Buffer.from(extnValue.buffer).toString('latin1').slice(2)}`,
+      ),
     })),
   }
 }

@@ -11,7 +11,7 @@ import {
   SingleResponse,
 } from '@peculiar/asn1-ocsp'
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
-import { AlgorithmIdentifier, CRLReason, Extension } from '@peculiar/asn1-x509'
+import { AlgorithmIdentifier, CRLReason, Extension, Extensions, Name } from '@peculiar/asn1-x509'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -20,7 +20,8 @@ import {
   encodeResponseData,
   type CertStatus as OurStatus,
 } from '../../src/ocsp/response.ts'
-import { octetString } from '../../src/pki/der/write.ts'
+import { generalizedTime, octetString } from '../../src/pki/der/write.ts'
+import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
 import { assembleSigned } from '../../src/pki/signed.ts'
 import { certId } from './ocsp-request.ts'
@@ -31,7 +32,11 @@ const status = fc.oneof(
   fc.record({ revokedAt: seconds, reason: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 9, 10) }),
 )
 const fields = fc.record({
-  responderKeyHash: fc.uint8Array({ minLength: 20, maxLength: 20 }),
+  responder: fc.oneof(
+    fc.record({ keyHash: fc.uint8Array({ minLength: 20, maxLength: 20 }) }),
+    fc.stringMatching(/^[a-z]{1,64}$/).map((value) => ({ name: encodeName([{ type: 'CN', value }]) })),
+  ),
+  archiveCutoff: fc.option(seconds),
   producedAt: seconds,
   thisUpdate: seconds,
   nextUpdate: seconds,
@@ -57,6 +62,11 @@ function theirStatus(given: OurStatus): CertStatus {
   return new CertStatus({ revoked })
 }
 
+function cutoff(at: number): Extensions {
+  const extnValue = new OctetString(generalizedTime(at))
+  return new Extensions([new Extension({ extnID: '1.3.6.1.5.5.7.48.1.6', extnValue })])
+}
+
 const hex = (bytes: ArrayBuffer | Uint8Array) => Buffer.from(bytes as Uint8Array).toString('hex')
 
 describe('an OCSP response', () => {
@@ -64,7 +74,11 @@ describe('an OCSP response', () => {
     fc.assert(
       fc.property(fields, (given) => {
         const theirs = new ResponseData({
-          responderID: new ResponderID({ byKey: new OctetString(Buffer.from(given.responderKeyHash)) }),
+          responderID: new ResponderID(
+            'name' in given.responder
+              ? { byName: AsnConvert.parse(given.responder.name, Name) }
+              : { byKey: new OctetString(Buffer.from(given.responder.keyHash)) },
+          ),
           producedAt: new Date(given.producedAt * 1000),
           responses: given.responses.map(
             (one) =>
@@ -73,6 +87,7 @@ describe('an OCSP response', () => {
                 certStatus: theirStatus(one.status),
                 thisUpdate: new Date(given.thisUpdate * 1000),
                 nextUpdate: new Date(given.nextUpdate * 1000),
+                ...(given.archiveCutoff === null ? {} : { singleExtensions: cutoff(given.archiveCutoff) }),
               }),
           ),
         })
@@ -88,7 +103,8 @@ describe('an OCSP response', () => {
 
   test.for(SIGNATURE_ALGORITHMS)('is wrapped as the library wraps it: $name', (algorithm) => {
     const tbs = encodeResponseData({
-      responderKeyHash: Buffer.alloc(20),
+      responder: { keyHash: Buffer.alloc(20) },
+      archiveCutoff: null,
       producedAt: 0,
       thisUpdate: 0,
       nextUpdate: 1,

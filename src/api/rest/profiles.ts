@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { SERVICE_PROFILE } from '../../ca/policy/grant.ts'
+import { isInternal } from '../../ca/internal-profiles.ts'
 import { formatDuration } from '../../config/duration.ts'
 import type { Service } from '../../service.ts'
 import { principalOf } from '../caller.ts'
@@ -33,7 +33,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
     },
     async (request) => {
       await principalOf(request, service)
-      const profiles = [...service.profiles.values()].filter(({ name }) => name !== SERVICE_PROFILE)
+      const profiles = [...service.profiles.values()].filter(({ name }) => !isInternal(name))
       return {
         profiles: profiles.map((profile) => ({
           name: profile.name,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { createToken, LONGEST_TOKEN } from '../../auth/tokens.ts'
 import { auditEntry } from '../../ca/audit.ts'
-import { SERVICE_PROFILE } from '../../ca/policy/grant.ts'
+import { isInternal } from '../../ca/internal-profiles.ts'
 import { epochSeconds } from '../../clock.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
@@ -61,7 +61,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     async (request, reply) => {
       const admin = await adminOf(request, service)
       const { profile = service.config.defaultProfile, ttl = '1h' } = request.body
-      const known = [...profiles.keys()].filter((name) => name !== SERVICE_PROFILE)
+      const known = [...profiles.keys()].filter((name) => !isInternal(name))
       if (!known.includes(profile)) {
         throw new CaError('unknownProfile', `There is no profile "${profile}". Known: ${known.join(', ')}.`)
       }

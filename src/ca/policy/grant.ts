@@ -8,6 +8,7 @@ import { nameText, type SubjectName } from '../../pki/names/san.ts'
 import type { CertificateRow } from '../../store/queries.ts'
 import type { Authorities } from '../authorities.ts'
 import type { IssuingAuthority } from '../authority.ts'
+import { isInternal, RESPONDER_PROFILE } from '../internal-profiles.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { checkSubject, csrNames, grantSubject } from './subject.ts'
@@ -31,9 +32,6 @@ export interface PolicyContext {
   readonly authorities: Authorities
 }
 
-/** The profile that only the service itself may use, for its own TLS certificate. */
-export const SERVICE_PROFILE = 'chancery-tls'
-
 /** May this principal have these names, this key, this life, under this profile? `now` in seconds. Throws `CaError`. */
 export function decide(
   request: IssuanceRequest,
@@ -42,7 +40,11 @@ export function decide(
   now: number,
 ): Grant {
   const profile = chooseProfile(request, principal, context)
-  const authority = context.authorities.issuing(chooseAuthority(request, principal, profile))
+  const chosen = chooseAuthority(request, principal, profile)
+  const authority =
+    profile.name === RESPONDER_PROFILE && chosen !== undefined
+      ? context.authorities.signing(chosen)
+      : context.authorities.issuing(chosen)
   const publicKey = requestedKey(request.proof)
   checkKey(publicKey, profile)
   checkExtensions(request, profile)
@@ -115,8 +117,8 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
   }
   const name = request.profile ?? granted ?? kept ?? context.defaultProfile
   const profile = context.profiles.get(name)
-  if (!profile || (name === SERVICE_PROFILE && principal.kind !== 'system')) {
-    const known = [...context.profiles.keys()].filter((one) => one !== SERVICE_PROFILE)
+  if (!profile || (isInternal(name) && principal.kind !== 'system')) {
+    const known = [...context.profiles.keys()].filter((one) => !isInternal(one))
     throw new CaError('unknownProfile', `There is no profile "${name}". Known: ${known.join(', ')}.`)
   }
   return profile
@@ -129,7 +131,7 @@ function chooseAuthority(
   profile: Profile,
 ): string | undefined {
   if (authority === undefined || authority === profile.authority) return profile.authority
-  if (principal.kind === 'admin') return authority
+  if (principal.kind === 'admin' || principal.kind === 'system') return authority
   throw new CaError('forbidden', 'Only an admin may choose the authority: leave it out.')
 }
 

@@ -5,6 +5,7 @@ import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
+import { ocspResponseQueries } from './ocsp-response.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
@@ -20,6 +21,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind> {
     ...adminKeyQueries(db),
     ...authorityQueries(db),
     ...crlQueries(db),
+    ...ocspResponseQueries(db),
   }
 }
 

@@ -5,6 +5,7 @@ import { auditHandlers } from './audit.ts'
 import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
 import { issuanceHandlers } from './issuance.ts'
+import { ocspResponseHandlers } from './ocsp-response.ts'
 import { revocationHandlers } from './revocation.ts'
 import { tokenHandlers } from './token.ts'
 
@@ -22,6 +23,7 @@ export function createHandlers(db: Connection): Handlers {
     ...adminKeyHandlers(db),
     ...authorityHandlers(db),
     ...crlHandlers(db),
+    ...ocspResponseHandlers(db),
     ...auditHandlers(db),
   }
 }

@@ -1,0 +1,73 @@
+import type { Profile } from '../config/profile-schema.ts'
+import type { KeyType } from '../pki/keys/algorithms.ts'
+
+/** The profiles that only the service itself may use: for its own TLS certificate, and for OCSP responders. */
+export const SERVICE_PROFILE = 'chancery-tls'
+export const RESPONDER_PROFILE = 'chancery-ocsp'
+
+export function isInternal(profile: string): boolean {
+  return profile === SERVICE_PROFILE || profile === RESPONDER_PROFILE
+}
+
+const COMMON = {
+  keyUsage: ['digitalSignature'],
+  commonName: 'none',
+  extensions: 'refuse',
+  mustStaple: false,
+  policies: [],
+  renewal: false,
+} as const
+
+/** What the service certifies for its own listener. `life` in seconds. */
+export function serviceProfile(life: number): Profile {
+  return {
+    ...COMMON,
+    name: SERVICE_PROFILE,
+    description: 'The service’s own TLS certificate.',
+    extendedKeyUsage: ['serverAuth'],
+    validity: { default: life, maximum: life, backdate: 300 },
+    keyTypes: ['P-256'],
+    names: {
+      types: ['dns', 'ip'],
+      required: [],
+      maximum: 100,
+      dns: { wildcards: true },
+      ip: {},
+      email: {},
+      uri: { single: false },
+    },
+    subject: [],
+    crlDistributionPoint: true,
+    authorityInformation: true,
+    noRevocation: false,
+  }
+}
+
+const RESPONDER_KEYS: readonly KeyType[] = ['P-256', 'P-384', 'RSA-3072', 'Ed25519']
+
+/**
+ * A delegated OCSP responder (RFC 6960 4.2.2.2): OCSPSigning and nocheck, no name but its subject, and nothing that says
+ * where its own status is, since nobody shall ask.
+ */
+export const RESPONDER_PROFILE_OPTIONS: Profile = {
+  ...COMMON,
+  name: RESPONDER_PROFILE,
+  description: 'A delegated OCSP responder.',
+  extendedKeyUsage: ['OCSPSigning'],
+  // Each request says for how long.
+  validity: { default: 86_400, maximum: 10 * 365 * 86_400, backdate: 300 },
+  keyTypes: RESPONDER_KEYS,
+  names: {
+    types: [],
+    required: [],
+    maximum: 1,
+    dns: { wildcards: false },
+    ip: {},
+    email: {},
+    uri: { single: false },
+  },
+  subject: [{ type: 'CN', value: 'OCSP responder' }],
+  crlDistributionPoint: false,
+  authorityInformation: false,
+  noRevocation: false,
+}

@@ -1,0 +1,47 @@
+import type { KeyObject } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
+import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
+import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
+import { decodePem, encodePem } from '../pki/pem.ts'
+import { checkKeyFileMode } from './key-file.ts'
+
+/** A key of the service's own, and the certificate that this CA gave it. */
+export interface KeptIdentity {
+  readonly key: KeyObject
+  readonly certificate: CertificateInfo
+}
+
+/** Null where there is no such file, or no certificate in it. Throws where the key cannot be read. */
+export async function loadIdentity(file: string, passphrase: string): Promise<KeptIdentity | null> {
+  if (!existsSync(file)) return null
+  await checkKeyFileMode(file)
+  const text = await readFile(file, 'utf8')
+  const leaf = decodePem(text, 'certificate of the service').find(({ label }) => label === 'CERTIFICATE')
+  if (!leaf) return null
+  const key = decryptPkcs8(text.slice(0, text.indexOf('-----BEGIN CERTIFICATE')), passphrase)
+  return { key, certificate: parseCertificate(leaf.der) }
+}
+
+/** The key encrypted, and the certificate, in one file: a reader finds the old pair or the new one, never a mixture. */
+export async function saveIdentity(
+  file: string,
+  { key, certificate }: KeptIdentity,
+  passphrase: string,
+): Promise<void> {
+  makePrivateDirectory(dirname(file))
+  const text = (await encryptPkcs8(key, passphrase)) + encodePem('CERTIFICATE', certificate.der)
+  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true })
+  await rename(`${file}.new`, file)
+  syncDirectory(dirname(file))
+}
+
+/** When the next certificate is due: two thirds through the life of this one. Seconds since 1970. */
+export function renewalTime({
+  notBefore,
+  notAfter,
+}: Pick<CertificateInfo, 'notBefore' | 'notAfter'>): number {
+  return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
+}

@@ -1,0 +1,202 @@
+import type { KeyObject } from 'node:crypto'
+import { join } from 'node:path'
+import { type Clock, epochSeconds } from '../clock.ts'
+import type { OcspOptions } from '../config/authority-schema.ts'
+import { CaError } from '../errors.ts'
+import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
+import { encodeCsr } from '../pki/csr/encode.ts'
+import { parseCsr } from '../pki/csr/parse.ts'
+import { encodeName } from '../pki/distinguished-name.ts'
+import { generateKey } from '../pki/keys/generate.ts'
+import type { Store } from '../store/store.ts'
+import { SYSTEM_ORIGIN } from './audit.ts'
+import type { Authorities } from './authorities.ts'
+import type { Authority } from './authority.ts'
+import { RESPONDER_PROFILE } from './internal-profiles.ts'
+import type { Issuer } from './issue.ts'
+import { type KeptIdentity, loadIdentity, renewalTime, saveIdentity } from './kept-identity.ts'
+import { createKeySigner } from './key-signer.ts'
+import type { Signer } from './signer.ts'
+
+/** Who signs OCSP responses: the authority, or a responder that it certified, whose certificate goes with them. */
+export interface OcspSigner {
+  readonly signer: Signer
+  readonly certificate: CertificateInfo
+  readonly isDelegated: boolean
+}
+
+export interface OcspRespondersContext {
+  readonly store: Store
+  readonly authorities: Authorities
+  readonly issuer: Issuer
+  readonly clock: Clock
+  readonly directory: string
+  readonly passphrase: string
+  readonly options: (
+    authority: string,
+  ) => Pick<OcspOptions, 'signer' | 'responderValidity' | 'responderKeyType'>
+  readonly onError: (authority: string, error: unknown) => void
+}
+
+/** How often it is looked whether a responder's certificate is due, and how soon after a failure. Seconds. */
+const LONGEST_WAIT = 3600
+const RETRY_AFTER = 60
+
+/** The delegated OCSP responders (RFC 6960 4.2.2.2), one an authority. To be stopped before the store is closed. */
+export class OcspResponders {
+  readonly #context: OcspRespondersContext
+  readonly #held = new Map<string, OcspSigner>()
+  readonly #renewals = new Map<string, Promise<OcspSigner>>()
+  readonly #failures = new Map<string, { readonly at: number; readonly reason: string }>()
+  #timer: NodeJS.Timeout | null = null
+  #stopped = false
+
+  constructor(context: OcspRespondersContext) {
+    this.#context = context
+  }
+
+  /** From memory where there is one that is valid; a new one is awaited only where there is none. Throws `CaError`. */
+  async signerOf({ id, certificate, signer }: Authority): Promise<OcspSigner> {
+    if (!signer) throw new CaError('authorityNotReady', `The key of authority "${id}" is not here.`)
+    if (this.#context.options(id).signer === 'authority') return { signer, certificate, isDelegated: false }
+    const held = this.#held.get(id)
+    const now = this.#now()
+    if (!held || held.certificate.notAfter <= now) return this.#renewed(id)
+    if (this.#isDue(id, held, now)) this.#renewed(id).catch(() => {})
+    return held
+  }
+
+  /** Sees to every responder that is missing or due, and from then on keeps to it. */
+  async start(): Promise<void> {
+    const delegating = this.#delegating()
+    await Promise.all(delegating.map((authority) => this.signerOf(authority).catch(() => {})))
+    this.#schedule()
+  }
+
+  /** Called with serial numbers that were revoked: whose certificate is among them gets another. Returns their authorities. */
+  async certificatesRevoked(serialNumbers: readonly string[]): Promise<string[]> {
+    const revoked = new Set(serialNumbers)
+    const lost = [...this.#held].filter(([, { certificate }]) => revoked.has(certificate.serialNumber))
+    for (const [id] of lost) this.#held.delete(id)
+    await Promise.all(lost.map(([id]) => this.#renewed(id).catch(() => {})))
+    return lost.map(([id]) => id)
+  }
+
+  /** One for each authority whose responses are delegated. */
+  health(): { authority: string; ok: boolean; reason: string | null }[] {
+    const now = this.#now()
+    return this.#delegating().map(({ id }) => {
+      const ok = (this.#held.get(id)?.certificate.notAfter ?? 0) > now
+      const failure = this.#failures.get(id)?.reason ?? null
+      return { authority: id, ok, reason: failure ?? (ok ? null : 'Its OCSP responder has no certificate.') }
+    })
+  }
+
+  /** Waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await Promise.allSettled(this.#renewals.values())
+  }
+
+  #delegating(): Authority[] {
+    const now = this.#now()
+    const { authorities, options } = this.#context
+    return authorities
+      .all()
+      .filter(
+        ({ id, signer, certificate }) =>
+          signer !== null && certificate.notAfter > now && options(id).signer === 'delegated',
+      )
+  }
+
+  #isDue(id: string, { certificate }: OcspSigner, now: number): boolean {
+    const failure = this.#failures.get(id)
+    return renewalTime(certificate) <= now && (!failure || failure.at + RETRY_AFTER <= now)
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return
+    const now = this.#now()
+    const waits = this.#delegating().map(({ id }) => {
+      const held = this.#held.get(id)
+      return held && !this.#failures.has(id) ? renewalTime(held.certificate) - now : RETRY_AFTER
+    })
+    const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.start(), wait * 1000)
+    this.#timer.unref()
+  }
+
+  /** One at a time for each authority: two at once would each issue a certificate. */
+  #renewed(id: string): Promise<OcspSigner> {
+    if (this.#stopped) return Promise.reject(new CaError('overloaded', 'The service is stopping.'))
+    const underWay = this.#renewals.get(id)
+    if (underWay) return underWay
+    const renewal = this.#renew(id)
+      .then((signer) => {
+        this.#held.set(id, signer)
+        this.#failures.delete(id)
+        return signer
+      })
+      .catch((error: unknown) => {
+        const reason = error instanceof CaError ? error.detail : 'The certificate could not be made.'
+        this.#failures.set(id, { at: this.#now(), reason: `Its OCSP responder was not renewed: ${reason}` })
+        this.#context.onError(id, error)
+        throw error
+      })
+      .finally(() => this.#renewals.delete(id))
+    this.#renewals.set(id, renewal)
+    return renewal
+  }
+
+  async #renew(id: string): Promise<OcspSigner> {
+    const kept = this.#held.has(id) ? null : await this.#kept(id)
+    return kept ?? this.#make(id)
+  }
+
+  /** The one on disk, if it is still good for a third of its life and for this authority. */
+  async #kept(id: string): Promise<OcspSigner | null> {
+    const { passphrase, authorities, store, onError } = this.#context
+    const found = await loadIdentity(this.#file(id), passphrase).catch((error: unknown) => {
+      onError(id, error)
+      return null
+    })
+    if (!found || renewalTime(found.certificate) <= this.#now()) return null
+    const row = await store.read.certificate(found.certificate.serialNumber)
+    const isGood =
+      row?.der.equals(found.certificate.der) &&
+      !row.revocation &&
+      row.authority === id &&
+      found.certificate.issuer.equals(authorities.signing(id).certificate.subject)
+    return isGood ? delegated(found.key, found.certificate) : null
+  }
+
+  async #make(id: string): Promise<OcspSigner> {
+    const { authorities, issuer, options, passphrase } = this.#context
+    const { responderKeyType, responderValidity } = options(id)
+    const key = await generateKey(responderKeyType)
+    const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
+    const notAfter = Math.min(this.#now() + responderValidity, authorities.signing(id).usableUntil)
+    const issued = await issuer.issue(
+      () => ({ proof: { kind: 'csr', csr }, profile: RESPONDER_PROFILE, authority: id, notAfter }),
+      { kind: 'system', id: 'system:ocsp' },
+      SYSTEM_ORIGIN,
+    )
+    const identity: KeptIdentity = { key, certificate: parseCertificate(issued.certificate.der) }
+    await saveIdentity(this.#file(id), identity, passphrase)
+    return delegated(identity.key, identity.certificate)
+  }
+
+  #file(id: string): string {
+    return join(this.#context.directory, 'keys', `ocsp-${id}.pem`)
+  }
+
+  #now(): number {
+    return epochSeconds(this.#context.clock())
+  }
+}
+
+function delegated(key: KeyObject, certificate: CertificateInfo): OcspSigner {
+  return { signer: createKeySigner(key, null), certificate, isDelegated: true }
+}
