@@ -59,8 +59,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   config: ['pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
-  ocsp: ['ca', 'store', 'pki', 'clock.ts', 'errors.ts'],
-  crl: ['ca', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'errors.ts'],
+  ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  crl: ['ca', 'config', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'errors.ts'],
   'service.ts': ['ocsp', 'crl', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
   api: [
     'service.ts',
@@ -96,6 +96,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'server.ts',
     'log.ts',
     'service.ts',
+    'ocsp',
     'ca',
     'auth',
     'config',

@@ -62,3 +62,11 @@ export interface CrlAnswer {
 export function nameList(names: NamesAnswer): string {
   return [...(names.dns ?? []), ...(names.ip ?? []), ...(names.email ?? []), ...(names.uri ?? [])].join(', ')
 }
+
+export interface OcspInstallAnswer {
+  readonly serialNumber: string
+  readonly status: 'good' | 'revoked' | 'unknown'
+  readonly reason: string | null
+  readonly thisUpdate: string
+  readonly nextUpdate: string
+}

@@ -24,7 +24,7 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface ClientRequest {
   readonly query?: Query
-  /** Sent as JSON, unless it is text with a `contentType`. */
+  /** Sent as JSON, unless it is text or bytes with a `contentType`. */
   readonly body?: unknown
   readonly contentType?: string
   readonly accept?: string
@@ -68,7 +68,7 @@ export class Client {
         ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
         ...(body === undefined ? {} : { 'content-type': contentType }),
       },
-      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+      body: isReady(body) ? body : JSON.stringify(body),
       connection: {
         agent: this.#agent,
         ca: roots,
@@ -83,6 +83,10 @@ export class Client {
   close(): void {
     this.#agent.destroy()
   }
+}
+
+function isReady(body: unknown): body is string | Uint8Array | undefined {
+  return body === undefined || typeof body === 'string' || body instanceof Uint8Array
 }
 
 function withQuery(url: URL, query: Query): URL {

@@ -8,6 +8,7 @@ import { crlCommand } from './crl.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
 import { initCommand } from './init.ts'
+import { ocspCommand } from './ocsp.ts'
 import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import type { Terminal } from './terminal.ts'
@@ -37,6 +38,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(certCommand(terminal))
     .addCommand(tokenCommand(terminal))
     .addCommand(crlCommand(terminal))
+    .addCommand(ocspCommand(terminal))
     .addCommand(authorityCommand(terminal))
     .addCommand(rootCommand(terminal))
     .addCommand(bundleCommand(terminal))

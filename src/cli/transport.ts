@@ -11,7 +11,7 @@ export interface Exchange {
   readonly url: URL
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string | undefined
+  readonly body?: string | Uint8Array | undefined
   /** Where to connect if not to the host of the URL, and how to prove the other side. */
   readonly connection?: Pick<
     RequestOptions,

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 export interface NewFile {
   readonly path: string
-  readonly content: string
+  readonly content: string | Uint8Array
   readonly mode: number
 }
 
@@ -27,10 +27,10 @@ export function writeFiles(files: readonly NewFile[]): void {
   }
 }
 
-function writeSynced(path: string, content: string, mode: number): void {
+function writeSynced(path: string, content: string | Uint8Array, mode: number): void {
   const descriptor = openSync(path, 'wx', mode)
   try {
-    writeSync(descriptor, content)
+    writeFileSync(descriptor, content)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import type { DerReader } from '../pki/der/read.ts'
-import { TAG } from '../pki/der/write.ts'
+import { integer, NULL, octetString, oid, sequence, TAG } from '../pki/der/write.ts'
 
 const HASHES = {
   '1.3.14.3.2.26': { name: 'sha1', octets: 20 },
@@ -9,7 +9,7 @@ const HASHES = {
   '2.16.840.1.101.3.4.2.2': { name: 'sha384', octets: 48 },
   '2.16.840.1.101.3.4.2.3': { name: 'sha512', octets: 64 },
 } as const
-type CertIdHash = (typeof HASHES)[keyof typeof HASHES]['name']
+export type CertIdHash = (typeof HASHES)[keyof typeof HASHES]['name']
 
 /** Which certificate is asked about (RFC 6960 4.1.1). */
 export interface CertId {
@@ -67,6 +67,18 @@ export function issuerHashes(issuer: CertificateInfo, hash: CertIdHash): IssuerH
   }
   known.set(hash, hashes)
   return hashes
+}
+
+/** The CertID of a certificate, with NULL parameters, as clients write it (RFC 6960 4.1.1). */
+export function encodeCertId(issuer: CertificateInfo, serialNumber: string, hash: CertIdHash): Buffer {
+  const [algorithm] = Object.entries(HASHES).find(([, { name }]) => name === hash)!
+  const { name, key } = issuerHashes(issuer, hash)
+  return sequence(
+    sequence(oid(algorithm), NULL),
+    octetString(name),
+    octetString(key),
+    integer(Buffer.from(serialNumber, 'hex')),
+  )
 }
 
 /** Whether the CertID names this certificate as the issuer. */

@@ -4,6 +4,7 @@ import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
 import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
+import { authorityOcspRoutes } from './authority-ocsp.ts'
 import { enrolRoutes } from './enrol.ts'
 import { inventoryRoutes } from './inventory.ts'
 import { useOwnParsing } from './own-parsing.ts'
@@ -28,6 +29,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(tokenRoutes, options)
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
+  app.register(authorityOcspRoutes, options)
   app.register(profileRoutes, options)
   app.register(auditRoutes, options)
 }
