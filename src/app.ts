@@ -13,6 +13,8 @@ import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
+import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
+import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
 /** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
@@ -42,10 +44,12 @@ export function buildTlsApp(
     rejectUnauthorized: false,
     // Milliseconds. A handshake that hangs holds its socket, and at the end the whole service, for no longer.
     handshakeTimeout: 10_000,
+    ALPNProtocols: ALPN_PROTOCOLS,
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
   app.register(restRoutes, { service })
+  app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   return app

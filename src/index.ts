@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
+import { sdsRoutes } from './api/sds/rest.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
 import { initialise } from './ca/hierarchy/initialise.ts'
@@ -69,6 +70,7 @@ export async function chancery(
   // Errors of these routes alone become problem documents; the application's other routes keep theirs.
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
   app.register(restRoutes, { service })
+  app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
 }
 

@@ -40,6 +40,8 @@ export interface Service {
   addCheck(check: () => HealthCheck): void
   /** Called with the serial numbers that were revoked or released, and with none after authorities changed. */
   onChange(listener: (serialNumbers: readonly string[]) => void): void
+  /** Called after each certificate that was issued. */
+  onIssued(listener: () => void): void
   /** Drains what is under way and closes the store. The listeners must have stopped before. */
   close(): Promise<void>
 }
@@ -85,6 +87,7 @@ export async function openService({
   for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
     profiles.set(own.name, own)
   const all = () => authorities.all()
+  const issuedListeners: (() => void)[] = []
   const issuer = new Issuer({
     store,
     clock,
@@ -93,6 +96,9 @@ export async function openService({
     defaultProfile: config.defaultProfile,
     urls: () => publicUrls(publicUrl()),
     crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
+    issued: () => {
+      for (const listener of issuedListeners) listener()
+    },
   })
   const ocspOptions = (authority: string) => optionsOf(config, authority).ocsp
   const responders = new OcspResponders({
@@ -158,6 +164,7 @@ export async function openService({
     },
     addCheck: (check) => checks.push(check),
     onChange: (listener) => listeners.push(listener),
+    onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
       authorityCheck(authorities, epochSeconds(clock())),

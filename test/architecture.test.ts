@@ -62,7 +62,9 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
   crl: ['ca', 'config', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'errors.ts'],
   'service.ts': ['ocsp', 'crl', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   api: [
+    'sds',
     'service.ts',
     'ocsp',
     'crl',
@@ -78,7 +80,17 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'app.ts': ['api', 'service.ts'],
   'log.ts': [],
   'listen.ts': ['config', 'errors.ts'],
-  'tls-listener.ts': ['listen.ts', 'app.ts', 'service.ts', 'ca', 'config', 'pki', 'clock.ts', 'errors.ts'],
+  'tls-listener.ts': [
+    'listen.ts',
+    'app.ts',
+    'api',
+    'service.ts',
+    'ca',
+    'config',
+    'pki',
+    'clock.ts',
+    'errors.ts',
+  ],
   'server.ts': [
     'tls-listener.ts',
     'listen.ts',

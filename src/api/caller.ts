@@ -80,12 +80,17 @@ export function originOf(request: FastifyRequest): Origin {
 }
 
 function credentialsOf(request: FastifyRequest): Credentials {
-  const { authorization } = request.headers
-  if (authorization === undefined) return { bearer: null, peerCertificate: peerCertificate(request) }
+  const bearer = bearerOf(request.headers.authorization)
+  return { bearer, peerCertificate: bearer === null ? peerCertificate(request) : null }
+}
+
+/** The secret in an Authorization header; null where there is none. */
+export function bearerOf(authorization: string | undefined): string | null {
+  if (authorization === undefined) return null
   const match = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)
   if (!match)
     throw new CaError('unauthenticated', 'The Authorization header must read "Bearer" and a token or key.')
-  return { bearer: match[1]!, peerCertificate: null }
+  return match[1]!
 }
 
 /** A browser would show a client certificate for whatever page makes it send a request. */

@@ -22,6 +22,8 @@ export interface IssuanceContext extends PolicyContext {
   readonly urls: () => PublicUrls
   /** Over how many CRLs the certificates of an authority are spread; 1 where they all name the full one. */
   readonly crlPartitions: (authority: string) => number
+  /** Called after a new certificate is durable. */
+  readonly issued?: () => void
 }
 
 /** A certificate that is durable. `replayed`: an earlier request with the same idempotency key made it. */
@@ -118,6 +120,7 @@ export class Issuer {
       ),
     })
     if (outcome.outcome === 'replayed') return this.#replay(outcome.serialNumber)
+    this.#context.issued?.()
     return {
       certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null },
       replayed: false,

@@ -2,9 +2,8 @@ import { createHash, verify } from 'node:crypto'
 import { rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { readKeyUsage } from '../pki/certificate/ca-constraints.ts'
-import { EXTENDED_KEY_USAGES, EXTENSION } from '../pki/certificate/extensions.ts'
+import { EXTENDED_KEY_USAGES, EXTENSION, extendedKeyUsageOf } from '../pki/certificate/extensions.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
-import { DerReader } from '../pki/der/read.ts'
 import { nameToText } from '../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../pki/keys/algorithms.ts'
 import { readPublicKey } from '../pki/keys/public-key.ts'
@@ -79,18 +78,11 @@ function proveResponder(responder: CertificateInfo, issuer: CertificateInfo, now
     refuse(`${who} is not signed by "${nameToText(issuer.subject)}".`)
   }
   const purposes = responder.extensions.find(({ oid }) => oid === EXTENSION.extendedKeyUsage)?.value
-  if (!purposes || !hasOcspSigning(purposes)) refuse(`${who} has no key purpose OCSPSigning.`)
+  if (!purposes || !extendedKeyUsageOf(purposes, CODE).includes(EXTENDED_KEY_USAGES.OCSPSigning))
+    refuse(`${who} has no key purpose OCSPSigning.`)
   if (readKeyUsage(responder)?.has('digitalSignature') === false)
     refuse(`${who} lacks key usage digitalSignature.`)
   if (responder.notBefore > now || responder.notAfter < now) refuse(`${who} is not valid now.`)
-}
-
-function hasOcspSigning(purposes: Buffer): boolean {
-  const outer = new DerReader(purposes, 'extKeyUsage', CODE)
-  const list = outer.enter()
-  outer.end()
-  while (!list.done) if (list.oid() === EXTENDED_KEY_USAGES.OCSPSigning) return true
-  return false
 }
 
 function checkSignature(response: OcspResponseInfo, signer: CertificateInfo): void {

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../../errors.ts'
+import { DerReader } from '../der/read.ts'
 import {
   boolean,
   context,
@@ -96,6 +98,16 @@ export function extendedKeyUsage(purposes: readonly string[], critical = false):
   const names: Readonly<Record<string, string>> = EXTENDED_KEY_USAGES
   const value = sequence(...purposes.map((purpose) => oid(names[purpose] ?? purpose)))
   return { oid: EXTENSION.extendedKeyUsage, critical, value }
+}
+
+/** The object identifiers in an extended key usage. `CaError` with the given code where it is broken. */
+export function extendedKeyUsageOf(value: Buffer, code: ErrorCode = 'malformedRequest'): string[] {
+  const outer = new DerReader(value, 'extKeyUsage', code)
+  const list = outer.enter()
+  outer.end()
+  const purposes: string[] = []
+  while (!list.done) purposes.push(list.oid())
+  return purposes
 }
 
 /** Critical exactly when the subject is empty (RFC 5280 4.2.1.6). */

@@ -1,0 +1,224 @@
+import type { TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import {
+  loadPackageDefinition,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerErrorResponse,
+  type ServerUnaryCall,
+  type ServiceClientConstructor,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { authenticate, type Credentials } from '../../auth/authenticate.ts'
+import { epochSeconds } from '../../clock.ts'
+import { CaError, type ErrorCode } from '../../errors.ts'
+import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
+import { findSecret } from '../../sds/secret-source.ts'
+import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
+import type { FaultLog, Service } from '../../service.ts'
+import { bearerOf } from '../caller.ts'
+
+interface DiscoveryResponse {
+  readonly version_info: string
+  readonly resources: readonly { readonly type_url: string; readonly value: SecretContent }[]
+  readonly type_url: string
+  readonly nonce: string
+}
+
+type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
+type Call = Pick<Stream, 'getPeer' | 'metadata'>
+
+// From src/api/sds/ and from dist/api/sds/ alike, the package's top is three levels up.
+const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', import.meta.url))
+
+/** Octets of a request, in which Envoy describes itself. */
+const MAX_REQUEST = 1024 * 1024
+/** Each Envoy has one stream for each secret. */
+const MAX_STREAMS = 4096
+/** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
+const COALESCE = { revocation: 20, issuance: 500 }
+
+/** Envoy's secret discovery over gRPC, on connections that the TLS listener hands over. */
+export class GrpcSds {
+  readonly #service: Service
+  readonly #log: FaultLog
+  readonly #server: Server
+  readonly #inject: (socket: TLSSocket) => void
+  /** Certificates by "address:port": the library gives a client's only where OpenSSL likes its chain. */
+  readonly #peers = new Map<string, Buffer | null>()
+  readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
+  #coalescing: NodeJS.Timeout | null = null
+  #coalescingUntil = 0
+
+  constructor(service: Service, log: FaultLog) {
+    this.#service = service
+    this.#log = log
+    this.#server = new Server({
+      'grpc.max_receive_message_length': MAX_REQUEST,
+      'grpc.max_concurrent_streams': 100,
+      // Whoever went away without a word is noticed, and who has nothing to ask is let go.
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.max_connection_idle_ms': 300_000,
+    })
+    this.#server.addService(serviceDefinition(), {
+      StreamSecrets: (stream: Stream) => this.#stream(stream),
+      FetchSecrets: (
+        call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
+        done: sendUnaryData<DiscoveryResponse>,
+      ) =>
+        void this.#fetch(call).then(
+          (answer) => done(null, answer),
+          (error) => done(grpcError(error)),
+        ),
+    })
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
+    this.#inject = (socket) => injector.injectConnection(socket)
+    service.onChange(() => this.#changed('revocation'))
+    service.onIssued(() => this.#changed('issuance'))
+    service.crl.onPublished(() => this.#changed('revocation'))
+  }
+
+  /** A connection whose handshake agreed on h2. */
+  take(socket: TLSSocket): void {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    this.#peers.set(peer, socket.getPeerX509Certificate()?.raw ?? null)
+    socket.once('close', () => this.#peers.delete(peer))
+    this.#inject(socket)
+  }
+
+  /** Ends every stream: Envoy keeps what it has, and comes again. */
+  close(): void {
+    if (this.#coalescing) clearTimeout(this.#coalescing)
+    this.#server.forceShutdown()
+  }
+
+  async #fetch(call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>): Promise<DiscoveryResponse> {
+    const { resource_names: names, type_url: type } = call.request
+    checkType(type)
+    if (names.length !== 1)
+      throw new CaError('malformedRequest', 'resource_names must hold the name of one secret.')
+    return response(await this.#find(call, names[0]!), '')
+  }
+
+  #stream(stream: Stream): void {
+    if (this.#streams.size >= MAX_STREAMS) {
+      stream.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'There are too many streams.' })
+      return
+    }
+    const { clock } = this.#service
+    let timer: NodeJS.Timeout | undefined
+    const end = () => {
+      subscription.end()
+      clearTimeout(timer)
+      this.#streams.delete(entry)
+    }
+    const subscription = new Subscription({
+      find: (name) => this.#find(stream, name),
+      push: ({ secret, nonce }) => stream.write(response(secret, nonce)),
+      fail: (error) => {
+        end()
+        this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
+        stream.emit('error', grpcError(error))
+      },
+      now: () => epochSeconds(clock()),
+      onRejected: (name, reason) =>
+        this.#log.warn({ secret: name, reason, peer: stream.getPeer() }, 'Envoy refused a secret'),
+      onWithheld: (name, error) =>
+        this.#log.warn({ err: error, secret: name, peer: stream.getPeer() }, 'A secret is withheld'),
+    })
+    const entry = {
+      subscription,
+      schedule: () => {
+        clearTimeout(timer)
+        const wait = Math.max(1, subscription.dueAt - epochSeconds(clock()))
+        timer = setTimeout(() => void subscription.check().then(entry.schedule), wait * 1000)
+        timer.unref()
+      },
+    }
+    this.#streams.add(entry)
+    stream.on('data', (request: DiscoveryRequest) => {
+      if (request.type_url !== '' && request.type_url !== SECRET_TYPE) {
+        end()
+        stream.emit('error', grpcError(wrongType(request.type_url)))
+        return
+      }
+      void subscription.receive(request).then(entry.schedule)
+    })
+    stream.on('end', () => {
+      end()
+      stream.end()
+    })
+    for (const event of ['cancelled', 'close'] as const) stream.on(event, end)
+  }
+
+  /** Asked anew each time: the client certificate may be revoked or expire while the stream lasts. */
+  async #find(call: Call, name: string): Promise<Secret> {
+    const principal = await authenticate(this.#credentialsOf(call), this.#service)
+    return findSecret(name, principal, this.#service)
+  }
+
+  #credentialsOf({ getPeer, metadata }: Call): Credentials {
+    const bearer = bearerOf(header(metadata, 'authorization'))
+    return { bearer, peerCertificate: bearer === null ? (this.#peers.get(getPeer()) ?? null) : null }
+  }
+
+  #changed(cause: keyof typeof COALESCE): void {
+    if (this.#streams.size === 0) return
+    const at = performance.now() + COALESCE[cause]
+    if (this.#coalescing && at >= this.#coalescingUntil) return
+    if (this.#coalescing) clearTimeout(this.#coalescing)
+    this.#coalescingUntil = at
+    this.#coalescing = setTimeout(() => {
+      this.#coalescing = null
+      for (const { subscription, schedule } of this.#streams) void subscription.check().then(schedule)
+    }, COALESCE[cause])
+    this.#coalescing.unref()
+  }
+}
+
+function serviceDefinition(): ServiceClientConstructor['service'] {
+  const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true }))
+  // biome-ignore lint/suspicious/noExplicitAny: the tree has the shape of the package's name in the file
+  return (loaded as any).envoy.service.secret.v3.SecretDiscoveryService.service
+}
+
+function response({ content, version }: Secret, nonce: string): DiscoveryResponse {
+  const resources = [{ type_url: SECRET_TYPE, value: content }]
+  return { version_info: version, resources, type_url: SECRET_TYPE, nonce }
+}
+
+function checkType(type: string): void {
+  if (type !== '' && type !== SECRET_TYPE) throw wrongType(type)
+}
+
+function wrongType(type: string): CaError {
+  return new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
+}
+
+function header(metadata: Metadata, name: string): string | undefined {
+  const [value] = metadata.get(name)
+  return value === undefined ? undefined : String(value)
+}
+
+const STATUS: Partial<Record<ErrorCode, status>> = {
+  malformedRequest: status.INVALID_ARGUMENT,
+  badName: status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
+  certificateRevoked: status.UNAUTHENTICATED,
+  certificateExpired: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
+  notFound: status.NOT_FOUND,
+  authorityNotReady: status.UNAVAILABLE,
+  storeFailed: status.UNAVAILABLE,
+  overloaded: status.UNAVAILABLE,
+}
+
+function grpcError(error: unknown): ServerErrorResponse {
+  const code = (error instanceof CaError && STATUS[error.code]) || status.INTERNAL
+  const details = error instanceof CaError && code !== status.INTERNAL ? error.detail : 'Internal error.'
+  return Object.assign(new Error(details), { code, details })
+}

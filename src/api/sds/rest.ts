@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { CaError } from '../../errors.ts'
+import { discoveryJson, SECRET_TYPE } from '../../sds/secret.ts'
+import { findSecret } from '../../sds/secret-source.ts'
+import type { Service } from '../../service.ts'
+import { authenticateFirst, principalOf, refuseRepeatedHeaders } from '../caller.ts'
+
+/** Octets: Envoy describes itself in 77 KB with every request. */
+const MAX_BODY = 1024 * 1024
+
+const schema = {
+  summary:
+    'Envoy’s secret discovery over REST: one secret, or 304 where the version is the one that Envoy has',
+  tags: ['envoy'],
+} as FastifySchema
+
+/**
+ * `POST /v3/discovery:secrets`, as Envoy asks each refresh_delay. Whatever is not 200 or 304 leaves Envoy with the secret that
+ * it has. Nothing is recorded.
+ */
+export async function sdsRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  refuseRepeatedHeaders(app)
+  authenticateFirst(app, service)
+
+  // The colon is doubled, since a single one would begin a parameter.
+  app.post('/v3/discovery::secrets', { bodyLimit: MAX_BODY, schema }, async (request, reply) => {
+    const principal = await principalOf(request, service)
+    const { name, version } = readRequest(request.body)
+    const found = await findSecret(name, principal, service)
+    reply.header('cache-control', 'no-store')
+    if (found.version === version) return reply.code(304).send()
+    return reply.type('application/json').send(discoveryJson(found))
+  })
+}
+
+/** Unknown fields are ignored, since Envoy sends more with each release. Both spellings of protobuf's JSON are taken. */
+function readRequest(body: unknown): { name: string; version: string | undefined } {
+  const fields = (typeof body === 'object' ? body : null) as Record<string, unknown> | null
+  const field = (snake: string, camel: string) => fields?.[snake] ?? fields?.[camel]
+  const type = field('type_url', 'typeUrl')
+  if (type !== undefined && type !== SECRET_TYPE) {
+    throw new CaError(
+      'malformedRequest',
+      `The type_url must be ${SECRET_TYPE}: nothing else is discovered here.`,
+    )
+  }
+  const names = field('resource_names', 'resourceNames')
+  if (!Array.isArray(names) || names.length !== 1 || typeof names[0] !== 'string') {
+    throw new CaError(
+      'malformedRequest',
+      'resource_names must hold the name of one secret: Envoy takes one in an answer over REST, and asks for each by itself.',
+    )
+  }
+  const version = field('version_info', 'versionInfo')
+  return { name: names[0], version: typeof version === 'string' ? version : undefined }
+}

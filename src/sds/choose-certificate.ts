@@ -1,0 +1,101 @@
+import type { Principal } from '../auth/principal.ts'
+import { epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
+import { EXTENDED_KEY_USAGES, EXTENSION, extendedKeyUsageOf } from '../pki/certificate/extensions.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
+import { nameText, type SubjectName } from '../pki/names/san.ts'
+import type { Service } from '../service.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import type { CertificateChoice } from './resource-name.ts'
+
+type Parts = Pick<Service, 'clock' | 'config' | 'store'>
+
+export interface CertificateWish {
+  readonly choice: CertificateChoice
+  readonly purpose: 'serverAuth' | 'clientAuth'
+}
+
+/** A name may stand in many certificates, of which some are for other purposes: so many of the newest are looked at. */
+const CANDIDATES = 100
+
+/**
+ * The certificate that the wish means: of several the newest that is valid; if all are revoked the newest of those, so that
+ * its staple says so to every client. Only one that shares a name with whoever asks, unless the configuration or an
+ * admin key allows more. Throws `CaError` "notFound" or "forbidden".
+ */
+export async function chooseCertificate(
+  { choice, purpose }: CertificateWish,
+  principal: Principal,
+  service: Parts,
+): Promise<CertificateRow> {
+  const own = await ownCertificate(principal, service)
+  const row =
+    choice.by === 'self'
+      ? await newestRenewal(own, service)
+      : choice.by === 'serial'
+        ? await service.store.read.certificate(choice.serialNumber)
+        : await newestWithName(choice.name, purpose, service)
+  if (!row) throw new CaError('notFound', `There is no valid certificate here for ${shown(choice)}.`)
+  checkAllowed(row, own, principal, service)
+  return row
+}
+
+async function ownCertificate(principal: Principal, { store }: Parts): Promise<CertificateRow | null> {
+  return principal.kind === 'certificate' ? store.read.certificate(principal.serialNumber) : null
+}
+
+/** Whoever renewed goes on under the newest certificate, also while the connection was made with an older one. */
+async function newestRenewal(own: CertificateRow | null, service: Parts): Promise<CertificateRow> {
+  if (!own) throw new CaError('malformedRequest', '"self" is for those who show a client certificate.')
+  const next = own.replacedBy === null ? null : await service.store.read.certificate(own.replacedBy)
+  return next && !next.revocation ? newestRenewal(next, service) : own
+}
+
+async function newestWithName(
+  name: SubjectName,
+  purpose: CertificateWish['purpose'],
+  { store, clock }: Parts,
+): Promise<CertificateRow | null> {
+  const now = epochSeconds(clock())
+  const text = nameText(name)
+  let revoked: CertificateRow | null = null
+  const { rows } = await store.read.searchCertificates(
+    { name: name.value, expiresAfter: now, now },
+    { limit: CANDIDATES },
+  )
+  for (const { serialNumber, names } of rows) {
+    if (!names.some((one) => nameText(one) === text)) continue
+    const row = await store.read.certificate(serialNumber)
+    if (!row || !isFor(row.der, purpose)) continue
+    if (!row.revocation) return row
+    revoked ??= row
+  }
+  return revoked
+}
+
+function isFor(der: Buffer, purpose: CertificateWish['purpose']): boolean {
+  const value = parseCertificate(der).extensions.find(({ oid }) => oid === EXTENSION.extendedKeyUsage)?.value
+  // RFC 5280 4.2.1.12: without the extension it is for any purpose.
+  return value === undefined || extendedKeyUsageOf(value).includes(EXTENDED_KEY_USAGES[purpose])
+}
+
+function checkAllowed(
+  row: CertificateRow,
+  own: CertificateRow | null,
+  principal: Principal,
+  { config }: Parts,
+): void {
+  if (principal.kind === 'admin') return
+  const names = new Set(own?.names.map(nameText))
+  if (config.sds.clients.some((name) => names.has(name))) return
+  if (row.names.some((name) => names.has(nameText(name)))) return
+  throw new CaError(
+    'forbidden',
+    'The client certificate has none of the names of that certificate: add one of its names to sds.clients to let it fetch all.',
+  )
+}
+
+function shown(choice: CertificateChoice): string {
+  if (choice.by === 'name') return nameText(choice.name)
+  return choice.by === 'serial' ? choice.serialNumber : 'this client'
+}

@@ -1,0 +1,91 @@
+import type { Principal } from '../auth/principal.ts'
+import { epochSeconds } from '../clock.ts'
+import { bundledAuthorities, bundledCrls } from '../crl/bundle.ts'
+import { CaError } from '../errors.ts'
+import { proveOcspResponse } from '../ocsp/prove-response.ts'
+import { stapleRequest } from '../ocsp/staple.ts'
+import { encodePem } from '../pki/pem.ts'
+import type { Service } from '../service.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import { chooseCertificate } from './choose-certificate.ts'
+import { parseResourceName, type ResourceName } from './resource-name.ts'
+import { type Secret, type SecretContent, secret } from './secret.ts'
+
+type Wish<Kind extends ResourceName['kind']> = Extract<ResourceName, { kind: Kind }>
+type Parts = Pick<Service, 'authorities' | 'clock' | 'config' | 'crl' | 'ocsp' | 'store'>
+
+/** Trust changes seldom, and the change is heard of; this is for clocks. Seconds. */
+const TRUST_REFRESH = 3600
+
+/**
+ * The secret of this name, complete and checked: Envoy checks neither a staple's signature nor that a CRL is current. Throws
+ * `CaError`: "malformedRequest" for no name, "notFound", "forbidden", or "authorityNotReady" while it cannot be given, and
+ * the secret of before had better stay.
+ */
+export async function findSecret(name: string, principal: Principal, service: Parts): Promise<Secret> {
+  const wish = parseResourceName(name)
+  if (principal.kind === 'token') {
+    throw new CaError(
+      'forbidden',
+      'An enrolment token fetches no secrets: use a client certificate of this CA.',
+    )
+  }
+  return wish.kind === 'trust'
+    ? trustSecret(name, wish, service)
+    : certificateSecret(name, wish, principal, service)
+}
+
+function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Parts): Secret {
+  const now = epochSeconds(service.clock())
+  const authorities = bundledAuthorities(bundle, service.authorities.all(), now)
+  // Roots alone: with an intermediate as anchor Envoy would no longer look at the root's CRL.
+  const roots = new Map(
+    authorities
+      .map((one) => one.chain.at(-1) ?? one.certificate.der)
+      .map((der) => [der.toString('hex'), der]),
+  )
+  const trusted = [...roots.values()].map((der) => encodePem('CERTIFICATE', der)).join('')
+  const crls = crl ? bundledCrls(authorities, service.crl, now) : []
+  const content: SecretContent = {
+    name,
+    validation_context: {
+      trusted_ca: { inline_string: trusted },
+      ...(crl ? { crl: { inline_string: crls.map(({ pem }) => pem).join('') } } : {}),
+    },
+  }
+  return secret(content, Math.min(now + TRUST_REFRESH, ...crls.map(({ nextUpdate }) => nextUpdate)))
+}
+
+async function certificateSecret(
+  name: string,
+  { choice, keyFile, purpose, staple }: Wish<'certificate'>,
+  principal: Principal,
+  service: Parts,
+): Promise<Secret> {
+  const row = await chooseCertificate({ choice, purpose }, principal, service)
+  const { der, refreshAt } = await stapleOf(row, service)
+  const chain = [row.der, ...service.authorities.chainOf(row.authority)]
+  const content: SecretContent = {
+    name,
+    tls_certificate: {
+      certificate_chain: { inline_string: chain.map((one) => encodePem('CERTIFICATE', one)).join('') },
+      private_key: { filename: keyFile },
+      ...(staple ? { ocsp_staple: { inline_bytes: der.toString('base64') } } : {}),
+    },
+  }
+  return secret(content, refreshAt)
+}
+
+async function stapleOf(row: CertificateRow, { authorities, clock, ocsp }: Parts) {
+  const now = epochSeconds(clock())
+  const authority = authorities.get(row.authority)
+  const answer = authority && (await ocsp.respond(stapleRequest(authority, row.serialNumber)))
+  if (!authority || answer?.status !== 'successful' || !answer.cacheable) {
+    throw new CaError(
+      'authorityNotReady',
+      `No OCSP response about ${row.serialNumber} can be signed now (${answer?.status ?? 'no authority'}).`,
+    )
+  }
+  const proven = proveOcspResponse(answer.der, authority.certificate, now)
+  return { der: proven.der, refreshAt: now + Math.max(1, answer.cacheable.maxAge) }
+}

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
+import { decodePem } from '../../../src/pki/pem.ts'
+import { SECRET_TYPE } from '../../../src/sds/secret.ts'
+import { type Call, DAY, expectProblem, TestCa } from '../ca-fixture.ts'
+import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
+
+const KEY_FILE = '/etc/envoy/web.key'
+
+let ca: TestCa
+beforeAll(async () => {
+  ca = await TestCa.create({ options: { sds: { clients: ['dns:edge.example.test'] } } })
+  await ca.listen()
+})
+afterAll(() => ca.close())
+
+/** As Envoy asks, with a long description of itself. */
+const ask = (name: string, more: object = {}, call: Call & { identity?: Identity } = {}) =>
+  ca.send('/v3/discovery:secrets', {
+    body: {
+      node: {
+        id: 'edge-1',
+        cluster: 'edge',
+        extensions: Array.from({ length: 700 }, (_, n) => ({
+          name: `envoy.ext.${n}`,
+          type_urls: ['x'.repeat(60)],
+        })),
+      },
+      resource_names: [name],
+      type_url: SECRET_TYPE,
+      ...more,
+    },
+    ...call,
+  })
+
+async function enrol(name: string, profile = 'server'): Promise<Identity & { serialNumber: string }> {
+  const key = newKey()
+  const { certificate, serialNumber } = await ca.enrol(csrPem([`dns:${name}`], { key }), { profile })
+  return { key: keyPem(key), certificate, serialNumber }
+}
+const revoke = (serialNumber: string) => ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+const only = (json: { resources: Record<string, never>[] }) => {
+  expect(json.resources).toHaveLength(1)
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
+  return json.resources[0] as any
+}
+const stapled = (resource: ReturnType<typeof only>) =>
+  parseOcspResponse(Buffer.from(resource.tls_certificate.ocsp_staple.inline_bytes, 'base64')).responses[0]!
+
+test('a certificate comes with its chain, its staple, and the place of the key', async () => {
+  const { serialNumber, certificate } = await enrol('web.example.test')
+  const name = `dns:web.example.test?key=${KEY_FILE}`
+  const { status, headers, json } = await ask(name)
+  expect(status).toBe(200)
+  expect(headers['content-type']).toMatch(/^application\/json/)
+  const resource = only(json)
+  expect(resource).toMatchObject({ '@type': SECRET_TYPE, name })
+  const { certificate_chain, private_key } = resource.tls_certificate
+  expect(private_key).toEqual({ filename: KEY_FILE })
+  const chain = decodePem(certificate_chain.inline_string, 'chain').map(({ der }) => der)
+  expect(chain).toEqual([
+    decodePem(certificate, 'leaf')[0]!.der,
+    ca.service.authorities.issuing().certificate.der,
+  ])
+  expect(stapled(resource)).toMatchObject({ status: 'good', certId: { serialNumber } })
+})
+
+test('what Envoy has already is not sent again, and what changed is', async () => {
+  const { serialNumber } = await enrol('same.example.test')
+  const name = `dns:same.example.test?key=${KEY_FILE}`
+  const { version_info } = (await ask(name)).json
+  const again = await ask(name, { version_info })
+  expect([again.status, again.text]).toEqual([304, ''])
+  await revoke(serialNumber)
+  const after = await ask(name, { version_info })
+  expect(after.status).toBe(200)
+  expect(after.json.version_info).not.toBe(version_info)
+  // Nothing else has this name, so every client is to hear that it is revoked.
+  expect(stapled(only(after.json)).status).toMatchObject({ reason: 0 })
+  const { serialNumber: next } = await enrol('same.example.test')
+  expect(stapled(only((await ask(name)).json))).toMatchObject({
+    status: 'good',
+    certId: { serialNumber: next },
+  })
+})
+
+describe('trust', () => {
+  test('is the roots, and a current CRL for every CA', async () => {
+    const { validation_context: context } = only((await ask('roots')).json)
+    expect(context.trusted_ca.inline_string).toBe(ca.rootPem)
+    expect(context.crl.inline_string.match(/BEGIN X509 CRL/g)).toHaveLength(2)
+    const one = only((await ask('intermediate')).json).validation_context
+    expect(one.trusted_ca.inline_string).toBe(ca.rootPem)
+    expect(only((await ask('roots?crl=none')).json).validation_context).toEqual({
+      trusted_ca: context.trusted_ca,
+    })
+  })
+
+  test('changes with a revocation before the call returns', async () => {
+    const { version_info } = (await ask('roots')).json
+    expect((await ask('roots', { version_info })).status).toBe(304)
+    await revoke((await enrol('gone.example.test')).serialNumber)
+    expect((await ask('roots', { version_info })).status).toBe(200)
+  })
+})
+
+describe('a client certificate', () => {
+  test('fetches certificates that share a name with it, and trust', async () => {
+    const identity = await enrol('own.example.test', 'peer')
+    expect((await ask('roots', {}, { identity })).status).toBe(200)
+    expect((await ask(`dns:own.example.test?key=${KEY_FILE}`, {}, { identity })).status).toBe(200)
+    expect((await ask(`serial:${identity.serialNumber}?key=${KEY_FILE}`, {}, { identity })).status).toBe(200)
+    await enrol('other.example.test')
+    const refused = await ask(`dns:other.example.test?key=${KEY_FILE}`, {}, { identity })
+    expectProblem(refused, 403, 'forbidden')
+    expect(refused.json.detail).toContain('sds.clients')
+  })
+
+  test('with a name in sds.clients fetches all', async () => {
+    const identity = await enrol('edge.example.test', 'client')
+    await enrol('any.example.test')
+    expect((await ask(`dns:any.example.test?key=${KEY_FILE}`, {}, { identity })).status).toBe(200)
+  })
+
+  test('finds itself, and after a renewal the newest', async () => {
+    const identity = await enrol('self.example.test', 'peer')
+    const self = async () =>
+      stapled(only((await ask(`self?key=${KEY_FILE}`, {}, { identity })).json)).certId.serialNumber
+    expect(await self()).toBe(identity.serialNumber)
+    const renewed = await ca.send(`/v1/certificates/${identity.serialNumber}/renew`, { identity, body: {} })
+    expect(renewed.status, renewed.text).toBe(201)
+    expect(await self()).toBe(renewed.json.serialNumber)
+  })
+
+  test('that is revoked fetches nothing', async () => {
+    const identity = await enrol('late.example.test', 'peer')
+    await revoke(identity.serialNumber)
+    expectProblem(await ask('roots', {}, { identity }), 403, 'certificateRevoked')
+  })
+
+  test('is needed', async () => {
+    expectProblem(await ask('roots', {}, { as: null }), 401, 'unauthenticated')
+    const { token } = await ca.token({ profile: 'server', names: ['dns:x.example.test'] })
+    expectProblem(await ask('roots', {}, { as: token }), 403, 'forbidden')
+  })
+})
+
+test('a server certificate is preferred to a client’s of the same name', async () => {
+  const server = await enrol('both.example.test', 'server')
+  const client = await enrol('both.example.test', 'client')
+  const serialFor = async (use: string) =>
+    stapled(only((await ask(`dns:both.example.test?key=${KEY_FILE}${use}`)).json)).certId.serialNumber
+  expect(await serialFor('')).toBe(server.serialNumber)
+  expect(await serialFor('&use=client')).toBe(client.serialNumber)
+})
+
+test.each([
+  ['a name that means nothing', { resource_names: ['Server'] }],
+  ['two names', { resource_names: ['roots', 'intermediate'] }],
+  ['no name', { resource_names: [] }],
+  ['another type', { type_url: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' }],
+  ['names that are none', { resource_names: 'roots' }],
+])('%s is a 400', async (_what, more) => {
+  expectProblem(await ask('roots', more), 400, 'malformedRequest')
+})
+
+test('what is not there is a 404, and a body that is no JSON a 400', async () => {
+  expectProblem(await ask(`dns:nobody.example.test?key=${KEY_FILE}`), 404, 'notFound')
+  expectProblem(await ask('nobody'), 404, 'notFound')
+  const broken = await ca.send('/v3/discovery:secrets', {
+    body: '{',
+    headers: { 'content-type': 'application/json' },
+  })
+  expectProblem(broken, 400, 'malformedRequest')
+})
+
+test('a CRL that has lapsed withholds the trust that needs it', async () => {
+  const lapsed = await TestCa.create({ options: { crl: { validity: '1h', refresh: '30m' } } })
+  try {
+    lapsed.now += DAY * 1000
+    const answer = await lapsed.call('/v3/discovery:secrets', { body: { resource_names: ['roots'] } })
+    expectProblem(answer, 503, 'authorityNotReady')
+    const bare = await lapsed.call('/v3/discovery:secrets', { body: { resource_names: ['roots?crl=none'] } })
+    expect(bare.status).toBe(200)
+  } finally {
+    await lapsed.close()
+  }
+})
