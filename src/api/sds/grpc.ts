@@ -161,9 +161,9 @@ export class GrpcSds {
     return findSecret(name, principal, this.#service)
   }
 
-  #credentialsOf({ getPeer, metadata }: Call): Credentials {
-    const bearer = bearerOf(header(metadata, 'authorization'))
-    return { bearer, peerCertificate: bearer === null ? (this.#peers.get(getPeer()) ?? null) : null }
+  #credentialsOf(call: Call): Credentials {
+    const bearer = bearerOf(header(call.metadata, 'authorization'))
+    return { bearer, peerCertificate: bearer === null ? (this.#peers.get(call.getPeer()) ?? null) : null }
   }
 
   #changed(cause: keyof typeof COALESCE): void {

@@ -1,0 +1,203 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import type { Server as TlsServer } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { divertHttp2 } from '../../../src/api/sds/alpn.ts'
+import { GrpcSds } from '../../../src/api/sds/grpc.ts'
+import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
+import { SECRET_TYPE } from '../../../src/sds/secret.ts'
+import { toolIsMissing } from '../../pki/external-tool.ts'
+import { TestCa } from '../ca-fixture.ts'
+import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
+
+const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', import.meta.url))
+const WEB = 'dns:web.example.test?key=/etc/envoy/web.key'
+
+let ca: TestCa
+let sds: GrpcSds
+let port: number
+let ends: (() => void)[]
+
+beforeEach(async () => {
+  ends = []
+  ca = await TestCa.create()
+  port = await ca.listen()
+  sds = new GrpcSds(ca.service, ca.logger)
+  divertHttp2(ca.tls.server as unknown as TlsServer, (socket) => sds.take(socket))
+})
+afterEach(async () => {
+  for (const end of ends) end()
+  sds.close()
+  await ca.close()
+})
+
+async function enrol(name: string, profile = 'server'): Promise<Identity & { serialNumber: string }> {
+  const key = newKey()
+  const { certificate, serialNumber } = await ca.enrol(csrPem([`dns:${name}`], { key }), { profile })
+  return { key: keyPem(key), certificate, serialNumber }
+}
+const revoke = (serialNumber: string) => ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+
+// biome-ignore lint/suspicious/noExplicitAny: what the library makes of the file has no types
+type Any = any
+
+/** As Envoy is: a client of the same file's service, with a certificate or with a bearer secret. */
+function client(identity?: Identity, bearer?: string) {
+  const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true })) as Any
+  const secure = credentials.createSsl(
+    Buffer.from(ca.rootPem),
+    identity ? Buffer.from(identity.key) : null,
+    identity ? Buffer.from(identity.certificate) : null,
+  )
+  const stub = new loaded.envoy.service.secret.v3.SecretDiscoveryService(`localhost:${port}`, secure)
+  ends.push(() => stub.close())
+  const metadata = new Metadata()
+  if (bearer !== undefined) metadata.set('authorization', `Bearer ${bearer}`)
+  return {
+    fetch: (request: object) =>
+      new Promise<Any>((resolve, reject) =>
+        stub.FetchSecrets(
+          { type_url: SECRET_TYPE, ...request },
+          metadata,
+          (error: Error | null, answer: unknown) => (error ? reject(error) : resolve(answer)),
+        ),
+      ),
+    stream() {
+      const call = stub.StreamSecrets(metadata)
+      const answers: Any[] = []
+      const errors: Any[] = []
+      call.on('data', (answer: unknown) => answers.push(answer))
+      call.on('error', (error: unknown) => errors.push(error))
+      return {
+        answers,
+        errors,
+        write: (request: object) => call.write({ type_url: SECRET_TYPE, ...request }),
+        /** Waits until so many answers have come; the last of them. */
+        answer: async (count: number) => {
+          await vi.waitFor(() => expect(answers.length + errors.length).toBeGreaterThanOrEqual(count), 5000)
+          expect(errors).toEqual([])
+          return answers[count - 1]
+        },
+      }
+    },
+  }
+}
+const stapled = (answer: Any) =>
+  parseOcspResponse(answer.resources[0].value.tls_certificate.ocsp_staple.inline_bytes).responses[0]!
+
+describe('a stream', () => {
+  test('gives a certificate with its staple, and a new staple when it is revoked', async () => {
+    const identity = await enrol('web.example.test', 'peer')
+    const admin = client(undefined, ca.adminKey).stream()
+    admin.write({ resource_names: [WEB] })
+    const first = await admin.answer(1)
+    expect(first).toMatchObject({ type_url: SECRET_TYPE, resources: [{ type_url: SECRET_TYPE }] })
+    expect(first.resources[0].value).toMatchObject({
+      name: WEB,
+      tls_certificate: { private_key: { filename: '/etc/envoy/web.key' } },
+    })
+    expect(stapled(first).status).toBe('good')
+    admin.write({ resource_names: [WEB], version_info: first.version_info, response_nonce: first.nonce })
+    await revoke(identity.serialNumber)
+    const second = await admin.answer(2)
+    expect(stapled(second).status).toMatchObject({ reason: 0 })
+    expect(second.nonce).not.toBe(first.nonce)
+    expect(second.version_info).not.toBe(first.version_info)
+  })
+
+  test('gives a newer certificate as soon as it is issued, and CRLs with every revocation', async () => {
+    await enrol('web.example.test')
+    const stream = client(undefined, ca.adminKey).stream()
+    stream.write({ resource_names: [WEB] })
+    const first = await stream.answer(1)
+    const { serialNumber } = await enrol('web.example.test')
+    expect(stapled(await stream.answer(2)).certId.serialNumber).toBe(serialNumber)
+    expect(stapled(first).certId.serialNumber).not.toBe(serialNumber)
+
+    const trust = client(undefined, ca.adminKey).stream()
+    trust.write({ resource_names: ['roots'] })
+    const before = (await trust.answer(1)).resources[0].value.validation_context
+    expect(before.trusted_ca.inline_string).toBe(ca.rootPem)
+    await revoke((await enrol('gone.example.test')).serialNumber)
+    const after = (await trust.answer(2)).resources[0].value.validation_context
+    expect(after.crl.inline_string).not.toBe(before.crl.inline_string)
+  })
+
+  test('follows what is asked for', async () => {
+    const stream = client(undefined, ca.adminKey).stream()
+    stream.write({ resource_names: ['roots'] })
+    const first = await stream.answer(1)
+    const ack = { version_info: first.version_info, response_nonce: first.nonce }
+    stream.write({ resource_names: ['roots', 'intermediate'], ...ack })
+    expect((await stream.answer(2)).resources[0].value.name).toBe('intermediate')
+    // Nothing that was sent is sent again.
+    stream.write({ resource_names: ['roots', 'intermediate', 'root'], ...ack })
+    expect((await stream.answer(3)).resources[0].value.name).toBe('root')
+    expect(stream.answers).toHaveLength(3)
+  })
+
+  test('logs why Envoy refused a secret, and does not send the same again at once', async () => {
+    const stream = client(undefined, ca.adminKey).stream()
+    stream.write({ resource_names: ['roots'] })
+    const { nonce } = await stream.answer(1)
+    stream.write({
+      resource_names: ['roots'],
+      response_nonce: nonce,
+      error_detail: { code: 3, message: 'Failed to load private key' },
+    })
+    await vi.waitFor(() => expect(ca.log.join()).toContain('Failed to load private key'))
+    expect(stream.answers).toHaveLength(1)
+    // When the key file may be there by now, it is.
+    ca.now += 10_000
+    await revoke((await enrol('other.example.test')).serialNumber)
+    await stream.answer(2)
+  })
+
+  test('is for holders of a certificate, and ends when theirs is revoked', async () => {
+    const stranger = client().stream()
+    stranger.write({ resource_names: ['roots'] })
+    await vi.waitFor(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+
+    const identity = await enrol('web.example.test', 'peer')
+    const own = client(identity).stream()
+    own.write({ resource_names: [WEB] })
+    expect(stapled(await own.answer(1)).certId.serialNumber).toBe(identity.serialNumber)
+    await revoke(identity.serialNumber)
+    await vi.waitFor(() => expect(own.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+  })
+
+  test.each([
+    [{ resource_names: ['Nothing'] }, status.INVALID_ARGUMENT],
+    [{ resource_names: ['nobody'] }, status.NOT_FOUND],
+    [{ resource_names: ['roots'], type_url: 'other' }, status.INVALID_ARGUMENT],
+  ])('for %o ends with %i and the reason', async (request, code) => {
+    const stream = client(undefined, ca.adminKey).stream()
+    stream.write(request)
+    await vi.waitFor(() => expect(stream.errors).toMatchObject([{ code }]))
+    expect(stream.errors[0].details.length).toBeGreaterThan(20)
+  })
+})
+
+test('one secret can be fetched without a stream', async () => {
+  const answer = await client(undefined, ca.adminKey).fetch({ resource_names: ['roots'] })
+  expect(answer.resources[0].value.name).toBe('roots')
+  await expect(client(undefined, ca.adminKey).fetch({ resource_names: [] })).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+  })
+  await expect(client().fetch({ resource_names: ['roots'] })).rejects.toMatchObject({
+    code: status.UNAUTHENTICATED,
+  })
+})
+
+test.skipIf(toolIsMissing('curl'))('whoever can speak HTTP/1.1 goes on to do so', async () => {
+  const root = join(ca.directory, 'root.pem')
+  const { stdout } = await promisify(execFile)('curl', [
+    ...['-sS', '--http2', '--cacert', root, '--resolve', `localhost:${port}:127.0.0.1`],
+    ...['-o', '/dev/null', '-w', '%{http_version} %{http_code}', `https://localhost:${port}/healthz`],
+  ])
+  expect(stdout).toBe('1.1 200')
+})
