@@ -107,8 +107,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'server.ts',
     'log.ts',
+    'sds',
     'service.ts',
     'ocsp',
+    'crl',
     'ca',
     'auth',
     'config',

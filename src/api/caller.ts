@@ -79,7 +79,8 @@ export function originOf(request: FastifyRequest): Origin {
   return { address: request.ip ?? '', requestId: request.id }
 }
 
-function credentialsOf(request: FastifyRequest): Credentials {
+/** What the caller shows: a bearer secret if there is one, else a client certificate. */
+export function credentialsOf(request: FastifyRequest): Credentials {
   const bearer = bearerOf(request.headers.authorization)
   return { bearer, peerCertificate: bearer === null ? peerCertificate(request) : null }
 }

@@ -5,6 +5,7 @@ import { authorityCommand } from './authority.ts'
 import { bundleCommand } from './bundle.ts'
 import { certCommand } from './cert.ts'
 import { crlCommand } from './crl.ts'
+import { envoyCommand } from './envoy.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
 import { initCommand } from './init.ts'
@@ -42,6 +43,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(authorityCommand(terminal))
     .addCommand(rootCommand(terminal))
     .addCommand(bundleCommand(terminal))
+    .addCommand(envoyCommand(terminal))
     .addCommand(adminKeyCommand(terminal))
   redirect(program, terminal)
   return program

@@ -87,7 +87,8 @@ function checkAllowed(
 ): void {
   if (principal.kind === 'admin') return
   const names = new Set(own?.names.map(nameText))
-  if (config.sds.clients.some((name) => names.has(name))) return
+  const isTrusted = own !== null && own.revocation === null
+  if (isTrusted && config.sds.clients.some((name) => names.has(name))) return
   if (row.names.some((name) => names.has(nameText(name)))) return
   throw new CaError(
     'forbidden',

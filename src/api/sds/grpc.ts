@@ -13,9 +13,10 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { authenticate, type Credentials } from '../../auth/authenticate.ts'
+import type { Credentials } from '../../auth/authenticate.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError, type ErrorCode } from '../../errors.ts'
+import { authenticateClient } from '../../sds/authenticate-client.ts'
 import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
@@ -51,8 +52,7 @@ export class GrpcSds {
   /** Certificates by "address:port": the library gives a client's only where OpenSSL likes its chain. */
   readonly #peers = new Map<string, Buffer | null>()
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
-  #coalescing: NodeJS.Timeout | null = null
-  #coalescingUntil = 0
+  readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
 
   constructor(service: Service, log: FaultLog) {
     this.#service = service
@@ -92,7 +92,7 @@ export class GrpcSds {
 
   /** Ends every stream: Envoy keeps what it has, and comes again. */
   close(): void {
-    if (this.#coalescing) clearTimeout(this.#coalescing)
+    for (const timer of this.#coalescing.values()) clearTimeout(timer)
     this.#server.forceShutdown()
   }
 
@@ -155,9 +155,9 @@ export class GrpcSds {
     for (const event of ['cancelled', 'close'] as const) stream.on(event, end)
   }
 
-  /** Asked anew each time: the client certificate may be revoked or expire while the stream lasts. */
+  /** Asked anew each time: the client certificate may expire, or the admin key be revoked, while the stream lasts. */
   async #find(call: Call, name: string): Promise<Secret> {
-    const principal = await authenticate(this.#credentialsOf(call), this.#service)
+    const principal = await authenticateClient(this.#credentialsOf(call), this.#service)
     return findSecret(name, principal, this.#service)
   }
 
@@ -167,16 +167,13 @@ export class GrpcSds {
   }
 
   #changed(cause: keyof typeof COALESCE): void {
-    if (this.#streams.size === 0) return
-    const at = performance.now() + COALESCE[cause]
-    if (this.#coalescing && at >= this.#coalescingUntil) return
-    if (this.#coalescing) clearTimeout(this.#coalescing)
-    this.#coalescingUntil = at
-    this.#coalescing = setTimeout(() => {
-      this.#coalescing = null
+    if (this.#streams.size === 0 || this.#coalescing.has(cause)) return
+    const timer = setTimeout(() => {
+      this.#coalescing.delete(cause)
       for (const { subscription, schedule } of this.#streams) void subscription.check().then(schedule)
     }, COALESCE[cause])
-    this.#coalescing.unref()
+    timer.unref()
+    this.#coalescing.set(cause, timer)
   }
 }
 

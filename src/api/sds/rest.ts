@@ -1,9 +1,11 @@
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
+import type { Principal } from '../../auth/principal.ts'
 import { CaError } from '../../errors.ts'
+import { authenticateClient } from '../../sds/authenticate-client.ts'
 import { discoveryJson, SECRET_TYPE } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import type { Service } from '../../service.ts'
-import { authenticateFirst, principalOf, refuseRepeatedHeaders } from '../caller.ts'
+import { credentialsOf, refuseRepeatedHeaders } from '../caller.ts'
 
 /** Octets: Envoy describes itself in 77 KB with every request. */
 const MAX_BODY = 1024 * 1024
@@ -20,13 +22,16 @@ const schema = {
  */
 export async function sdsRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   refuseRepeatedHeaders(app)
-  authenticateFirst(app, service)
+  const principals = new WeakMap<FastifyRequest, Principal>()
+  // Strangers are turned away before a byte of their body is read.
+  app.addHook('onRequest', async (request) => {
+    principals.set(request, await authenticateClient(credentialsOf(request), service))
+  })
 
   // The colon is doubled, since a single one would begin a parameter.
   app.post('/v3/discovery::secrets', { bodyLimit: MAX_BODY, schema }, async (request, reply) => {
-    const principal = await principalOf(request, service)
     const { name, version } = readRequest(request.body)
-    const found = await findSecret(name, principal, service)
+    const found = await findSecret(name, principals.get(request)!, service)
     reply.header('cache-control', 'no-store')
     if (found.version === version) return reply.code(304).send()
     return reply.type('application/json').send(discoveryJson(found))

@@ -132,10 +132,27 @@ describe('a client certificate', () => {
     expect(await self()).toBe(renewed.json.serialNumber)
   })
 
-  test('that is revoked fetches nothing', async () => {
-    const identity = await enrol('late.example.test', 'peer')
+  test('that is revoked hears so of itself, and fetches nothing of others any more', async () => {
+    const identity = await enrol('edge.example.test', 'peer')
     await revoke(identity.serialNumber)
-    expectProblem(await ask('roots', {}, { identity }), 403, 'certificateRevoked')
+    const own = only((await ask(`serial:${identity.serialNumber}?key=${KEY_FILE}`, {}, { identity })).json)
+    expect(stapled(own).status).toMatchObject({ reason: 0 })
+    await enrol('unrelated.example.test')
+    expectProblem(await ask(`dns:unrelated.example.test?key=${KEY_FILE}`, {}, { identity }), 403, 'forbidden')
+  })
+
+  test('of another CA fetches nothing', async () => {
+    const key = newKey()
+    const stranger = await TestCa.create()
+    const { certificate } = await stranger.enrol(csrPem(['dns:web.example.test'], { key }), {
+      profile: 'client',
+    })
+    await stranger.close()
+    expectProblem(
+      await ask('roots', {}, { identity: { key: keyPem(key), certificate } }),
+      401,
+      'unauthenticated',
+    )
   })
 
   test('is needed', async () => {
