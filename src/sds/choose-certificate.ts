@@ -19,9 +19,9 @@ export interface CertificateWish {
 const CANDIDATES = 100
 
 /**
- * The certificate that the wish means: of several the newest that is valid; if all are revoked the newest of those, so that
- * its staple says so to every client. Only one that shares a name with whoever asks, unless the configuration or an
- * admin key allows more. Throws `CaError` "notFound" or "forbidden".
+ * The certificate that the wish means: of several the newest, revoked or not. An older one that is still valid would not fit
+ * the key that Envoy has, and Envoy would go on with its last, good staple. Only one that shares a name with whoever asks,
+ * unless the configuration or an admin key allows more. Throws `CaError` "notFound" or "forbidden".
  */
 export async function chooseCertificate(
   { choice, purpose }: CertificateWish,
@@ -35,7 +35,11 @@ export async function chooseCertificate(
       : choice.by === 'serial'
         ? await service.store.read.certificate(choice.serialNumber)
         : await newestWithName(choice.name, purpose, service)
-  if (!row) throw new CaError('notFound', `There is no valid certificate here for ${shown(choice)}.`)
+  if (!row)
+    throw new CaError(
+      'notFound',
+      `There is no certificate here, or none that has not expired, for ${shown(choice)}.`,
+    )
   checkAllowed(row, own, principal, service)
   return row
 }
@@ -58,7 +62,6 @@ async function newestWithName(
 ): Promise<CertificateRow | null> {
   const now = epochSeconds(clock())
   const text = nameText(name)
-  let revoked: CertificateRow | null = null
   const { rows } = await store.read.searchCertificates(
     { name: name.value, expiresAfter: now, now },
     { limit: CANDIDATES },
@@ -66,11 +69,9 @@ async function newestWithName(
   for (const { serialNumber, names } of rows) {
     if (!names.some((one) => nameText(one) === text)) continue
     const row = await store.read.certificate(serialNumber)
-    if (!row || !isFor(row.der, purpose)) continue
-    if (!row.revocation) return row
-    revoked ??= row
+    if (row && isFor(row.der, purpose)) return row
   }
-  return revoked
+  return null
 }
 
 function isFor(der: Buffer, purpose: CertificateWish['purpose']): boolean {
