@@ -62,8 +62,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
   crl: ['ca', 'config', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'errors.ts'],
   'service.ts': ['ocsp', 'crl', 'ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  haproxy: ['errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   api: [
+    'haproxy',
     'sds',
     'service.ts',
     'ocsp',
@@ -107,6 +109,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'server.ts',
     'log.ts',
+    'haproxy',
     'sds',
     'service.ts',
     'ocsp',

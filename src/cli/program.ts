@@ -8,6 +8,7 @@ import { crlCommand } from './crl.ts'
 import { envoyCommand } from './envoy.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
+import { haproxyCommand } from './haproxy.ts'
 import { initCommand } from './init.ts'
 import { ocspCommand } from './ocsp.ts'
 import { rootCommand } from './root.ts'
@@ -44,6 +45,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(rootCommand(terminal))
     .addCommand(bundleCommand(terminal))
     .addCommand(envoyCommand(terminal))
+    .addCommand(haproxyCommand(terminal))
     .addCommand(adminKeyCommand(terminal))
   redirect(program, terminal)
   return program

@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process'
+import { Command, InvalidArgumentError } from 'commander'
+import { CaError } from '../errors.ts'
+import { HaproxyRuntime } from '../haproxy/runtime.ts'
+import { Client } from './client.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+import { type Delivery, deliverCertificate, deliverCrls, deliverTrust } from './haproxy-delivery.ts'
+import { addServiceOptions, type ServiceOptions, serviceAddress } from './service.ts'
+import { print, type Terminal } from './terminal.ts'
+
+interface PushOptions extends ServiceOptions {
+  readonly socket: HaproxyRuntime
+  readonly certificate?: readonly string[]
+  readonly crlFile?: string
+  readonly caFile?: string
+  readonly bundle: string
+  readonly reloadCommand?: string
+}
+
+export function pushCommand(terminal: Terminal): Command {
+  const command = new Command('push')
+    .description(
+      'Write staple, CRLs and roots into HAProxy’s files, and over its run-time socket into the running process',
+    )
+    .requiredOption('--socket <path or host:port>', 'the "stats socket" of level admin', runtime)
+    .option(
+      '--certificate <file>',
+      'PEM file as HAProxy’s configuration names it (certificate, chain, key); its staple is fetched, and the file pushed where HAProxy serves another; repeatable',
+      (file: string, before: readonly string[] = []) => [...before, file],
+    )
+    .option('--crl-file <file>', 'as HAProxy’s configuration names it: gets a current CRL of every CA')
+    .option('--ca-file <file>', 'as HAProxy’s configuration names it: gets the roots')
+    .option('--bundle <name>', 'which CRLs and roots: all, or those of one authority', 'roots')
+    .option(
+      '--reload-command <command>',
+      'run by the shell where something cannot be pushed: systemctl reload haproxy',
+    )
+  addServiceOptions(command).action(async (options: PushOptions) => {
+    const deliveries = await deliverAll(options, terminal)
+    const waiting = deliveries.filter(({ state }) => state === 'reload')
+    const reloaded = waiting.length > 0 && options.reloadCommand !== undefined
+    if (reloaded) reload(options.reloadCommand!)
+    print(terminal, options.json, { deliveries, reloaded }, () => deliveries.map(line).join(''))
+    if (waiting.length > 0 && !reloaded) {
+      throw new Failure(
+        EXIT.failed,
+        `HAProxy must be reloaded to take up ${waiting.map(({ file }) => file).join(', ')}. ${waiting[0]!.reason}`,
+      )
+    }
+  })
+  return command
+}
+
+async function deliverAll(
+  { certificate = [], crlFile, caFile, bundle, socket, ...service }: PushOptions,
+  terminal: Terminal,
+): Promise<Delivery[]> {
+  if (certificate.length === 0 && crlFile === undefined && caFile === undefined)
+    throw new Failure(EXIT.usage, 'Nothing to push: give --certificate, --crl-file or --ca-file.')
+  // All of it is public: no admin key is needed on the machine of a proxy.
+  const client = new Client(serviceAddress(service, terminal.environment), {})
+  const context = { client, runtime: socket, clock: terminal.clock }
+  try {
+    const deliveries: Delivery[] = []
+    // Roots before CRLs: a CRL of a root that is not trusted yet would be of no use.
+    if (caFile !== undefined) deliveries.push(await deliverTrust(caFile, bundle, context))
+    if (crlFile !== undefined) deliveries.push(await deliverCrls(crlFile, bundle, context))
+    for (const file of certificate) deliveries.push(...(await deliverCertificate(file, context)))
+    return deliveries
+  } finally {
+    client.close()
+  }
+}
+
+function line({ what, file, state, reason }: Delivery): string {
+  const words = { unchanged: 'unchanged', live: 'live', reload: 'written, waits for a reload' }[state]
+  return `${what} ${file}: ${words}${reason === null ? '' : `. ${reason}`}\n`
+}
+
+function reload(command: string): void {
+  const { status, stderr, error } = spawnSync(command, { shell: true, encoding: 'utf8' })
+  if (status === 0) return
+  throw new Failure(EXIT.failed, `The reload command failed: ${(stderr || (error?.message ?? '')).trim()}`)
+}
+
+function runtime(text: string): HaproxyRuntime {
+  try {
+    return new HaproxyRuntime(text)
+  } catch (error) {
+    if (error instanceof CaError) throw new InvalidArgumentError(error.detail)
+    throw error
+  }
+}
