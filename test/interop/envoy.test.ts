@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { workFolder } from '../scenario/tools.ts'
 import { opensslStatus, visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
@@ -55,10 +54,7 @@ const tlsContext = (config: Any) =>
 
 describe.skipIf(envoyIsMissing())('Envoy', () => {
   beforeAll(async () => {
-    const directory = workFolder()
-    mkdirSync(directory, { recursive: true })
-    writeFileSync(join(directory, 'chancery.yaml'), 'sds: { clients: ["dns:edge.example.test"] }\n')
-    ca = await InteropCa.start({ directory })
+    ca = await InteropCa.start('sds: { clients: ["dns:edge.example.test"] }')
     edge = await ca.enrol('edge.example.test', 'client')
     alice = await ca.enrol('alice.example.test', 'client')
     ca.write('edge.pem', edge.certificate)

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newCsr } from '../scenario/csr.ts'
-import { type ServiceProcess, type Settings, startService } from '../scenario/harness.ts'
+import { type ServiceProcess, startService } from '../scenario/harness.ts'
 import type { Rest } from '../scenario/rest.ts'
 import { workFolder } from '../scenario/tools.ts'
 
@@ -24,8 +24,11 @@ export class InteropCa {
     this.rest = service.rest()
   }
 
-  static async start(settings: Settings = {}): Promise<InteropCa> {
-    return new InteropCa(await startService(settings))
+  /** `configuration`: what chancery.yaml says. */
+  static async start(configuration = ''): Promise<InteropCa> {
+    const directory = workFolder()
+    writeFileSync(join(directory, 'chancery.yaml'), `${configuration}\n`)
+    return new InteropCa(await startService({ directory }))
   }
 
   get root(): string {

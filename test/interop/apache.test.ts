@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { missing } from '../scenario/tools.ts'
+import { opensslStatus, visit } from './handshake.ts'
+import { InteropCa, type Member } from './members.ts'
+import { adapted, block } from './page.ts'
+import { freePort, ProxyProcess, timed, until } from './proxy.ts'
+
+const APACHE = '/usr/sbin/apache2'
+const MODULES = '/usr/lib/apache2/modules'
+
+function apacheIsMissing(): boolean {
+  const isMissing = !existsSync(APACHE)
+  if (isMissing && process.env.CI) throw new Error('apache2 must be installed where CI is set')
+  return isMissing
+}
+
+const cas: InteropCa[] = []
+afterAll(() => {
+  for (const ca of cas) ca.rest.close()
+})
+
+interface Running {
+  readonly ca: InteropCa
+  readonly apache: ProxyProcess
+  readonly port: number
+  readonly web: Member
+  readonly alice: Member
+  as(identity?: Member): () => ReturnType<typeof visit>
+  /** A new CRL bundle, and what "apachectl graceful" does. */
+  refresh(): Promise<void>
+}
+
+async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
+  const ca = await InteropCa.start()
+  cas.push(ca)
+  const port = await freePort()
+  const web = await ca.enrol('web.example.test')
+  const alice = await ca.enrol('alice.example.test', 'client')
+  const folder = join(ca.folder, 'apache')
+  for (const name of ['htdocs', 'md']) mkdirSync(join(folder, name), { recursive: true })
+  const file = (name: string) => join(folder, name)
+  writeFileSync(join(folder, 'htdocs', 'index.html'), 'hello\n')
+  writeFileSync(file('web.pem'), web.certificate)
+  writeFileSync(file('web.key'), web.key)
+  writeFileSync(file('roots.pem'), ca.root)
+  const bundle = async () => writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
+  await bundle()
+  const page = adapted(block('apache', 'mod_ssl'), {
+    '/etc/apache2/tls': folder,
+    '/var/run/apache2/stapling': file('stapling'),
+    '*:443': `127.0.0.1:${port}`,
+    'SSLStaplingStandardCacheTimeout 60': 'SSLStaplingStandardCacheTimeout 1',
+  })
+  const crlLines = `  SSLCARevocationFile ${file('crls.pem')}\n  SSLCARevocationCheck chain\n`
+  const variants = {
+    mod_ssl: page,
+    ocsp: adapted(page, { [crlLines]: block('apache', 'ocsp') }),
+    mod_md: block('apache', 'mod_md') + adapted(page, { '  SSLUseStapling on\n': '' }),
+  }
+  const modules = [
+    'mpm_event',
+    'authz_core',
+    'authn_core',
+    'dir',
+    'socache_shmcb',
+    'ssl',
+    'watchdog',
+    'md',
+    'unixd',
+  ]
+  const load = modules
+    .map((name) => `${name}_module ${MODULES}/mod_${name}.so`)
+    // What is built in has no file.
+    .filter((line) => existsSync(line.split(' ')[1]!))
+    .map((line) => `LoadModule ${line}\n`)
+    .join('')
+  writeFileSync(
+    file('httpd.conf'),
+    `ServerRoot ${folder}\nServerName localhost\nPidFile ${file('httpd.pid')}\nErrorLog /dev/stderr\nLogLevel warn\n${load}` +
+      `DefaultRuntimeDir ${folder}\nUser ${process.getuid!() === 0 ? 'www-data' : '#-1'}\nListen 127.0.0.1:${port}\n` +
+      `DocumentRoot ${folder}/htdocs\nDirectoryIndex index.html\n<Directory ${folder}>\nRequire all granted\n</Directory>\n` +
+      `MDStoreDir ${folder}/md\n${variants[variant]}`,
+  )
+  const apache = new ProxyProcess(APACHE, ['-f', file('httpd.conf'), '-DFOREGROUND'], folder)
+  return {
+    ...{ ca, apache, port, web, alice },
+    as: (identity) => () => visit({ port, root: ca.root, identity }),
+    async refresh() {
+      await bundle()
+      apache.signal('SIGUSR1')
+    },
+  }
+}
+
+describe.skipIf(apacheIsMissing() || missing('openssl'))('Apache', () => {
+  test('staples by mod_ssl, revoked too, and checks clients by CRL', async () => {
+    const { ca, apache, port, web, alice, as, refresh } = await start('mod_ssl')
+    const mallory = await ca.enrol('mallory.example.test', 'client')
+    const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', apache)
+    expect(first.serialNumber).toBe(web.serialNumber)
+    expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
+      /OCSP Response Status: successful[\s\S]*Cert Status: good/,
+    )
+    expect((await as()()).answered).toBe(false)
+    expect((await as(mallory)()).answered).toBe(true)
+    await timed(
+      'apache SSLCARevocationFile: client refused',
+      async () => {
+        await ca.revoke(mallory.serialNumber)
+        await refresh()
+      },
+      as(mallory),
+      ({ answered }) => !answered,
+      apache,
+    )
+    await until(as(alice), ({ answered }) => answered, apache)
+    await timed(
+      'apache mod_ssl (cache of 1 s): staple revoked',
+      () => ca.revoke(web.serialNumber),
+      as(alice),
+      ({ staple }) => staple === 'revoked',
+      apache,
+    )
+    expect(await opensslStatus(port, ca.service.rootFile)).toContain('Cert Status: revoked')
+    await apache.stop()
+  })
+
+  test('asks about clients by OCSP', async () => {
+    const { ca, apache, alice, as } = await start('ocsp')
+    const mallory = await ca.enrol('mallory.example.test', 'client')
+    await until(as(mallory), ({ answered }) => answered, apache)
+    await timed(
+      'apache SSLOCSPEnable: client refused',
+      () => ca.revoke(mallory.serialNumber),
+      as(mallory),
+      ({ answered }) => !answered,
+      apache,
+    )
+    expect((await as(alice)()).answered).toBe(true)
+    await apache.stop()
+  })
+
+  test('staples by mod_md, which sends nonces', async () => {
+    const { ca, apache, port, web, alice, as } = await start('mod_md')
+    const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', apache)
+    expect(first.serialNumber).toBe(web.serialNumber)
+    expect(await opensslStatus(port, ca.service.rootFile)).toMatch(/OCSP Response Status: successful/)
+    await apache.stop()
+  })
+})

@@ -1,0 +1,128 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { missing, run } from '../scenario/tools.ts'
+import { opensslStatus, visit } from './handshake.ts'
+import { InteropCa, type Member } from './members.ts'
+import { adapted, block } from './page.ts'
+import { freePort, ProxyProcess, timed, until } from './proxy.ts'
+
+const cas: InteropCa[] = []
+afterAll(() => {
+  for (const ca of cas) ca.rest.close()
+})
+
+interface Running {
+  readonly ca: InteropCa
+  readonly nginx: ProxyProcess
+  readonly port: number
+  readonly web: Member
+  readonly alice: Member
+  as(identity?: Member): () => ReturnType<typeof visit>
+  /** What the page does with curl, and "nginx -s reload". */
+  refresh(): Promise<void>
+}
+
+async function start(ca: InteropCa, byOcsp = false): Promise<Running> {
+  cas.push(ca)
+  const port = await freePort()
+  const web = await ca.enrol('web.example.test')
+  const alice = await ca.enrol('alice.example.test', 'client')
+  const folder = join(ca.folder, `nginx-${port}`)
+  mkdirSync(join(folder, 'logs'), { recursive: true })
+  const file = (name: string) => join(folder, name)
+  writeFileSync(file('web.pem'), web.certificate)
+  writeFileSync(file('web.key'), web.key)
+  writeFileSync(file('roots.pem'), ca.root)
+  writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
+  const server = adapted(block('nginx', 'crl'), {
+    '443 ssl': `127.0.0.1:${port} ssl`,
+    '/etc/nginx/tls': folder,
+  })
+  const crlLine = `  ssl_crl ${file('crls.pem')};\n`
+  const responder = ca.service.httpUrl.replace('localhost', '127.0.0.1')
+  const ocsp = adapted(block('nginx', 'ocsp'), { 'http://192.0.2.1:8080': responder })
+  const config = byOcsp ? adapted(server, { [crlLine]: ocsp }) : server
+  writeFileSync(
+    file('nginx.conf'),
+    `daemon off; worker_processes 1; pid ${file('nginx.pid')}; error_log stderr notice;
+     events {}
+     http { access_log off; client_body_temp_path ${file('t1')}; proxy_temp_path ${file('t2')};
+       fastcgi_temp_path ${file('t3')}; uwsgi_temp_path ${file('t4')}; scgi_temp_path ${file('t5')};
+       ${config} }\n`,
+  )
+  const nginx = new ProxyProcess('nginx', ['-p', folder, '-c', file('nginx.conf')], folder)
+  const lines = adapted(block('nginx', 'fetch'), {
+    '/etc/nginx/tls': folder,
+    'http://ca.example.test': ca.service.httpUrl,
+    'nginx -s reload': `nginx -p ${folder} -c ${file('nginx.conf')} -s reload`,
+  })
+  return {
+    ...{ ca, nginx, port, web, alice },
+    as: (identity) => () => visit({ port, root: ca.root, identity }),
+    async refresh() {
+      const { status, stderr } = await run('sh', ['-ec', lines])
+      expect(status, stderr).toBe(0)
+    },
+  }
+}
+
+describe.skipIf(missing('nginx', 'openssl', 'curl'))('nginx', () => {
+  test.each(['authority', 'delegated'])(
+    'staples what the responder says, signed by %s, and checks clients by CRL',
+    async (signer) => {
+      const { ca, nginx, port, web, alice, as, refresh } = await start(
+        await InteropCa.start(`ocsp: { signer: ${signer} }`),
+      )
+      const mallory = await ca.enrol('mallory.example.test', 'client')
+      // Its first handshake has no staple.
+      const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', nginx)
+      expect(first.serialNumber).toBe(web.serialNumber)
+      expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
+        /OCSP Response Status: successful[\s\S]*Cert Status: good/,
+      )
+      expect((await as()()).answered).toBe(false)
+      expect((await as(mallory)()).answered).toBe(true)
+
+      const revoke = (member: Member) => async () => {
+        await ca.revoke(member.serialNumber)
+        await refresh()
+      }
+      await timed(
+        `nginx (${signer}) ssl_crl: client refused`,
+        revoke(mallory),
+        as(mallory),
+        ({ answered }) => !answered,
+        nginx,
+      )
+      expect((await as(alice)()).answered).toBe(true)
+      // A staple that says "revoked" is none to nginx.
+      await timed(
+        `nginx (${signer}): good staple gone`,
+        revoke(web),
+        as(alice),
+        ({ answered, staple }) => answered && staple === null,
+        nginx,
+      )
+      await nginx.stop()
+    },
+  )
+
+  test('asks about clients by OCSP, and sees a revocation at the next handshake', async () => {
+    const { ca, nginx, alice, as } = await start(await InteropCa.start(), true)
+    const mallory = await ca.enrol('mallory.example.test', 'client')
+    await until(as(mallory), ({ answered }) => answered, nginx)
+    await timed(
+      'nginx ssl_ocsp: client refused',
+      () => ca.revoke(mallory.serialNumber),
+      as(mallory),
+      ({ answered }) => !answered,
+      nginx,
+    )
+    expect((await as(alice)()).answered).toBe(true)
+    // Without the responder nobody is let in.
+    await ca.service.stop()
+    expect((await as(alice)()).answered).toBe(false)
+    await nginx.stop()
+  })
+})
