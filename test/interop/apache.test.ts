@@ -45,6 +45,7 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
   writeFileSync(file('web.pem'), web.certificate)
   writeFileSync(file('web.key'), web.key)
   writeFileSync(file('roots.pem'), ca.root)
+  writeFileSync(file('intermediate.pem'), await ca.fetch('/ca/intermediate.pem'))
   const bundle = async () => writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
   await bundle()
   const page = adapted(block('apache', 'mod_ssl'), {
@@ -56,7 +57,9 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
   const crlLines = `  SSLCARevocationFile ${file('crls.pem')}\n  SSLCARevocationCheck chain\n`
   const variants = {
     mod_ssl: page,
-    ocsp: adapted(page, { [crlLines]: block('apache', 'ocsp') }),
+    ocsp: adapted(page, {
+      [crlLines]: adapted(block('apache', 'ocsp'), { '/etc/apache2/tls': folder }),
+    }),
     mod_md: block('apache', 'mod_md') + adapted(page, { '  SSLUseStapling on\n': '' }),
   }
   const modules = [
@@ -78,7 +81,7 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
     .join('')
   writeFileSync(
     file('httpd.conf'),
-    `ServerRoot ${folder}\nServerName localhost\nPidFile ${file('httpd.pid')}\nErrorLog /dev/stderr\nLogLevel warn\n${load}` +
+    `ServerRoot ${folder}\nServerName localhost\nPidFile ${file('httpd.pid')}\nErrorLog "|$/bin/cat 1>&2"\nLogLevel warn\n${load}` +
       `DefaultRuntimeDir ${folder}\nUser ${process.getuid!() === 0 ? 'www-data' : '#-1'}\nListen 127.0.0.1:${port}\n` +
       `DocumentRoot ${folder}/htdocs\nDirectoryIndex index.html\n<Directory ${folder}>\nRequire all granted\n</Directory>\n` +
       `MDStoreDir ${folder}/md\n${variants[variant]}`,
