@@ -24,11 +24,13 @@ export class InteropCa {
     this.rest = service.rest()
   }
 
-  /** `configuration`: what chancery.yaml says. */
-  static async start(configuration = ''): Promise<InteropCa> {
+  /** `configuration`: what chancery.yaml says. `httpPort`: where addresses in CRLs must last. */
+  static async start(configuration = '', httpPort = 0): Promise<InteropCa> {
     const directory = workFolder()
     writeFileSync(join(directory, 'chancery.yaml'), `${configuration}\n`)
-    return new InteropCa(await startService({ directory }))
+    return new InteropCa(
+      await startService({ directory, environment: { CHANCERY_HTTP_PORT: String(httpPort) } }),
+    )
   }
 
   get root(): string {
