@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { block } from '../interop/page.ts'
 import { enrolWithCurl, type NEW_KEY, openSslRequest, relyingParty, serialOf } from './enrolment.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { command, missing, run } from './tools.ts'
@@ -47,6 +50,43 @@ describe.skipIf(!hasGo || missing('openssl', 'curl'))("Go's standard library", (
       expect(BigInt(after.crlNumber)).toBeGreaterThan(BigInt(before.crlNumber))
     },
   )
+
+  test('finds the revoked by the bundle, as its page has it', async () => {
+    for (const name of ['fine', 'gone']) {
+      await openSslRequest(folder, name, `DNS:${name}.example.test`)
+      await enrolWithCurl(folder, service, name)
+    }
+    await service.cli('cert', 'revoke', await serialOf(folder, 'gone.pem'))
+    const imports = ['crypto/x509', 'encoding/pem', 'errors', 'fmt', 'os', 'time']
+    writeFileSync(
+      join(folder, 'page.go'),
+      `package main\nimport (\n${imports.map((one) => JSON.stringify(one)).join('\n')}\n)\n${block('go', 'revoked')}
+func read(file string) []byte {
+	bytes, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	return bytes
+}
+
+func main() {
+	var chain []*x509.Certificate
+	for block, rest := pem.Decode(append(read(os.Args[1]), read("root.pem")...)); block != nil; block, rest = pem.Decode(rest) {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			panic(err)
+		}
+		chain = append(chain, certificate)
+	}
+	fmt.Println(revoked(chain, read("bundle.pem")))
+}
+`,
+    )
+    await command(folder, `curl -sSf -o bundle.pem ${service.httpUrl}/bundles/roots.crl.pem`)
+    await command(folder, 'go build -o page page.go')
+    expect((await command(folder, './page fine.pem')).trim()).toBe('<nil>')
+    expect((await command(folder, './page gone.pem')).trim()).toBe('revoked')
+  })
 
   test('refuses another name and another root', async () => {
     await openSslRequest(folder, 'web', 'DNS:web.example.test')
