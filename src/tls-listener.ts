@@ -1,7 +1,6 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { divertHttp2 } from './api/sds/alpn.ts'
-import { GrpcSds } from './api/sds/grpc.ts'
+import { serveGrpc } from './api/sds/connections.ts'
 import { buildTlsApp } from './app.ts'
 import { renewalTime } from './ca/kept-identity.ts'
 import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
@@ -42,10 +41,9 @@ export async function startTls(
 
   let identity = await identify()
   const app = buildTlsApp(service, tlsContext(identity, config, service), log)
-  const sds = new GrpcSds(service, log)
-  divertHttp2(app.server as unknown as TlsServer, (socket) => sds.take(socket))
+  const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
   closers.push(() => app.close())
-  closers.push(async () => sds.close())
+  closers.push(endStreams)
   await listen(app, config, config.tlsPort)
 
   let timer: NodeJS.Timeout | undefined

@@ -173,7 +173,7 @@ describe.skipIf(missing('openssl', 'curl'))('a root elsewhere, kept with openssl
     expect(await ready()).toMatch(
       /"status":"ready".*"crl:root","ok":true,"reason":"It has no CRL.*crl install root FILE/,
     )
-    expect(service.log).toContain('A CRL has to be brought')
+    expect(service.log).toContain('The CRLs of an authority need a hand')
 
     writeFileSync(join(folder, 'number.txt'), '1000\n')
     const first = await service.cli('crl', 'install', 'root', await makeCrl(''))

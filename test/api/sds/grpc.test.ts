@@ -6,8 +6,7 @@ import { promisify } from 'node:util'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { divertHttp2 } from '../../../src/api/sds/alpn.ts'
-import { GrpcSds } from '../../../src/api/sds/grpc.ts'
+import { serveGrpc } from '../../../src/api/sds/connections.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { toolIsMissing } from '../../pki/external-tool.ts'
@@ -18,7 +17,7 @@ const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', imp
 const WEB = 'dns:web.example.test?key=/etc/envoy/web.key'
 
 let ca: TestCa
-let sds: GrpcSds
+let endStreams: () => Promise<void>
 let port: number
 let ends: (() => void)[]
 
@@ -26,12 +25,11 @@ beforeEach(async () => {
   ends = []
   ca = await TestCa.create()
   port = await ca.listen()
-  sds = new GrpcSds(ca.service, ca.logger)
-  divertHttp2(ca.tls.server as unknown as TlsServer, (socket) => sds.take(socket))
+  endStreams = serveGrpc(ca.tls.server as unknown as TlsServer, ca.service, ca.logger)
 })
 afterEach(async () => {
   for (const end of ends) end()
-  sds.close()
+  await endStreams()
   await ca.close()
 })
 
