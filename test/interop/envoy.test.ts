@@ -54,7 +54,9 @@ const tlsContext = (config: Any) =>
 
 describe.skipIf(envoyIsMissing())('Envoy', () => {
   beforeAll(async () => {
-    ca = await InteropCa.start('sds: { clients: ["dns:edge.example.test"] }')
+    ca = await InteropCa.start(
+      'sds: { clients: ["dns:edge.example.test"] }\nprofiles: { stapled: { extends: server, mustStaple: true } }',
+    )
     edge = await ca.enrol('edge.example.test', 'client')
     alice = await ca.enrol('alice.example.test', 'client')
     ca.write('edge.pem', edge.certificate)
@@ -104,8 +106,8 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
     await envoy.stop()
   }
 
-  async function newWeb(): Promise<Member> {
-    const web = await ca.enrol('web.example.test')
+  async function newWeb(profile = 'server'): Promise<Member> {
+    const web = await ca.enrol('web.example.test', profile)
     ca.write('web.key', web.key)
     return web
   }
@@ -127,6 +129,22 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
       envoy,
     )
     await provesRevocation('grpc', envoy, port, next)
+  })
+
+  test('serves a must-staple certificate, since every secret has a staple', async () => {
+    const port = await freePort()
+    const web = await newWeb('stapled')
+    const envoy = await start((config) => {
+      const [chain] = config.static_resources.listeners[0].filter_chains
+      chain.transport_socket.typed_config.ocsp_staple_policy = 'MUST_STAPLE'
+    }, port)
+    const seen = await until(
+      () => visit({ port, root: ca.root, identity: alice }),
+      ({ answered, staple }) => answered && staple === 'good',
+      envoy,
+    )
+    expect(seen.serialNumber).toBe(web.serialNumber)
+    await envoy.stop()
   })
 
   test('asks over REST', async () => {

@@ -45,6 +45,7 @@ describe('the packed package', () => {
         'migrations',
         'openapi.yaml',
         'package.json',
+        'proto',
       ].sort(),
     )
   })
