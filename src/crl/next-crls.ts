@@ -12,10 +12,10 @@ import type { CrlBuilder } from './builder.ts'
 
 const verifySignature = promisify(verify)
 
-/** The CRLs of a scope as they are on record. */
-export interface ScopeCrls {
-  readonly full: ScopeCrlRow | null
-  readonly delta: ScopeCrlRow | null
+/** As much as is needed of the CRLs of a scope that are on record. */
+interface ScopeCrls {
+  readonly full: Pick<ScopeCrlRow, 'number' | 'thisUpdate' | 'base'> | null
+  readonly delta: Pick<ScopeCrlRow, 'number'> | null
 }
 
 export interface NextCrlsWish {

@@ -8,7 +8,7 @@ import type { ScopeCrlRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
-import { type ScopeCrls, signNextCrls } from './next-crls.ts'
+import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
 
 export interface PublicationContext {
@@ -92,11 +92,16 @@ export class Publication {
   async isOvertaken(): Promise<boolean> {
     const full = this.#full
     if (!full) return true
-    const { delta } = this.#options
+    const { delta, onRevocation } = this.#options
+    // What the full one misses may be in a delta that came after it, and still belongs into the full one at once.
+    const isFullBehind = onRevocation === 'full' && full.through < (this.#delta?.through ?? full.through)
+    if (isFullBehind) this.#fullWanted = true
     const known = (delta ? this.#delta : full)?.through ?? -1
     const reshaped = delta !== (this.#delta !== null) || !sameList(full.locations, this.#locations())
     if (reshaped) this.#fullWanted = true
-    return reshaped || (await this.#context.store.read.latestChange(this.scope)) > known
+    const isBehind = (await this.#context.store.read.latestChange(this.scope)) > known
+    if (isBehind && onRevocation === 'full') this.#fullWanted = true
+    return reshaped || isFullBehind || isBehind
   }
 
   /** When the next CRL is needed, in seconds since 1970; in the past if at once. */
@@ -122,11 +127,13 @@ export class Publication {
     try {
       const issuer = authority(scope.authority)
       if (!issuer) throw new CaError('unknownAuthority', `There is no authority "${scope.authority}".`)
+      // From memory: a stored list of a million entries is not read again for its number.
+      if (!this.#full) await this.load()
       const now = this.#now()
       const full =
         this.#fullWanted || !options.delta || !this.#delta || this.#dueAt(this.#full, options.refresh) <= now
       this.#fullWanted = false
-      const previous: ScopeCrls = await store.read.scopeCrls(scope)
+      const previous = { full: this.#full, delta: this.#delta }
       const deltaUrl = options.delta ? (urls()?.deltaCrl(scope.authority, scope.partition) ?? null) : null
       const wish = { scope, previous, full, now, options, locations: this.#locations(), deltaUrl }
       const made = await signNextCrls(issuer, builder, wish)
@@ -141,6 +148,8 @@ export class Publication {
       this.#failure = { reason, at: this.#now() }
       this.#fullWanted = true
       onError(scope.authority, error)
+      // Somebody else has stored a newer one.
+      if (error instanceof CaError && error.code === 'conflict') await this.load().catch(() => {})
       throw error
     }
   }

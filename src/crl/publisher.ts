@@ -137,12 +137,16 @@ export class CrlPublisher {
     this.#state = 'started'
     await Promise.all(
       this.#authorities().map(async (authority) => {
-        for (const [publication, issuedLocations] of await this.#settle(authority.id)) {
-          await publication.load(issuedLocations)
-          if (!this.#canSign(authority)) continue
-          // A revocation that was acknowledged just before the process died may have missed the last CRL.
-          if (this.#isDue(publication) || (await publication.isOvertaken())) await this.#attempt(publication)
-        }
+        const settled = await this.#settle(authority.id)
+        await Promise.all(
+          settled.map(async ([publication, issuedLocations]) => {
+            await publication.load(issuedLocations)
+            if (!this.#canSign(authority)) return
+            // A revocation that was acknowledged just before the process died may have missed the last CRL.
+            const isOvertaken = await publication.isOvertaken()
+            if (isOvertaken || this.#isDue(publication)) await this.#attempt(publication)
+          }),
+        )
       }),
     )
     this.#warn()
@@ -223,14 +227,16 @@ export class CrlPublisher {
   }
 
   async #tick(): Promise<void> {
-    for (const authority of this.#authorities()) {
-      for (const publication of this.#of(authority.id)) {
-        if (!this.#canSign(authority)) {
+    const { onError } = this.#context
+    await Promise.all(
+      this.#authorities().flatMap((authority) =>
+        this.#of(authority.id).map(async (publication) => {
+          if (this.#canSign(authority)) return this.#isDue(publication) && this.#attempt(publication)
           // A newer CRL may have been brought.
-          await publication.load().catch((error: unknown) => this.#context.onError(authority.id, error))
-        } else if (this.#isDue(publication)) await this.#attempt(publication)
-      }
-    }
+          return publication.load().catch((error: unknown) => onError(authority.id, error))
+        }),
+      ),
+    )
     this.#warn()
     this.#schedule()
   }
