@@ -115,6 +115,7 @@ export async function openService({
     cacheEntries: config.ocsp.cacheEntries,
     uncachedRate: config.ocsp.uncachedRate,
     onError: (error) => log.error({ err: error }, 'An OCSP answer could not be made'),
+    onWarning: (authority, reason) => log.warn({ authority }, reason),
   })
   const crl = createCrlPublisher({
     authorities: all,
@@ -169,6 +170,7 @@ export async function openService({
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
       authorityCheck(authorities, epochSeconds(clock())),
       ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
+      ...ocsp.health().map(({ authority, reason }) => ({ name: `ocsp:${authority}`, ok: true, reason })),
       ...responders.health().map(({ authority, ok, reason }) => ({ name: `ocsp:${authority}`, ok, reason })),
       ...checks.map((check) => check()),
     ],
@@ -178,7 +180,7 @@ export async function openService({
     },
   }
   try {
-    await Promise.all([crl.start(), responders.start()])
+    await Promise.all([crl.start(), responders.start(), ocsp.responseBrought()])
   } catch (error) {
     await service.close()
     throw error

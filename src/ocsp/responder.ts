@@ -5,12 +5,13 @@ import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
 import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
-import { responseTag, type SignedResponse, signResponse } from './sign-response.ts'
+import { type SignedResponse, signResponse } from './sign-response.ts'
 
 export interface OcspResponderOptions {
   readonly authorities: () => readonly Authority[]
@@ -26,6 +27,8 @@ export interface OcspResponderOptions {
   readonly uncachedRate: number
   /** Hears why an answer became tryLater or internalError; the client does not. */
   readonly onError: (error: unknown) => void
+  /** Hears once a day at most what somebody has to do for an authority's responses. */
+  readonly onWarning?: (authority: string, reason: string) => void
 }
 
 export interface OcspAnswer {
@@ -63,14 +66,16 @@ export class OcspResponder {
   readonly #options: OcspResponderOptions
   readonly #shared: SharedAnswers
   readonly #uncached: Rate
+  readonly #brought: BroughtResponses
   readonly #timer: NodeJS.Timeout
   #refresh: Promise<void> = Promise.resolve()
   #signing = 0
 
   constructor(options: OcspResponderOptions) {
-    const { cacheEntries: entries, clock, onError, uncachedRate } = options
+    const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
+    this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError },
       sign: async (id, certId) => {
@@ -81,7 +86,7 @@ export class OcspResponder {
       },
     })
     this.#timer = setInterval(() => {
-      this.#refresh = this.#refresh.then(() => this.#shared.refreshAhead())
+      this.#refresh = this.#refresh.then(() => this.#look())
     }, LOOK_AHEAD)
     this.#timer.unref()
   }
@@ -113,10 +118,24 @@ export class OcspResponder {
     this.#shared.dropAll(authorityId)
   }
 
+  /** To be called at the start, and after a response was brought. */
+  responseBrought(): Promise<void> {
+    return this.#brought.look().catch((error: unknown) => this.#options.onError(error))
+  }
+
+  /** One for each authority whose responses are brought. */
+  health(): { authority: string; reason: string | null }[] {
+    return this.#brought.health()
+  }
+
   /** Waits for what is signed ahead of time. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.#refresh
+  }
+
+  async #look(): Promise<void> {
+    await Promise.all([this.#shared.refreshAhead(), this.responseBrought()])
   }
 
   async #answer(request: OcspRequest): Promise<OcspAnswer> {
@@ -124,7 +143,7 @@ export class OcspResponder {
     const [certId] = certIds
     const authority = this.#speakerFor(certIds)
     if (!authority) return UNAUTHORIZED
-    if (!canSign(authority)) return this.#brought(authority, certIds)
+    if (!canSign(authority)) return this.#handOut(authority, certIds)
     if (certIds.length > 1) {
       this.#takeUncached()
       return uncached(await this.#sign(authority, request))
@@ -143,14 +162,17 @@ export class OcspResponder {
   }
 
   /** Signed where the authority's key is, about one certificate each, and handed out as they are. */
-  async #brought({ id }: Authority, [certId, ...more]: OcspRequest['certIds']): Promise<OcspAnswer> {
-    const brought = more.length === 0 ? await this.#options.store.read.ocspResponse(id, certId.bytes) : null
+  async #handOut({ id }: Authority, [certId, ...more]: OcspRequest['certIds']): Promise<OcspAnswer> {
+    const brought = more.length === 0 ? await this.#brought.find(id, certId) : null
+    if (!brought) return UNAUTHORIZED
+    const { der, etag, thisUpdate, nextUpdate } = brought
     const now = this.#now()
-    if (!brought || brought.nextUpdate <= now) return UNAUTHORIZED
-    const { der, thisUpdate, nextUpdate } = brought
     const maxAge = Math.min(BROUGHT_MAX_AGE, nextUpdate - now)
-    const cacheable = { maxAge, etag: responseTag(der), lastModified: thisUpdate, expires: now + maxAge }
-    return { status: 'successful', der, cacheable }
+    return {
+      status: 'successful',
+      der,
+      cacheable: { maxAge, etag, lastModified: thisUpdate, expires: now + maxAge },
+    }
   }
 
   /** Null if there is a certificate of which nothing is to be said. */

@@ -32,6 +32,8 @@ export interface Queries {
   crlLocations(authority: string): Promise<{ partition: number; url: string }[]>
   /** One that was brought, by the exact bytes of the CertID. */
   ocspResponse(authority: string, certId: Uint8Array): Promise<OcspResponseRow | null>
+  /** When the first of each authority's responses ends, for those of which any were brought. */
+  ocspResponseEnds(): Promise<{ authority: string; nextUpdate: number }[]>
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
 }
 

@@ -60,6 +60,13 @@ test('the root’s responses are signed where its key is, brought, and handed ou
   expect(await ask('sha1', [nonce(16)])).toMatchObject({ nonce: null, singles: [{ status: 'good' }] })
   expect((await ask('sha256')).status).toBe('unauthorized')
 
+  const ready = JSON.parse(await fetched('/readyz')) as { checks: { name: string; reason: string | null }[] }
+  expect(ready.checks.find(({ name: one }) => one === 'ocsp:root')).toEqual({
+    name: 'ocsp:root',
+    ok: true,
+    reason: null,
+  })
+
   const again = await service.command('ocsp', 'install', 'root', join(file('responses'), name))
   expect(again.exitCode).not.toBe(0)
   expect(again.stderr).toContain('is here already')
@@ -83,6 +90,10 @@ test('what is revoked in the root’s CRL is revoked in the response, by any has
   )
   expect(exitCode).toBe(0)
   expect((await ask('sha256')).singles).toMatchObject([{ status: 'revoked', reason: 2 }])
+  // It ends within 30 days, and somebody has to fetch the key in time.
+  expect(await fetched('/readyz')).toMatch(
+    /ocsp:root[^}]*An OCSP response of it ends at [^}]*chancery ocsp install root/,
+  )
 })
 
 test('what does not fit is refused with the reason', async () => {

@@ -59,6 +59,7 @@ export const authorityOcspRoutes: FastifyPluginAsyncTypebox<{ service: Service }
       if (!authority) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
       const audit = auditEntry('ocsp.install', 'ok', id, admin, originOf(request), clock())
       const installed = await installOcspResponse(store, authority, request.body, clock(), audit)
+      await service.ocsp.responseBrought()
       const { certId, status, thisUpdate, nextUpdate } = installed
       const isRevoked = typeof status === 'object'
       return {

@@ -6,7 +6,12 @@ export function ocspResponseQueries(db: Connection) {
     `SELECT this_update AS thisUpdate, next_update AS nextUpdate, der FROM ocsp_responses
      WHERE authority = (SELECT key FROM authorities WHERE id = ?) AND cert_id = ?`,
   )
+  const ends = db.prepare<[], { authority: string; nextUpdate: number }>(
+    `SELECT a.id AS authority, min(o.next_update) AS nextUpdate
+     FROM ocsp_responses o JOIN authorities a ON a.key = o.authority GROUP BY o.authority`,
+  )
   return {
+    ocspResponseEnds: async () => ends.all(),
     async ocspResponse(authority: string, certId: Uint8Array): Promise<OcspResponseRow | null> {
       return find.get(authority, certId) ?? null
     },
