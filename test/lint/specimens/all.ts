@@ -2,6 +2,7 @@ import type { Specimen } from '../pkilint.ts'
 import { enrol, type LintCa, openLintCa } from './ca.ts'
 import { defaultHierarchySpecimens, signatureSpecimens } from './hierarchies.ts'
 import { CUSTOM_PROFILES, leaf, leafSpecimens } from './leaves.ts'
+import { responderSpecimens } from './responders.ts'
 import { emptyCrl, ocspAbout, revocationSpecimens } from './revocation.ts'
 import { scopeSpecimens } from './scopes.ts'
 
@@ -28,7 +29,9 @@ export async function allSpecimens(): Promise<Specimen[]> {
   })
   const crl = { delta: true, partitions: 2 }
   const scopes = await using(openLintCa('2026-03-01T12:00:00Z', { crl }), scopeSpecimens)
-  return [...present, ...turn, ...scopes]
+  const ocsp = { signer: 'delegated', responderId: 'name', archiveCutoff: '1y', neverIssued: 'unknown' }
+  const delegated = await using(openLintCa('2026-03-01T12:00:00Z', { ocsp }), responderSpecimens)
+  return [...present, ...turn, ...scopes, ...delegated]
 }
 
 async function using<T>(opening: Promise<LintCa>, work: (ca: LintCa) => Promise<T>): Promise<T> {
