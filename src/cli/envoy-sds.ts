@@ -41,7 +41,7 @@ export function sdsCommand(terminal: Terminal): Command {
     const content = await fetch(options, terminal)
     const now = epochSeconds(terminal.clock())
     // Envoy takes a staple with a broken signature and a CRL that is none, and clients are turned away.
-    const { goodUntil } = checkSecret(content, now)
+    const { goodUntil } = checkSecret(content, secret, now)
     const text = `${JSON.stringify({ resources: [{ ...content, name }] })}\n`
     const changed = !existsSync(out) || readFileSync(out, 'utf8') !== text
     if (changed) writeFiles([{ path: out, content: text, mode: 0o644 }])

@@ -24,11 +24,15 @@ export type ResourceName =
 /** Without control characters. */
 const ABSOLUTE_PATH = /^\/\P{Cc}+$/u
 
+/** UTF-16 units: a path of Linux's 4,096 octets and a name before it. */
+const MAX_LENGTH = 4608
+
 const HELP =
   'Names of secrets are "roots" or an authority’s id (trust and CRLs), or "dns:web.example.test?key=/path/of/the/key", "serial:<hexadecimal>?key=/path" or "self?key=/path" (a certificate and its staple).'
 
 /** Envoy's names are opaque; these say all that is needed, so that nothing has to be configured here. */
 export function parseResourceName(text: string): ResourceName {
+  if (text.length > MAX_LENGTH) refuse(text, `It has more than ${MAX_LENGTH} characters.`)
   const at = text.lastIndexOf('?')
   const subject = at < 0 ? text : text.slice(0, at)
   const options = readOptions(at < 0 ? '' : text.slice(at + 1), text)

@@ -19,7 +19,8 @@ export interface Push {
 export interface SubscriptionContext {
   /** Throws `CaError` where there is no such secret for the caller, or not now. */
   readonly find: (name: string) => Promise<Secret>
-  readonly push: (push: Push) => void
+  /** Resolves when the client has taken it: meanwhile nothing more is made for a client that does not read. */
+  readonly push: (push: Push) => Promise<void>
   /** Ends the stream with this error. */
   readonly fail: (error: unknown) => void
   readonly now: () => number
@@ -34,7 +35,12 @@ interface Held {
   /** After a refusal: when it is sent once more though it is the same. Seconds since 1970. */
   retryAt: number | null
   refreshAt: number
+  /** Why it cannot be given now, so that the same is said once. */
+  withheld: string | null
 }
+
+/** Envoy asks for one secret on each stream. */
+const MAX_NAMES = 100
 
 /** A key file may be a little later than the certificate: Envoy refuses until it is there. Seconds. */
 const RETRY_AFTER = 10
@@ -47,12 +53,15 @@ const LONGEST_WAIT = 60
 export class Subscription {
   readonly #context: SubscriptionContext
   readonly #held = new Map<string, Held>()
+  readonly #startedAt: number
   #work: Promise<void> = Promise.resolve()
+  #check: Promise<void> | null = null
   #nonces = 0
   #ended = false
 
   constructor(context: SubscriptionContext) {
     this.#context = context
+    this.#startedAt = context.now()
   }
 
   receive(request: DiscoveryRequest): Promise<void> {
@@ -62,9 +71,13 @@ export class Subscription {
     })
   }
 
-  /** Sends what has changed. */
+  /** Sends what has changed. One that waits for its turn is enough, however often it is called. */
   check(): Promise<void> {
-    return this.#next(() => this.#lookAtAll())
+    this.#check ??= this.#next(() => {
+      this.#check = null
+      return this.#lookAtAll()
+    })
+    return this.#check
   }
 
   /** When `check` is due though nothing was heard. Seconds since 1970. */
@@ -95,10 +108,13 @@ export class Subscription {
 
   #hear({ resource_names: names, response_nonce: nonce, error_detail: refusal }: DiscoveryRequest): void {
     const wanted = new Set(names)
+    if (wanted.size > MAX_NAMES) {
+      throw new CaError('malformedRequest', `A stream may ask for ${MAX_NAMES} secrets, not ${wanted.size}.`)
+    }
     for (const name of this.#held.keys()) if (!wanted.has(name)) this.#held.delete(name)
     for (const name of wanted) {
       if (!this.#held.has(name))
-        this.#held.set(name, { sent: null, nonce: null, retryAt: null, refreshAt: 0 })
+        this.#held.set(name, { sent: null, nonce: null, retryAt: null, refreshAt: 0, withheld: null })
     }
     const answered = [...this.#held].find(([, held]) => held.nonce !== null && held.nonce === nonce)
     if (!answered) return
@@ -108,27 +124,34 @@ export class Subscription {
   }
 
   async #lookAtAll(): Promise<void> {
+    if (this.#held.size === 0 && this.#context.now() - this.#startedAt >= LONGEST_WAIT) {
+      throw new CaError('malformedRequest', `In ${LONGEST_WAIT} s the stream asked for no secret.`)
+    }
     for (const [name, held] of this.#held) {
+      if (this.#ended) return
       try {
-        this.#send(held, await this.#context.find(name))
+        await this.#send(held, await this.#context.find(name))
       } catch (error) {
         // With one secret alone, Envoy hears why; else the others must go on.
         const isFinal = error instanceof CaError && !MAY_PASS.has(error.code)
         if (isFinal && this.#held.size === 1) throw error
         held.refreshAt = this.#context.now() + LOOK_AGAIN
+        if (held.withheld === String(error)) continue
+        held.withheld = String(error)
         this.#context.onWithheld(name, error)
       }
     }
   }
 
-  #send(held: Held, secret: Secret): void {
+  async #send(held: Held, secret: Secret): Promise<void> {
     held.refreshAt = secret.refreshAt
+    held.withheld = null
     const isOverdue = held.retryAt !== null && held.retryAt <= this.#context.now()
     if (held.sent === secret.version && !isOverdue) return
     held.sent = secret.version
     held.retryAt = null
     held.nonce = String(++this.#nonces)
-    this.#context.push({ secret, nonce: held.nonce })
+    await this.#context.push({ secret, nonce: held.nonce })
   }
 }
 

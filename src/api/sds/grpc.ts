@@ -13,7 +13,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import type { Credentials } from '../../auth/authenticate.ts'
+import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
@@ -110,21 +110,26 @@ export class GrpcSds {
       return
     }
     const { clock } = this.#service
+    const now = () => epochSeconds(clock())
     let timer: NodeJS.Timeout | undefined
     const end = () => {
       subscription.end()
       clearTimeout(timer)
       this.#streams.delete(entry)
     }
+    const fail = (error: unknown) => {
+      end()
+      this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
+      stream.emit('error', grpcError(error))
+    }
     const subscription = new Subscription({
       find: (name) => this.#find(stream, name),
-      push: ({ secret, nonce }) => stream.write(response(secret, nonce)),
-      fail: (error) => {
-        end()
-        this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
-        stream.emit('error', grpcError(error))
-      },
-      now: () => epochSeconds(clock()),
+      push: ({ secret, nonce }) =>
+        new Promise((taken) => {
+          stream.write(response(secret, nonce), () => taken())
+        }),
+      fail,
+      now,
       onRejected: (name, reason) =>
         this.#log.warn({ secret: name, reason, peer: stream.getPeer() }, 'Envoy refused a secret'),
       onWithheld: (name, error) =>
@@ -134,36 +139,50 @@ export class GrpcSds {
       subscription,
       schedule: () => {
         clearTimeout(timer)
-        const wait = Math.max(1, subscription.dueAt - epochSeconds(clock()))
+        if (!this.#streams.has(entry)) return
+        const wait = Math.max(1, subscription.dueAt - now())
         timer = setTimeout(() => void subscription.check().then(entry.schedule), wait * 1000)
         timer.unref()
       },
     }
     this.#streams.add(entry)
-    stream.on('data', (request: DiscoveryRequest) => {
-      if (request.type_url !== '' && request.type_url !== SECRET_TYPE) {
-        end()
-        stream.emit('error', grpcError(wrongType(request.type_url)))
-        return
-      }
-      void subscription.receive(request).then(entry.schedule)
-    })
-    stream.on('end', () => {
-      end()
-      stream.end()
-    })
     for (const event of ['cancelled', 'close'] as const) stream.on(event, end)
+    entry.schedule()
+    const read = () => {
+      stream.on('data', (request: DiscoveryRequest) => {
+        // Whoever asks faster than it is answered waits, in its own flow control.
+        stream.pause()
+        void this.#receive(request, subscription, fail).then(() => {
+          entry.schedule()
+          stream.resume()
+        })
+      })
+      stream.on('end', () => {
+        end()
+        stream.end()
+      })
+    }
+    this.#authenticate(stream).then(read, fail)
+  }
+
+  async #receive(request: DiscoveryRequest, to: Subscription, fail: (error: unknown) => void): Promise<void> {
+    try {
+      checkType(request.type_url)
+    } catch (error) {
+      return fail(error)
+    }
+    return to.receive(request)
   }
 
   /** Asked anew each time: the client certificate may expire, or the admin key be revoked, while the stream lasts. */
   async #find(call: Call, name: string): Promise<Secret> {
-    const principal = await authenticateClient(this.#credentialsOf(call), this.#service)
-    return findSecret(name, principal, this.#service)
+    return findSecret(name, await this.#authenticate(call), this.#service)
   }
 
-  #credentialsOf(call: Call): Credentials {
+  async #authenticate(call: Call): Promise<Principal> {
     const bearer = bearerOf(header(call.metadata, 'authorization'))
-    return { bearer, peerCertificate: bearer === null ? (this.#peers.get(call.getPeer()) ?? null) : null }
+    const peerCertificate = bearer === null ? (this.#peers.get(call.getPeer()) ?? null) : null
+    return authenticateClient({ bearer, peerCertificate }, this.#service)
   }
 
   #changed(cause: keyof typeof COALESCE): void {
@@ -189,11 +208,8 @@ function response({ content, version }: Secret, nonce: string): DiscoveryRespons
 }
 
 function checkType(type: string): void {
-  if (type !== '' && type !== SECRET_TYPE) throw wrongType(type)
-}
-
-function wrongType(type: string): CaError {
-  return new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
+  if (type === '' || type === SECRET_TYPE) return
+  throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
 }
 
 function header(metadata: Metadata, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -73,6 +74,7 @@ function client(identity?: Identity, bearer?: string) {
       return {
         answers,
         errors,
+        call,
         write: (request: object) => call.write({ type_url: SECRET_TYPE, ...request }),
         /** Waits until so many answers have come; the last of them. */
         answer: async (count: number) => {
@@ -166,6 +168,53 @@ describe('a stream', () => {
     expect(stapled(await own.answer(1)).certId.serialNumber).toBe(identity.serialNumber)
     await revoke(identity.serialNumber)
     expect(stapled(await own.answer(2)).status).toMatchObject({ reason: 0 })
+  })
+
+  test('is refused to a stranger who says nothing', async () => {
+    const stranger = client().stream()
+    await vi.waitFor(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+  })
+
+  test('asks for a bounded number of secrets of bounded names', async () => {
+    const many = client(undefined, ca.adminKey).stream()
+    many.write({ resource_names: Array.from({ length: 101 }, (_, n) => `authority-${n}`) })
+    await vi.waitFor(() => expect(many.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
+    const long = client(undefined, ca.adminKey).stream()
+    long.write({ resource_names: [`self?key=/${'k'.repeat(5000)}`] })
+    await vi.waitFor(() => expect(long.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
+  })
+
+  test('says once what it cannot give among several, and gives the others', async () => {
+    const stream = client(undefined, ca.adminKey).stream()
+    stream.write({ resource_names: ['nobody', 'roots'] })
+    expect((await stream.answer(1)).resources[0].value.name).toBe('roots')
+    await revoke((await enrol('one.example.test')).serialNumber)
+    await stream.answer(2)
+    expect(ca.log.join().match(/A secret is withheld/g)).toHaveLength(1)
+  })
+
+  test('makes nothing more for a client that does not read', async () => {
+    const stream = client(undefined, ca.adminKey).stream()
+    const big = Array.from({ length: 60 }, (_, n) => `dns:web.example.test?key=/${n}${'k'.repeat(3900)}`)
+    await enrol('web.example.test')
+    const { respond } = ca.service.ocsp
+    let made = 0
+    vi.spyOn(ca.service.ocsp, 'respond').mockImplementation((request) => {
+      made++
+      return respond.call(ca.service.ocsp, request)
+    })
+    stream.call.pause()
+    stream.write({ resource_names: big })
+    await vi.waitFor(() => expect(made).toBeGreaterThan(5))
+    let stalled = 0
+    while (stalled !== made) {
+      stalled = made
+      await setTimeout(300)
+    }
+    expect(stalled).toBeLessThan(60)
+    stream.call.resume()
+    await stream.answer(60)
+    expect(made).toBe(60)
   })
 
   test.each([
