@@ -2,11 +2,18 @@ import type { SubjectName } from '../pki/names/san.ts'
 
 /**
  * Who is asking, as established by `auth/`. `id` is what the store records with each certificate
- * and audit row: "admin:default", "token:17", "certificate:4f…", "system:tls".
+ * and audit row: "admin:default", "token:17", "account:17", "certificate:4f…", "system:tls".
  */
 export type Principal =
   | { readonly kind: 'admin'; readonly id: string }
   | { readonly kind: 'token'; readonly id: string; readonly token: TokenGrant }
+  /** The holder of an ACME account's key; `order` where it asks for the certificate of one. */
+  | {
+      readonly kind: 'account'
+      readonly id: string
+      readonly accountId: number
+      readonly order: OrderGrant | null
+    }
   /** The holder of a certificate of this CA, who proved its key in the TLS handshake. */
   | { readonly kind: 'certificate'; readonly id: string; readonly serialNumber: string }
   /** The service itself: its own TLS certificate. */
@@ -22,6 +29,13 @@ export interface TokenGrant {
   readonly expiresAt: number
   /** The serial number of the certificate that used it up; it may only fetch that one again. */
   readonly spentOn: string | null
+}
+
+/** What an ACME order allows, all of whose identifiers are authorised. */
+export interface OrderGrant {
+  readonly orderId: number
+  readonly profile: string
+  readonly names: readonly SubjectName[]
 }
 
 /** Where a request came from, for the audit log. */

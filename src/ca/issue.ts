@@ -104,6 +104,7 @@ export class Issuer {
       ...record,
       partition: partition === null ? null : { number: partition, url: this.#crlUrl(grant, partition) },
       tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
+      orderId: principal.kind === 'account' ? (principal.order?.orderId ?? null) : null,
       idempotency,
       audit: auditEntry(
         grant.replaces ? 'certificate.renew' : 'certificate.issue',
@@ -162,6 +163,8 @@ export class Issuer {
     const { code, detail } = error instanceof CaError ? error : new CaError('internal', '')
     // Nobody was refused, and there is nothing that could be written.
     if (code === 'storeFailed' || code === 'overloaded') return
+    // Anybody may have an account: what it tries is in the request log.
+    if (principal.kind === 'account' && code !== 'internal') return
     // The token's one use is audited; its holder must not be able to fill the store afterwards.
     if (principal.kind === 'token' && principal.token.spentOn !== null && code !== 'internal') return
     await this.#context.store.write(

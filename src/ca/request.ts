@@ -14,6 +14,8 @@ export interface IssuanceRequest {
   /** Wanted life: at most one of the two. Seconds, and seconds since 1970. */
   readonly validity?: number | undefined
   readonly notAfter?: number | undefined
+  /** The beginning of that life, where it is not now. Seconds since 1970. */
+  readonly notBefore?: number | undefined
   /** The certificate to renew: its subject, names and profile are kept. */
   readonly renewalOf?: CertificateRow | undefined
   readonly idempotencyKey?: string | undefined

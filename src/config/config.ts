@@ -3,6 +3,7 @@ import Type, { type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { CaError } from '../errors.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
+import { acmeContradictions } from './acme-rules.ts'
 import {
   type AuthorityConfig,
   type AuthorityLayers,
@@ -122,6 +123,7 @@ function contradictions(config: Config): string[] {
       `defaultProfile "${config.defaultProfile}" does not exist${guess ? `; did you mean "${guess}"?` : '.'}`,
     )
   }
+  found.push(...acmeContradictions(config))
   for (const name of config.tls.names) {
     try {
       normaliseName(isIP(name) ? 'ip' : 'dns', name)

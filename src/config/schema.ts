@@ -1,4 +1,5 @@
 import Type, { type StaticDecode } from 'typebox'
+import { AcmeOptions } from './acme-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { choice, duration, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
@@ -105,6 +106,7 @@ export const FileOptions = Type.Object({
     default: {},
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
+  acme: AcmeOptions,
   sds: Type.Object(
     {
       clients: texts({

@@ -1,11 +1,12 @@
 import type { SubjectName } from '../pki/names/san.ts'
+import type { AcmeCommands } from './acme-commands.ts'
 
 /**
  * Every write, as plain data that crosses to the writer thread. Each is one whole operation, so that another
  * database can stand behind the same names. Times are seconds since 1970 unless the name says otherwise;
  * serial numbers are lower-case hexadecimal without leading zero octets.
  */
-export interface Commands {
+export interface Commands extends AcmeCommands {
   recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
   revoke: { input: RevocationRecord; output: RevocationOutcome }
   release: { input: ReleaseRecord; output: RevocationOutcome }
@@ -65,6 +66,8 @@ export interface IssuanceRecord {
   /** The one-time token that this issuance uses up, in the same transaction. */
   tokenId: number | null
   idempotency: { scope: string; key: string; requestHash: Uint8Array } | null
+  /** The ACME order that this fulfils, in the same transaction; "conflict" unless it is ready. */
+  orderId: number | null
   audit: AuditEntry
 }
 

@@ -1,8 +1,9 @@
 import type { SubjectName } from '../pki/names/san.ts'
+import type { AcmeQueries } from './acme-queries.ts'
 import type { AuthorityRecord, CrlBase, CrlScope, RevocationFacts } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
-export interface Queries {
+export interface Queries extends AcmeQueries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>

@@ -41,6 +41,28 @@ describe('defaults', () => {
     const { profiles, ...config } = build()
     expect(config).toEqual({
       dir: '/srv/ca',
+      acme: {
+        authorizationValidity: 2_592_000,
+        caa: false,
+        caaIdentities: [],
+        challenges: ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'],
+        enabled: true,
+        externalAccountRequired: false,
+        limits: { accountsPerAddress: 0, failuresPerName: 0, ordersPerAccount: 0, ordersPerName: 0 },
+        orderValidity: 86_400,
+        profiles: ['server'],
+        reuseAuthorizations: true,
+        validation: {
+          allowedNetworks: [],
+          concurrency: 32,
+          deniedNetworks: [],
+          httpPort: 80,
+          patience: 60,
+          resolvers: [],
+          timeout: 10,
+          tlsPort: 443,
+        },
+      },
       host: '127.0.0.1',
       tlsPort: 8443,
       httpPort: 8080,

@@ -134,6 +134,7 @@ export class SmallCa {
       partition,
       tokenId: null,
       idempotency: null,
+      orderId: null,
       audit: this.#audit('certificate.issue'),
     })
     return { serialNumber, der }

@@ -68,6 +68,7 @@ export function issuance(n: number, changes: Partial<IssuanceRecord> = {}): Issu
     partition: null,
     tokenId: null,
     idempotency: null,
+    orderId: null,
     audit: audit('certificate.issue', serial(n)),
     ...changes,
   }

@@ -51,6 +51,8 @@ export function decide(
   if (request.renewalOf)
     return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
 
+  if (principal.kind === 'account' && principal.order === null)
+    throw new CaError('forbidden', 'An ACME account gets certificates by its orders alone.')
   if (principal.kind === 'certificate') {
     throw new CaError(
       'forbidden',
@@ -102,7 +104,7 @@ function renewal(
 }
 
 function chooseProfile(request: IssuanceRequest, principal: Principal, context: PolicyContext): Profile {
-  const granted = principal.kind === 'token' ? principal.token.profile : undefined
+  const granted = grantedProfile(principal)
   const kept = request.renewalOf?.profile
   for (const fixed of [granted, kept]) {
     if (fixed !== undefined && request.profile !== undefined && request.profile !== fixed) {
@@ -113,7 +115,10 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
     }
   }
   if (granted !== undefined && kept !== undefined && granted !== kept) {
-    throw new CaError('forbidden', `The token is for profile "${granted}", the certificate has "${kept}".`)
+    throw new CaError(
+      'forbidden',
+      `This request may use profile "${granted}" alone, and the certificate has "${kept}".`,
+    )
   }
   const name = request.profile ?? granted ?? kept ?? context.defaultProfile
   const profile = context.profiles.get(name)
@@ -122,6 +127,11 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
     throw new CaError('unknownProfile', `There is no profile "${name}". Known: ${known.join(', ')}.`)
   }
   return profile
+}
+
+function grantedProfile(principal: Principal): string | undefined {
+  if (principal.kind === 'token') return principal.token.profile
+  return principal.kind === 'account' ? principal.order?.profile : undefined
 }
 
 /** Only an admin may go past the authority that the profile or the configuration sets. */

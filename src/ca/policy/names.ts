@@ -57,9 +57,15 @@ export function checkNames(
 }
 
 function refusedByPrincipal(name: SubjectName, principal: Principal): string | null {
-  if (principal.kind !== 'token') return null
-  const allowed = principal.token.names.some((one) => one.type === name.type && one.value === name.value)
-  return allowed ? null : 'The enrolment token does not list this name.'
+  const allowed = grantedNames(principal)
+  if (!allowed || allowed.some((one) => one.type === name.type && one.value === name.value)) return null
+  return `The ${principal.kind === 'token' ? 'enrolment token' : 'order'} does not list this name.`
+}
+
+/** The only names that this principal may ask for; null where there is no such list. */
+function grantedNames(principal: Principal): readonly SubjectName[] | null {
+  if (principal.kind === 'token') return principal.token.names
+  return principal.kind === 'account' ? (principal.order?.names ?? null) : null
 }
 
 function refusedByAuthority(

@@ -2,6 +2,7 @@ import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import type { Authority } from '../authority.ts'
+import type { IssuanceRequest } from '../request.ts'
 
 export interface Validity {
   readonly notBefore: number
@@ -13,7 +14,7 @@ export interface Validity {
  * the profile's default is cut at the issuer's end, since no certificate may outlive its issuer.
  */
 export function grantValidity(
-  wanted: { validity?: number | undefined; notAfter?: number | undefined },
+  wanted: Pick<IssuanceRequest, 'validity' | 'notBefore' | 'notAfter'>,
   profile: Profile,
   authority: Authority,
   now: number,
@@ -27,13 +28,16 @@ export function grantValidity(
       'authorityNotReady',
       `The certificate of authority "${authority.id}", or one above it, has expired.`,
     )
-  const explicit = wanted.notAfter ?? (wanted.validity === undefined ? undefined : now + wanted.validity)
-  const notBefore = Math.max(now - profile.validity.backdate, certificate.notBefore)
+  const start = Math.max(now, wanted.notBefore ?? now)
+  const explicit = wanted.notAfter ?? (wanted.validity === undefined ? undefined : start + wanted.validity)
+  const notBefore = wanted.notBefore ?? Math.max(now - profile.validity.backdate, certificate.notBefore)
+  if (wanted.notBefore !== undefined) checkStart(wanted.notBefore, profile, authority, now)
   if (explicit === undefined) {
-    return { notBefore, notAfter: Math.min(now + profile.validity.default, usableUntil) }
+    return { notBefore, notAfter: Math.min(start + profile.validity.default, usableUntil) }
   }
-  if (explicit <= now) throw new CaError('malformedRequest', 'The certificate would have expired already.')
-  if (explicit - now > profile.validity.maximum) {
+  if (explicit <= start)
+    throw new CaError('malformedRequest', 'The certificate would have expired already.')
+  if (explicit - start > profile.validity.maximum) {
     throw new CaError(
       'validityNotAllowed',
       `Profile "${profile.name}" allows at most ${formatDuration(profile.validity.maximum)}; ask for less.`,
@@ -46,4 +50,16 @@ export function grantValidity(
     )
   }
   return { notBefore, notAfter: explicit }
+}
+
+/** A certificate that is dated back says that it was there when it was not; one that is dated ahead must begin in time. */
+function checkStart(notBefore: number, profile: Profile, authority: Authority, now: number): void {
+  const { backdate, maximum } = profile.validity
+  const earliest = Math.max(now - backdate, authority.certificate.notBefore)
+  if (notBefore < earliest || notBefore > now + maximum || notBefore >= authority.usableUntil) {
+    throw new CaError(
+      'validityNotAllowed',
+      `The certificate may begin ${formatDuration(backdate)} ago at the earliest and in ${formatDuration(maximum)} at the latest; leave "notBefore" out to have it begin now.`,
+    )
+  }
 }

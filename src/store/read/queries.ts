@@ -1,11 +1,16 @@
 import type { Connection } from '../connection.ts'
 import type { Queries } from '../queries.ts'
+import { acmeAccountQueries } from './acme-account.ts'
+import { acmeAuthorizationQueries } from './acme-authorization.ts'
+import { acmeOrderQueries } from './acme-order.ts'
 import { adminKeyQueries } from './admin-key.ts'
 import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
+import { externalKeyQueries } from './external-key.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
+import { renewalCallQueries } from './renewal-call.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
@@ -22,6 +27,11 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind> {
     ...authorityQueries(db),
     ...crlQueries(db),
     ...ocspResponseQueries(db),
+    ...acmeAccountQueries(db),
+    ...acmeOrderQueries(db),
+    ...acmeAuthorizationQueries(db),
+    ...externalKeyQueries(db),
+    ...renewalCallQueries(db),
   }
 }
 

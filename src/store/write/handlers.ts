@@ -1,11 +1,17 @@
 import type { CommandKind, Commands } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { acmeAccountHandlers } from './acme-account.ts'
+import { acmeAuthorizationHandlers } from './acme-authorization.ts'
+import { acmeOrderHandlers } from './acme-order.ts'
+import { acmeSweepHandlers } from './acme-sweep.ts'
 import { adminKeyHandlers } from './admin-key.ts'
 import { auditHandlers } from './audit.ts'
 import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
+import { externalKeyHandlers } from './external-key.ts'
 import { issuanceHandlers } from './issuance.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
+import { renewalCallHandlers } from './renewal-call.ts'
 import { revocationHandlers } from './revocation.ts'
 import { tokenHandlers } from './token.ts'
 
@@ -25,5 +31,11 @@ export function createHandlers(db: Connection): Handlers {
     ...crlHandlers(db),
     ...ocspResponseHandlers(db),
     ...auditHandlers(db),
+    ...acmeAccountHandlers(db),
+    ...acmeOrderHandlers(db),
+    ...acmeAuthorizationHandlers(db),
+    ...acmeSweepHandlers(db),
+    ...externalKeyHandlers(db),
+    ...renewalCallHandlers(db),
   }
 }

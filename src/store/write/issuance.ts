@@ -2,6 +2,7 @@ import { CaError } from '../../errors.ts'
 import { namesColumn, principalColumn, searchKey, serialOctets } from '../columns.ts'
 import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { orderFulfiller } from './acme-order.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 import { tokenSpender } from './token.ts'
@@ -12,6 +13,7 @@ export function issuanceHandlers(db: Connection) {
   const replaced = replacedCertificate(db)
   const insert = certificateInserter(db)
   const spendToken = tokenSpender(db)
+  const fulfil = orderFulfiller(db)
   const writeAudit = auditWriter(db)
   return {
     /** The order matters: a retry must be recognised before it finds its own token spent. */
@@ -22,6 +24,7 @@ export function issuanceHandlers(db: Connection) {
       const replaces = record.replaces === null ? null : replaced(record.replaces, record.issuedAt)
       const certificate = insert(record, replaces)
       if (record.idempotency) replay.save(record.idempotency, certificate)
+      if (record.orderId !== null) fulfil(record.orderId, certificate, record.issuedAt)
       writeAudit(record.audit)
       return { outcome: 'recorded' }
     },

@@ -1,0 +1,28 @@
+import type { StaticDecode } from 'typebox'
+import type { AcmeOptions } from './acme-schema.ts'
+import type { Frozen } from './freeze.ts'
+import type { Profile } from './profile-schema.ts'
+
+/** What each option allows by itself, and all together do not. */
+export function acmeContradictions({
+  acme,
+  profiles,
+}: {
+  acme: Frozen<StaticDecode<typeof AcmeOptions>>
+  profiles: Readonly<Record<string, Profile>>
+}): string[] {
+  const found: string[] = []
+  for (const name of acme.profiles) {
+    const names = Object.hasOwn(profiles, name) ? profiles[name]!.names.types : null
+    if (!names) found.push(`acme.profiles: there is no profile "${name}".`)
+    else if (!names.includes('dns') && !names.includes('ip'))
+      found.push(`acme.profiles: profile "${name}" certifies neither DNS names nor IP addresses.`)
+  }
+  const needs = (option: string) =>
+    found.push(`${option} needs acme.caaIdentities: the names by which DNS records mean this CA.`)
+  if (acme.caaIdentities.length === 0) {
+    if (acme.caa) needs('acme.caa')
+    if (acme.challenges.includes('dns-persist-01')) needs('The challenge dns-persist-01')
+  }
+  return found
+}

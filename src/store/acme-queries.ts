@@ -1,0 +1,105 @@
+import type { Page } from './queries.ts'
+
+/** What ACME reads. Identifiers as in `AcmeCommands`; problems are JSON texts. */
+export interface AcmeQueries {
+  acmeAccount(accountId: number): Promise<AcmeAccountRow | null>
+  acmeAccountByThumbprint(thumbprint: Uint8Array): Promise<AcmeAccountRow | null>
+  listAcmeAccounts(page: Page): Promise<{ rows: AcmeAccountRow[]; next: string | null }>
+  acmeOrder(orderId: number): Promise<AcmeOrderRow | null>
+  /** The newest first; of one account, or of all. */
+  listAcmeOrders(accountId: number | null, page: Page): Promise<{ rows: AcmeOrderRow[]; next: string | null }>
+  acmeAuthorization(authorizationId: number): Promise<AcmeAuthorizationRow | null>
+  /** The authorization that a challenge is of. */
+  acmeAuthorizationOf(challengeId: number): Promise<AcmeAuthorizationRow | null>
+  /** Challenges that are processing, by rising id. */
+  processingAcmeChallenges(after: number, limit: number): Promise<number[]>
+  /** The account that ordered a certificate. */
+  acmeAccountOfCertificate(serialNumber: string): Promise<number | null>
+  /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above. */
+  authorizedAcmeIdentifiers(accountId: number, wanted: readonly AcmeWanted[], now: number): Promise<boolean[]>
+  externalKey(kid: string): Promise<ExternalKeyRow | null>
+  listExternalKeys(page: Page): Promise<{ rows: ExternalKeyRow[]; next: string | null }>
+  /** The newest call for renewal that concerns the certificate. */
+  renewalCall(serialNumber: string): Promise<RenewalCallRow | null>
+}
+
+export interface AcmeWanted {
+  /** Any of these will do. */
+  readonly any: readonly { identifier: string; wildcard: boolean; subdomains: boolean }[]
+}
+
+export type AcmeAccountStatus = 'valid' | 'deactivated' | 'revoked'
+
+export interface AcmeAccountRow {
+  accountId: number
+  status: AcmeAccountStatus
+  thumbprint: Buffer
+  jwk: string
+  contacts: string[]
+  termsAgreedAt: number | null
+  externalBinding: string | null
+  /** What the external account's key allows; null where there is none. */
+  external: { kid: string; profiles: string[] | null; names: string[] | null } | null
+  createdAt: number
+  createdFrom: string
+}
+
+export interface AcmeOrderRow {
+  orderId: number
+  accountId: number
+  status: 'pending' | 'ready' | 'valid' | 'invalid'
+  expiresAt: number
+  createdAt: number
+  identifiers: string[]
+  profile: string
+  profileAsked: boolean
+  notBefore: number | null
+  notAfter: number | null
+  replaces: string | null
+  error: string | null
+  serialNumber: string | null
+  authorizations: number[]
+}
+
+export interface AcmeChallengeRow {
+  challengeId: number
+  type: string
+  token: string
+  status: 'pending' | 'processing' | 'valid' | 'invalid'
+  attempts: number
+  startedAt: number | null
+  validatedAt: number | null
+  error: string | null
+}
+
+export interface AcmeAuthorizationRow {
+  authorizationId: number
+  accountId: number
+  identifier: string
+  wildcard: boolean
+  subdomains: boolean
+  status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'revoked'
+  expiresAt: number
+  challenges: AcmeChallengeRow[]
+}
+
+export interface ExternalKeyRow {
+  kid: string
+  sealed: Buffer
+  profiles: string[] | null
+  names: string[] | null
+  singleUse: boolean
+  expiresAt: number | null
+  createdAt: number
+  createdBy: string
+  revokedAt: number | null
+  usedAt: number | null
+  /** How many accounts are bound by it. */
+  accounts: number
+}
+
+export interface RenewalCallRow {
+  startsAt: number
+  endsAt: number
+  explanationUrl: string | null
+}

@@ -1,0 +1,65 @@
+import type { AcmeOrderRow } from '../acme-queries.ts'
+import { serialOctets } from '../columns.ts'
+import type { Connection } from '../connection.ts'
+import type { Page } from '../queries.ts'
+import { pageOf, readCursor, writeCursor } from './cursor.ts'
+
+type Stored = Omit<AcmeOrderRow, 'identifiers' | 'authorizations' | 'profileAsked' | 'serialNumber'> & {
+  identifiers: string
+  authorizations: string
+  profileAsked: number
+  serial: Buffer | null
+}
+
+const SELECT = `SELECT o.id AS orderId, o.account AS accountId, o.status AS status, o.expires_at AS expiresAt,
+    o.created_at AS createdAt, o.identifiers AS identifiers, o.profile AS profile, o.profile_asked AS profileAsked,
+    o.not_before AS notBefore, o.not_after AS notAfter, o.replaces_text AS replaces, o.error AS error,
+    (SELECT c.serial FROM certificates c WHERE c.id = o.certificate) AS serial,
+    (SELECT json_group_array(l.authorization) FROM acme_order_authorizations l WHERE l."order" = o.id) AS authorizations
+  FROM acme_orders o`
+
+export function acmeOrderQueries(db: Connection) {
+  const byId = db.prepare<[number], Stored>(`${SELECT} WHERE o.id = ?`)
+  const newest = db.prepare<[number, number], Stored>(`${SELECT} WHERE o.id < ? ORDER BY o.id DESC LIMIT ?`)
+  const newestOf = db.prepare<[number, number, number], Stored>(
+    `${SELECT} WHERE o.account = ? AND o.id < ? ORDER BY o.id DESC LIMIT ?`,
+  )
+  const accountOf = db
+    .prepare<[Buffer], number>(
+      'SELECT o.account FROM certificates c JOIN acme_orders o ON o.certificate = c.id WHERE c.serial = ?',
+    )
+    .pluck()
+  return {
+    async acmeOrder(orderId: number): Promise<AcmeOrderRow | null> {
+      const row = byId.get(orderId)
+      return row ? orderOf(row) : null
+    },
+
+    async listAcmeOrders(accountId: number | null, page: Page) {
+      const [before] =
+        page.after === undefined
+          ? [Number.MAX_SAFE_INTEGER]
+          : readCursor(page.after, 'acme-order', ['number'])
+      const limit = page.limit + 1
+      const stored =
+        accountId === null
+          ? newest.all(before as number, limit)
+          : newestOf.all(accountId, before as number, limit)
+      return pageOf(stored.map(orderOf), page.limit, (row) => writeCursor('acme-order', [row.orderId]))
+    },
+
+    async acmeAccountOfCertificate(serialNumber: string): Promise<number | null> {
+      return accountOf.get(serialOctets(serialNumber)) ?? null
+    },
+  }
+}
+
+function orderOf({ identifiers, authorizations, profileAsked, serial, ...row }: Stored): AcmeOrderRow {
+  return {
+    ...row,
+    identifiers: JSON.parse(identifiers),
+    authorizations: JSON.parse(authorizations),
+    profileAsked: profileAsked === 1,
+    serialNumber: serial?.toString('hex') ?? null,
+  }
+}

@@ -1,0 +1,100 @@
+import { CaError } from '../../errors.ts'
+import type { AcmeOrderOutcome, AcmeOrderRecord, AcmeReuse } from '../acme-commands.ts'
+import { serialOctets } from '../columns.ts'
+import type { Connection } from '../connection.ts'
+import { authorizationInserter } from './acme-authorization.ts'
+
+export function acmeOrderHandlers(db: Connection) {
+  const authorize = authorizationInserter(db)
+  const findReusable = reusableAuthorization(db)
+  const findReplaced = replaceableCertificate(db)
+  const insert = db.prepare(
+    `INSERT INTO acme_orders (account, status, expires_at, created_at, identifiers, profile, profile_asked,
+       not_before, not_after, replaces, replaces_text)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const link = db.prepare('INSERT INTO acme_order_authorizations ("order", authorization) VALUES (?, ?)')
+  const invalidate = db.prepare(
+    "UPDATE acme_orders SET status = 'invalid', error = ? WHERE id = ? AND status IN ('pending', 'ready')",
+  )
+  return {
+    createAcmeOrder(record: AcmeOrderRecord): AcmeOrderOutcome {
+      const replaces = record.replaces && findReplaced(record.replaces.serialNumber, record.createdAt)
+      if (replaces?.taken) return { outcome: 'alreadyReplaced' }
+      const authorizations = record.authorizations.map(({ reuse, create }) => {
+        const known = findReusable(record.accountId, reuse, record.reuseUntil)
+        if (known) return { ...known, isValid: true }
+        const id = authorize({ ...create, accountId: record.accountId, createdAt: record.createdAt })
+        return { id, expiresAt: create.expiresAt, isValid: false }
+      })
+      const isReady = authorizations.every(({ isValid }) => isValid)
+      const { lastInsertRowid } = insert.run(
+        record.accountId,
+        isReady ? 'ready' : 'pending',
+        // An order must not be fulfilled by what has expired meanwhile.
+        Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt)),
+        record.createdAt,
+        JSON.stringify(record.identifiers),
+        record.profile,
+        record.profileAsked ? 1 : 0,
+        record.notBefore,
+        record.notAfter,
+        replaces?.id ?? null,
+        record.replaces?.text ?? null,
+      )
+      const orderId = Number(lastInsertRowid)
+      for (const id of new Set(authorizations.map(({ id }) => id))) link.run(orderId, id)
+      return { outcome: 'created', orderId }
+    },
+
+    invalidateAcmeOrder({ orderId, error }: { orderId: number; error: string }) {
+      invalidate.run(error, orderId)
+      return {}
+    },
+  }
+}
+
+/** Makes an order valid with its certificate; "conflict" unless it was ready and had not expired at `now` (milliseconds). */
+export function orderFulfiller(db: Connection) {
+  const fulfil = db.prepare(
+    `UPDATE acme_orders SET status = 'valid', certificate = :certificate
+     WHERE id = :orderId AND status = 'ready' AND expires_at * 1000 > :now`,
+  )
+  return (orderId: number, certificate: number, now: number): void => {
+    if (fulfil.run({ orderId, certificate, now: BigInt(now) }).changes !== 1) {
+      throw new CaError('conflict', 'The order is not ready any more: look at it, or make a new one.')
+    }
+  }
+}
+
+/** A valid authorization of the account that will do; that which holds longest. */
+function reusableAuthorization(db: Connection) {
+  const find = db.prepare<[number, string, number, number, number], { id: number; expiresAt: number }>(
+    `SELECT id, expires_at AS expiresAt FROM acme_authorizations
+     WHERE account = ? AND identifier = ? AND status = 'valid' AND wildcard = ? AND subdomains >= ? AND expires_at >= ?
+     ORDER BY expires_at DESC LIMIT 1`,
+  )
+  return (accountId: number, reuse: readonly AcmeReuse[], until: number) => {
+    for (const { identifier, wildcard, subdomains } of reuse) {
+      const found = find.get(accountId, identifier, wildcard ? 1 : 0, subdomains ? 1 : 0, until)
+      if (found) return found
+    }
+    return null
+  }
+}
+
+/** The certificate that an order replaces, and whether another order has taken it (RFC 9773 5). */
+function replaceableCertificate(db: Connection) {
+  const find = db.prepare<[Buffer], { id: number }>('SELECT id FROM certificates WHERE serial = ?')
+  const taken = db
+    .prepare<[number, number], number>(
+      `SELECT 1 FROM acme_orders
+       WHERE replaces = ? AND (status = 'valid' OR (status IN ('pending', 'ready') AND expires_at > ?)) LIMIT 1`,
+    )
+    .pluck()
+  return (serialNumber: string, now: number) => {
+    const row = find.get(serialOctets(serialNumber))
+    if (!row) throw new CaError('notFound', `There is no certificate ${serialNumber} to replace.`)
+    return { id: row.id, taken: taken.get(row.id, now) !== undefined }
+  }
+}

@@ -1,0 +1,39 @@
+import { CaError } from '../../errors.ts'
+import type { RenewalCallRecord } from '../acme-commands.ts'
+import { serialOctets } from '../columns.ts'
+import type { Connection } from '../connection.ts'
+import { auditWriter } from './audit.ts'
+import { authorityKeys } from './authority.ts'
+
+export function renewalCallHandlers(db: Connection) {
+  const writeAudit = auditWriter(db)
+  const authorityKey = authorityKeys(db)
+  const findCertificate = db.prepare<[Buffer], number>('SELECT id FROM certificates WHERE serial = ?').pluck()
+  const insert = db.prepare(
+    `INSERT INTO renewal_calls (certificate, authority, issued_until_ms, starts_at, ends_at, explanation_url)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  )
+  const count = db
+    .prepare<[number, number, number], number>(
+      'SELECT count(*) FROM certificates WHERE authority = ? AND not_after >= ? AND issued_ms <= ?',
+    )
+    .pluck()
+  return {
+    callForRenewal({ which, issuedUntil, startsAt, endsAt, explanationUrl, audit }: RenewalCallRecord) {
+      const until = issuedUntil * 1000 + 999
+      writeAudit(audit)
+      if ('authority' in which) {
+        const authority = authorityKey(which.authority)
+        insert.run(null, authority, until, startsAt, endsAt, explanationUrl)
+        return { certificates: count.get(authority, issuedUntil, until)! }
+      }
+      for (const serialNumber of which.serialNumbers) {
+        const certificate = findCertificate.get(serialOctets(serialNumber))
+        if (certificate === undefined)
+          throw new CaError('notFound', `There is no certificate ${serialNumber}.`)
+        insert.run(certificate, null, until, startsAt, endsAt, explanationUrl)
+      }
+      return { certificates: which.serialNumbers.length }
+    },
+  }
+}
