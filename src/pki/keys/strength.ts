@@ -63,12 +63,13 @@ export function rsaKeyType(bits: Buffer, code: ErrorCode): KeyType {
       `An RSA key of ${size} bits is not supported; use 2048, 3072 or 4096 bits.`,
     )
   }
-  if (!(modulus.at(-1)! & 1)) throw new CaError('weakKey', 'The RSA modulus is even; generate a new key.')
-  checkExponent(exponent)
+  checkRsaNumbers(modulus, exponent)
   return type
 }
 
-function checkExponent(exponent: Buffer): void {
+/** `weakKey` or `unsupportedAlgorithm` for numbers that no RSA key should have, whatever its size. Both without leading zeros. */
+export function checkRsaNumbers(modulus: Buffer, exponent: Buffer): void {
+  if (!(modulus.at(-1)! & 1)) throw new CaError('weakKey', 'The RSA modulus is even; generate a new key.')
   if (!(exponent.at(-1)! & 1)) throw new CaError('weakKey', 'The RSA exponent is even; generate a new key.')
   // Go and Windows refuse public exponents of more than 31 bits, so such a certificate would work nowhere.
   if (bitLength(exponent) > 31) {
@@ -88,6 +89,7 @@ function positive(reader: DerReader, code: ErrorCode): Buffer {
   return content[0] === 0 ? content.subarray(1) : content
 }
 
-function bitLength(magnitude: Buffer): number {
+/** Of a number above zero, without leading zeros. */
+export function bitLength(magnitude: Buffer): number {
   return magnitude.length * 8 - (Math.clz32(magnitude[0]!) - 24)
 }
