@@ -51,6 +51,7 @@ CREATE TABLE acme_challenges (
   status TEXT NOT NULL CHECK (status IN ('pending', 'processing', 'valid', 'invalid')),
   attempts INTEGER NOT NULL DEFAULT 0,
   started_at INTEGER, -- when the client asked for validation
+  account_url TEXT, -- as the client knew it then: some challenges are about it
   validated_at INTEGER,
   error TEXT -- JSON: the problem that the last attempt met
 ) STRICT;

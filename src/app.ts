@@ -5,6 +5,7 @@ import Fastify, {
   type FastifyServerOptions,
   LogController,
 } from 'fastify'
+import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
@@ -49,6 +50,7 @@ export function buildTlsApp(
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
   app.register(restRoutes, { service })
+  app.register(acmeRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
   app.register(openapiRoute)

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { acmeRoutes } from './api/acme/routes.ts'
 import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
@@ -70,6 +71,7 @@ export async function chancery(
   // Errors of these routes alone become problem documents; the application's other routes keep theirs.
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
   app.register(restRoutes, { service })
+  app.register(acmeRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
 }

@@ -1,3 +1,4 @@
+import { Acme } from './acme/acme.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
@@ -29,6 +30,7 @@ export interface Service {
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
   readonly revoker: Revoker
+  readonly acme: Acme
   readonly ocsp: OcspResponder
   readonly crl: CrlPublisher
   /** Where the keys of new authorities go. */
@@ -133,6 +135,26 @@ export async function openService({
     for (const listener of listeners) listener(serialNumbers)
   }
 
+  const revoker = new Revoker({
+    store,
+    clock,
+    changed: async (authority, serialNumbers) => {
+      for (const lost of await responders.certificatesRevoked(serialNumbers)) ocsp.signerLost(lost)
+      await Promise.all(serialNumbers.map((one) => ocsp.certificateChanged(authority, one)))
+      changed(serialNumbers)
+    },
+    // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
+    publish: (authority, partitions) =>
+      patiently(
+        crl.publish(authority, partitions).catch(() => {}),
+        CRL_PATIENCE,
+      ),
+  })
+  const acme = new Acme(
+    { store, clock, config: config.acme, profiles, authorities, issuer, revoker, passphrase },
+    (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
+  )
+
   const service: Service = {
     config,
     clock,
@@ -142,21 +164,8 @@ export async function openService({
     ocsp,
     crl,
     issuer,
-    revoker: new Revoker({
-      store,
-      clock,
-      changed: async (authority, serialNumbers) => {
-        for (const lost of await responders.certificatesRevoked(serialNumbers)) ocsp.signerLost(lost)
-        await Promise.all(serialNumbers.map((one) => ocsp.certificateChanged(authority, one)))
-        changed(serialNumbers)
-      },
-      // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
-      publish: (authority, partitions) =>
-        patiently(
-          crl.publish(authority, partitions).catch(() => {}),
-          CRL_PATIENCE,
-        ),
-    }),
+    revoker,
+    acme,
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
     async authoritiesChanged() {
       await authorities.reload()
@@ -175,12 +184,13 @@ export async function openService({
       ...checks.map((check) => check()),
     ],
     async close() {
+      acme.stop()
       await Promise.all([crl.stop(), ocsp.stop(), responders.stop()])
       await store.close()
     },
   }
   try {
-    await Promise.all([crl.start(), responders.start(), ocsp.responseBrought()])
+    await Promise.all([crl.start(), responders.start(), ocsp.responseBrought(), acme.start()])
   } catch (error) {
     await service.close()
     throw error

@@ -13,6 +13,8 @@ export type Principal =
       readonly id: string
       readonly accountId: number
       readonly order: OrderGrant | null
+      /** The serial number of the certificate that it has ordered, or over all of whose names it has shown control. */
+      readonly revocable?: string
     }
   /** The holder of a certificate of this CA, who proved its key in the TLS handshake. */
   | { readonly kind: 'certificate'; readonly id: string; readonly serialNumber: string }

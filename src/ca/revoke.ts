@@ -176,6 +176,7 @@ export class Revoker {
       if (principal.serialNumber === serialNumber) return
       throw new CaError('forbidden', 'A certificate may revoke itself and no other.')
     }
+    if (principal.kind === 'account' && principal.revocable === serialNumber) return
     throw new CaError(
       'forbidden',
       'Revocation needs an admin key, or the certificate itself over mutual TLS.',

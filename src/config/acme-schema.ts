@@ -12,7 +12,7 @@ export const CHALLENGE_TYPES = [
 export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
 const NETWORK = '^[0-9A-Fa-f.:]+/[0-9]{1,3}$'
-const DOMAIN = '^[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$'
+const DOMAIN = '^[a-z0-9-]+(\\.[a-z0-9-]+)*$'
 const URL = '^https?://[\\x21-\\x7e]+$'
 
 const port = (number: number, description: string) =>
@@ -32,8 +32,10 @@ const ValidationOptions = Type.Object(
     }),
     timeout: duration({ default: '10s', description: 'For one attempt, redirects included.' }),
     patience: duration({
-      default: '60s',
-      description: 'For how long an answer that is not there yet is tried again, ever more seldom.',
+      default: '15s',
+      minimum: 0,
+      description:
+        'For how long an answer that is not there yet is tried again, after 1, 2, 4, 8 and then each 15 seconds; attempts themselves do not count.',
     }),
     concurrency: Type.Integer({
       minimum: 1,
@@ -51,7 +53,7 @@ const ValidationOptions = Type.Object(
       pattern: NETWORK,
       default: [],
       wanted: 'a network such as "10.0.0.0/8" or "fd00::/8"',
-      description: 'Where any are given, no others are contacted.',
+      description: 'Exceptions from those that are never contacted.',
     }),
   },
   { default: {} },

@@ -15,7 +15,10 @@ export interface AcmeCommands {
     output: { changed: boolean }
   }
   /** From pending to processing; no change where it is so already, or where its authorization is not pending. */
-  startAcmeChallenge: { input: { challengeId: number; at: number }; output: { changed: boolean } }
+  startAcmeChallenge: {
+    input: { challengeId: number; at: number; accountUrl: string }
+    output: { changed: boolean }
+  }
   recordAcmeAttempt: { input: AcmeAttempt; output: Record<never, never> }
   /** An order that cannot be fulfilled any more. `error` is JSON. */
   invalidateAcmeOrder: { input: { orderId: number; error: string }; output: Record<never, never> }

@@ -68,6 +68,8 @@ export interface AcmeChallengeRow {
   status: 'pending' | 'processing' | 'valid' | 'invalid'
   attempts: number
   startedAt: number | null
+  /** As the client knew it when it asked for validation. */
+  accountUrl: string | null
   validatedAt: number | null
   error: string | null
 }

@@ -57,7 +57,7 @@ describe('defaults', () => {
           concurrency: 32,
           deniedNetworks: [],
           httpPort: 80,
-          patience: 60,
+          patience: 15,
           resolvers: [],
           timeout: 10,
           tlsPort: 443,

@@ -3,9 +3,9 @@ import Type from 'typebox'
 import type { Service } from '../../service.ts'
 import type { AuditFilter } from '../../store/queries.ts'
 import { adminOf } from '../caller.ts'
+import { readTime } from '../rfc3339.ts'
 import { PageQuery, readPage } from './paging.ts'
 import { Time } from './schemas.ts'
-import { readTime } from './wishes.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }))
 

@@ -6,10 +6,10 @@ import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, adminOrHolderOf } from '../caller.ts'
+import { readTime } from '../rfc3339.ts'
 import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
 import { PageQuery, readPage } from './paging.ts'
 import { SerialParams, Time } from './schemas.ts'
-import { readTime } from './wishes.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
 

@@ -7,9 +7,9 @@ import type { Service } from '../../service.ts'
 import type { RevocationOutcome } from '../../store/commands.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, originOf, principalOf } from '../caller.ts'
+import { readTime } from '../rfc3339.ts'
 import { showRevocation } from './certificate-view.ts'
 import { ReasonName, Revocation, SerialNumber, SerialParams, Time } from './schemas.ts'
-import { readTime } from './wishes.ts'
 
 const Wish = {
   reason: Type.Optional(Type.Union([ReasonName, Type.Integer({ description: 'Or its code.' })])),

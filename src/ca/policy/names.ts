@@ -102,12 +102,18 @@ function refusedDns(value: string, profile: Profile): string | null {
   const { suffixes, wildcards } = profile.names.dns
   if (value.startsWith('*.') && !wildcards) return `Profile "${profile.name}" allows no wildcards.`
   if (!suffixes) return null
-  const bare = value.startsWith('*.') ? value.slice(2) : value
-  const fits = suffixes.some((suffix) => bare === suffix || bare.endsWith(`.${suffix}`))
-  return fits ? null : `It is under none of the profile’s DNS suffixes (${suffixes.join(', ')}).`
+  return underSuffix(value, suffixes)
+    ? null
+    : `It is under none of the profile’s DNS suffixes (${suffixes.join(', ')}).`
 }
 
-function inNetworks(address: string, networks: readonly string[] | undefined): boolean {
+/** Whether a DNS name, or a wildcard's base, equals one of these or lies below one. */
+export function underSuffix(value: string, suffixes: readonly string[]): boolean {
+  const bare = value.startsWith('*.') ? value.slice(2) : value
+  return suffixes.some((suffix) => bare === suffix || bare.endsWith(`.${suffix}`))
+}
+
+export function inNetworks(address: string, networks: readonly string[] | undefined): boolean {
   if (!networks) return true
   const list = new BlockList()
   for (const network of networks) {

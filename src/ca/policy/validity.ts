@@ -35,8 +35,7 @@ export function grantValidity(
   if (explicit === undefined) {
     return { notBefore, notAfter: Math.min(start + profile.validity.default, usableUntil) }
   }
-  if (explicit <= start)
-    throw new CaError('malformedRequest', 'The certificate would have expired already.')
+  if (explicit <= start) throw new CaError('malformedRequest', 'The certificate would have expired already.')
   if (explicit - start > profile.validity.maximum) {
     throw new CaError(
       'validityNotAllowed',

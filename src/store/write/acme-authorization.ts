@@ -1,4 +1,5 @@
 import type { AcmeAttempt, AcmeAuthorizationRecord } from '../acme-commands.ts'
+import type { Commands } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 
 export function acmeAuthorizationHandlers(db: Connection) {
@@ -8,7 +9,7 @@ export function acmeAuthorizationHandlers(db: Connection) {
     "UPDATE acme_authorizations SET status = 'deactivated' WHERE id = ? AND status IN ('pending', 'valid')",
   )
   const start = db.prepare(
-    `UPDATE acme_challenges SET status = 'processing', started_at = :at
+    `UPDATE acme_challenges SET status = 'processing', started_at = :at, account_url = :accountUrl
      WHERE id = :challengeId AND status = 'pending' AND EXISTS (
        SELECT 1 FROM acme_authorizations a WHERE a.id = authorization AND a.status = 'pending' AND a.expires_at > :at)`,
   )
@@ -29,8 +30,8 @@ export function acmeAuthorizationHandlers(db: Connection) {
       return { changed }
     },
 
-    startAcmeChallenge({ challengeId, at }: { challengeId: number; at: number }) {
-      return { changed: start.run({ challengeId, at }).changes === 1 }
+    startAcmeChallenge(wish: Commands['startAcmeChallenge']['input']) {
+      return { changed: start.run(wish).changes === 1 }
     },
 
     recordAcmeAttempt({ challengeId, at, outcome, error, expiresAt }: AcmeAttempt) {

@@ -67,6 +67,12 @@ export function orderFulfiller(db: Connection) {
   }
 }
 
+/** The id of the certificate that an order said it renews. Unlike a renewal by itself, it may have ended meanwhile. */
+export function orderReplacement(db: Connection) {
+  const find = db.prepare<[number], number | null>('SELECT replaces FROM acme_orders WHERE id = ?').pluck()
+  return (orderId: number | null): number | null => (orderId === null ? null : (find.get(orderId) ?? null))
+}
+
 /** A valid authorization of the account that will do; that which holds longest. */
 function reusableAuthorization(db: Connection) {
   const find = db.prepare<[number, string, number, number, number], { id: number; expiresAt: number }>(

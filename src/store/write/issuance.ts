@@ -2,7 +2,7 @@ import { CaError } from '../../errors.ts'
 import { namesColumn, principalColumn, searchKey, serialOctets } from '../columns.ts'
 import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
-import { orderFulfiller } from './acme-order.ts'
+import { orderFulfiller, orderReplacement } from './acme-order.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 import { tokenSpender } from './token.ts'
@@ -14,6 +14,7 @@ export function issuanceHandlers(db: Connection) {
   const insert = certificateInserter(db)
   const spendToken = tokenSpender(db)
   const fulfil = orderFulfiller(db)
+  const orderReplaces = orderReplacement(db)
   const writeAudit = auditWriter(db)
   return {
     /** The order matters: a retry must be recognised before it finds its own token spent. */
@@ -21,7 +22,8 @@ export function issuanceHandlers(db: Connection) {
       const earlier = record.idempotency && replay.find(record.idempotency)
       if (earlier) return { outcome: 'replayed', serialNumber: earlier }
       if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt)
-      const replaces = record.replaces === null ? null : replaced(record.replaces, record.issuedAt)
+      const replaces =
+        record.replaces === null ? orderReplaces(record.orderId) : replaced(record.replaces, record.issuedAt)
       const certificate = insert(record, replaces)
       if (record.idempotency) replay.save(record.idempotency, certificate)
       if (record.orderId !== null) fulfil(record.orderId, certificate, record.issuedAt)

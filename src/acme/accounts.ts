@@ -1,0 +1,122 @@
+import type { Origin } from '../auth/principal.ts'
+import { auditEntry } from '../ca/audit.ts'
+import { epochSeconds } from '../clock.ts'
+import type { AcmeAccountRow } from '../store/acme-queries.ts'
+import { readContacts } from './contacts.ts'
+import type { AcmeContext, Holder } from './context.ts'
+import { bindExternally } from './external-accounts.ts'
+import { HourlyLimit } from './hourly-limits.ts'
+import type { AccountKey } from './jws/jwk.ts'
+import { AcmeError } from './problem.ts'
+
+/** Fields of newAccount and of an account update, as they were sent (RFC 8555 7.3). */
+export type AccountWish = Readonly<Record<string, unknown>>
+
+export class Accounts {
+  readonly #context: AcmeContext
+  readonly #perAddress: HourlyLimit
+
+  constructor(context: AcmeContext) {
+    this.#context = context
+    const { accountsPerAddress } = context.config.limits
+    this.#perAddress = new HourlyLimit(accountsPerAddress, 'new accounts from this address', context.clock)
+  }
+
+  /** RFC 8555 7.3, 7.3.1. `url` is that of the request, which the binding to an external account repeats. */
+  async create(
+    key: AccountKey,
+    wish: AccountWish,
+    url: string,
+    origin: Origin,
+  ): Promise<{ account: AcmeAccountRow; created: boolean }> {
+    const { store, config, clock } = this.#context
+    const known = await store.read.acmeAccountByThumbprint(key.thumbprint)
+    if (known) return { account: usable(known), created: false }
+    if (wish.onlyReturnExisting === true) {
+      throw new AcmeError('accountDoesNotExist', 'There is no account with this key.')
+    }
+    const contacts = wish.contact === undefined ? [] : readContacts(wish.contact)
+    this.#checkTerms(wish)
+    const external = await bindExternally(wish.externalAccountBinding, { url, key }, this.#context)
+    if (config.externalAccountRequired && !external) {
+      throw new AcmeError(
+        'externalAccountRequired',
+        'A new account needs an external account key: ask an admin for one.',
+      )
+    }
+    this.#perAddress.take(origin.address)
+    const now = clock()
+    const { accountId, created } = await store.write('createAcmeAccount', {
+      thumbprint: key.thumbprint,
+      jwk: JSON.stringify(key.jwk),
+      contacts,
+      termsAgreedAt: wish.termsOfServiceAgreed === true ? epochSeconds(now) : null,
+      external,
+      createdAt: epochSeconds(now),
+      createdFrom: origin.address,
+      audit: auditEntry('account.create', 'ok', '', { id: 'account' }, origin, now, {
+        thumbprint: key.thumbprintText,
+        ...(external ? { externalKey: external.kid } : {}),
+      }),
+    })
+    return { account: usable((await store.read.acmeAccount(accountId))!), created }
+  }
+
+  /** RFC 8555 7.3.2 and 7.3.6: contacts, agreement, deactivation. Other fields are ignored. */
+  async update({ account }: Holder, wish: AccountWish, origin: Origin): Promise<AcmeAccountRow> {
+    const { store, clock } = this.#context
+    const { accountId } = account
+    if (wish.status !== undefined && wish.status !== 'valid' && wish.status !== 'deactivated') {
+      throw new AcmeError('malformed', 'The status of an account may be set to "deactivated" alone.')
+    }
+    const deactivates = wish.status === 'deactivated'
+    const contacts = wish.contact === undefined ? undefined : readContacts(wish.contact)
+    const agrees = wish.termsOfServiceAgreed === true && account.termsAgreedAt === null
+    if (deactivates || contacts || agrees) {
+      const name = `account:${accountId}`
+      await store.write('updateAcmeAccount', {
+        accountId,
+        contacts,
+        termsAgreedAt: agrees ? epochSeconds(clock()) : undefined,
+        status: deactivates ? 'deactivated' : undefined,
+        audit: deactivates
+          ? auditEntry('account.deactivate', 'ok', name, { id: name }, origin, clock())
+          : null,
+      })
+    }
+    return (await store.read.acmeAccount(accountId))!
+  }
+
+  /** RFC 8555 7.3.5, after the request's own checks. Returns the id of the account that has the new key, if another does. */
+  async rollOver({ account, key }: Holder, next: AccountKey, origin: Origin): Promise<number | null> {
+    const { store, clock } = this.#context
+    const name = `account:${account.accountId}`
+    const outcome = await store.write('rollAcmeAccountKey', {
+      accountId: account.accountId,
+      oldThumbprint: key.thumbprint,
+      thumbprint: next.thumbprint,
+      jwk: JSON.stringify(next.jwk),
+      audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
+        thumbprint: next.thumbprintText,
+      }),
+    })
+    return outcome.outcome === 'inUse' ? outcome.accountId : null
+  }
+
+  #checkTerms(wish: AccountWish): void {
+    const { termsOfService } = this.#context.config
+    if (termsOfService === undefined || wish.termsOfServiceAgreed === true) return
+    throw new AcmeError(
+      'userActionRequired',
+      `Agree to the terms of service first ("termsOfServiceAgreed": true): ${termsOfService}`,
+    )
+  }
+}
+
+/** Refuses an account that was ended. */
+export function usable(account: AcmeAccountRow): AcmeAccountRow {
+  if (account.status !== 'valid') {
+    throw new AcmeError('unauthorized', `The account is ${account.status}: it can do nothing any more.`)
+  }
+  return account
+}

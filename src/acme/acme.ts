@@ -1,0 +1,122 @@
+import { epochSeconds } from '../clock.ts'
+import type {
+  AcmeAccountRow,
+  AcmeAuthorizationRow,
+  AcmeChallengeRow,
+  AcmeOrderRow,
+} from '../store/acme-queries.ts'
+import { Accounts, usable } from './accounts.ts'
+import type { AcmeContext, Holder } from './context.ts'
+import { identifierOf } from './identifier.ts'
+import { type AccountKey, readJwk } from './jws/jwk.ts'
+import { Nonces } from './nonces.ts'
+import { Orders } from './orders.ts'
+import { AcmeError } from './problem.ts'
+import { Sweeper } from './sweeper.ts'
+import { checkCaa } from './validation/caa.ts'
+import { type ValidationContext, validationContext } from './validation/context.ts'
+import { Deadline } from './validation/deadline.ts'
+import { isTransient } from './validation/failure.ts'
+import type { Challenge } from './validation/key-authorization.ts'
+import { validateChallenge } from './validation/validate.ts'
+import { type Attempt, Validator } from './validator.ts'
+
+/** For so long what CAA records said may count. Seconds. */
+const CAA_LIFE = 8 * 3600
+/** Keys that need not be made anew for the next request. */
+const MOST_KEYS = 10_000
+
+/** The ACME server without its HTTP: what it knows in memory, and what it does by itself. */
+export class Acme {
+  readonly context: AcmeContext
+  readonly nonces: Nonces
+  readonly accounts: Accounts
+  readonly orders: Orders
+  readonly validator: Validator
+  readonly #validation: ValidationContext
+  readonly #sweeper: Sweeper
+  /** By the JWK's text; the one that was used longest ago is first. */
+  readonly #keys = new Map<string, AccountKey>()
+
+  constructor(context: AcmeContext, onError: (error: unknown) => void) {
+    this.context = context
+    const { clock, config } = context
+    this.nonces = new Nonces({ clock })
+    this.accounts = new Accounts(context)
+    this.orders = new Orders(context)
+    const { httpPort, tlsPort, resolvers, timeout, deniedNetworks, allowedNetworks } = config.validation
+    this.#validation = validationContext({
+      ...{ clock, httpPort, tlsPort, resolvers, timeout },
+      ...{ denied: deniedNetworks, allowed: allowedNetworks },
+      ...{ caa: config.caa, issuerDomains: config.caaIdentities },
+    })
+    this.validator = new Validator({
+      ...context,
+      attempt: (attempt) => this.#attempt(attempt),
+      mayPass: isTransient,
+      onError,
+    })
+    this.#sweeper = new Sweeper(context, onError)
+  }
+
+  async start(): Promise<void> {
+    if (!this.context.config.enabled) return
+    await this.validator.start()
+    this.#sweeper.start()
+  }
+
+  stop(): void {
+    this.validator.stop()
+    this.#sweeper.stop()
+  }
+
+  /** The account of a `kid`'s number, with its key ready for use. Throws "accountDoesNotExist", or "unauthorized" where it has ended. */
+  async holder(accountId: number, accountUrl: string): Promise<Holder> {
+    const account = await this.context.store.read.acmeAccount(accountId)
+    if (!account) throw new AcmeError('accountDoesNotExist', 'There is no such account: make a new one.')
+    return { account: usable(account), key: this.#keyOf(account), accountUrl }
+  }
+
+  /** Once more before the certificate is made, where it was asked for long ago (RFC 8659 2.2: eight hours). */
+  async checkCaaAgain({ authorizations }: AcmeOrderRow, accountUrl: string): Promise<void> {
+    const { store, config, clock } = this.context
+    if (!config.caa) return
+    const seen = epochSeconds(clock()) - CAA_LIFE
+    for (const id of authorizations) {
+      const authorization = await store.read.acmeAuthorization(id)
+      const met = authorization?.challenges.find(({ status }) => status === 'valid')
+      if (!authorization || !met || (met.validatedAt ?? 0) > seen) continue
+      const { identifier, wildcard, type } = challengeOf(authorization, met)
+      const deadline = new Deadline(config.validation.timeout)
+      try {
+        await checkCaa({ identifier, wildcard, accountUrl, method: type }, this.#validation, deadline)
+      } finally {
+        deadline.close()
+      }
+    }
+  }
+
+  async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<void> {
+    const accountUrl = challenge.accountUrl ?? ''
+    await validateChallenge(
+      { ...challengeOf(authorization, challenge), thumbprint, accountUrl },
+      this.#validation,
+      signal,
+    )
+  }
+
+  #keyOf({ jwk }: AcmeAccountRow): AccountKey {
+    const key = this.#keys.get(jwk) ?? readJwk(JSON.parse(jwk))
+    this.#keys.delete(jwk)
+    this.#keys.set(jwk, key)
+    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value!)
+    return key
+  }
+}
+
+function challengeOf(
+  { identifier, wildcard }: AcmeAuthorizationRow,
+  { type, token }: AcmeChallengeRow,
+): Omit<Challenge, 'thumbprint' | 'accountUrl'> {
+  return { type: type as Challenge['type'], token, identifier: identifierOf(identifier), wildcard }
+}

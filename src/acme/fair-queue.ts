@@ -1,0 +1,28 @@
+/** First in, first out for each owner, and the owners by turns: who has much to do does not hold up who has little. */
+export class FairQueue<Item> {
+  /** In the order of their turns. */
+  readonly #byOwner = new Map<string, Item[]>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  push(owner: string, item: Item): void {
+    const items = this.#byOwner.get(owner)
+    if (items) items.push(item)
+    else this.#byOwner.set(owner, [item])
+    this.#size++
+  }
+
+  shift(): Item | undefined {
+    const next = this.#byOwner.entries().next().value
+    if (!next) return undefined
+    const [owner, items] = next
+    const item = items.shift()!
+    this.#byOwner.delete(owner)
+    if (items.length > 0) this.#byOwner.set(owner, items)
+    this.#size--
+    return item
+  }
+}

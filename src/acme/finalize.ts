@@ -1,0 +1,99 @@
+import { isIP } from 'node:net'
+import type { Origin } from '../auth/principal.ts'
+import { epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
+import { type CertificationRequest, parseCsr } from '../pki/csr/parse.ts'
+import { normaliseName, parseNameText } from '../pki/names/normalise.ts'
+import { nameText } from '../pki/names/san.ts'
+import type { AcmeOrderRow } from '../store/acme-queries.ts'
+import type { AcmeContext, Holder } from './context.ts'
+import { accountPrincipal } from './orders.ts'
+import { AcmeError } from './problem.ts'
+
+/**
+ * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
+ * becomes valid in the same transaction: if that fails the order is still ready, and may be finalised again. Throws
+ * "orderNotReady", "badCSR", or what policy says.
+ */
+export async function finalize(
+  { account, key }: Holder,
+  order: AcmeOrderRow,
+  der: Buffer,
+  origin: Origin,
+  { issuer, store }: Pick<AcmeContext, 'issuer' | 'store'>,
+): Promise<AcmeOrderRow> {
+  if (order.status !== 'ready') throw notReady(order)
+  const csr = readCsr(der)
+  checkNames(csr, order)
+  if (csr.publicKey.spki.equals(key.spki)) {
+    throw new AcmeError('badCSR', 'The CSR has the key of the account: a certificate needs a key of its own.')
+  }
+  const names = order.identifiers.map(parseNameText)
+  const { orderId, profile, notBefore, notAfter } = order
+  const principal = { ...accountPrincipal(account.accountId), order: { orderId, profile, names } }
+  const request = {
+    proof: { kind: 'csr' as const, csr },
+    names,
+    ...(notBefore === null ? {} : { notBefore }),
+    ...(notAfter === null ? {} : { notAfter }),
+  }
+  try {
+    await issuer.issue(() => request, principal, origin)
+  } catch (error) {
+    // Another request was faster, or the order has ended meanwhile.
+    if (error instanceof CaError && error.code === 'conflict') throw notReady(order)
+    throw error
+  }
+  return (await store.read.acmeOrder(orderId))!
+}
+
+/** An order whose time is over before it was fulfilled is invalid, though nobody has written that down. */
+export function currentStatus({ status, expiresAt }: AcmeOrderRow, now: number): AcmeOrderRow['status'] {
+  return (status === 'pending' || status === 'ready') && expiresAt <= now ? 'invalid' : status
+}
+
+/** The order as it stands at this moment. */
+export function orderNow(order: AcmeOrderRow, { clock }: Pick<AcmeContext, 'clock'>): AcmeOrderRow {
+  return { ...order, status: currentStatus(order, epochSeconds(clock())) }
+}
+
+function notReady({ status }: AcmeOrderRow): AcmeError {
+  const why = {
+    pending: 'Not all of its authorizations are valid yet.',
+    ready: 'Another request has finalised it.',
+    valid: 'It has its certificate already: fetch that.',
+    invalid: 'It has failed or expired: make a new one.',
+  }[status]
+  return new AcmeError('orderNotReady', `The order cannot be finalised. ${why}`)
+}
+
+function readCsr(der: Buffer): CertificationRequest {
+  try {
+    return parseCsr(der)
+  } catch (error) {
+    if (error instanceof CaError) throw new AcmeError('badCSR', error.detail, { cause: error })
+    throw error
+  }
+}
+
+/** RFC 8555 7.4: exactly the order's identifiers, in the subjectAltName, the common name or both. */
+function checkNames({ names, commonNames }: CertificationRequest, { identifiers }: AcmeOrderRow): void {
+  const asked = new Set(names.map(nameText))
+  for (const text of commonNames) {
+    try {
+      asked.add(nameText(normaliseName(isIP(text) ? 'ip' : 'dns', text)))
+    } catch (error) {
+      if (error instanceof CaError) throw new AcmeError('badCSR', `The common name: ${error.detail}`)
+      throw error
+    }
+  }
+  const ordered = new Set(identifiers)
+  const extra = [...asked].filter((name) => !ordered.has(name))
+  const missing = identifiers.filter((name) => !asked.has(name))
+  if (extra.length === 0 && missing.length === 0) return
+  const faults = [
+    ...(missing.length > 0 ? [`it lacks ${missing.join(', ')}`] : []),
+    ...(extra.length > 0 ? [`the order has no ${extra.join(', ')}`] : []),
+  ]
+  throw new AcmeError('badCSR', `The names of the CSR are not those of the order: ${faults.join('; ')}.`)
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '../clock.ts'
+import { AcmeError } from './problem.ts'
+
+const HOUR = 3_600_000
+/** Keys that are remembered; the one that was used longest ago is forgotten first. */
+const MOST_KEYS = 100_000
+
+interface Bucket {
+  left: number
+  /** Milliseconds since 1970. */
+  filledAt: number
+}
+
+/** So many an hour for each key, and after a quiet hour as many at once. In memory: a restart forgets. */
+export class HourlyLimit {
+  readonly #limit: number
+  readonly #what: string
+  readonly #clock: Clock
+  readonly #buckets = new Map<string, Bucket>()
+
+  /** `limit` 0: none. `what` is for the error: "new orders of this account". */
+  constructor(limit: number, what: string, clock: Clock) {
+    this.#limit = limit
+    this.#what = what
+    this.#clock = clock
+  }
+
+  /** Counts one. Throws "rateLimited" with the seconds until there is room. */
+  take(key: string): void {
+    this.check(key)
+    const bucket = this.#buckets.get(key)
+    if (bucket) bucket.left -= 1
+  }
+
+  /** Throws as `take` does, and counts nothing. */
+  check(key: string): void {
+    if (this.#limit === 0) return
+    const bucket = this.#filled(key)
+    if (bucket.left >= 1) return
+    const retryAfter = Math.ceil(((1 - bucket.left) * HOUR) / this.#limit / 1000)
+    throw new AcmeError(
+      'rateLimited',
+      `Too many ${this.#what}: ${this.#limit} an hour are allowed. Try again in ${retryAfter} s.`,
+      { retryAfter },
+    )
+  }
+
+  #filled(key: string): Bucket {
+    const now = this.#clock().getTime()
+    const known = this.#buckets.get(key)
+    const elapsed = known ? Math.max(0, now - known.filledAt) : 0
+    const left = known ? Math.min(this.#limit, known.left + (elapsed * this.#limit) / HOUR) : this.#limit
+    const bucket = { left, filledAt: now }
+    // Moved to the end, so that the first is the one that was used longest ago.
+    this.#buckets.delete(key)
+    this.#buckets.set(key, bucket)
+    if (this.#buckets.size > MOST_KEYS) this.#buckets.delete(this.#buckets.keys().next().value!)
+    return bucket
+  }
+}

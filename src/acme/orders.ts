@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto'
+import type { Principal } from '../auth/principal.ts'
+import { checkNames } from '../ca/policy/names.ts'
+import { grantValidity } from '../ca/policy/validity.ts'
+import { epochSeconds } from '../clock.ts'
+import type { ChallengeType } from '../config/acme-schema.ts'
+import type { Profile } from '../config/profile-schema.ts'
+import { nameText, type SubjectName } from '../pki/names/san.ts'
+import type { AcmeAuthorizationRecord, AcmeOrderRecord } from '../store/acme-commands.ts'
+import type { AcmeAccountRow, AcmeOrderRow } from '../store/acme-queries.ts'
+import type { AcmeContext, Holder } from './context.ts'
+import { checkExternalNames } from './external-names.ts'
+import { HourlyLimit } from './hourly-limits.ts'
+import { identifierOf, isBelow, type Proof, proofOf, sufficientProofs } from './identifier.ts'
+import { AcmeError } from './problem.ts'
+import { replacedCertificate } from './renewal-info.ts'
+
+export interface OrderWish {
+  readonly names: readonly { readonly name: SubjectName; readonly ancestor?: SubjectName | undefined }[]
+  readonly profile: string | undefined
+  /** Seconds since 1970. */
+  readonly notBefore: number | undefined
+  readonly notAfter: number | undefined
+  /** The certID of the certificate that it renews (RFC 9773 5). */
+  readonly replaces: string | undefined
+}
+
+/** A name that was proven is not asked for again while the proof holds for so much longer. Seconds. */
+const REUSE_MARGIN = 3600
+
+/** New orders and authorizations: what may be ordered, what must be proven, what is proven already. */
+export class Orders {
+  readonly #context: AcmeContext
+  readonly #perAccount: HourlyLimit
+  readonly #perName: HourlyLimit
+
+  constructor(context: AcmeContext) {
+    this.#context = context
+    const { limits } = context.config
+    this.#perAccount = new HourlyLimit(limits.ordersPerAccount, 'new orders of this account', context.clock)
+    this.#perName = new HourlyLimit(limits.ordersPerName, 'new orders for one of these names', context.clock)
+  }
+
+  /** Throws `AcmeError`, or `CaError` where policy refuses a name. */
+  async create({ account }: Holder, wish: OrderWish): Promise<AcmeOrderRow> {
+    const { store, config } = this.#context
+    const now = epochSeconds(this.#context.clock())
+    const profile = this.#profile(account, wish.profile)
+    const wanted = [...new Map(wish.names.map((one) => [nameText(one.name), one])).values()]
+    const names = wanted.map(({ name }) => name)
+    this.#checkPolicy(account, names, profile, wish, now)
+    const replaces =
+      wish.replaces === undefined
+        ? null
+        : await replacedCertificate(wish.replaces, account.accountId, names, this.#context)
+    // Before anything is counted, all that can be refused has been.
+    const authorizations = wanted.map(({ name, ancestor }) => ({
+      reuse: config.reuseAuthorizations ? sufficientProofs(name) : [],
+      create: this.#open(proofOf(name, ancestor), now),
+    }))
+    this.#perAccount.take(String(account.accountId))
+    for (const name of names) this.#perName.take(nameText(name))
+    const record: AcmeOrderRecord = {
+      accountId: account.accountId,
+      createdAt: now,
+      expiresAt: now + config.orderValidity,
+      identifiers: names.map(nameText),
+      profile: profile.name,
+      profileAsked: wish.profile !== undefined,
+      notBefore: wish.notBefore ?? null,
+      notAfter: wish.notAfter ?? null,
+      replaces,
+      authorizations: distinct(authorizations),
+      reuseUntil: now + Math.min(REUSE_MARGIN, config.orderValidity),
+    }
+    const outcome = await store.write('createAcmeOrder', record)
+    if (outcome.outcome === 'alreadyReplaced') {
+      throw new AcmeError(
+        'alreadyReplaced',
+        'Another order replaces this certificate already: use that one, or leave "replaces" out.',
+      )
+    }
+    return (await store.read.acmeOrder(outcome.orderId))!
+  }
+
+  /** Pre-authorisation (RFC 8555 7.4.1): the id of a new, pending authorization. */
+  async authorize({ account }: Holder, name: SubjectName, subdomains: boolean): Promise<number> {
+    const { store, clock } = this.#context
+    const now = epochSeconds(clock())
+    if (name.type === 'dns' && name.value.startsWith('*.')) {
+      throw new AcmeError('malformed', 'A wildcard cannot be authorised ahead (RFC 8555 7.4.1): order it.')
+    }
+    this.#checkPolicy(account, [name], this.#profile(account, undefined), {}, now)
+    this.#perAccount.take(String(account.accountId))
+    const record = this.#open({ ...proofOf(name), subdomains }, now)
+    const { authorizationId } = await store.write('createAcmeAuthorization', {
+      ...record,
+      accountId: account.accountId,
+      createdAt: now,
+    })
+    return authorizationId
+  }
+
+  #profile({ external }: AcmeAccountRow, asked: string | undefined): Profile {
+    const { config, profiles } = this.#context
+    const allowed = config.profiles.filter((one) => external?.profiles?.includes(one) ?? true)
+    const name = asked ?? allowed[0]
+    const profile = name !== undefined && allowed.includes(name) ? profiles.get(name) : undefined
+    if (!profile) {
+      throw new AcmeError(
+        'invalidProfile',
+        allowed.length === 0
+          ? 'The account may use none of the profiles that are offered.'
+          : `Profile ${JSON.stringify(String(asked).slice(0, 80))} is not offered to this account. Offered: ${allowed.join(', ')}.`,
+      )
+    }
+    return profile
+  }
+
+  /** All that the issuance will check again, so that nobody proves a name in vain. */
+  #checkPolicy(
+    account: AcmeAccountRow,
+    names: readonly SubjectName[],
+    profile: Profile,
+    life: Pick<OrderWish, 'notBefore' | 'notAfter'> | Record<never, never>,
+    now: number,
+  ): void {
+    const authority = this.#context.authorities.issuing(profile.authority)
+    checkNames(names, profile, authority, accountPrincipal(account.accountId))
+    checkExternalNames(names, account)
+    grantValidity(life, profile, authority, now)
+  }
+
+  #open(proof: Proof, now: number): Omit<AcmeAuthorizationRecord, 'accountId' | 'createdAt'> {
+    const { config } = this.#context
+    const { type } = identifierOf(proof.identifier)
+    const types = config.challenges.filter((one) => CAN_PROVE[one](type, proof.wildcard))
+    if (types.length === 0) {
+      const name = `${proof.wildcard ? '*.' : ''}${identifierOf(proof.identifier).value}`
+      throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered can prove ${name}.`)
+    }
+    // 256 bits: RFC 8555 8.1 wants 128.
+    const token = randomBytes(32).toString('base64url')
+    return {
+      ...proof,
+      challenges: types.map((one) => ({ type: one, token })),
+      expiresAt: now + config.orderValidity,
+    }
+  }
+}
+
+/** RFC 8555 8.3, 8.4 and 7.1.3, RFC 8737, RFC 8738: whether a challenge is for this kind of identifier. */
+const CAN_PROVE: Record<ChallengeType, (type: 'dns' | 'ip', wildcard: boolean) => boolean> = {
+  'http-01': (_type, wildcard) => !wildcard,
+  'tls-alpn-01': (_type, wildcard) => !wildcard,
+  'dns-01': (type) => type === 'dns',
+  'dns-account-01': (type) => type === 'dns',
+  'dns-persist-01': (type) => type === 'dns',
+}
+
+/** Two names below one ancestor are proven by one authorization. */
+function distinct(authorizations: AcmeOrderRecord['authorizations']): AcmeOrderRecord['authorizations'] {
+  const key = ({ create }: (typeof authorizations)[number]) =>
+    `${create.identifier} ${create.wildcard} ${create.subdomains}`
+  return [...new Map(authorizations.map((one) => [key(one), one])).values()]
+}
+
+export function accountPrincipal(accountId: number): Extract<Principal, { kind: 'account' }> {
+  return { kind: 'account', id: `account:${accountId}`, accountId, order: null }
+}
+
+/** Reads the ancestor that an order offers to prove instead of the name itself (RFC 9444 4.2). */
+export function checkAncestor(name: SubjectName, ancestor: SubjectName): SubjectName {
+  const bare = name.value.startsWith('*.') ? name.value.slice(2) : name.value
+  if (name.type !== 'dns' || name.value !== bare || !isBelow(name.value, ancestor.value)) {
+    throw new AcmeError('malformed', `"${ancestor.value}" is no domain above "${name.value}".`)
+  }
+  return ancestor
+}

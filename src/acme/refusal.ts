@@ -1,0 +1,62 @@
+import { CaError, type ErrorCode } from '../errors.ts'
+import { identifierOf } from './identifier.ts'
+import { AcmeError, type AcmeErrorType, type AcmeIdentifier } from './problem.ts'
+
+/** What the domain's refusals are in ACME's words. What is not here is no fault of the client. */
+const TYPES: Partial<Record<ErrorCode, AcmeErrorType>> = {
+  malformedRequest: 'malformed',
+  bodyTooLarge: 'malformed',
+  unsupportedMediaType: 'malformed',
+  notFound: 'malformed',
+  badName: 'malformed',
+  nameNotAllowed: 'rejectedIdentifier',
+  unknownProfile: 'invalidProfile',
+  validityNotAllowed: 'malformed',
+  malformedCsr: 'badCSR',
+  malformedPem: 'badCSR',
+  badCsrSignature: 'badCSR',
+  unsupportedAlgorithm: 'badCSR',
+  weakKey: 'badCSR',
+  keyNotAllowed: 'badCSR',
+  extensionNotAllowed: 'badCSR',
+  forbidden: 'unauthorized',
+  certificateRevoked: 'alreadyRevoked',
+  certificateExpired: 'unauthorized',
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  bodyTooLarge: 413,
+  unsupportedMediaType: 415,
+  notFound: 404,
+}
+
+/** What any thrown value becomes; the cause of a 500 is for the log alone. */
+export function asAcmeError(error: unknown): AcmeError {
+  if (error instanceof AcmeError) return error
+  if (!(error instanceof CaError)) return new AcmeError('serverInternal', 'Internal error.', { cause: error })
+  const { code, detail } = error
+  if (code === 'storeFailed' || code === 'overloaded' || code === 'authorityNotReady') {
+    return new AcmeError('serverInternal', detail, {
+      status: 503,
+      retryAfter: error.retryAfter ?? 5,
+      cause: error,
+    })
+  }
+  const type = TYPES[code]
+  if (!type) return new AcmeError('serverInternal', 'Internal error.', { cause: error })
+  const status = STATUS[code]
+  return new AcmeError(type, detail, {
+    cause: error,
+    ...(status === undefined ? {} : { status }),
+    ...(type === 'rejectedIdentifier' ? { subproblems: rejections(error) } : {}),
+  })
+}
+
+/** One for each name, where there are several (RFC 8555 6.7.1). */
+function rejections({ subproblems }: CaError) {
+  if (subproblems.length < 2) return []
+  return subproblems.flatMap(({ subject, detail }) => {
+    const identifier: AcmeIdentifier | null = subject ? identifierOf(subject) : null
+    return identifier ? [{ type: 'rejectedIdentifier' as const, detail, identifier }] : []
+  })
+}

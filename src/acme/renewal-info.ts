@@ -1,0 +1,83 @@
+import { epochSeconds } from '../clock.ts'
+import { normaliseName } from '../pki/names/normalise.ts'
+import { nameText, type SubjectName } from '../pki/names/san.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import type { AcmeContext } from './context.ts'
+import { AcmeError } from './problem.ts'
+
+/** When a certificate should be renewed (RFC 9773 4.2). Seconds since 1970; `retryAfter` in seconds. */
+export interface RenewalInfo {
+  readonly start: number
+  readonly end: number
+  readonly explanationUrl: string | null
+  readonly retryAfter: number
+}
+
+type Parts = Pick<AcmeContext, 'authorities' | 'clock' | 'store'>
+
+const PART = /^[A-Za-z0-9_-]{1,64}$/
+const SIX_HOURS = 6 * 3600
+
+/** The suggested window for a certID (RFC 9773 4.1). Throws "malformed", with 404 where there is no such certificate. */
+export async function renewalInfo(certId: string, parts: Parts): Promise<RenewalInfo> {
+  const row = await certificateOf(certId, parts)
+  const now = epochSeconds(parts.clock())
+  const life = row.notAfter - row.notBefore
+  const retryAfter = Math.max(60, Math.min(SIX_HOURS, Math.floor(life / 24)))
+  if (row.revocation) {
+    // A window that is over: renew at once.
+    const end = Math.min(row.revocation.revokedAt, now)
+    return { start: end - 60, end, explanationUrl: null, retryAfter }
+  }
+  // From two thirds of its life on, for a twelfth of it: what was issued together need not come back together.
+  const start = row.notBefore + Math.floor((life * 2) / 3)
+  const end = Math.max(start + 1, row.notBefore + Math.floor((life * 3) / 4))
+  const call = await parts.store.read.renewalCall(row.serialNumber)
+  if (call && call.startsAt < start) {
+    return { start: call.startsAt, end: call.endsAt, explanationUrl: call.explanationUrl, retryAfter }
+  }
+  return { start, end, explanationUrl: null, retryAfter }
+}
+
+/** The certificate that a new order replaces, after the checks of RFC 9773 5. */
+export async function replacedCertificate(
+  certId: string,
+  accountId: number,
+  names: readonly SubjectName[],
+  parts: Parts,
+): Promise<{ serialNumber: string; text: string }> {
+  const row = await certificateOf(certId, parts)
+  const owner = await parts.store.read.acmeAccountOfCertificate(row.serialNumber)
+  if (owner !== accountId) {
+    throw new AcmeError('unauthorized', 'The certificate to replace was ordered by another account.')
+  }
+  const old = new Set(row.names.map(nameText))
+  if (!names.some((name) => old.has(nameText(normaliseName(name.type, name.value))))) {
+    throw new AcmeError('malformed', 'The order shares no identifier with the certificate that it replaces.')
+  }
+  return { serialNumber: row.serialNumber, text: certId }
+}
+
+/** Both halves are base64url: the authority's key identifier, and the DER content of the serial number (RFC 9773 4.1). */
+async function certificateOf(certId: string, { authorities, store }: Parts): Promise<CertificateRow> {
+  const [keyIdentifier, serial, ...rest] = certId.split('.').map(octets)
+  if (!keyIdentifier || !serial || rest.length > 0) {
+    throw new AcmeError(
+      'malformed',
+      'A certificate is named by two base64url texts, of its authority key identifier and its serial number, with a dot between.',
+    )
+  }
+  const issuers = authorities.all().filter((one) => one.keyIdentifier.equals(keyIdentifier))
+  // DER has a leading zero octet where the first bit is set; serial numbers here are written without.
+  const digits = serial.toString('hex').replace(/^00(?=[89a-f])/, '')
+  const row = issuers.length > 0 ? await store.read.certificate(digits) : null
+  if (!row || !issuers.some(({ id }) => id === row.authority)) {
+    throw new AcmeError('malformed', 'No certificate of that name was issued here.', { status: 404 })
+  }
+  return row
+}
+
+function octets(text: string): Buffer | null {
+  const decoded = Buffer.from(text, 'base64url')
+  return PART.test(text) && decoded.toString('base64url') === text ? decoded : null
+}

@@ -1,0 +1,44 @@
+import type { FastifyInstance } from 'fastify'
+import type { Service } from '../../service.ts'
+import type { AcmeRouting } from './routing.ts'
+
+/** The directory (RFC 8555 7.1.1) and nonces (7.2), for whoever asks. */
+export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeRouting): void {
+  app.get('/acme/directory', async (request, reply) => {
+    const { base } = urlsOf(request)
+    const at = (path: string) => `${base}/acme/${path}`
+    reply.header('cache-control', 'public, max-age=60')
+    return {
+      newNonce: at('new-nonce'),
+      newAccount: at('new-account'),
+      newOrder: at('new-order'),
+      newAuthz: at('new-authz'),
+      revokeCert: at('revoke-cert'),
+      keyChange: at('key-change'),
+      renewalInfo: at('renewal-info'),
+      meta: meta(service),
+    }
+  })
+
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/acme/new-nonce',
+    handler: async (request, reply) => {
+      reply.header('cache-control', 'no-store').code(request.method === 'HEAD' ? 200 : 204)
+      return reply.send()
+    },
+  })
+}
+
+function meta({ config: { acme }, profiles }: Service) {
+  return {
+    ...(acme.termsOfService === undefined ? {} : { termsOfService: acme.termsOfService }),
+    ...(acme.website === undefined ? {} : { website: acme.website }),
+    ...(acme.caaIdentities.length > 0 ? { caaIdentities: acme.caaIdentities } : {}),
+    externalAccountRequired: acme.externalAccountRequired,
+    subdomainAuthAllowed: true,
+    profiles: Object.fromEntries(
+      acme.profiles.map((name) => [name, profiles.get(name)?.description || `Profile ${name}`]),
+    ),
+  }
+}

@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type AcmeError, problemOf } from '../../acme/problem.ts'
+import { asAcmeError } from '../../acme/refusal.ts'
+import { CaError } from '../../errors.ts'
+import { asCaError } from '../problems.ts'
+
+/** Errors in ACME's form (RFC 8555 6.7). */
+export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = refusalOf(error)
+  const { status, options } = problem
+  if (status >= 500) request.log.error({ err: options.cause ?? problem }, problem.message)
+  if (options.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(options.retryAfter)))
+  if (options.location !== undefined) reply.header('location', options.location)
+  const body = {
+    ...problemOf(problem),
+    status,
+    ...(options.algorithms ? { algorithms: options.algorithms } : {}),
+    instance: `urn:chancery:request:${request.id}`,
+  }
+  return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
+}
+
+function refusalOf(error: unknown): AcmeError {
+  const ours = asAcmeError(error)
+  if (ours.type !== 'serverInternal' || error instanceof CaError) return ours
+  // Fastify's own, such as a body that is too large or of another type.
+  const framework = asCaError(error)
+  return framework.code === 'internal' ? ours : asAcmeError(framework)
+}
