@@ -5,8 +5,8 @@ export function badName(kind: string, value: string, reason: string): CaError {
   return new CaError('badName', `The ${kind} ${quoted(value)} ${reason}.`)
 }
 
-/** Control, format and unassigned characters (NUL, newlines, bidirectional overrides) as escapes, at most 100 characters. */
-function quoted(value: string): string {
+/** JSON, with control, format and unassigned characters (NUL, newlines, bidirectional overrides) as escapes, at most 100 characters. */
+export function quoted(value: string): string {
   const shown = value.length > 100 ? `${value.slice(0, 100)}...` : value
   return JSON.stringify(shown).replace(
     /\p{C}/gu,
