@@ -11,7 +11,7 @@ const LONGEST_LOCATION = 2048
 
 type Http01Context = Pick<ValidationContext, 'resolver' | 'networks' | 'httpPort' | 'redirectPorts'>
 
-/** RFC 8555 8.3, and RFC 8738 4 for addresses. Throws `ValidationFailure`. */
+/** RFC 8555 8.3, and RFC 8738 5 for addresses. Throws `ValidationFailure`. */
 export async function validateHttp01(
   challenge: Challenge,
   context: Http01Context,

@@ -13,7 +13,7 @@ const NONE = new Set(['ENODATA', 'ENOTFOUND'])
 const MOST_SYSTEM_LOOKUPS = 2
 
 export interface CaaRecord {
-  /** Lower case (RFC 8659 4.1.1). Empty for what could not be read. */
+  /** Lower case: tags are compared without case (RFC 8659 4.1). Empty where it cannot be told. */
   readonly tag: string
   readonly value: string
   readonly critical: boolean
@@ -68,11 +68,7 @@ export class NameResolver {
   /** The records at this name alone, or at what it is an alias of; climbing is the caller's (RFC 8659 3). */
   async caa(name: string, deadline: Deadline): Promise<CaaRecord[]> {
     const records = await this.#followed(name, deadline, (resolver, at) => resolver.resolveCaa(at))
-    return records.map(({ critical, ...properties }) => {
-      const [[tag, value] = ['', '']] = Object.entries(properties)
-      // A tag named "critical" would stand where the flag does, so what is no number is taken for the worst.
-      return { tag: tag.toLowerCase(), value: String(value), critical: critical !== 0 }
-    })
+    return records.map(toCaaRecord)
   }
 
   /** Asks, and follows aliases where the server gives the alias alone, as those do that do not recurse. */
@@ -149,6 +145,20 @@ export class NameResolver {
       if (next) next()
       else this.#running--
     }
+  }
+}
+
+/**
+ * Node gives { critical: flags, type: 'CAA', [tag]: value }, so a tag may stand where `critical` or `type` does. A property that
+ * cannot be told is taken for an unknown one, and for a critical one if its flags are gone.
+ */
+function toCaaRecord({ critical, ...properties }: object & { critical: unknown }): CaaRecord {
+  const [tag, value] = Object.entries(properties).find(([key]) => key !== 'type') ?? ['', '']
+  return {
+    tag: tag.toLowerCase(),
+    value: String(value),
+    // RFC 8659 4.1: the other bits are reserved, and ignored.
+    critical: typeof critical !== 'number' || (critical & 0x80) !== 0,
   }
 }
 

@@ -48,3 +48,20 @@ export function startTls(
     if (signal.aborted) stop()
   })
 }
+
+/** Ends TLS as one should: with TLS 1.3 the other end has only now seen the handshake through, and may log anything else as an error. */
+export function hangUp(stream: TLSSocket, { signal }: Deadline): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    if (signal.aborted || stream.destroyed) {
+      done()
+      return
+    }
+    signal.addEventListener('abort', done, { once: true })
+    stream.once('close', done)
+    stream.end(done)
+  })
+}

@@ -29,11 +29,13 @@ export interface DnsServerOptions {
   readonly udpLimit?: number
   /** Whether an alias is answered alone, as servers do that do not recurse, or with what is behind it. */
   readonly bareAliases?: boolean
+  /** Whether TCP takes connections and never answers. */
+  readonly silentTcp?: boolean
 }
 
 /** A DNS server on loopback, UDP and TCP on one port that the system picked. Names that are not in `zone` do not exist. */
 export async function startDnsServer(zone: Zone, options: DnsServerOptions = {}): Promise<DnsServer> {
-  const { udpLimit = 512, bareAliases = true } = options
+  const { udpLimit = 512, bareAliases = true, silentTcp = false } = options
   const queries: string[] = []
   const counts = new Map<string, number>()
   const connections = new Set<Socket>()
@@ -88,7 +90,7 @@ export async function startDnsServer(zone: Zone, options: DnsServerOptions = {})
         const query = pending.subarray(2, 2 + pending.readUInt16BE(0))
         pending = pending.subarray(2 + query.length)
         const answer = reply(query, 'tcp')
-        if (answer) socket.write(Buffer.concat([uint16(answer.length), answer]))
+        if (answer && !silentTcp) socket.write(Buffer.concat([uint16(answer.length), answer]))
       }
     })
   })

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { validationContext } from '../../../src/acme/validation/context.ts'
 import { validateChallenge } from '../../../src/acme/validation/validate.ts'
 import { selfSigned } from './certificates.ts'
 import type { Zone } from './dns-server.ts'
@@ -430,7 +431,6 @@ describe('an abort', () => {
 
 test('localhost resolves where no DNS server is configured', async () => {
   const { port } = await site()
-  const { validationContext } = await import('../../../src/acme/validation/context.ts')
   const context = validationContext({ clock: () => new Date(0), httpPort: port })
   await validateChallenge(challenge('http-01', { identifier: { type: 'dns', value: 'localhost' } }), context)
 })
