@@ -1,24 +1,18 @@
 import { epochSeconds } from '../clock.ts'
-import type {
-  AcmeAccountRow,
-  AcmeAuthorizationRow,
-  AcmeChallengeRow,
-  AcmeOrderRow,
-} from '../store/acme-queries.ts'
+import { parseNameText } from '../pki/names/normalise.ts'
+import type { AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow } from '../store/acme-queries.ts'
 import { Accounts, usable } from './accounts.ts'
 import type { AcmeContext, Holder } from './context.ts'
-import { identifierOf } from './identifier.ts'
+import { identifierOf, type Proof, sufficientProofs } from './identifier.ts'
 import { type AccountKey, readJwk } from './jws/jwk.ts'
 import { Nonces } from './nonces.ts'
 import { Orders } from './orders.ts'
 import { AcmeError } from './problem.ts'
 import { Sweeper } from './sweeper.ts'
-import { checkCaa } from './validation/caa.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
-import { Deadline } from './validation/deadline.ts'
 import { isTransient } from './validation/failure.ts'
-import type { Challenge } from './validation/key-authorization.ts'
-import { validateChallenge } from './validation/validate.ts'
+import type { ChallengeType } from './validation/key-authorization.ts'
+import { type Validated, validateCaa, validateChallenge } from './validation/validate.ts'
 import { type Attempt, Validator } from './validator.ts'
 
 /** For so long what CAA records said may count. Seconds. */
@@ -77,32 +71,42 @@ export class Acme {
     return { account: usable(account), key: this.#keyOf(account), accountUrl }
   }
 
-  /** Once more before the certificate is made, where it was asked for long ago (RFC 8659 2.2: eight hours). */
-  async checkCaaAgain({ authorizations }: AcmeOrderRow, accountUrl: string): Promise<void> {
+  /**
+   * CAA once more before the certificate is made: where it was asked for long ago (RFC 8659 2.2: eight hours), and of names that
+   * a domain above them was proven for.
+   */
+  async checkCaaAgain({ authorizations, identifiers }: AcmeOrderRow, accountUrl: string): Promise<void> {
     const { store, config, clock } = this.context
     if (!config.caa) return
+    const proofs = identifiers.map((text) => ({ text, any: sufficientProofs(parseNameText(text)) }))
     const seen = epochSeconds(clock()) - CAA_LIFE
     for (const id of authorizations) {
-      const authorization = await store.read.acmeAuthorization(id)
-      const met = authorization?.challenges.find(({ status }) => status === 'valid')
-      if (!authorization || !met || (met.validatedAt ?? 0) > seen) continue
-      const { identifier, wildcard, type } = challengeOf(authorization, met)
-      const deadline = new Deadline(config.validation.timeout)
-      try {
-        await checkCaa({ identifier, wildcard, accountUrl, method: type }, this.#validation, deadline)
-      } finally {
-        deadline.close()
+      const row = await store.read.acmeAuthorization(id)
+      const met = row?.challenges.find(({ status }) => status === 'valid')
+      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) continue
+      const method = met.type as ChallengeType
+      const { wildcard } = row
+      for (const { text } of proofs.filter(({ any }) => any.some((proof) => isProof(row, proof)))) {
+        const { type, value } = identifierOf(text)
+        const identifier = { type, value: value.replace(/^\*\./, '') }
+        await validateCaa({ identifier, wildcard, accountUrl, method }, this.#validation)
       }
     }
   }
 
-  async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<void> {
-    const accountUrl = challenge.accountUrl ?? ''
-    await validateChallenge(
-      { ...challengeOf(authorization, challenge), thumbprint, accountUrl },
-      this.#validation,
-      signal,
-    )
+  #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
+    const { identifier, wildcard } = authorization
+    const { token, accountUrl } = challenge
+    const type = challenge.type as ChallengeType
+    const what = {
+      type,
+      token,
+      identifier: identifierOf(identifier),
+      wildcard,
+      thumbprint,
+      accountUrl: accountUrl ?? '',
+    }
+    return validateChallenge(what, this.#validation, signal)
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {
@@ -114,9 +118,6 @@ export class Acme {
   }
 }
 
-function challengeOf(
-  { identifier, wildcard }: AcmeAuthorizationRow,
-  { type, token }: AcmeChallengeRow,
-): Omit<Challenge, 'thumbprint' | 'accountUrl'> {
-  return { type: type as Challenge['type'], token, identifier: identifierOf(identifier), wildcard }
+function isProof(row: AcmeAuthorizationRow, { identifier, wildcard, subdomains }: Proof): boolean {
+  return row.identifier === identifier && row.wildcard === wildcard && (row.subdomains || !subdomains)
 }

@@ -3,7 +3,6 @@ import type { Principal } from '../auth/principal.ts'
 import { checkNames } from '../ca/policy/names.ts'
 import { grantValidity } from '../ca/policy/validity.ts'
 import { epochSeconds } from '../clock.ts'
-import type { ChallengeType } from '../config/acme-schema.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { AcmeAuthorizationRecord, AcmeOrderRecord } from '../store/acme-commands.ts'
@@ -14,6 +13,7 @@ import { HourlyLimit } from './hourly-limits.ts'
 import { identifierOf, isBelow, type Proof, proofOf, sufficientProofs } from './identifier.ts'
 import { AcmeError } from './problem.ts'
 import { replacedCertificate } from './renewal-info.ts'
+import { suits } from './validation/validate.ts'
 
 export interface OrderWish {
   readonly names: readonly { readonly name: SubjectName; readonly ancestor?: SubjectName | undefined }[]
@@ -133,10 +133,10 @@ export class Orders {
 
   #open(proof: Proof, now: number): Omit<AcmeAuthorizationRecord, 'accountId' | 'createdAt'> {
     const { config } = this.#context
-    const { type } = identifierOf(proof.identifier)
-    const types = config.challenges.filter((one) => CAN_PROVE[one](type, proof.wildcard))
+    const identifier = identifierOf(proof.identifier)
+    const types = config.challenges.filter((one) => suits(one, { identifier, wildcard: proof.wildcard }))
     if (types.length === 0) {
-      const name = `${proof.wildcard ? '*.' : ''}${identifierOf(proof.identifier).value}`
+      const name = `${proof.wildcard ? '*.' : ''}${identifier.value}`
       throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered can prove ${name}.`)
     }
     // 256 bits: RFC 8555 8.1 wants 128.
@@ -147,15 +147,6 @@ export class Orders {
       expiresAt: now + config.orderValidity,
     }
   }
-}
-
-/** RFC 8555 8.3, 8.4 and 7.1.3, RFC 8737, RFC 8738: whether a challenge is for this kind of identifier. */
-const CAN_PROVE: Record<ChallengeType, (type: 'dns' | 'ip', wildcard: boolean) => boolean> = {
-  'http-01': (_type, wildcard) => !wildcard,
-  'tls-alpn-01': (_type, wildcard) => !wildcard,
-  'dns-01': (type) => type === 'dns',
-  'dns-account-01': (type) => type === 'dns',
-  'dns-persist-01': (type) => type === 'dns',
 }
 
 /** Two names below one ancestor are proven by one authorization. */

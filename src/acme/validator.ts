@@ -5,6 +5,7 @@ import { FairQueue } from './fair-queue.ts'
 import { HourlyLimit } from './hourly-limits.ts'
 import { type AcmeError, problemOf } from './problem.ts'
 import { asAcmeError } from './refusal.ts'
+import type { Validated } from './validation/validate.ts'
 
 /** One challenge that is to be looked at, with all that it takes. */
 export interface Attempt {
@@ -16,8 +17,8 @@ export interface Attempt {
 }
 
 export interface ValidatorOptions extends Pick<AcmeContext, 'store' | 'clock' | 'config'> {
-  /** Resolves where the challenge is met; throws `AcmeError` with what was found instead. */
-  readonly attempt: (attempt: Attempt) => Promise<void>
+  /** Resolves where the challenge is met, perhaps with how long that counts; throws `AcmeError` with what was found instead. */
+  readonly attempt: (attempt: Attempt) => Promise<Validated>
   /** Whether the same may be seen differently a little later. */
   readonly mayPass: (error: AcmeError) => boolean
   readonly onError: (error: unknown) => void
@@ -116,14 +117,15 @@ export class Validator {
       this.#underWay.delete(challengeId)
       return
     }
-    const failure = await attempt({
+    const outcome = await attempt({
       ...{ authorization, challenge, signal: this.#abort.signal },
       thumbprint: account.thumbprint.toString('base64url'),
     }).then(
-      () => null,
-      (error: unknown) => this.#asFailure(error),
+      ({ until }) => ({ failure: null, until }),
+      (error: unknown) => ({ failure: this.#asFailure(error), until: null }),
     )
     if (this.#abort.signal.aborted) return
+    const { failure, until } = outcome
     const now = epochSeconds(clock())
     const again = failure !== null && this.#isWorthWaiting(failure, challenge.attempts)
     await store.write('recordAcmeAttempt', {
@@ -131,7 +133,7 @@ export class Validator {
       at: now,
       outcome: failure === null ? 'valid' : again ? 'retry' : 'invalid',
       error: failure && JSON.stringify(problemOf(failure)),
-      expiresAt: now + config.authorizationValidity,
+      expiresAt: Math.min(now + config.authorizationValidity, until ?? Number.MAX_SAFE_INTEGER),
     })
     if (again) return this.#pause(challengeId, account.accountId, pauseAfter(challenge.attempts + 1))
     this.#underWay.delete(challengeId)

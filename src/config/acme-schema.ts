@@ -9,7 +9,6 @@ export const CHALLENGE_TYPES = [
   'dns-account-01',
   'dns-persist-01',
 ] as const
-export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
 const NETWORK = '^[0-9A-Fa-f.:]+/[0-9]{1,3}$'
 const DOMAIN = '^[a-z0-9-]+(\\.[a-z0-9-]+)*$'

@@ -1,0 +1,186 @@
+import { lookup, Resolver } from 'node:dns/promises'
+import { CaError } from '../../errors.ts'
+import type { Deadline } from './deadline.ts'
+import { ValidationFailure } from './failure.ts'
+
+/** CNAMEs that are followed behind one name. */
+const MOST_ALIASES = 10
+
+/** Answers that say "there is none", with or without the name itself (NODATA, NXDOMAIN). */
+const NONE = new Set(['ENODATA', 'ENOTFOUND'])
+
+/** getaddrinfo holds a thread of the pool that signs and reads files, for as long as a name server likes; the pool has four. */
+const MOST_SYSTEM_LOOKUPS = 2
+
+export interface CaaRecord {
+  /** Lower case: tags are compared without case (RFC 8659 4.1). Empty where it cannot be told. */
+  readonly tag: string
+  readonly value: string
+  readonly critical: boolean
+}
+
+/**
+ * DNS without a cache: each question is asked anew, over UDP and, where an answer is truncated, TCP. Failures are
+ * `ValidationFailure` "dns". Nothing found is an empty list.
+ */
+export class NameResolver {
+  readonly #servers: readonly string[]
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  /**
+   * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system, whose hosts file then counts
+   * for addresses. `CaError` "badConfiguration" for what is none.
+   */
+  constructor(servers: readonly string[] = []) {
+    this.#servers = [...servers]
+    try {
+      if (servers.length > 0) new Resolver().setServers(servers)
+    } catch (cause) {
+      throw new CaError(
+        'badConfiguration',
+        `${JSON.stringify(servers)} are no DNS servers: write each as "10.0.0.53", "10.0.0.53:53" or "[2001:db8::53]:53".`,
+        { cause },
+      )
+    }
+  }
+
+  /** Addresses of both families, in alternation, IPv6 first. */
+  async addresses(name: string, deadline: Deadline): Promise<string[]> {
+    if (this.#servers.length === 0) return alternate(await this.#systemLookup(name, deadline))
+    const families = await Promise.allSettled([
+      this.#followed(name, deadline, (resolver, at) => resolver.resolve6(at)),
+      this.#followed(name, deadline, (resolver, at) => resolver.resolve4(at)),
+    ])
+    const found = families.flatMap((family) => (family.status === 'fulfilled' ? family.value : []))
+    // A server that fails for one family alone is no reason to refuse the other.
+    const failed = families.find((family) => family.status === 'rejected')
+    if (found.length === 0 && failed) throw failed.reason
+    return alternate(found)
+  }
+
+  /** Each record's strings joined (RFC 8555 8.4), as Latin-1 would have it: what is compared with them is ASCII. */
+  async txt(name: string, deadline: Deadline): Promise<string[]> {
+    const records = await this.#followed(name, deadline, (resolver, at) => resolver.resolveTxt(at))
+    return records.map((chunks) => chunks.join(''))
+  }
+
+  /** The records at this name alone, or at what it is an alias of; climbing is the caller's (RFC 8659 3). */
+  async caa(name: string, deadline: Deadline): Promise<CaaRecord[]> {
+    const records = await this.#followed(name, deadline, (resolver, at) => resolver.resolveCaa(at))
+    return records.map(toCaaRecord)
+  }
+
+  /** Asks, and follows aliases where the server gives the alias alone, as those do that do not recurse. */
+  async #followed<T>(
+    name: string,
+    deadline: Deadline,
+    query: (resolver: Resolver, name: string) => Promise<T[]>,
+  ): Promise<T[]> {
+    const seen = new Set<string>()
+    for (let at = name; ; ) {
+      seen.add(at.toLowerCase())
+      const found = await this.#ask(at, deadline, query)
+      if (found.length > 0) return found
+      const [alias] = await this.#ask(at, deadline, (resolver, owner) => resolver.resolveCname(owner))
+      if (alias === undefined) return []
+      if (seen.has(alias.toLowerCase()))
+        throw new ValidationFailure('dns', `The CNAMEs of ${name} go in a circle.`, 'final')
+      if (seen.size > MOST_ALIASES) {
+        throw new ValidationFailure(
+          'dns',
+          `More than ${MOST_ALIASES} CNAMEs stand one behind another at ${name}.`,
+          'final',
+        )
+      }
+      at = alias
+    }
+  }
+
+  async #ask<T>(
+    name: string,
+    deadline: Deadline,
+    query: (resolver: Resolver, name: string) => Promise<T[]>,
+  ): Promise<T[]> {
+    const { signal, seconds } = deadline
+    if (signal.aborted) throw deadline.reason('dns', `DNS was not asked for ${name}`)
+    // One for each question: cancelling closes its sockets, and c-ares keeps answers in the resolver that got them.
+    const resolver = new Resolver({ timeout: Math.max(50, Math.min(3000, seconds * 250)), tries: 3 })
+    if (this.#servers.length > 0) resolver.setServers(this.#servers)
+    const cancel = () => resolver.cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      return await query(resolver, name)
+    } catch (error) {
+      if (signal.aborted) throw deadline.reason('dns', `DNS did not answer for ${name}`)
+      const { code = 'unknown' } = error as NodeJS.ErrnoException
+      if (NONE.has(code)) return []
+      throw new ValidationFailure('dns', `DNS fails for ${name}: ${sayCode(code)}.`, 'unreachable', error)
+    } finally {
+      signal.removeEventListener('abort', cancel)
+    }
+  }
+
+  async #systemLookup(name: string, deadline: Deadline): Promise<string[]> {
+    const { signal } = deadline
+    const answer = this.#inTurn(async () => (signal.aborted ? [] : await lookup(name, { all: true })))
+    try {
+      const found = await deadline.race(answer, 'dns', `The system's resolver did not answer for ${name}`)
+      return found.map(({ address }) => address)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (error instanceof ValidationFailure || signal.aborted || code === undefined) throw error
+      if (NONE.has(code)) return []
+      throw new ValidationFailure('dns', `DNS fails for ${name}: ${sayCode(code)}.`, 'unreachable', error)
+    }
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < MOST_SYSTEM_LOOKUPS) this.#running++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#running--
+    }
+  }
+}
+
+/**
+ * Node gives { critical: flags, type: 'CAA', [tag]: value }, so a tag may stand where `critical` or `type` does. A property that
+ * cannot be told is taken for an unknown one, and for a critical one if its flags are gone.
+ */
+function toCaaRecord({ critical, ...properties }: object & { critical: unknown }): CaaRecord {
+  const [tag, value] = Object.entries(properties).find(([key]) => key !== 'type') ?? ['', '']
+  return {
+    tag: tag.toLowerCase(),
+    value: String(value),
+    // RFC 8659 4.1: the other bits are reserved, and ignored.
+    critical: typeof critical !== 'number' || (critical & 0x80) !== 0,
+  }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ESERVFAIL: 'the server says that it failed (SERVFAIL)',
+  EREFUSED: 'the server refuses to answer (REFUSED)',
+  ETIMEOUT: 'no server answered in time',
+  ECONNREFUSED: 'no server can be reached',
+  EBADRESP: 'the answer cannot be read',
+  EFORMERR: 'the server cannot read the question (FORMERR)',
+  EBADNAME: 'it is no name that can be asked for',
+}
+
+function sayCode(code: string): string {
+  return WORDS[code] ?? code
+}
+
+function alternate(addresses: readonly string[]): string[] {
+  const unique = [...new Set(addresses)]
+  const six = unique.filter((address) => address.includes(':'))
+  const four = unique.filter((address) => !address.includes(':'))
+  return Array.from({ length: Math.max(six.length, four.length) }, (_, at) => [six[at], four[at]])
+    .flat()
+    .filter((address) => address !== undefined)
+}
