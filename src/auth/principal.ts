@@ -18,6 +18,8 @@ export type Principal =
     }
   /** The holder of a certificate of this CA, who proved its key in the TLS handshake. */
   | { readonly kind: 'certificate'; readonly id: string; readonly serialNumber: string }
+  /** Known over EST, by a password or by a certificate. */
+  | { readonly kind: 'enrollee'; readonly id: string; readonly grant: EnrolleeGrant }
   /** The service itself: its own TLS certificate. */
   | { readonly kind: 'system'; readonly id: string }
 
@@ -31,6 +33,14 @@ export interface TokenGrant {
   readonly expiresAt: number
   /** The serial number of the certificate that used it up; it may only fetch that one again. */
   readonly spentOn: string | null
+}
+
+/** What somebody who is known over EST may enrol: any of these names, and whatever fits one of these patterns. */
+export interface EnrolleeGrant {
+  readonly profile: string
+  readonly names: readonly SubjectName[]
+  /** As `readNamePattern` gives them. */
+  readonly patterns: readonly string[]
 }
 
 /** What an ACME order allows, all of whose identifiers are authorised. */

@@ -12,6 +12,7 @@ import {
 } from './authority-options.ts'
 import { faults, isMap } from './check.ts'
 import type { Environment } from './environment.ts'
+import { type EstConfig, estContradictions, resolveEstLabels } from './est-rules.ts'
 import { deepFreeze, type Frozen } from './freeze.ts'
 import { nearest } from './nearest.ts'
 import { resolveProfiles } from './profile.ts'
@@ -20,7 +21,7 @@ import { FileOptions } from './schema.ts'
 
 /** Everything that can be configured, complete and checked. Durations in seconds. */
 export type Config = Frozen<
-  Omit<FileOptions, 'profiles' | 'authorities' | 'publicUrl'> & {
+  Omit<FileOptions, 'profiles' | 'authorities' | 'publicUrl' | 'est'> & {
     /** The data directory, absolute. */
     dir: string
     /**
@@ -31,6 +32,7 @@ export type Config = Frozen<
     profiles: Record<string, Profile>
     /** Complete options of those authorities that have some of their own: see `optionsOf`. */
     authorities: Record<string, AuthorityConfig>
+    est: EstConfig
   }
 >
 
@@ -56,11 +58,16 @@ export function buildConfig({ dir, file, environment, overrides = {} }: ConfigSo
   const options = layers.reduce(merge, {}) as {
     profiles?: Record<string, RawOptions>
     authorities?: Record<string, AuthorityLayers>
+    est?: RawOptions & { labels?: Record<string, RawOptions> }
   } & AuthorityLayers
   const profiles = resolveProfiles(options.profiles ?? {})
   const authorities = resolveAuthorities(options.authorities ?? {}, options)
-  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, profiles: {}, authorities: {} })
-  const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles, authorities }
+  // What has layers of its own is completed by itself, or defaults would go before what is common.
+  const { est: given = {} } = options
+  const layered = { profiles: {}, authorities: {}, est: { ...given, labels: {} } }
+  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, ...layered })
+  const est = { ...rest.est, labels: resolveEstLabels(given) }
+  const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles, authorities, est }
   refuse(contradictions(config))
   return deepFreeze(config)
 }
@@ -123,7 +130,7 @@ function contradictions(config: Config): string[] {
       `defaultProfile "${config.defaultProfile}" does not exist${guess ? `; did you mean "${guess}"?` : '.'}`,
     )
   }
-  found.push(...acmeContradictions(config))
+  found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   for (const name of config.tls.names) {
     try {
       normaliseName(isIP(name) ? 'ip' : 'dns', name)

@@ -1,6 +1,7 @@
 import Type, { type StaticDecode } from 'typebox'
 import { AcmeOptions } from './acme-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
+import { EstOptions } from './est-schema.ts'
 import { choice, duration, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
@@ -107,6 +108,7 @@ export const FileOptions = Type.Object({
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
   acme: AcmeOptions,
+  est: EstOptions,
   sds: Type.Object(
     {
       clients: texts({

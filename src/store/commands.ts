@@ -24,6 +24,8 @@ export interface Commands extends AcmeCommands {
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
   recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }
+  createEstUser: { input: EstUserRecord; output: Record<never, never> }
+  revokeEstUser: { input: { name: string; at: number; audit: AuditEntry }; output: { changed: boolean } }
   audit: { input: AuditEntry; output: Record<never, never> }
 }
 export type CommandKind = keyof Commands
@@ -222,5 +224,20 @@ export interface OcspResponseRecord {
   thisUpdate: number
   nextUpdate: number
   der: Uint8Array
+  audit: AuditEntry
+}
+
+/** Who enrols over EST by name and password. */
+export interface EstUserRecord {
+  name: string
+  /** SHA-256 of the password. */
+  hash: Uint8Array
+  /** The only label that it opens; null: any. */
+  label: string | null
+  /** Patterns of what it may enrol; null: those of the label. */
+  names: readonly string[] | null
+  expiresAt: number | null
+  createdAt: number
+  createdBy: string
   audit: AuditEntry
 }

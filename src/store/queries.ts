@@ -1,6 +1,6 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
-import type { AuthorityRecord, CrlBase, CrlScope, RevocationFacts } from './commands.ts'
+import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries {
@@ -23,6 +23,8 @@ export interface Queries extends AcmeQueries {
   adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>
   /** All there ever were, the oldest first. */
   adminKeys(): Promise<AdminKeyRow[]>
+  estUser(name: string): Promise<EstUserRow | null>
+  listEstUsers(page: Page): Promise<{ rows: EstUserRow[]; next: string | null }>
   authorities(): Promise<AuthorityRow[]>
   /** The full one of all certificates. */
   latestCrl(authority: string): Promise<CrlRow | null>
@@ -106,6 +108,12 @@ export interface TokenRow {
 export interface AdminKeyRow {
   name: string
   createdAt: number
+  revokedAt: number | null
+}
+
+export type EstUserRow = Omit<EstUserRecord, 'audit' | 'hash' | 'names'> & {
+  hash: Buffer
+  names: string[] | null
   revokedAt: number | null
 }
 

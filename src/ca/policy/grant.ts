@@ -131,6 +131,7 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
 
 function grantedProfile(principal: Principal): string | undefined {
   if (principal.kind === 'token') return principal.token.profile
+  if (principal.kind === 'enrollee') return principal.grant.profile
   return principal.kind === 'account' ? principal.order?.profile : undefined
 }
 

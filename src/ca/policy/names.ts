@@ -1,10 +1,11 @@
-import { BlockList, isIP } from 'node:net'
 import type { Principal } from '../../auth/principal.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError, type Subproblem } from '../../errors.ts'
 import { isOutside } from '../../pki/certificate/name-constraints.ts'
 import { nameText, type SubjectName } from '../../pki/names/san.ts'
 import type { Authority } from '../authority.ts'
+import { fitsPattern } from './name-patterns.ts'
+import { inNetworks, underSuffix } from './name-ranges.ts'
 
 /**
  * Refuses any name that the profile does not certify or that the principal may not ask for. All of the faults
@@ -57,15 +58,22 @@ export function checkNames(
 }
 
 function refusedByPrincipal(name: SubjectName, principal: Principal): string | null {
-  const allowed = grantedNames(principal)
-  if (!allowed || allowed.some((one) => one.type === name.type && one.value === name.value)) return null
-  return `The ${principal.kind === 'token' ? 'enrolment token' : 'order'} does not list this name.`
+  if (principal.kind === 'token') {
+    return isAmong(name, principal.token.names) ? null : 'The enrolment token does not list this name.'
+  }
+  if (principal.kind === 'account' && principal.order) {
+    return isAmong(name, principal.order.names) ? null : 'The order does not list this name.'
+  }
+  if (principal.kind !== 'enrollee') return null
+  const { names, patterns } = principal.grant
+  const allowed = isAmong(name, names) || patterns.some((pattern) => fitsPattern(name, pattern))
+  return allowed
+    ? null
+    : 'It is neither in the certificate that was shown nor within what may be enrolled here.'
 }
 
-/** The only names that this principal may ask for; null where there is no such list. */
-function grantedNames(principal: Principal): readonly SubjectName[] | null {
-  if (principal.kind === 'token') return principal.token.names
-  return principal.kind === 'account' ? (principal.order?.names ?? null) : null
+function isAmong({ type, value }: SubjectName, names: readonly SubjectName[]): boolean {
+  return names.some((one) => one.type === type && one.value === value)
 }
 
 function refusedByAuthority(
@@ -105,22 +113,6 @@ function refusedDns(value: string, profile: Profile): string | null {
   return underSuffix(value, suffixes)
     ? null
     : `It is under none of the profile’s DNS suffixes (${suffixes.join(', ')}).`
-}
-
-/** Whether a DNS name, or a wildcard's base, equals one of these or lies below one. */
-export function underSuffix(value: string, suffixes: readonly string[]): boolean {
-  const bare = value.startsWith('*.') ? value.slice(2) : value
-  return suffixes.some((suffix) => bare === suffix || bare.endsWith(`.${suffix}`))
-}
-
-export function inNetworks(address: string, networks: readonly string[] | undefined): boolean {
-  if (!networks) return true
-  const list = new BlockList()
-  for (const network of networks) {
-    const [base, prefix] = network.split('/') as [string, string]
-    list.addSubnet(base, Number(prefix), isIP(base) === 6 ? 'ipv6' : 'ipv4')
-  }
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**

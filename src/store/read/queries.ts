@@ -8,6 +8,7 @@ import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
+import { estUserQueries } from './est-user.ts'
 import { externalKeyQueries } from './external-key.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
 import { renewalCallQueries } from './renewal-call.ts'
@@ -30,6 +31,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind> {
     ...acmeAccountQueries(db),
     ...acmeOrderQueries(db),
     ...acmeAuthorizationQueries(db),
+    ...estUserQueries(db),
     ...externalKeyQueries(db),
     ...renewalCallQueries(db),
   }

@@ -8,6 +8,7 @@ import { adminKeyHandlers } from './admin-key.ts'
 import { auditHandlers } from './audit.ts'
 import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
+import { estUserHandlers } from './est-user.ts'
 import { externalKeyHandlers } from './external-key.ts'
 import { issuanceHandlers } from './issuance.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
@@ -35,6 +36,7 @@ export function createHandlers(db: Connection): Handlers {
     ...acmeOrderHandlers(db),
     ...acmeAuthorizationHandlers(db),
     ...acmeSweepHandlers(db),
+    ...estUserHandlers(db),
     ...externalKeyHandlers(db),
     ...renewalCallHandlers(db),
   }
