@@ -57,7 +57,7 @@ export function validationContext(options: ValidationOptions): ValidationContext
     networks: new AddressRules(options),
     httpPort,
     tlsPort,
-    redirectPorts: [httpPort, ...redirectPorts],
+    redirectPorts: [...new Set([httpPort, ...redirectPorts])],
     timeout,
     caa: options.caa ?? false,
     issuerDomains,

@@ -45,7 +45,7 @@ function redirectTarget(location: string, from: URL, ports: readonly number[]): 
   if (url.username !== '' || url.password !== '')
     throw badRedirect(`${quoted(url.host)} with a user name or password, which are not sent`)
   if (!ports.includes(portOf(url)))
-    throw badRedirect(`${quoted(url.host)}; only the ports ${[...new Set(ports)].join(', ')} are followed`)
+    throw badRedirect(`${quoted(url.host)}; only the ports ${ports.join(', ')} are followed`)
   url.hash = ''
   return url
 }

@@ -1,13 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
-import { EXTENSION } from '../../pki/certificate/extensions.ts'
-import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { DerReader } from '../../pki/der/read.ts'
-import { readGeneralNames } from '../../pki/names/general-names.ts'
 import { ipBytes } from '../../pki/names/ip.ts'
 import { quoted } from '../../pki/names/quoted.ts'
 import { nameText } from '../../pki/names/san.ts'
 import type { AcmeIdentifier } from '../problem.ts'
+import { readChallengeCertificate } from './challenge-certificate.ts'
 import { connectTo } from './connect.ts'
 import type { ValidationContext } from './context.ts'
 import type { Deadline } from './deadline.ts'
@@ -18,7 +16,6 @@ import { hangUp, startTls } from './start-tls.ts'
 const PROTOCOL = 'acme-tls/1'
 const ACME_IDENTIFIER = '1.3.6.1.5.5.7.1.31'
 const OCTET_STRING = 0x04
-const WHAT = 'certificate'
 
 /** RFC 8737 3, and RFC 8738 6 for addresses. Throws `ValidationFailure`. */
 export async function validateTlsAlpn01(
@@ -55,8 +52,8 @@ function checkCertificate(
   const wrong = (found: string, cause?: unknown) =>
     new ValidationFailure('incorrectResponse', `The certificate of ${what} ${found}.`, 'content', cause)
   try {
-    const info = parseCertificate(certificate.raw)
-    const names = namesOf(info)
+    const info = readChallengeCertificate(certificate.raw)
+    const names = info.names.map(nameText)
     if (names.length !== 1 || names[0] !== nameText(identifier)) {
       const found = names.length === 0 ? 'no name' : names.slice(0, 5).map(quoted).join(', ')
       throw wrong(`has ${found}, and ${nameText(identifier)} alone was expected`)
@@ -78,11 +75,6 @@ function checkCertificate(
     if (error instanceof CaError) throw wrong(`cannot be read: ${error.detail.replace(/\.$/, '')}`, error)
     throw wrong('has a key that cannot be used', error)
   }
-}
-
-function namesOf({ extensions }: CertificateInfo): string[] {
-  const names = extensions.find(({ oid }) => oid === EXTENSION.subjectAltName)
-  return names ? readGeneralNames(names.value, WHAT, 'malformedRequest').map(nameText) : []
 }
 
 /** RFC 8738 6: what stands for an address in SNI, RFC 1035 3.5 and RFC 3596 2.5. */

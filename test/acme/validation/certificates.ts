@@ -16,6 +16,8 @@ export interface Identity {
 export interface Shape {
   readonly extensions?: readonly Extension[]
   readonly issuer?: string
+  /** With neither subject nor issuer, and dates that nobody meant, as some responders make it. */
+  readonly careless?: boolean
   /** Signed by another key than its own. */
   readonly foreign?: boolean
 }
@@ -29,13 +31,13 @@ export function acmeIdentifier(hash: Uint8Array, critical = true): Extension {
 export function selfSigned(names: readonly SubjectName[], shape: Shape = {}): Identity {
   const keys = newKeyPair()
   const algorithm = signatureAlgorithm('ec', 'sha256')
-  const subject = encodeName([{ type: 'CN', value: 'ACME challenge' }])
+  const subject = encodeName(shape.careless ? [] : [{ type: 'CN', value: 'ACME challenge' }])
   const tbs = encodeTbs({
     serialNumber: '4f01',
     signature: algorithm,
     issuer: shape.issuer === undefined ? subject : encodeName([{ type: 'CN', value: shape.issuer }]),
     subject,
-    notBefore: NOT_BEFORE,
+    notBefore: shape.careless ? NOT_AFTER : NOT_BEFORE,
     notAfter: NOT_AFTER,
     spki: spkiOf(keys.publicKey),
     extensions: [...(names.length > 0 ? [subjectAltName(names, false)] : []), ...(shape.extensions ?? [])],

@@ -353,6 +353,15 @@ describe('redirects', () => {
     )
   })
 
+  test('to a private address are refused where that is configured', async () => {
+    const routes: Record<string, string> = {}
+    const { port } = await site(routes)
+    routes[PATH] = `http://10.0.0.1:${port}/`
+    expect(await failureOf(validate(port, { denied: ['10.0.0.0/8', 'fc00::/7'] }))).toBe(
+      'connection final: This server does not connect to 10.0.0.1, which is in a network that is denied by configuration.',
+    )
+  })
+
   test('tell nothing of what they led to', async () => {
     const inner = await serve((_request, response) => response.end('db password: hunter2'))
     const { port } = await site({ [PATH]: `http://127.0.0.1:${inner.port}/secret?token=abc` })
