@@ -8,6 +8,7 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
+import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
@@ -51,6 +52,7 @@ export function buildTlsApp(
   prepare(app)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
+  app.register(estRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
   app.register(openapiRoute)

@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'badName'
   | 'bodyTooLarge'
   | 'unsupportedMediaType'
+  | 'methodNotAllowed'
+  | 'notSupported'
   // who asks, and for what
   | 'unauthenticated'
   | 'forbidden'

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { acmeRoutes } from './api/acme/routes.ts'
+import { estRoutes } from './api/est/routes.ts'
 import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
@@ -72,6 +73,7 @@ export async function chancery(
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
+  app.register(estRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
 }

@@ -11,6 +11,7 @@ import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
 import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
+import { Labels } from './est/labels.ts'
 import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
@@ -31,6 +32,8 @@ export interface Service {
   readonly issuer: Issuer
   readonly revoker: Revoker
   readonly acme: Acme
+  /** Of EST. */
+  readonly labels: Labels
   readonly ocsp: OcspResponder
   readonly crl: CrlPublisher
   /** Where the keys of new authorities go. */
@@ -74,6 +77,10 @@ export async function openService({
   log,
   publicUrl,
 }: ServiceOptions): Promise<Service> {
+  const profiles = new Map(Object.entries<Profile>(config.profiles))
+  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
+    profiles.set(own.name, own)
+  const labels = new Labels(config, profiles)
   const store = await openStore({
     file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
@@ -85,9 +92,6 @@ export async function openService({
     await store.close()
     throw error
   }
-  const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
-    profiles.set(own.name, own)
   const all = () => authorities.all()
   const issuedListeners: (() => void)[] = []
   const issuer = new Issuer({
@@ -166,6 +170,7 @@ export async function openService({
     issuer,
     revoker,
     acme,
+    labels,
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
     async authoritiesChanged() {
       await authorities.reload()

@@ -12,6 +12,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   badName: { status: 400, title: 'A name is not valid' },
   bodyTooLarge: { status: 413, title: 'The body is too large' },
   unsupportedMediaType: { status: 415, title: 'The content type is not supported' },
+  methodNotAllowed: { status: 405, title: 'This address takes another method' },
+  notSupported: { status: 501, title: 'This is not supported' },
   unauthenticated: { status: 401, title: 'The caller is not authenticated' },
   forbidden: { status: 403, title: 'The caller may not do this' },
   tokenSpent: { status: 403, title: 'The enrolment token cannot be used' },

@@ -1,0 +1,16 @@
+import type { TLSSocket } from 'node:tls'
+
+/** RFC 9266 2. */
+const EXPORTER_LABEL = 'EXPORTER-Channel-Binding'
+const EXPORTER_LENGTH = 32
+
+/** What only the two ends of this TLS connection know: tls-exporter on TLS 1.3, tls-unique on TLS 1.2; null without TLS. */
+export function channelBinding(socket: Partial<TLSSocket>): Buffer | null {
+  const version = socket.getProtocol?.()
+  if (version === 'TLSv1.3') {
+    return socket.exportKeyingMaterial!(EXPORTER_LENGTH, EXPORTER_LABEL, Buffer.alloc(0))
+  }
+  if (version !== 'TLSv1.2') return null
+  // RFC 5929 3.1: the first Finished message, which is the server's where the session was resumed.
+  return (socket.isSessionReused!() ? socket.getFinished!() : socket.getPeerFinished!()) ?? null
+}

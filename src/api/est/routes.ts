@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify'
+import { trustPaths } from '../../ca/trust-paths.ts'
+import { CaError } from '../../errors.ts'
+import { authenticateEnrollee, renewingHolder } from '../../est/authenticate-enrollee.ts'
+import { csrAttributesOf } from '../../est/csr-attributes.ts'
+import { enrol, reenrol } from '../../est/enrol.ts'
+import type { Service } from '../../service.ts'
+import { originOf, refuseRepeatedHeaders } from '../caller.ts'
+import { sendBase64, sendCertificates, sendIssued } from './answers.ts'
+import { estCredentials } from './credentials.ts'
+import { sendProperCase } from './header-case.ts'
+import { operations, readLinkedCsr, refuse } from './operation.ts'
+import { sendEstProblem } from './problems.ts'
+import { serverKeyRoute } from './server-key.ts'
+
+/** A CSR of 64 KiB in base64 with line breaks. */
+const MAX_BODY = 96 * 1024
+
+/** EST (RFC 7030, RFC 8951, RFC 9908), for the TLS listener. */
+export async function estRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  if (!service.config.est.enabled) return
+  const { authorities, labels } = service
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/pkcs10',
+    { parseAs: 'buffer', bodyLimit: MAX_BODY },
+    (_request, body, done) => done(null, body),
+  )
+  app.setErrorHandler((error, request, reply) => sendEstProblem(error, request, reply))
+  refuseRepeatedHeaders(app)
+  sendProperCase(app)
+
+  const add = operations(app, labels)
+  add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) => {
+    const id = authorities.issuing(label.authority).id
+    const chains = trustPaths(id, authorities.all()).flat()
+    const all = new Map([...chains, ...authorities.roots()].map((der) => [der.toString('base64'), der]))
+    return sendCertificates(reply, [...all.values()], label)
+  })
+  add('csrattrs', 'GET', 'What a CSR should hold', async (_request, reply, label) =>
+    sendBase64(reply, 'application/csrattrs', csrAttributesOf(label), label),
+  )
+  add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
+    const principal = await authenticateEnrollee(estCredentials(request), label, service)
+    const csr = readLinkedCsr(request, label)
+    return sendIssued(reply, await enrol(csr, principal, label, originOf(request), service), label)
+  })
+  add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
+    const holder = await renewingHolder(estCredentials(request), label, service)
+    const csr = readLinkedCsr(request, label)
+    return sendIssued(reply, await reenrol(csr, holder, label, originOf(request), service), label)
+  })
+  serverKeyRoute(add, service)
+  // RFC 7030 4.3: a server may do without; HTTP has a status for what it has not.
+  for (const path of ['/.well-known/est', '/.well-known/est/:label']) {
+    const error = new CaError('notSupported', 'Full CMC is not supported: use simpleenroll.')
+    refuse(app, ['POST'], `${path}/fullcmc`, error)
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import type { Origin, Principal } from '../auth/principal.ts'
+import type { Issued, Issuer } from '../ca/issue.ts'
+import type { IssuanceRequest } from '../ca/request.ts'
+import { CaError } from '../errors.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
+import { readChangeSubjectName } from '../pki/csr/change-subject-name.ts'
+import type { CertificationRequest } from '../pki/csr/parse.ts'
+import { nameToText } from '../pki/distinguished-name.ts'
+import { nameText, type SubjectName } from '../pki/names/san.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import type { Store } from '../store/store.ts'
+import type { Label } from './labels.ts'
+
+interface Parts {
+  readonly issuer: Issuer
+  readonly store: Store
+}
+
+/** A new certificate for whoever may have it (RFC 7030 4.2.1). */
+export function enrol(
+  csr: CertificationRequest,
+  principal: Principal,
+  label: Label,
+  origin: Origin,
+  { issuer }: Pick<Parts, 'issuer'>,
+): Promise<Issued> {
+  return issuer.issue(() => wish(csr, principal, label), principal, origin)
+}
+
+/** The same names again, or others where the label allows that (RFC 7030 4.2.2). */
+export async function reenrol(
+  csr: CertificationRequest,
+  principal: Extract<Principal, { kind: 'certificate' }>,
+  label: Label,
+  origin: Origin,
+  { issuer, store }: Parts,
+): Promise<Issued> {
+  const old = await store.read.certificate(principal.serialNumber)
+  if (!old) throw new CaError('notFound', 'The certificate to renew is not on record.')
+  const change = readChangeSubjectName(csr.attributes)
+  if (!change) {
+    const read = (): IssuanceRequest => {
+      checkSame(csr, old)
+      return { proof: { kind: 'csr', csr }, renewalOf: old }
+    }
+    return issuer.issue(read, principal, origin)
+  }
+  if (!label.options.changeNames) {
+    throw new CaError('forbidden', 'A re-enrolment keeps its names here: leave ChangeSubjectName out.')
+  }
+  const grant = { profile: label.profile.name, names: old.names, patterns: label.patterns }
+  const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
+  const names = change.names ?? old.names
+  return issuer.issue(() => ({ ...wish(csr, changing, label), names }), changing, origin)
+}
+
+function wish(csr: CertificationRequest, principal: Principal, { authority }: Label): IssuanceRequest {
+  return {
+    proof: { kind: 'csr', csr },
+    // The label's authority is the configuration's word, not the client's.
+    ...(authority === undefined || principal.kind === 'token' ? {} : { authority }),
+    // A token is spent by what its holder may never have received: the same CSR gets the same certificate.
+    ...(principal.kind === 'token'
+      ? { idempotencyKey: `est-${createHash('sha256').update(csr.der).digest('hex')}` }
+      : {}),
+  }
+}
+
+function checkSame(csr: CertificationRequest, old: CertificateRow): void {
+  const subject = nameToText(csr.subject)
+  const oldSubject = nameToText(parseCertificate(old.der).subject)
+  if (subject !== oldSubject || texts(csr.names) !== texts(old.names)) {
+    throw new CaError(
+      'nameNotAllowed',
+      `A re-enrolment repeats subject and subjectAltName of the certificate that it renews: "${oldSubject}", ${old.names.map(nameText).join(', ')}.`,
+    )
+  }
+}
+
+function texts(names: readonly SubjectName[]): string {
+  return names.map(nameText).sort().join('\n')
+}

@@ -1,0 +1,29 @@
+import { timingSafeEqual } from 'node:crypto'
+import { CaError } from '../errors.ts'
+import { readChallengePassword } from '../pki/csr/challenge-password.ts'
+import type { CertificationRequest } from '../pki/csr/parse.ts'
+import type { Label } from './labels.ts'
+
+/**
+ * Proof that whoever made the CSR made this TLS connection (RFC 7030 3.5): the challenge password is the base64 of the channel
+ * binding. `binding` is null where the connection has none. Throws "badCsrSignature", since what it proves is the same.
+ */
+export function checkLinked(csr: CertificationRequest, binding: Buffer | null, { options }: Label): void {
+  if (options.channelBinding === 'ignored') return
+  const password = readChallengePassword(csr.attributes)
+  if (password === null) {
+    if (options.channelBinding === 'allowed') return
+    throw new CaError(
+      'badCsrSignature',
+      'The CSR is not bound to this TLS connection: put the base64 of tls-unique (TLS 1.2) or tls-exporter (TLS 1.3) into its challengePassword.',
+    )
+  }
+  const expected = Buffer.from(binding?.toString('base64') ?? '', 'latin1')
+  const given = Buffer.from(password, 'utf8')
+  if (binding === null || given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    throw new CaError(
+      'badCsrSignature',
+      'The challengePassword of the CSR does not bind it to this TLS connection: make a new CSR for each connection.',
+    )
+  }
+}
