@@ -6,6 +6,7 @@ import { bundleCommand } from './bundle.ts'
 import { certCommand } from './cert.ts'
 import { crlCommand } from './crl.ts'
 import { envoyCommand } from './envoy.ts'
+import { estCommand } from './est.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
 import { haproxyCommand } from './haproxy.ts'
@@ -39,6 +40,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(serveCommand(terminal))
     .addCommand(certCommand(terminal))
     .addCommand(tokenCommand(terminal))
+    .addCommand(estCommand(terminal))
     .addCommand(crlCommand(terminal))
     .addCommand(ocspCommand(terminal))
     .addCommand(authorityCommand(terminal))

@@ -6,6 +6,7 @@ import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
 import { authorityOcspRoutes } from './authority-ocsp.ts'
 import { enrolRoutes } from './enrol.ts'
+import { estUserRoutes } from './est-users.ts'
 import { inventoryRoutes } from './inventory.ts'
 import { useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
@@ -27,6 +28,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(inventoryRoutes, options)
   app.register(stapleRoutes, options)
   app.register(tokenRoutes, options)
+  app.register(estUserRoutes, options)
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)
