@@ -106,7 +106,8 @@ export class Publication {
 
   /** When the next CRL is needed, in seconds since 1970; in the past if at once. */
   dueAt(): number {
-    if (this.#failure) return this.#failure.at + RETRY_AFTER
+    // One from the future was before the clock was set back: waiting for that time could take years.
+    if (this.#failure) return this.#failure.at > this.#now() ? 0 : this.#failure.at + RETRY_AFTER
     const { refresh, delta, deltaRefresh } = this.#options
     return Math.min(
       this.#dueAt(this.#full, refresh),
