@@ -83,8 +83,8 @@ export class Publication {
     const before = this.#full?.number
     const { full, delta } = await this.#context.store.read.scopeCrls(this.scope)
     // A newer one may have been made while these were read.
-    if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full)
-    if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta)
+    if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full, this.#now())
+    if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta, this.#now())
     if (this.#full?.number !== before) this.#context.published(this.scope.authority)
   }
 
@@ -162,8 +162,9 @@ export class Publication {
       der: Buffer.from(der.buffer, der.byteOffset, der.byteLength),
       locations: [...common.locations],
     })
-    if (full) this.#full = current(row(full))
-    this.#delta = delta ? current(row(delta)) : null
+    const now = this.#now()
+    if (full) this.#full = current(row(full), now)
+    this.#delta = delta ? current(row(delta), now) : null
   }
 
   #locations(): readonly string[] {
@@ -182,9 +183,9 @@ export class Publication {
   }
 }
 
-function current(row: ScopeCrlRow): Current {
+function current(row: ScopeCrlRow, now: number): Current {
   const { through, base, locations } = row
-  return Object.assign(publishedCrl(row), { through, base, locations })
+  return Object.assign(publishedCrl(row, now), { through, base, locations })
 }
 
 function sameList(one: readonly string[], other: readonly string[]): boolean {
