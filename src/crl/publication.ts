@@ -10,11 +10,14 @@ import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
 import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
+import type { Turns } from './turns.ts'
 
 export interface PublicationContext {
   readonly store: Store
   readonly clock: Clock
   readonly builder: CrlBuilder
+  /** Shared by all scopes: thousands that are due at once must not take the place of other writes. */
+  readonly turns: Turns
   /** The authority as it is now, since its certificate may be replaced while the service runs. */
   readonly authority: (id: string) => Authority | undefined
   readonly options: (authority: string) => CrlOptions
@@ -48,7 +51,7 @@ export class Publication {
   constructor(scope: CrlScope, context: PublicationContext) {
     this.scope = scope
     this.#context = context
-    this.#runs = new Coalesced(() => this.#makeNext(), context.coalesce)
+    this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), context.coalesce)
   }
 
   get current(): PublishedCrl | null {

@@ -266,6 +266,19 @@ describe('partitions', () => {
     expect(scopeExtensions(full(second, 1 - leaf.partition).der).locations).toHaveLength(1)
   })
 
+  test('are made a few at a time, so that other writes find room', async () => {
+    let waiting = 0
+    let most = 0
+    const write: typeof ca.store.write = async (kind, input) => {
+      most = Math.max(most, ++waiting)
+      return ca.store.write(kind, input).finally(() => waiting--)
+    }
+    const options = crlOptions({ partitions: 100 })
+    const publisher = await started({}, { options: () => options, store: { ...ca.store, write } })
+    expect(publisher.partitions('issuing').every((one) => full(publisher, one) !== null)).toBe(true)
+    expect(most).toBeLessThanOrEqual(32)
+  })
+
   test('have deltas of their own', async () => {
     const publisher = await started({ partitions: 2, delta: true })
     const [one, other] = [await issueIn(2), await issueIn(2)]
