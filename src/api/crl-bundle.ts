@@ -18,6 +18,8 @@ interface Rendered {
   readonly of: readonly PublishedCrl[]
   readonly body: Buffer
   readonly etag: string
+  /** Seconds since 1970: from then on nobody was given an older one. */
+  readonly servedFrom: number
 }
 
 /** What Envoy, HAProxy and nginx take as one file: whole, or not served, and the file of before stays in use. */
@@ -32,23 +34,22 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
       const now = epochSeconds(clock())
       const { name } = request.params
       const crls = bundledCrls(bundledAuthorities(name, authorities.all(), now), crl, now)
-      const { body, etag } = render(name, crls)
+      const { body, etag, servedFrom } = render(name, crls, now)
+      const maxAge = Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now))
       return sendFreshCompressed(request, reply, 'application/x-pem-file', body, {
-        maxAge: Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now)),
-        etag,
-        // Two bundles may be made within one second, and If-Modified-Since cannot tell them apart.
-        lastModified: now - MAX_AGE,
-        expires: now + MAX_AGE,
+        ...{ maxAge, etag, expires: now + maxAge },
+        lastModified: Math.min(servedFrom, now),
+        knownFrom: servedFrom,
       })
     },
   )
 
   /** The same until one of the CRLs is replaced. */
-  function render(name: string, of: readonly PublishedCrl[]): Rendered {
+  function render(name: string, of: readonly PublishedCrl[], now: number): Rendered {
     const known = rendered.get(name)
     if (known && known.of.length === of.length && of.every((one, i) => one === known.of[i])) return known
     const body = Buffer.from(of.map(({ pem }) => pem).join(''))
-    const fresh = { of, body, etag: entityTag(body) }
+    const fresh = { of, body, etag: entityTag(body), servedFrom: now + 1 }
     rendered.set(name, fresh)
     return fresh
   }

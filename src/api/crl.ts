@@ -22,8 +22,6 @@ const describe = (summary: string) => ({ schema: { summary, tags: ['public'] } a
 
 /** Seconds. A revocation makes a new CRL at once; a cache may hide it for no longer than this. */
 const CRL_MAX_AGE = 3600
-/** Until then, another CRL with the same thisUpdate may follow. */
-const SETTLED_AFTER = 60
 const CERTIFICATE_MAX_AGE = 24 * 3600
 
 /** CRLs and CA certificates by plain HTTP, where CDP and AIA of the certificates point (RFC 2585, RFC 5280 4.2.1.13). */
@@ -59,9 +57,10 @@ export async function crlRoutes(
     return sendFreshCompressed(request, reply, contentType, body, {
       maxAge,
       etag: crl.etag,
-      // Several CRLs may be made within one second. Whoever got one of them just now must get the last one later,
-      // even if it asks by If-Modified-Since alone.
-      lastModified: Math.min(crl.thisUpdate, now - SETTLED_AFTER),
+      // Not thisUpdate: until it was signed and stored, the one before was given out. Whoever got that must get this one,
+      // even if it asks by If-Modified-Since alone, be it with this date or with that of its download.
+      lastModified: Math.min(crl.servedFrom, now),
+      knownFrom: crl.servedFrom,
       expires: now + maxAge,
     })
   }

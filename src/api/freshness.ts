@@ -7,6 +7,8 @@ export interface Freshness {
   /** Quoted, as the header has it. */
   readonly etag: string
   readonly lastModified: number
+  /** Whoever got it then or later has this one, and not one before it; by default `lastModified`. */
+  readonly knownFrom?: number
   readonly expires: number
 }
 
@@ -32,14 +34,15 @@ export function sendFresh(
 }
 
 /** RFC 9110 13.2.2: If-None-Match goes before If-Modified-Since, and both mean GET and HEAD alone. */
-function isKnown({ method, headers }: FastifyRequest, { etag, lastModified }: Freshness): boolean {
+function isKnown({ method, headers }: FastifyRequest, freshness: Freshness): boolean {
+  const { etag, lastModified, knownFrom = lastModified } = freshness
   if (method !== 'GET' && method !== 'HEAD') return false
   const tags = headers['if-none-match']
   if (tags !== undefined) {
     return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
   }
   const since = headers['if-modified-since']
-  return since !== undefined && Date.parse(since) / 1000 >= lastModified
+  return since !== undefined && Date.parse(since) / 1000 >= knownFrom
 }
 
 function httpDate(seconds: number): string {

@@ -61,9 +61,14 @@ export class OcspResponders {
     if (this.#context.options(id).signer === 'authority') return { signer, certificate, isDelegated: false }
     const held = this.#held.get(id)
     const now = this.#now()
-    if (!held || held.certificate.notAfter <= now) return this.#renewed(id)
-    if (this.#isDue(id, held, now)) this.#renewed(id).catch(() => {})
-    return held
+    const failure = this.#recentFailure(id, now)
+    if (held && isValid(held, now)) {
+      if (this.#dueAt(id, held.certificate) <= now && !failure) this.#renewed(id).catch(() => {})
+      return held
+    }
+    // Each try makes a key and may leave an audit row: whoever asks for OCSP must not set the pace.
+    if (failure) throw new CaError('overloaded', failure, { retryAfter: RETRY_AFTER })
+    return this.#renewed(id)
   }
 
   /** Sees to every responder that is missing or due, and from then on keeps to it. */
@@ -86,7 +91,8 @@ export class OcspResponders {
   health(): { authority: string; ok: boolean; reason: string | null }[] {
     const now = this.#now()
     return this.#delegating().map(({ id }) => {
-      const ok = (this.#held.get(id)?.certificate.notAfter ?? 0) > now
+      const held = this.#held.get(id)
+      const ok = held !== undefined && isValid(held, now)
       const failure = this.#failures.get(id)?.reason ?? null
       return { authority: id, ok, reason: failure ?? (ok ? null : 'Its OCSP responder has no certificate.') }
     })
@@ -110,9 +116,15 @@ export class OcspResponders {
       )
   }
 
-  #isDue(id: string, { certificate }: OcspSigner, now: number): boolean {
+  /** Never where the next one would end no later: at its authority's end, each would be followed by another at once. */
+  #dueAt(id: string, certificate: CertificateInfo): number {
+    return certificate.notAfter < this.#endOfNext(id) ? renewalTime(certificate) : Number.POSITIVE_INFINITY
+  }
+
+  /** Why the last try failed, if that was less than a minute ago by this clock, which may have been set back since. */
+  #recentFailure(id: string, now: number): string | null {
     const failure = this.#failures.get(id)
-    return renewalTime(certificate) <= now && (!failure || failure.at + RETRY_AFTER <= now)
+    return failure && failure.at <= now && now < failure.at + RETRY_AFTER ? failure.reason : null
   }
 
   #schedule(): void {
@@ -120,7 +132,7 @@ export class OcspResponders {
     const now = this.#now()
     const waits = this.#delegating().map(({ id }) => {
       const held = this.#held.get(id)
-      return held && !this.#failures.has(id) ? renewalTime(held.certificate) - now : RETRY_AFTER
+      return held && !this.#failures.has(id) ? this.#dueAt(id, held.certificate) - now : RETRY_AFTER
     })
     const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
     if (this.#timer) clearTimeout(this.#timer)
@@ -162,7 +174,7 @@ export class OcspResponders {
       onError(id, error)
       return null
     })
-    if (!found || renewalTime(found.certificate) <= this.#now()) return null
+    if (!found || !isValid(found, this.#now()) || renewalTime(found.certificate) <= this.#now()) return null
     const row = await store.read.certificate(found.certificate.serialNumber)
     const isGood =
       row?.der.equals(found.certificate.der) &&
@@ -173,11 +185,10 @@ export class OcspResponders {
   }
 
   async #make(id: string): Promise<OcspSigner> {
-    const { authorities, issuer, options, passphrase } = this.#context
-    const { responderKeyType, responderValidity } = options(id)
-    const key = await generateKey(responderKeyType)
+    const { issuer, options, passphrase } = this.#context
+    const key = await generateKey(options(id).responderKeyType)
     const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
-    const notAfter = Math.min(this.#now() + responderValidity, authorities.signing(id).usableUntil)
+    const notAfter = this.#endOfNext(id)
     const issued = await issuer.issue(
       () => ({ proof: { kind: 'csr', csr }, profile: RESPONDER_PROFILE, authority: id, notAfter }),
       { kind: 'system', id: 'system:ocsp' },
@@ -188,6 +199,11 @@ export class OcspResponders {
     return delegated(identity.key, identity.certificate)
   }
 
+  #endOfNext(id: string): number {
+    const { authorities, options } = this.#context
+    return Math.min(this.#now() + options(id).responderValidity, authorities.signing(id).usableUntil)
+  }
+
   #file(id: string): string {
     return join(this.#context.directory, 'keys', `ocsp-${id}.pem`)
   }
@@ -195,6 +211,11 @@ export class OcspResponders {
   #now(): number {
     return epochSeconds(this.#context.clock())
   }
+}
+
+/** One from the future was made before the clock was set back; relying parties refuse it. */
+function isValid({ certificate }: Pick<OcspSigner, 'certificate'>, now: number): boolean {
+  return certificate.notBefore <= now && now < certificate.notAfter
 }
 
 function delegated(key: KeyObject, certificate: CertificateInfo): OcspSigner {

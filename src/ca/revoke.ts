@@ -90,7 +90,8 @@ export class Revoker {
     const { store } = this.#context
     if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may revoke by filter.')
     this.#checkInvalidityDate(wish)
-    const revoked: Changed[] = []
+    const told: Changed[] = []
+    let count = 0
     try {
       let after: string | null = null
       do {
@@ -106,19 +107,19 @@ export class Revoker {
             serialNumber,
           })),
         )
-        const changed = outcomes.flatMap((outcome) =>
-          outcome.status === 'fulfilled' && outcome.value.changed ? outcome.value : [],
-        )
-        revoked.push(...changed)
-        await this.#tellOcsp(changed)
+        const recorded = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []))
+        count += recorded.filter(({ changed }) => changed).length
+        // Also of those that were revoked before: the answer to that may have been lost, and with it this.
+        told.push(...recorded)
+        await this.#tellOcsp(recorded)
         const failed = outcomes.find((outcome) => outcome.status === 'rejected')
         if (failed) throw failed.reason
         after = page.next
       } while (after !== null)
     } finally {
-      await this.#makeCrls(revoked)
+      await this.#makeCrls(told)
     }
-    return revoked.length
+    return count
   }
 
   async #publish(change: Changed): Promise<void> {

@@ -10,11 +10,14 @@ import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
 import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
+import type { Turns } from './turns.ts'
 
 export interface PublicationContext {
   readonly store: Store
   readonly clock: Clock
   readonly builder: CrlBuilder
+  /** Shared by all scopes: thousands that are due at once must not take the place of other writes. */
+  readonly turns: Turns
   /** The authority as it is now, since its certificate may be replaced while the service runs. */
   readonly authority: (id: string) => Authority | undefined
   readonly options: (authority: string) => CrlOptions
@@ -48,7 +51,7 @@ export class Publication {
   constructor(scope: CrlScope, context: PublicationContext) {
     this.scope = scope
     this.#context = context
-    this.#runs = new Coalesced(() => this.#makeNext(), context.coalesce)
+    this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), context.coalesce)
   }
 
   get current(): PublishedCrl | null {
@@ -83,8 +86,8 @@ export class Publication {
     const before = this.#full?.number
     const { full, delta } = await this.#context.store.read.scopeCrls(this.scope)
     // A newer one may have been made while these were read.
-    if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full)
-    if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta)
+    if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full, this.#now())
+    if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta, this.#now())
     if (this.#full?.number !== before) this.#context.published(this.scope.authority)
   }
 
@@ -106,7 +109,8 @@ export class Publication {
 
   /** When the next CRL is needed, in seconds since 1970; in the past if at once. */
   dueAt(): number {
-    if (this.#failure) return this.#failure.at + RETRY_AFTER
+    // One from the future was before the clock was set back: waiting for that time could take years.
+    if (this.#failure) return this.#failure.at > this.#now() ? 0 : this.#failure.at + RETRY_AFTER
     const { refresh, delta, deltaRefresh } = this.#options
     return Math.min(
       this.#dueAt(this.#full, refresh),
@@ -161,8 +165,9 @@ export class Publication {
       der: Buffer.from(der.buffer, der.byteOffset, der.byteLength),
       locations: [...common.locations],
     })
-    if (full) this.#full = current(row(full))
-    this.#delta = delta ? current(row(delta)) : null
+    const now = this.#now()
+    if (full) this.#full = current(row(full), now)
+    this.#delta = delta ? current(row(delta), now) : null
   }
 
   #locations(): readonly string[] {
@@ -181,9 +186,9 @@ export class Publication {
   }
 }
 
-function current(row: ScopeCrlRow): Current {
+function current(row: ScopeCrlRow, now: number): Current {
   const { through, base, locations } = row
-  return Object.assign(publishedCrl(row), { through, base, locations })
+  return Object.assign(publishedCrl(row, now), { through, base, locations })
 }
 
 function sameList(one: readonly string[], other: readonly string[]): boolean {

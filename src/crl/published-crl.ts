@@ -11,16 +11,22 @@ export interface PublishedCrl {
   /** Seconds since 1970. */
   readonly thisUpdate: number
   readonly nextUpdate: number
+  /** The first second in which nobody was given an older one. */
+  readonly servedFrom: number
   /** How many certificates it lists. */
   readonly entries: number
   /** Quoted, as the header has it. */
   readonly etag: string
 }
 
-export function publishedCrl({ der, number, thisUpdate, nextUpdate, entries }: CrlRow): PublishedCrl {
+/** `now`: when it takes the place of the one before, in seconds since 1970. */
+export function publishedCrl(
+  { der, number, thisUpdate, nextUpdate, entries }: CrlRow,
+  now: number,
+): PublishedCrl {
   let pem: string | undefined
   return {
-    ...{ der, number, thisUpdate, nextUpdate, entries, etag: entityTag(der) },
+    ...{ der, number, thisUpdate, nextUpdate, entries, etag: entityTag(der), servedFrom: now + 1 },
     get pem() {
       pem ??= encodePem('X509 CRL', der)
       return pem

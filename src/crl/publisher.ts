@@ -10,6 +10,7 @@ import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import { scopesOf } from './scopes.ts'
 import { isServed, lackOf, oversizeOf } from './shortcomings.ts'
+import { Turns } from './turns.ts'
 
 export interface CrlPublisherOptions {
   readonly authorities: () => readonly Authority[]
@@ -42,6 +43,8 @@ const HOUR = 3600
 const DAY = 24 * HOUR
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
+/** Enough that many share one sync of the disk, and few beside what may wait for it. */
+const MADE_AT_ONCE = 32
 
 /**
  * Makes the CRLs of every authority whose key is here, and keeps the others' as they are stored: a root's CRL
@@ -66,6 +69,7 @@ export class CrlPublisher {
       store: options.store,
       clock: options.clock,
       builder: new CrlBuilder(options.store.databaseFile),
+      turns: new Turns(MADE_AT_ONCE),
       authority: (id) => options.authorities().find((one) => one.id === id),
       options: options.options,
       urls: options.urls,

@@ -1,6 +1,6 @@
 import type { Extension } from '../pki/certificate/extensions.ts'
 import { readAlgorithm, readExtensions } from '../pki/certificate/parse.ts'
-import { REASON } from '../pki/crl/reasons.ts'
+import { REASON, REVOCATION_REASONS } from '../pki/crl/reasons.ts'
 import { DerReader } from '../pki/der/read.ts'
 import { enumerated, TAG } from '../pki/der/write.ts'
 import { type CertId, readCertId } from './cert-id.ts'
@@ -8,6 +8,7 @@ import { type CertStatus, OCSP_BASIC, OCSP_STATUS } from './response.ts'
 
 const CODE = 'badOcspResponse'
 const WHAT = 'OCSP response'
+const REASONS: readonly number[] = REVOCATION_REASONS.map((name) => REASON[name])
 
 /** One SingleResponse. Times in seconds since 1970. */
 export interface StatusInfo {
@@ -134,7 +135,7 @@ function readStatus(single: DerReader): CertStatus {
   const reader = info.into(wrapper)
   const reason = reader.expect(TAG.enumerated).content
   reader.end()
-  if (reason.length !== 1) reader.fail('has an unknown reason')
+  if (reason.length !== 1 || !REASONS.includes(reason[0]!)) reader.fail('has an unknown reason')
   return { revokedAt, reason: reason[0]! }
 }
 

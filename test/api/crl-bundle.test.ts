@@ -65,6 +65,25 @@ test.skipIf(toolIsMissing('openssl'))(
   },
 )
 
+test('who asks by the time of the download hears of a revocation at once, and nobody keeps a bundle past its end', async () => {
+  const { serialNumber } = await ca.enrol(csrPem(['dns:dated.example.test']))
+  expect((await get('roots')).status).toBe(200)
+  const downloaded = { 'if-modified-since': new Date(ca.now).toUTCString() }
+  await ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+  ca.now += 10_000
+  expect((await get('roots', downloaded)).status).toBe(200)
+  ca.now += 10_000
+  expect((await get('roots', { 'if-modified-since': new Date(ca.now).toUTCString() })).status).toBe(304)
+
+  const before = ca.now
+  const { nextUpdate } = ca.service.crl.current('intermediate')!
+  ca.now = (nextUpdate - 10) * 1000
+  const { headers } = await get('roots')
+  expect(headers['cache-control']).toMatch(/^max-age=10,/)
+  expect(Date.parse(headers.expires as string) / 1000).toBe(nextUpdate)
+  ca.now = before
+})
+
 test('a bundle that would not be whole is not served', async () => {
   expectProblem(await get('nobody'), 404, 'notFound')
   ca.now += 8 * DAY * 1000

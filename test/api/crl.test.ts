@@ -76,7 +76,7 @@ describe('a CRL', () => {
   test('is not sent again to those who have it', async () => {
     later(DAY)
     const { headers } = await get('/crl/issuing.crl')
-    expect(headers['last-modified']).toBe(new Date(begin).toUTCString())
+    expect(headers['last-modified']).toBe(new Date(begin + 1000).toUTCString())
     for (const known of [
       { 'if-none-match': headers.etag as string },
       { 'if-modified-since': headers['last-modified'] as string },
@@ -93,6 +93,18 @@ describe('a CRL', () => {
     const response = await get('/crl/issuing.crl', { 'if-modified-since': asked })
     expect(response.statusCode).toBe(200)
     expect(response.rawPayload).toEqual(publisher.current('issuing')!.der)
+  })
+
+  test('reaches those who ask by the time of their last download, however soon before it that was', async () => {
+    // What `curl -z FILE` sends: when the file was written, here in the second in which the next CRL comes.
+    const downloaded = { 'if-modified-since': new Date(ca.now).toUTCString() }
+    await publisher.publish('issuing')
+    for (const pause of [0, 30, 120, DAY]) {
+      later(pause)
+      expect((await get('/crl/issuing.crl', downloaded)).statusCode).toBe(200)
+    }
+    const again = { 'if-modified-since': new Date(begin + 1000).toUTCString() }
+    expect((await get('/crl/issuing.crl', again)).statusCode).toBe(304)
   })
 })
 

@@ -252,6 +252,22 @@ describe('the schedule', () => {
     )
   })
 
+  test('tries again soon also where the clock was set back after the failure', async () => {
+    let full = false
+    const write: Store['write'] = (kind, input) =>
+      full ? Promise.reject(new CaError('storeFailed', 'The disk is full.')) : ca.store.write(kind, input)
+    const publisher = await started({ store: { ...ca.store, write } })
+    const { number } = publisher.current('issuing')!
+    full = true
+    later(365 * DAY)
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'storeFailed' })
+    later(-365 * DAY)
+    full = false
+    await pass(HOUR)
+    await vi.waitFor(() => expect(publisher.current('issuing')!.number).toBeGreaterThan(number))
+    expect(publisher.health()[1]).toMatchObject({ ok: true, reason: null })
+  })
+
   test('takes over a CRL of the root that was brought', async () => {
     await storeRootCrl(4)
     const publisher = await started()

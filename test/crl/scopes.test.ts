@@ -36,9 +36,11 @@ async function started(
   more: Partial<CrlPublisherOptions> = {},
 ): Promise<CrlPublisher> {
   const { authorities, store, clock } = ca
+  // Once: the publisher asks for them at every turn, and a whole configuration is built for them.
+  const options = crlOptions(changes)
   const publisher = createCrlPublisher({
     ...{ authorities, store, clock, coalesce: 0 },
-    options: () => crlOptions(changes),
+    options: () => options,
     urls: () => URLS,
     onError: (_authority, error) => {
       throw error
@@ -236,7 +238,10 @@ describe('partitions', () => {
   test('may grow and shrink: a certificate stays in the one that it names', async () => {
     const first = await started({ partitions: 4 })
     const leaves: Awaited<ReturnType<typeof issueIn>>[] = []
-    while (leaves.filter(({ partition }) => partition === 3).length < 3) leaves.push(await issueIn(4))
+    const isEnough = () =>
+      leaves.filter(({ partition }) => partition === 3).length >= 3 &&
+      new Set(leaves.map(({ partition }) => partition)).size === 4
+    while (!isEnough()) leaves.push(await issueIn(4))
     await first.stop()
     for (const partitions of [9, 2, 1]) {
       const publisher = await started({ partitions })
@@ -264,6 +269,18 @@ describe('partitions', () => {
       `http://old.example.test/crl/issuing/${file}`,
     ])
     expect(scopeExtensions(full(second, 1 - leaf.partition).der).locations).toHaveLength(1)
+  })
+
+  test('are made a few at a time, so that other writes find room', async () => {
+    let waiting = 0
+    let most = 0
+    const write: typeof ca.store.write = async (kind, input) => {
+      most = Math.max(most, ++waiting)
+      return ca.store.write(kind, input).finally(() => waiting--)
+    }
+    const publisher = await started({ partitions: 100 }, { store: { ...ca.store, write } })
+    expect(publisher.partitions('issuing').every((one) => full(publisher, one) !== null)).toBe(true)
+    expect(most).toBeLessThanOrEqual(32)
   })
 
   test('have deltas of their own', async () => {

@@ -82,6 +82,18 @@ describe('refuses', () => {
     expect(reason(Buffer.alloc(0))).toContain('ends too early')
   })
 
+  test('a reason that there is not (RFC 5280 5.3.1)', async () => {
+    const leaf = await ca.issue()
+    await ca.revoke(leaf, 9)
+    const der = await about(leaf)
+    expect(parseOcspResponse(der).responses).toMatchObject([{ status: { reason: 9 } }])
+    const at = der.indexOf(Buffer.of(0xa0, 3, 0x0a, 1, 9))
+    for (const code of [7, 8, 11, 200]) {
+      der[at + 4] = code
+      expect(refusal(() => parseOcspResponse(der)).detail).toContain('unknown reason')
+    }
+  })
+
   test('bytes after the end', async () => {
     expect(reason(Buffer.concat([await about(good), Buffer.of(0)]))).toContain('bytes after its end')
   })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CaError } from '../../../src/errors.ts'
 import { readCrl } from '../../crl/published.ts'
 import { readAnswer } from '../../ocsp/answer.ts'
 import { certId, ocspRequest } from '../../ocsp/ocsp-request.ts'
@@ -250,6 +251,25 @@ describe('the holder over mutual TLS', () => {
 
 describe('in bulk', () => {
   const bulk = (body: object, call: Call = {}) => ca.call('/v1/certificates/revoke', { ...call, body })
+
+  test('once more after an answer was lost tells OCSP and CRLs of what is on record since', async () => {
+    const serialNumber = await issue({}, 'dns:lost.example.test')
+    expect(await told(serialNumber)).toEqual(GOOD)
+    const { store } = ca.service
+    const write = store.write
+    store.write = async (kind, input) => {
+      await write(kind, input)
+      throw new CaError('storeFailed', 'The writer failed before it answered.')
+    }
+    const body = { filter: { name: 'lost.example.test' }, dryRun: false }
+    try {
+      expectProblem(await bulk(body), 503, 'storeFailed')
+    } finally {
+      store.write = write
+    }
+    expect((await bulk(body)).json).toMatchObject({ matched: 1, revoked: 0 })
+    expect(await told(serialNumber)).toMatchObject({ ocsp: 'revoked', listed: true })
+  })
 
   test('a dry run first, then all that match and no other', async () => {
     const filter = { profile: 'peer', name: '*.bulk.test' }

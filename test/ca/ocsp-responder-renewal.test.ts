@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { stapleRequest } from '../../src/ocsp/staple.ts'
+import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { DAY, TestCa } from '../api/ca-fixture.ts'
+import { csrPem } from '../api/requests.ts'
+import { readAnswer } from '../ocsp/answer.ts'
+
+let ca: TestCa
+beforeEach(async () => {
+  ca = await TestCa.create({ options: { ocsp: { signer: 'delegated' } } })
+})
+afterEach(() => ca.close())
+
+const issuer = () => ca.service.authorities.get('intermediate')!
+const ask = (serialNumber: string) => ca.service.ocsp.respond(stapleRequest(issuer(), serialNumber))
+async function responder(serialNumber: string) {
+  const { status, der } = await ask(serialNumber)
+  expect(status).toBe('successful')
+  return parseCertificate(readAnswer(der, issuer()).certificates![0]!)
+}
+const responders = async () => (await ca.certificates()).filter(({ profile }) => profile === 'chancery-ocsp')
+const enrol = async () => (await ca.enrol(csrPem(['dns:web.example.test']))).serialNumber
+
+test('a responder that lasts as long as its authority is not renewed again and again', async () => {
+  ca.now = (issuer().usableUntil - 100) * 1000
+  const serial = await enrol()
+  for (let asked = 0; asked < 10; asked++) {
+    await responder(serial)
+    await ca.service.ocsp.certificateChanged('intermediate', serial)
+    await enrol()
+  }
+  expect((await responders()).length).toBeLessThanOrEqual(2)
+})
+
+test('strangers cannot make a responder be tried for faster than once a minute', async () => {
+  const serial = await enrol()
+  const { service } = ca
+  // No certificate can be issued any more, and what there was has ended.
+  ca.now += 8 * DAY * 1000
+  const issue = service.issuer.issue.bind(service.issuer)
+  let tried = 0
+  Object.assign(service.issuer, {
+    issue: () => {
+      tried++
+      return Promise.reject(new Error('out of order'))
+    },
+  })
+  for (let asked = 0; asked < 5; asked++) expect((await ask(serial)).status).not.toBe('successful')
+  expect(tried).toBe(1)
+  Object.assign(service.issuer, { issue })
+  ca.now += 60_000
+  expect((await ask(serial)).status).toBe('successful')
+})
+
+test('a responder from the future, made before the clock was set back, is replaced', async () => {
+  const serial = await enrol()
+  ca.now += 7 * DAY * 1000
+  await responder(serial)
+  ca.now -= 5 * DAY * 1000
+  expect((await responder(serial)).notBefore).toBeLessThanOrEqual(ca.seconds)
+  ca.now += DAY * 1000
+  await ca.reopen()
+  expect((await responder(serial)).notBefore).toBeLessThanOrEqual(ca.seconds)
+})
