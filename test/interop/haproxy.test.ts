@@ -1,162 +1,135 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { missing } from '../scenario/tools.ts'
-import { opensslStatus, visit } from './handshake.ts'
+import { opensslStatus } from './handshake.ts'
+import { NEW_HAPROXY, newHaproxyIsMissing, startHaproxy } from './haproxy.ts'
 import { InteropCa, type Member } from './members.ts'
-import { adapted, block } from './page.ts'
-import { freePort, ProxyProcess, timed, until } from './proxy.ts'
+import { timed, until } from './proxy.ts'
 
 let ca: InteropCa
 let alice: Member
 
-describe.skipIf(missing('haproxy', 'openssl'))('HAProxy', () => {
-  beforeAll(async () => {
-    ca = await InteropCa.start()
-    alice = await ca.enrol('alice.example.test', 'client')
-  })
-  afterAll(() => ca?.rest.close())
+/** Debian's, and a newer one where there is one. */
+const PROGRAMS = [
+  ['HAProxy', 'haproxy', missing('haproxy', 'openssl')],
+  ['HAProxy 2.8', NEW_HAPROXY, newHaproxyIsMissing() || missing('openssl')],
+] as const
 
-  interface Running {
-    readonly haproxy: ProxyProcess
-    readonly port: number
-    readonly web: Member
-    readonly file: (name: string) => string
-    push(...more: string[]): Promise<{ status: number | null; stdout: string; stderr: string }>
-    as(identity?: Member): () => ReturnType<typeof visit>
-  }
-
-  async function start(prepare: (file: Running['file']) => void = () => {}): Promise<Running> {
-    const port = await freePort()
-    const web = await ca.enrol('web.example.test')
-    const file = (name: string) => join(ca.folder, `${port}-${name}`)
-    writeFileSync(file('web.pem'), web.certificate + web.key)
-    writeFileSync(file('roots.pem'), ca.root)
-    writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
-    prepare(file)
-    const places = {
-      '/run/haproxy/admin.sock': file('admin.sock'),
-      '/etc/haproxy/web.pem': file('web.pem'),
-      '/etc/haproxy/roots.pem': file('roots.pem'),
-      '/etc/haproxy/crls.pem': file('crls.pem'),
-    }
-    writeFileSync(
-      file('haproxy.cfg'),
-      adapted(block('haproxy', 'config'), { ...places, '0.0.0.0:443': `127.0.0.1:${port}` }),
-    )
-    const haproxy = new ProxyProcess('haproxy', ['-f', file('haproxy.cfg'), '-db'], ca.folder)
-    const [, ...args] = adapted(block('haproxy', 'push'), places).trim().split(' ')
-    return {
-      ...{ haproxy, port, web, file },
-      push: (...more) => ca.service.cli(...args, '--root', ca.service.rootFile, ...more),
-      as: (identity) => () => visit({ port, root: ca.root, identity }),
-    }
-  }
-
-  test('staples and refuses what was revoked after a push, without a restart', async () => {
-    const { haproxy, port, web, push, as } = await start()
-    const mallory = await ca.enrol('mallory.example.test', 'client')
-    await until(as(alice), ({ answered }) => answered, haproxy)
-    expect((await as(alice)()).staple).toBeNull()
-    expect((await as()()).answered).toBe(false)
-    expect(await push()).toMatchObject({ status: 0, stdout: expect.stringMatching(/staple .*: live/) })
-    expect((await as(mallory)()).answered).toBe(true)
-    expect(await as(alice)()).toMatchObject({
-      answered: true,
-      staple: 'good',
-      serialNumber: web.serialNumber,
+for (const [name, program, isMissing] of PROGRAMS)
+  describe.skipIf(isMissing)(name, () => {
+    beforeAll(async () => {
+      ca = await InteropCa.start()
+      alice = await ca.enrol('alice.example.test', 'client')
     })
-    expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
-      /OCSP Response Status: successful[\s\S]*Cert Status: good/,
-    )
-    const again = await push()
-    expect(again.status).toBe(0)
-    expect(again.stdout).not.toContain('live')
+    afterAll(() => ca?.rest.close())
 
-    const revoke = (member: Member) => async () => {
-      await ca.revoke(member.serialNumber)
+    const start = (prepare?: Parameters<typeof startHaproxy>[2]) => startHaproxy(ca, program, prepare)
+
+    test('staples and refuses what was revoked after a push, without a restart', async () => {
+      const { haproxy, port, web, push, as } = await start()
+      const mallory = await ca.enrol('mallory.example.test', 'client')
+      await until(as(alice), ({ answered }) => answered, haproxy)
+      expect((await as(alice)()).staple).toBeNull()
+      expect((await as()()).answered).toBe(false)
+      expect(await push()).toMatchObject({ status: 0, stdout: expect.stringMatching(/staple .*: live/) })
+      expect((await as(mallory)()).answered).toBe(true)
+      expect(await as(alice)()).toMatchObject({
+        answered: true,
+        staple: 'good',
+        serialNumber: web.serialNumber,
+      })
+      expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
+        /OCSP Response Status: successful[\s\S]*Cert Status: good/,
+      )
+      const again = await push()
+      expect(again.status).toBe(0)
+      expect(again.stdout).not.toContain('live')
+
+      const revoke = (member: Member) => async () => {
+        await ca.revoke(member.serialNumber)
+        expect((await push()).status).toBe(0)
+      }
+      await timed(
+        'haproxy: client refused',
+        revoke(mallory),
+        as(mallory),
+        ({ answered }) => !answered,
+        haproxy,
+      )
+      expect((await as(alice)()).answered).toBe(true)
+      await timed(
+        'haproxy: staple revoked',
+        revoke(web),
+        as(alice),
+        ({ staple }) => staple === 'revoked',
+        haproxy,
+      )
+      expect(await opensslStatus(port, ca.service.rootFile)).toContain('Cert Status: revoked')
+      await haproxy.stop()
+    })
+
+    test('takes a renewed certificate and its staple from the file', async () => {
+      const { haproxy, file, push, as } = await start()
+      await until(as(alice), ({ answered }) => answered, haproxy)
       expect((await push()).status).toBe(0)
-    }
-    await timed('haproxy: client refused', revoke(mallory), as(mallory), ({ answered }) => !answered, haproxy)
-    expect((await as(alice)()).answered).toBe(true)
-    await timed(
-      'haproxy: staple revoked',
-      revoke(web),
-      as(alice),
-      ({ staple }) => staple === 'revoked',
-      haproxy,
-    )
-    expect(await opensslStatus(port, ca.service.rootFile)).toContain('Cert Status: revoked')
-    await haproxy.stop()
-  })
+      const next = await ca.enrol('web.example.test')
+      writeFileSync(file('web.pem'), `${next.certificate}\n\n${next.key}`)
+      const { status, stdout } = await push()
+      expect([status, stdout]).toEqual([0, expect.stringMatching(/certificate .*: live\nstaple .*: live/)])
+      expect(await as(alice)()).toMatchObject({ staple: 'good', serialNumber: next.serialNumber })
 
-  test('takes a renewed certificate and its staple from the file', async () => {
-    const { haproxy, file, push, as } = await start()
-    await until(as(alice), ({ answered }) => answered, haproxy)
-    expect((await push()).status).toBe(0)
-    const next = await ca.enrol('web.example.test')
-    writeFileSync(file('web.pem'), `${next.certificate}\n\n${next.key}`)
-    const { status, stdout } = await push()
-    expect([status, stdout]).toEqual([0, expect.stringMatching(/certificate .*: live\nstaple .*: live/)])
-    expect(await as(alice)()).toMatchObject({ staple: 'good', serialNumber: next.serialNumber })
-
-    // A key of another certificate never gets that far.
-    writeFileSync(file('web.pem'), (await ca.enrol('web.example.test')).certificate + next.key)
-    const wrong = await push()
-    expect(wrong.status).not.toBe(0)
-    expect(wrong.stderr).toContain('belongs to another certificate')
-    await haproxy.stop()
-  })
-
-  test('has the staple at its start where the file was written while it was away', async () => {
-    const { haproxy, file, push } = await start()
-    await haproxy.stop()
-    const { status, stderr } = await push()
-    expect(status).not.toBe(0)
-    expect(stderr).toContain('cannot be reached')
-    const again = new ProxyProcess('haproxy', ['-f', file('haproxy.cfg'), '-db'], ca.folder)
-    const port = Number(/127\.0\.0\.1:(\d+)/.exec(readFileSync(file('haproxy.cfg'), 'utf8'))![1])
-    await until(
-      () => visit({ port, root: ca.root, identity: alice }),
-      ({ staple }) => staple === 'good',
-      again,
-    )
-    await again.stop()
-  })
-
-  test('a CRL past its buffer is written for a reload, and the command says what to change', async () => {
-    const { haproxy, file, push, as } = await start()
-    await until(as(alice), ({ answered }) => answered, haproxy)
-    const many = await Promise.all(Array.from({ length: 400 }, (_, n) => ca.enrol(`many${n}.example.test`)))
-    await Promise.all(many.map(({ serialNumber }) => ca.revoke(serialNumber)))
-    const mark = file('reloaded')
-    const failed = await push()
-    expect(failed.status).not.toBe(0)
-    expect(failed.stderr).toMatch(/must be reloaded[\s\S]*tune\.bufsize/)
-    expect(readFileSync(file('crls.pem'))).toEqual(await ca.fetch('/bundles/roots.crl.pem'))
-    expect((await as(alice)()).answered).toBe(true)
-    await ca.revoke((await ca.enrol('one-more.example.test')).serialNumber)
-    const reloading = await push('--reload-command', `touch ${mark}`)
-    expect(reloading.status, reloading.stderr).toBe(0)
-    expect(readFileSync(mark, 'utf8')).toBe('')
-    await haproxy.stop()
-  })
-
-  test('needs a current CRL of the root in the file, which the bundle has', async () => {
-    const { haproxy, as, port } = await start((file) => {
-      const [own] = readFileSync(file('crls.pem'), 'utf8').split(/(?<=END X509 CRL-----\n)/)
-      writeFileSync(file('crls.pem'), own!)
+      // A key of another certificate never gets that far.
+      writeFileSync(file('web.pem'), (await ca.enrol('web.example.test')).certificate + next.key)
+      const wrong = await push()
+      expect(wrong.status).not.toBe(0)
+      expect(wrong.stderr).toContain('belongs to another certificate')
+      await haproxy.stop()
     })
-    await until(as(alice), ({ serialNumber }) => serialNumber !== null, haproxy)
-    expect((await as(alice)()).answered).toBe(false)
-    expect(port).toBeGreaterThan(0)
-    await haproxy.stop()
-  })
 
-  test('does not start with a CRL that is DER, which the bundle never is', async () => {
-    const der = await ca.fetch('/crl/intermediate.crl')
-    const { haproxy } = await start((file) => writeFileSync(file('crls.pem'), der))
-    await haproxy.exited
-    expect(haproxy.output).toContain('crl')
+    test('has the staple at its start where the file was written while it was away', async () => {
+      const { haproxy, push, restart, as } = await start()
+      await haproxy.stop()
+      const { status, stderr } = await push()
+      expect(status).not.toBe(0)
+      expect(stderr).toContain('cannot be reached')
+      const again = restart()
+      await until(as(alice), ({ staple }) => staple === 'good', again)
+      await again.stop()
+    })
+
+    test('a CRL past its buffer is written for a reload, and the command says what to change', async () => {
+      const { haproxy, file, push, as } = await start()
+      await until(as(alice), ({ answered }) => answered, haproxy)
+      const many = await Promise.all(Array.from({ length: 400 }, (_, n) => ca.enrol(`many${n}.example.test`)))
+      await Promise.all(many.map(({ serialNumber }) => ca.revoke(serialNumber)))
+      const mark = file('reloaded')
+      const failed = await push()
+      expect(failed.status).not.toBe(0)
+      expect(failed.stderr).toMatch(/must be reloaded[\s\S]*tune\.bufsize/)
+      expect(readFileSync(file('crls.pem'))).toEqual(await ca.fetch('/bundles/roots.crl.pem'))
+      expect((await as(alice)()).answered).toBe(true)
+      await ca.revoke((await ca.enrol('one-more.example.test')).serialNumber)
+      const reloading = await push('--reload-command', `touch ${mark}`)
+      expect(reloading.status, reloading.stderr).toBe(0)
+      expect(readFileSync(mark, 'utf8')).toBe('')
+      await haproxy.stop()
+    })
+
+    test('needs a current CRL of the root in the file, which the bundle has', async () => {
+      const { haproxy, as, port } = await start((file) => {
+        const [own] = readFileSync(file('crls.pem'), 'utf8').split(/(?<=END X509 CRL-----\n)/)
+        writeFileSync(file('crls.pem'), own!)
+      })
+      await until(as(alice), ({ serialNumber }) => serialNumber !== null, haproxy)
+      expect((await as(alice)()).answered).toBe(false)
+      expect(port).toBeGreaterThan(0)
+      await haproxy.stop()
+    })
+
+    test('does not start with a CRL that is DER, which the bundle never is', async () => {
+      const der = await ca.fetch('/crl/intermediate.crl')
+      const { haproxy } = await start((file) => writeFileSync(file('crls.pem'), der))
+      await haproxy.exited
+      expect(haproxy.output).toContain('crl')
+    })
   })
-})
