@@ -4,21 +4,26 @@ import { missing } from '../scenario/tools.ts'
 import { opensslStatus } from './handshake.ts'
 import { NEW_HAPROXY, newHaproxyIsMissing, startHaproxy } from './haproxy.ts'
 import { InteropCa, type Member } from './members.ts'
-import { timed, until } from './proxy.ts'
+import { freePort, timed, until } from './proxy.ts'
 
 let ca: InteropCa
 let alice: Member
 
-/** Debian's, and a newer one where there is one. */
+/** Debian's, and a newer one where there is one: with partitions and deltas, of which it must notice nothing. */
 const PROGRAMS = [
-  ['HAProxy', 'haproxy', missing('haproxy', 'openssl')],
-  ['HAProxy 2.8', NEW_HAPROXY, newHaproxyIsMissing() || missing('openssl')],
+  ['HAProxy', 'haproxy', missing('haproxy', 'openssl'), ''],
+  [
+    'HAProxy 2.8',
+    NEW_HAPROXY,
+    newHaproxyIsMissing() || missing('openssl'),
+    'ocsp: { signer: delegated }\ncrl: { partitions: 4, delta: true }',
+  ],
 ] as const
 
-for (const [name, program, isMissing] of PROGRAMS)
+for (const [name, program, isMissing, configuration] of PROGRAMS)
   describe.skipIf(isMissing)(name, () => {
     beforeAll(async () => {
-      ca = await InteropCa.start()
+      ca = await InteropCa.start(configuration, configuration === '' ? 0 : await freePort())
       alice = await ca.enrol('alice.example.test', 'client')
     })
     afterAll(() => ca?.rest.close())
