@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -9,9 +10,10 @@ import { findSecret } from '../../src/sds/secret-source.ts'
 import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../api/requests.ts'
 import { startService } from '../scenario/harness.ts'
-import { downstream, envoyIsMissing, startEnvoy, watchesFiles } from './envoy.ts'
+import { downstream, envoyIdentity, envoyIsMissing, startEnvoy, watchesFiles } from './envoy.ts'
 import { visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
+import { block } from './page.ts'
 import { freePort, type ProxyProcess, until } from './proxy.ts'
 
 const HOUR = 3_600_000
@@ -164,22 +166,16 @@ test.skipIf(envoyIsMissing())(
   'Envoy serves on while the CA is away, and hears of revocations when it is back',
   async () => {
     const ca = await InteropCa.start(
-      `sds: { clients: ["dns:edge.example.test"] }\nocsp: { signer: delegated }\ncrl: { partitions: 4, delta: true }`,
+      `${block('envoy', 'ca')}ocsp: { signer: delegated }\ncrl: { partitions: 4, delta: true }`,
       await freePort(),
     )
-    const edge = await ca.enrol('edge.example.test', 'client')
+    await envoyIdentity(ca)
     const [alice, mallory] = [
       await ca.enrol('alice.example.test', 'client'),
       await ca.enrol('mallory.example.test', 'client'),
     ]
     const web = await ca.enrol('web.example.test')
-    const files = {
-      'edge.pem': edge.certificate,
-      'edge.key': edge.key,
-      'root.pem': ca.root,
-      'web.key': web.key,
-    }
-    for (const [name, content] of Object.entries(files)) ca.write(name, content)
+    ca.write('web.key', web.key)
     const port = await freePort()
     const place = { port, folder: ca.folder, write: ca.write.bind(ca) }
     const envoy: ProxyProcess = startEnvoy({ ...place, tlsUrl: ca.service.tlsUrl })
@@ -202,6 +198,30 @@ test.skipIf(envoyIsMissing())(
     await until(as(mallory), ({ answered }) => !answered, envoy)
     await until(as(alice), ({ answered, staple }) => answered && staple === 'revoked', envoy)
     rest.close()
+    await envoy.stop()
+  },
+)
+
+test.skipIf(envoyIsMissing())(
+  'Envoy takes up the renewal of its own certificate, also where the old one counts no more',
+  async () => {
+    const ca = await InteropCa.start(block('envoy', 'ca'))
+    const identity = await envoyIdentity(ca)
+    const old = new X509Certificate(readFileSync(join(ca.folder, 'edge', 'cert.pem'))).serialNumber
+    const alice = await ca.enrol('alice.example.test', 'client')
+    const web = await ca.enrol('web.example.test')
+    ca.write('web.key', web.key)
+    const port = await freePort()
+    const place = { port, folder: ca.folder, write: ca.write.bind(ca) }
+    const envoy = startEnvoy({ ...place, tlsUrl: ca.service.tlsUrl })
+    const look = () => visit({ port, root: ca.root, identity: alice })
+    await until(look, ({ answered, staple }) => answered && staple === 'good', envoy)
+    await identity.renew()
+    // The connection to the CA was made with it, and would last as long as Envoy.
+    await ca.revoke(old)
+    await ca.revoke(web.serialNumber)
+    await until(look, ({ answered, staple }) => answered && staple === 'revoked', envoy)
+    ca.rest.close()
     await envoy.stop()
   },
 )

@@ -5,6 +5,7 @@ import {
   asksByRest,
   downstream,
   type EnvoyConfig,
+  envoyIdentity,
   envoyIsMissing,
   startEnvoy,
   watchesFiles,
@@ -15,7 +16,6 @@ import { adapted, block } from './page.ts'
 import { freePort, type ProxyProcess, timed, until } from './proxy.ts'
 
 let ca: InteropCa
-let edge: Member
 let alice: Member
 
 const start = (port: number, configure?: (config: EnvoyConfig) => void) =>
@@ -24,13 +24,10 @@ const start = (port: number, configure?: (config: EnvoyConfig) => void) =>
 describe.skipIf(envoyIsMissing())('Envoy', () => {
   beforeAll(async () => {
     ca = await InteropCa.start(
-      'sds: { clients: ["dns:edge.example.test"] }\nprofiles: { stapled: { extends: server, mustStaple: true } }',
+      `${block('envoy', 'ca')}profiles: { stapled: { extends: server, mustStaple: true } }`,
     )
-    edge = await ca.enrol('edge.example.test', 'client')
+    await envoyIdentity(ca)
     alice = await ca.enrol('alice.example.test', 'client')
-    ca.write('edge.pem', edge.certificate)
-    ca.write('edge.key', edge.key)
-    ca.write('root.pem', ca.root)
   })
   afterAll(() => ca?.rest.close())
 

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect } from 'vitest'
 import { parse } from 'yaml'
+import type { InteropCa } from './members.ts'
 import { adapted, block } from './page.ts'
 import { ProxyProcess } from './proxy.ts'
 
@@ -38,7 +41,9 @@ export function startEnvoy(
     'port_value: 8443': `port_value: ${tlsPort}`,
     'ca.example.test': hostname,
     '/etc/envoy/tls': folder,
+    '/etc/envoy/edge': join(folder, 'edge'),
   })
+  write('edge.json', adapted(block('envoy', 'edge.json'), { '/etc/envoy/edge': join(folder, 'edge') }))
   const config = parse(text)
   config.static_resources.clusters[0].type = 'STATIC'
   endpoint(config).address = '127.0.0.1'
@@ -54,6 +59,20 @@ export function startEnvoy(
 const endpoint = (config: EnvoyConfig) =>
   config.static_resources.clusters[0].load_assignment.endpoints[0].lb_endpoints[0].endpoint.address
     .socket_address
+
+/** The client certificate of Envoy, by the commands of the page. */
+export async function envoyIdentity(ca: InteropCa): Promise<{ renew(): Promise<void> }> {
+  const lines = adapted(block('envoy', 'identity'), { '/etc/envoy/edge': join(ca.folder, 'edge') })
+  const [request, renew] = lines
+    .trim()
+    .split('\n')
+    .map((line) => async () => {
+      const { status, stderr } = await ca.service.cli(...line.split(' ').slice(1))
+      expect(status, stderr).toBe(0)
+    })
+  await request!()
+  return { renew: renew! }
+}
 
 export const downstream = (config: EnvoyConfig) =>
   config.static_resources.listeners[0].filter_chains[0].transport_socket.typed_config
