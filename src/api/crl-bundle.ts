@@ -33,12 +33,13 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
       const { name } = request.params
       const crls = bundledCrls(bundledAuthorities(name, authorities.all(), now), crl, now)
       const { body, etag } = render(name, crls)
+      const maxAge = Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now))
       return sendFreshCompressed(request, reply, 'application/x-pem-file', body, {
-        maxAge: Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now)),
+        maxAge,
         etag,
         // Two bundles may be made within one second, and If-Modified-Since cannot tell them apart.
         lastModified: now - MAX_AGE,
-        expires: now + MAX_AGE,
+        expires: now + maxAge,
       })
     },
   )
