@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
@@ -114,12 +114,24 @@ function certificatesIn(pem: string, file: string): CertificateInfo[] {
 
 function checkKey(file: string, pem: string, leaf: CertificateInfo): void {
   const found = decodePem(pem, file).find(({ label }) => label.endsWith('PRIVATE KEY'))
-  const key = found && createPrivateKey(encodePem(found.label, found.der))
+  const key = found && readKey(file, encodePem(found.label, found.der))
   if (!key || !new X509Certificate(leaf.der).checkPrivateKey(key))
     throw new CaError(
       'badConfiguration',
       `The private key in ${file} is missing or belongs to another certificate.`,
     )
+}
+
+function readKey(file: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (cause) {
+    throw new CaError(
+      'badConfiguration',
+      `The private key in ${file} cannot be read: it must be PEM, and not encrypted.`,
+      { cause },
+    )
+  }
 }
 
 /** Without blank lines: one would end the payload. */

@@ -1,7 +1,8 @@
+import { createPrivateKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { missing } from '../scenario/tools.ts'
-import { opensslStatus } from './handshake.ts'
+import { opensslStatus, visit } from './handshake.ts'
 import { NEW_HAPROXY, newHaproxyIsMissing, startHaproxy } from './haproxy.ts'
 import { InteropCa, type Member } from './members.ts'
 import { freePort, timed, until } from './proxy.ts'
@@ -125,6 +126,34 @@ for (const [name, program, isMissing, configuration] of PROGRAMS)
       expect(failed.status).not.toBe(0)
       expect(failed.stdout).toMatch(/CRLs .*: live\nstaple .*: live\ncertificate .*missing.pem: failed/)
       expect((await as(mallory)()).answered).toBe(false)
+      await haproxy.stop()
+    })
+
+    test('staples where the issuer is in a file of its own', async () => {
+      const { haproxy, port, file, push } = await start((file, web) => {
+        const [leaf, issuer] = web.certificate.split(/(?<=END CERTIFICATE-----\n)/)
+        writeFileSync(file('web.pem'), leaf + web.key)
+        writeFileSync(file('web.pem.issuer'), issuer!)
+      })
+      // HAProxy does not send the issuer then.
+      const root = ca.root + readFileSync(file('web.pem.issuer'), 'utf8')
+      const look = () => visit({ port, root, identity: alice })
+      await until(look, ({ answered }) => answered, haproxy)
+      const pushed = await push()
+      expect(pushed).toMatchObject({ status: 0, stdout: expect.stringMatching(/staple .*: live/) })
+      expect((await look()).staple).toBe('good')
+      await haproxy.stop()
+    })
+
+    test('is told what is wrong with a key that cannot be read', async () => {
+      const { haproxy, file, push, as } = await start()
+      await until(as(alice), ({ answered }) => answered, haproxy)
+      const next = await ca.enrol('web.example.test')
+      const key = createPrivateKey(next.key)
+      const sealed = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+      writeFileSync(file('web.pem'), next.certificate + sealed)
+      const { status, stderr } = await push()
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/private key in .*web.pem cannot be read/)])
       await haproxy.stop()
     })
 
