@@ -1,20 +1,13 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
-import {
-  type Outcome,
-  pushCertificate,
-  pushCrls,
-  pushStaple,
-  pushTrust,
-  servedSerial,
-} from '../haproxy/push.ts'
+import { servedSerial } from '../haproxy/held.ts'
+import { type Outcome, pushCertificate, pushStaple } from '../haproxy/push.ts'
 import type { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { proveOcspResponse } from '../ocsp/prove-response.ts'
 import { stapleRequest } from '../ocsp/staple.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
-import { parseCrl } from '../pki/crl/parse.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
 import type { Client } from './client.ts'
 import { writeFiles } from './write-files.ts'
@@ -28,8 +21,8 @@ export interface DeliveryContext {
 export interface Delivery {
   readonly what: 'certificate' | 'staple' | 'CRLs' | 'roots'
   readonly file: string
-  /** "reload": the file is written, and HAProxy does not have it yet. */
-  readonly state: 'unchanged' | 'live' | 'reload'
+  /** "reload": the file is written, and HAProxy does not have it yet. "failed": nothing was changed. */
+  readonly state: 'unchanged' | 'live' | 'reload' | 'failed'
   readonly reason: string | null
 }
 
@@ -47,60 +40,16 @@ export async function deliverCertificate(file: string, context: DeliveryContext)
   }
   const staple = await fetchStaple(leaf, issuer.info, context)
   const stapleFile = `${file}.ocsp`
-  // A certificate that was pushed just now has no staple with it.
-  if (!isOther && holds(stapleFile, staple)) {
+  const issuerPem = issuer.isBeside ? encodePem('CERTIFICATE', issuer.info.der) : null
+  // Pushed even where the file has it, since HAProxy need not have taken it; it may hear of the same staple twice.
+  const outcome = await attempt(() => pushStaple(runtime, file, staple, issuerPem))
+  const isKnown = !isOther && holds(stapleFile, staple)
+  if (isKnown && outcome.live) {
     return [...deliveries, { what: 'staple', file: stapleFile, state: 'unchanged', reason: null }]
   }
-  const issuerPem = issuer.isBeside ? encodePem('CERTIFICATE', issuer.info.der) : null
-  const outcome = await alive(() => pushStaple(runtime, file, staple, issuerPem))
   // A reload or a start finds it too, whatever the running process said.
   writeFiles([{ path: stapleFile, content: staple, mode: 0o644 }])
   return [...deliveries, delivery('staple', stapleFile, outcome)]
-}
-
-/** HAProxy checks the whole chain: the bundle holds a CRL for every CA, or the service does not give it. */
-export async function deliverCrls(file: string, bundle: string, context: DeliveryContext): Promise<Delivery> {
-  const pem = await fetchText(`/bundles/${encodeURIComponent(bundle)}.crl.pem`, context)
-  const now = epochSeconds(context.clock())
-  const crls = decodePem(pem, 'CRL bundle')
-  for (const { label, der } of crls) {
-    const { nextUpdate, isDelta } = parseCrl(der, 'badCrl')
-    // HAProxy refuses to start with DER or junk, and takes a delta for the full CRL.
-    if (label !== 'X509 CRL' || isDelta || nextUpdate === null || nextUpdate <= now)
-      throw new CaError(
-        'badCrl',
-        'The service gave a CRL that is not a full, current one; nothing was changed.',
-      )
-  }
-  if (crls.length === 0) throw new CaError('badCrl', 'The service gave no CRL; nothing was changed.')
-  return deliverFile('CRLs', file, pem, () => pushCrls(context.runtime, file, pem))
-}
-
-export async function deliverTrust(
-  file: string,
-  bundle: string,
-  context: DeliveryContext,
-): Promise<Delivery> {
-  const pem = await fetchText(`/bundles/${encodeURIComponent(bundle)}.pem`, context)
-  const certificates = decodePem(pem, 'roots').map(({ der }) => parseCertificate(der))
-  // HAProxy takes no intermediate for an anchor: an authority's bundle ends with its root.
-  const roots = certificates.filter(({ subject, issuer }) => subject.equals(issuer))
-  if (roots.length === 0)
-    throw new CaError('badAuthorityCertificate', 'The service gave no root; nothing was changed.')
-  const text = roots.map(({ der }) => encodePem('CERTIFICATE', der)).join('')
-  return deliverFile('roots', file, text, () => pushTrust(context.runtime, file, text))
-}
-
-async function deliverFile(
-  what: Delivery['what'],
-  file: string,
-  content: string,
-  push: () => Promise<Outcome>,
-): Promise<Delivery> {
-  if (holds(file, Buffer.from(content))) return { what, file, state: 'unchanged', reason: null }
-  const outcome = await alive(push)
-  writeFiles([{ path: file, content, mode: 0o644 }])
-  return delivery(what, file, outcome)
 }
 
 function whereAway(error: unknown): null {
@@ -109,7 +58,7 @@ function whereAway(error: unknown): null {
 }
 
 /** A HAProxy that is not there has nothing to be pushed into, and reads the files when it starts. */
-async function alive(push: () => Promise<Outcome>): Promise<Outcome> {
+export async function attempt<T>(push: () => Promise<T>): Promise<T | (Outcome & { live: false })> {
   try {
     return await push()
   } catch (error) {
@@ -118,14 +67,10 @@ async function alive(push: () => Promise<Outcome>): Promise<Outcome> {
   }
 }
 
-function delivery(what: Delivery['what'], file: string, outcome: Outcome): Delivery {
+export function delivery(what: Delivery['what'], file: string, outcome: Outcome): Delivery {
   return outcome.live
     ? { what, file, state: 'live', reason: null }
     : { what, file, state: 'reload', reason: outcome.reason }
-}
-
-async function fetchText(path: string, { client }: DeliveryContext): Promise<string> {
-  return (await client.send('GET', path)).body.toString('latin1')
 }
 
 async function fetchStaple(
@@ -169,12 +114,24 @@ function certificatesIn(pem: string, file: string): CertificateInfo[] {
 
 function checkKey(file: string, pem: string, leaf: CertificateInfo): void {
   const found = decodePem(pem, file).find(({ label }) => label.endsWith('PRIVATE KEY'))
-  const key = found && createPrivateKey(encodePem(found.label, found.der))
+  const key = found && readKey(file, encodePem(found.label, found.der))
   if (!key || !new X509Certificate(leaf.der).checkPrivateKey(key))
     throw new CaError(
       'badConfiguration',
       `The private key in ${file} is missing or belongs to another certificate.`,
     )
+}
+
+function readKey(file: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (cause) {
+    throw new CaError(
+      'badConfiguration',
+      `The private key in ${file} cannot be read: it must be PEM, and not encrypted.`,
+      { cause },
+    )
+  }
 }
 
 /** Without blank lines: one would end the payload. */
@@ -185,6 +142,6 @@ function bare(pem: string): string {
     .join('\n')
 }
 
-function holds(file: string, content: Uint8Array): boolean {
+export function holds(file: string, content: Uint8Array): boolean {
   return existsSync(file) && readFileSync(file).equals(content)
 }

@@ -4,8 +4,9 @@ import { CaError } from '../errors.ts'
 import { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { Client } from './client.ts'
 import { EXIT } from './exit-codes.ts'
-import { Failure } from './failure.ts'
-import { type Delivery, deliverCertificate, deliverCrls, deliverTrust } from './haproxy-delivery.ts'
+import { asFailure, Failure } from './failure.ts'
+import { type Delivery, deliverCertificate } from './haproxy-delivery.ts'
+import { deliverCrls, deliverTrust } from './haproxy-trust.ts'
 import { addServiceOptions, type ServiceOptions, serviceAddress } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -37,11 +38,14 @@ export function pushCommand(terminal: Terminal): Command {
       'run by the shell where something cannot be pushed: systemctl reload haproxy',
     )
   addServiceOptions(command).action(async (options: PushOptions) => {
-    const deliveries = await deliverAll(options, terminal)
+    const { deliveries, failures } = await deliverAll(options, terminal)
     const waiting = deliveries.filter(({ state }) => state === 'reload')
-    const reloaded = waiting.length > 0 && options.reloadCommand !== undefined
-    if (reloaded) reload(options.reloadCommand!)
+    const mustReload = waiting.length > 0 && options.reloadCommand !== undefined
+    const failure = mustReload ? reload(options.reloadCommand!) : null
+    const reloaded = mustReload && failure === null
     print(terminal, options.json, { deliveries, reloaded }, () => deliveries.map(line).join(''))
+    if (failure) throw failure
+    if (failures[0]) throw failures[0]
     if (waiting.length > 0 && !reloaded) {
       throw new Failure(
         EXIT.failed,
@@ -52,36 +56,52 @@ export function pushCommand(terminal: Terminal): Command {
   return command
 }
 
+/** One by one: what is wrong with one certificate must not keep the CRLs from HAProxy. */
 async function deliverAll(
   { certificate = [], crlFile, caFile, bundle, socket, ...service }: PushOptions,
   terminal: Terminal,
-): Promise<Delivery[]> {
+): Promise<{ deliveries: readonly Delivery[]; failures: readonly Failure[] }> {
   if (certificate.length === 0 && crlFile === undefined && caFile === undefined)
     throw new Failure(EXIT.usage, 'Nothing to push: give --certificate, --crl-file or --ca-file.')
   // All of it is public: no admin key is needed on the machine of a proxy.
   const client = new Client(serviceAddress(service, terminal.environment), {})
   const context = { client, runtime: socket, clock: terminal.clock }
+  const deliveries: Delivery[] = []
+  const failures: Failure[] = []
+  const run = async (what: Delivery['what'], file: string, deliver: () => Promise<Delivery | Delivery[]>) => {
+    try {
+      deliveries.push(...[await deliver()].flat())
+    } catch (error) {
+      const failure = asFailure(error)
+      failures.push(failure)
+      deliveries.push({ what, file, state: 'failed', reason: failure.message })
+    }
+  }
   try {
-    const deliveries: Delivery[] = []
     // Roots before CRLs: a CRL of a root that is not trusted yet would be of no use.
-    if (caFile !== undefined) deliveries.push(await deliverTrust(caFile, bundle, context))
-    if (crlFile !== undefined) deliveries.push(await deliverCrls(crlFile, bundle, context))
-    for (const file of certificate) deliveries.push(...(await deliverCertificate(file, context)))
-    return deliveries
+    if (caFile !== undefined) await run('roots', caFile, () => deliverTrust(caFile, bundle, context))
+    if (crlFile !== undefined) await run('CRLs', crlFile, () => deliverCrls(crlFile, bundle, context))
+    for (const file of certificate) await run('certificate', file, () => deliverCertificate(file, context))
+    return { deliveries, failures }
   } finally {
     client.close()
   }
 }
 
 function line({ what, file, state, reason }: Delivery): string {
-  const words = { unchanged: 'unchanged', live: 'live', reload: 'written, waits for a reload' }[state]
+  const words = {
+    unchanged: 'unchanged',
+    live: 'live',
+    reload: 'written, waits for a reload',
+    failed: 'failed',
+  }[state]
   return `${what} ${file}: ${words}${reason === null ? '' : `. ${reason}`}\n`
 }
 
-function reload(command: string): void {
+function reload(command: string): Failure | null {
   const { status, stderr, error } = spawnSync(command, { shell: true, encoding: 'utf8' })
-  if (status === 0) return
-  throw new Failure(EXIT.failed, `The reload command failed: ${(stderr || (error?.message ?? '')).trim()}`)
+  if (status === 0) return null
+  return new Failure(EXIT.failed, `The reload command failed: ${(stderr || (error?.message ?? '')).trim()}`)
 }
 
 function runtime(text: string): HaproxyRuntime {

@@ -37,12 +37,6 @@ export function pushTrust(runtime: HaproxyRuntime, file: string, pem: string): P
   return transaction(runtime, 'ca-file', file, [[file, pem]])
 }
 
-/** The serial number of the certificate that HAProxy serves under this name, lower-case hexadecimal; null if it knows none. */
-export async function servedSerial(runtime: HaproxyRuntime, file: string): Promise<string | null> {
-  const [, serial] = /^Serial: ([0-9A-F]+)$/m.exec(await runtime.command(`show ssl cert ${file}`)) ?? []
-  return serial?.toLowerCase() ?? null
-}
-
 async function transaction(
   runtime: HaproxyRuntime,
   kind: 'cert' | 'crl-file' | 'ca-file',

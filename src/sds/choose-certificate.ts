@@ -88,9 +88,14 @@ function checkAllowed(
 ): void {
   if (principal.kind === 'admin') return
   const names = new Set(own?.names.map(nameText))
-  const isTrusted = own !== null && own.revocation === null
-  if (isTrusted && config.sds.clients.some((name) => names.has(name))) return
   if (row.names.some((name) => names.has(nameText(name)))) return
+  if (own?.revocation) {
+    throw new CaError(
+      'certificateRevoked',
+      'The client certificate is revoked: only certificates that share a name with it can be fetched by it.',
+    )
+  }
+  if (config.sds.clients.some((name) => names.has(name))) return
   throw new CaError(
     'forbidden',
     'The client certificate has none of the names of that certificate: add one of its names to sds.clients to let it fetch all.',

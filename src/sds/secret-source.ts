@@ -1,6 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { epochSeconds } from '../clock.ts'
 import { bundledAuthorities, bundledCrls } from '../crl/bundle.ts'
+import type { PublishedCrl } from '../crl/published-crl.ts'
 import { CaError } from '../errors.ts'
 import { proveOcspResponse } from '../ocsp/prove-response.ts'
 import { stapleRequest } from '../ocsp/staple.ts'
@@ -44,16 +45,38 @@ function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Part
       .map((one) => one.chain.at(-1) ?? one.certificate.der)
       .map((der) => [der.toString('hex'), der]),
   )
-  const trusted = [...roots.values()].map((der) => encodePem('CERTIFICATE', der)).join('')
-  const crls = crl ? bundledCrls(authorities, service.crl, now) : []
+  const crls = crl ? bundledCrls(authorities, service.crl, now) : null
+  const refreshAt = Math.min(now + TRUST_REFRESH, ...(crls ?? []).map(({ nextUpdate }) => nextUpdate))
+  return { ...assemble(name, [...roots.values()], crls, service), refreshAt }
+}
+
+type Assembled = Omit<Secret, 'refreshAt'>
+
+/** By the name of the secret. There are a few for each authority. */
+const assembled = new WeakMap<Parts['crl'], Map<string, { of: readonly object[]; secret: Assembled }>>()
+
+/** With long CRLs it is many megabytes, and many Envoys are told of each change: so it is made once, until a part is replaced. */
+function assemble(
+  name: string,
+  roots: readonly Buffer[],
+  crls: readonly PublishedCrl[] | null,
+  { crl }: Parts,
+): Assembled {
+  const known = assembled.get(crl) ?? new Map()
+  assembled.set(crl, known)
+  const of = [...roots, ...(crls ?? [])]
+  const before = known.get(name)
+  if (before?.of.length === of.length && of.every((one, i) => one === before.of[i])) return before.secret
   const content: SecretContent = {
     name,
     validation_context: {
-      trusted_ca: { inline_string: trusted },
-      ...(crl ? { crl: { inline_string: crls.map(({ pem }) => pem).join('') } } : {}),
+      trusted_ca: { inline_string: roots.map((der) => encodePem('CERTIFICATE', der)).join('') },
+      ...(crls ? { crl: { inline_string: crls.map(({ pem }) => pem).join('') } } : {}),
     },
   }
-  return secret(content, Math.min(now + TRUST_REFRESH, ...crls.map(({ nextUpdate }) => nextUpdate)))
+  const fresh = secret(content, 0)
+  known.set(name, { of, secret: fresh })
+  return fresh
 }
 
 async function certificateSecret(

@@ -27,6 +27,16 @@ test('root holds its own alone', async () => {
   expect(decodePem((await get('root')).text, 'bundle').map(({ der }) => der)).toEqual([current('root')])
 })
 
+test('is kept by caches no longer than its CRLs live', async () => {
+  const begin = ca.now
+  const { nextUpdate } = ca.service.crl.current('intermediate')!
+  ca.now = (nextUpdate - 10) * 1000
+  const { headers } = await get('roots')
+  expect(headers['cache-control']).toContain('max-age=10,')
+  expect(headers.expires).toBe(new Date(nextUpdate * 1000).toUTCString())
+  ca.now = begin
+})
+
 test.skipIf(toolIsMissing('openssl'))(
   'openssl checks the whole chain by it, and sees a revocation at once',
   async () => {

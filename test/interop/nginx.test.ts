@@ -16,6 +16,7 @@ interface Running {
   readonly ca: InteropCa
   readonly nginx: ProxyProcess
   readonly port: number
+  readonly folder: string
   readonly web: Member
   readonly alice: Member
   as(identity?: Member): () => ReturnType<typeof visit>
@@ -58,7 +59,7 @@ async function start(ca: InteropCa, byOcsp = false): Promise<Running> {
     'nginx -s reload': `nginx -p ${folder} -c ${file('nginx.conf')} -s reload`,
   })
   return {
-    ...{ ca, nginx, port, web, alice },
+    ...{ ca, nginx, port, folder, web, alice },
     as: (identity) => () => visit({ port, root: ca.root, identity }),
     async refresh() {
       const { status, stderr } = await run('sh', ['-ec', lines])
@@ -67,13 +68,20 @@ async function start(ca: InteropCa, byOcsp = false): Promise<Running> {
   }
 }
 
+type Signer = 'authority' | 'delegated'
+const SIGNERS: readonly Signer[] = ['authority', 'delegated']
+
+/** Beside a delegated responder, partitions and deltas, of which nginx must notice nothing. */
+const startCa = async (signer: Signer) =>
+  signer === 'authority'
+    ? InteropCa.start()
+    : InteropCa.start('ocsp: { signer: delegated }\ncrl: { partitions: 4, delta: true }', await freePort())
+
 describe.skipIf(missing('nginx', 'openssl', 'curl'))('nginx', () => {
-  test.each(['authority', 'delegated'])(
+  test.each(SIGNERS)(
     'staples what the responder says, signed by %s, and checks clients by CRL',
     async (signer) => {
-      const { ca, nginx, port, web, alice, as, refresh } = await start(
-        await InteropCa.start(`ocsp: { signer: ${signer} }`),
-      )
+      const { ca, nginx, port, web, alice, as, refresh } = await start(await startCa(signer))
       const mallory = await ca.enrol('mallory.example.test', 'client')
       // Its first handshake has no staple.
       const first = await until(as(alice), ({ answered, staple }) => answered && staple === 'good', nginx)
@@ -108,21 +116,35 @@ describe.skipIf(missing('nginx', 'openssl', 'curl'))('nginx', () => {
     },
   )
 
-  test('asks about clients by OCSP, and sees a revocation at the next handshake', async () => {
-    const { ca, nginx, alice, as } = await start(await InteropCa.start(), true)
-    const mallory = await ca.enrol('mallory.example.test', 'client')
-    await until(as(mallory), ({ answered }) => answered, nginx)
-    await timed(
-      'nginx ssl_ocsp: client refused',
-      () => ca.revoke(mallory.serialNumber),
-      as(mallory),
-      ({ answered }) => !answered,
-      nginx,
-    )
-    expect((await as(alice)()).answered).toBe(true)
-    // Without the responder nobody is let in.
-    await ca.service.stop()
-    expect((await as(alice)()).answered).toBe(false)
+  test('turns every client away without a CRL of the root, which the bundle has', async () => {
+    const { ca, nginx, folder, as, alice, refresh } = await start(await InteropCa.start())
+    await until(as(alice), ({ answered }) => answered, nginx)
+    writeFileSync(join(folder, 'crls.pem'), await ca.fetch('/crl/intermediate.pem'))
+    nginx.signal('SIGHUP')
+    await until(as(alice), ({ answered, serialNumber }) => !answered && serialNumber !== null, nginx)
+    await refresh()
+    await until(as(alice), ({ answered }) => answered, nginx)
     await nginx.stop()
   })
+
+  test.each(SIGNERS)(
+    'asks about clients by OCSP, signed by %s, and sees a revocation at once',
+    async (signer) => {
+      const { ca, nginx, alice, as } = await start(await startCa(signer), true)
+      const mallory = await ca.enrol('mallory.example.test', 'client')
+      await until(as(mallory), ({ answered }) => answered, nginx)
+      await timed(
+        `nginx (${signer}) ssl_ocsp: client refused`,
+        () => ca.revoke(mallory.serialNumber),
+        as(mallory),
+        ({ answered }) => !answered,
+        nginx,
+      )
+      expect((await as(alice)()).answered).toBe(true)
+      // Without the responder nobody is let in.
+      await ca.service.stop()
+      expect((await as(alice)()).answered).toBe(false)
+      await nginx.stop()
+    },
+  )
 })

@@ -2,7 +2,6 @@ import type { TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import {
   loadPackageDefinition,
-  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -40,6 +39,8 @@ const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', imp
 const MAX_REQUEST = 1024 * 1024
 /** Each Envoy has one stream for each secret. */
 const MAX_STREAMS = 4096
+/** Until a connection is closed whose client is no longer known, so that it hears why. Milliseconds. */
+const FAREWELL = 500
 /** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
 const COALESCE = { revocation: 20, issuance: 500 }
 
@@ -49,8 +50,8 @@ export class GrpcSds {
   readonly #log: FaultLog
   readonly #server: Server
   readonly #inject: (socket: TLSSocket) => void
-  /** Certificates by "address:port": the library gives a client's only where OpenSSL likes its chain. */
-  readonly #peers = new Map<string, Buffer | null>()
+  /** Connections by "address:port": the library gives a client's certificate only where OpenSSL likes its chain. */
+  readonly #peers = new Map<string, { readonly socket: TLSSocket; readonly certificate: Buffer | null }>()
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
 
@@ -72,7 +73,7 @@ export class GrpcSds {
       ) =>
         void this.#fetch(call).then(
           (answer) => done(null, answer),
-          (error) => done(grpcError(error)),
+          (error) => done(this.#refusal(call, error)),
         ),
     })
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
@@ -85,7 +86,7 @@ export class GrpcSds {
   /** A connection whose handshake agreed on h2. */
   take(socket: TLSSocket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
-    this.#peers.set(peer, socket.getPeerX509Certificate()?.raw ?? null)
+    this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null })
     socket.once('close', () => this.#peers.delete(peer))
     this.#inject(socket)
   }
@@ -120,7 +121,7 @@ export class GrpcSds {
     const fail = (error: unknown) => {
       end()
       this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
-      stream.emit('error', grpcError(error))
+      stream.emit('error', this.#refusal(stream, error))
     }
     const subscription = new Subscription({
       find: (name) => this.#find(stream, name),
@@ -180,9 +181,24 @@ export class GrpcSds {
   }
 
   async #authenticate(call: Call): Promise<Principal> {
-    const bearer = bearerOf(header(call.metadata, 'authorization'))
-    const peerCertificate = bearer === null ? (this.#peers.get(call.getPeer()) ?? null) : null
+    const bearer = bearerIn(call)
+    const certificate = this.#peers.get(call.getPeer())?.certificate ?? null
+    const peerCertificate = bearer === null ? certificate : null
     return authenticateClient({ bearer, peerCertificate }, this.#service)
+  }
+
+  /**
+   * Whose certificate counts no more comes again on a connection with the one that it has by now: Envoy goes on to ask on the
+   * connection that there is, which may be as old as the certificate.
+   */
+  #refusal(call: Call, error: unknown): ServerErrorResponse {
+    const refusal = grpcError(error)
+    const socket = this.#peers.get(call.getPeer())?.socket
+    // A bearer secret comes with each request, whose connection may carry those of others.
+    if (socket && refusal.code === status.UNAUTHENTICATED && bearerIn(call) === null) {
+      setTimeout(() => socket.destroy(), FAREWELL).unref()
+    }
+    return refusal
   }
 
   #changed(cause: keyof typeof COALESCE): void {
@@ -212,9 +228,9 @@ function checkType(type: string): void {
   throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
 }
 
-function header(metadata: Metadata, name: string): string | undefined {
-  const [value] = metadata.get(name)
-  return value === undefined ? undefined : String(value)
+function bearerIn({ metadata }: Call): string | null {
+  const [value] = metadata.get('authorization')
+  return bearerOf(value === undefined ? undefined : String(value))
 }
 
 const STATUS: Partial<Record<ErrorCode, status>> = {

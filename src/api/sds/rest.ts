@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { Principal } from '../../auth/principal.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
@@ -24,18 +24,31 @@ export async function sdsRoutes(app: FastifyInstance, { service }: { service: Se
   refuseRepeatedHeaders(app)
   const principals = new WeakMap<FastifyRequest, Principal>()
   // Strangers are turned away before a byte of their body is read.
-  app.addHook('onRequest', async (request) => {
-    principals.set(request, await authenticateClient(credentialsOf(request), service))
+  app.addHook('onRequest', async (request, reply) => {
+    const principal = await orClose(reply, authenticateClient(credentialsOf(request), service))
+    principals.set(request, principal)
   })
 
   // The colon is doubled, since a single one would begin a parameter.
   app.post('/v3/discovery::secrets', { bodyLimit: MAX_BODY, schema }, async (request, reply) => {
     const { name, version } = readRequest(request.body)
-    const found = await findSecret(name, principals.get(request)!, service)
+    const found = await orClose(reply, findSecret(name, principals.get(request)!, service))
     reply.header('cache-control', 'no-store')
     if (found.version === version) return reply.code(304).send()
     return reply.type('application/json').send(discoveryJson(found))
   })
+}
+
+const COUNTS_NO_MORE: ReadonlySet<string> = new Set(['certificateExpired', 'certificateRevoked'])
+
+/** Envoy goes on to ask on the connection that there is, and may have a newer certificate by now: it shows that on the next. */
+async function orClose<T>(reply: FastifyReply, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof CaError && COUNTS_NO_MORE.has(error.code)) reply.header('connection', 'close')
+    throw error
+  }
 }
 
 /** Unknown fields are ignored, since Envoy sends more with each release. Both spellings of protobuf's JSON are taken. */

@@ -11,7 +11,7 @@ import { serveGrpc } from '../../../src/api/sds/connections.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { toolIsMissing } from '../../pki/external-tool.ts'
-import { TestCa } from '../ca-fixture.ts'
+import { DAY, TestCa } from '../ca-fixture.ts'
 import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
 
 const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', import.meta.url))
@@ -168,6 +168,19 @@ describe('a stream', () => {
     expect(stapled(await own.answer(1)).certId.serialNumber).toBe(identity.serialNumber)
     await revoke(identity.serialNumber)
     expect(stapled(await own.answer(2)).status).toMatchObject({ reason: 0 })
+  })
+
+  test('ends with its connection when the client certificate has expired, since the next may be made with another', async () => {
+    const server = ca.tls.server as unknown as TlsServer
+    const connections = promisify(server.getConnections.bind(server))
+    const identity = await enrol('web.example.test', 'peer')
+    const stream = client(identity).stream()
+    stream.write({ resource_names: [WEB] })
+    await stream.answer(1)
+    ca.now += 400 * DAY * 1000
+    await ca.enrol(csrPem(['dns:another.example.test']))
+    await vi.waitFor(() => expect(stream.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+    await vi.waitFor(async () => expect(await connections()).toBe(0), 5000)
   })
 
   test('is refused to a stranger who says nothing', async () => {
