@@ -1,0 +1,82 @@
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort, ProxyProcess, until } from '../proxy.ts'
+import { challengesAreMissing } from './challenges.ts'
+import { served } from './served.ts'
+import { AcmeSite, expectRenewed, OWN_ADDRESS } from './site.ts'
+
+const APACHE = '/usr/sbin/apache2'
+const MODULES = '/usr/lib/apache2/modules'
+const LOADED = ['mpm_event', 'authz_core', 'socache_shmcb', 'ssl', 'watchdog', 'md', 'unixd']
+
+describe.skipIf(challengesAreMissing() || !existsSync(APACHE))('Apache mod_md', () => {
+  let site: AcmeSite
+  beforeAll(async () => {
+    site = await AcmeSite.start()
+    // Its children are another user when root starts it, and answer the challenges from files.
+    chmodSync(site.folder, 0o755)
+  })
+  afterAll(() => site?.stop())
+
+  function configure(names: readonly string[], https: number, more: string): string {
+    const { http } = site.challenges.ports
+    const folder = site.makeFolder(`apache-${names[0]}`)
+    // The CA's own folder is not open to them.
+    const root = site.write('root.pem', readFileSync(site.ca.rootFile, 'utf8'))
+    const load = LOADED.map((name) => `${name}_module ${MODULES}/mod_${name}.so`)
+      // What is built in has no file.
+      .filter((line) => existsSync(line.split(' ')[1]!))
+      .map((line) => `LoadModule ${line}\n`)
+      .join('')
+    const host = (port: number) =>
+      `<VirtualHost ${OWN_ADDRESS}:${port}>\nServerName ${names[0]}\n` +
+      `${names
+        .slice(1)
+        .map((name) => `ServerAlias ${name}\n`)
+        .join('')}${port === https ? 'SSLEngine on\n' : ''}</VirtualHost>\n`
+    const user = process.getuid?.() === 0 ? 'User www-data\nGroup www-data\n' : ''
+    return site.write(
+      'httpd.conf',
+      `ServerRoot ${folder}\nServerName localhost\nPidFile ${folder}/httpd.pid\nErrorLog "|$/bin/cat 1>&2"\n` +
+        `LogLevel warn md:info\n${load}DefaultRuntimeDir ${folder}\n${user}` +
+        `Listen ${OWN_ADDRESS}:${http}\nListen ${OWN_ADDRESS}:${https}\nMDStoreDir ${folder}/md\n` +
+        `MDCertificateAuthority ${site.ca.directory}\nMDCACertificateFile ${root}\n` +
+        'MDCertificateAgreement accepted\nMDContactEmail ada@example.test\nMDPrivateKeys secp256r1\n' +
+        `MDPortMap http:${http} https:${https}\nMDRetryDelay 1s\nMDCheckInterval 1s\n${more}` +
+        `MDomain ${names.join(' ')}\n${host(http)}${host(https)}`,
+    )
+  }
+
+  /** Printed when there is a new certificate; "apachectl graceful" takes it into use. */
+  const staged = 'changes will be activated on next'
+
+  test.each(['http-01', 'tls-alpn-01'])('obtains by %s, renews, and serves what it has', async (type) => {
+    const names = [`${type}.example.test`, `www.${type}.example.test`]
+    await site.challenges.place(names, OWN_ADDRESS)
+    const https = type === 'http-01' ? await freePort() : site.challenges.ports.tls
+    const challenge = `MDCAChallenges ${type}\n${type === 'http-01' ? '' : 'Protocols http/1.1 acme-tls/1\n'}`
+    const configuration = configure(names, https, challenge)
+    const apache = new ProxyProcess(APACHE, ['-f', configuration, '-DFOREGROUND'], site.folder)
+    const look = () => served(OWN_ADDRESS, https, names[0]!)
+    /** Waits for the next certificate that the server has fetched, and lets it in. */
+    async function next(since: number, before: string) {
+      await until(async () => apache.output.slice(since).includes(staged), Boolean, apache)
+      apache.signal('SIGUSR1')
+      const chain = await until(look, (seen) => seen !== null && !seen.startsWith(before), apache)
+      return site.issued(chain!, names)
+    }
+    const stopgap = await until(look, (seen) => seen !== null, apache)
+    const first = await next(0, stopgap!)
+    const printed = apache.output.length
+    // It is never too early to renew what lives for less than that.
+    configure(names, https, `${challenge}MDRenewWindow 3650d\n`)
+    apache.signal('SIGUSR1')
+    const second = await next(printed, first.certificate)
+    await apache.stop()
+    expectRenewed(first, second)
+    // It has no command to revoke.
+    await site.ca.revoke(second.serialNumber)
+    await site.expectRevoked(second)
+    expect(apache.output).not.toContain('[md:error]')
+  })
+})
