@@ -17,6 +17,7 @@ export interface AcmeCa {
 export async function startCa({ http, tls, dns }: ChallengePorts): Promise<AcmeCa> {
   const { service, rest } = await InteropCa.start(`
 acme:
+  profiles: [server, peer]
   validation: { httpPort: ${http}, tlsPort: ${tls}, resolvers: ["127.0.0.1:${dns}"] }
 profiles:
   server:

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { missing } from '../../scenario/tools.ts'
 import { freePort, ProxyProcess, until } from '../proxy.ts'
@@ -55,7 +56,6 @@ describe.skipIf(challengesAreMissing() || missing('caddy'))('Caddy', () => {
     )
   }
 
-  // It puts chains in its store only if "Link: rel=up" or the chain itself is whole, and follows rel="alternate".
   test.each(['http', 'tls-alpn'])('obtains by %s, renews, and serves what it has', async (kind) => {
     const name = `${kind}.example.test`
     await site.challenges.place([name], OWN_ADDRESS)
@@ -75,8 +75,30 @@ describe.skipIf(challengesAreMissing() || missing('caddy'))('Caddy', () => {
     await hasty.stop()
     expectRenewed(first, second)
     // It has no command to revoke.
+    await site.ca.revoke(second.serialNumber)
+    await site.expectRevoked(second)
+  })
+
+  test('replaces what it finds revoked', async () => {
+    const name = 'gone.example.test'
+    await site.challenges.place([name], OWN_ADDRESS)
+    const port = await freePort()
+    const challenges = {
+      http: { alternate_port: site.challenges.ports.http },
+      'tls-alpn': { disabled: true },
+    }
+    const look = () => served(OWN_ADDRESS, port, name)
+    const server = caddy(name, port, challenges)
+    const first = await site.issued((await until(look, (chain) => chain !== null, server))!, [name])
     await site.ca.revoke(first.serialNumber)
-    await site.expectRevoked(first)
-    expect(await site.status(second)).toBe('good')
+    await server.stop()
+    // Else the response of before would do for hours.
+    rmSync(site.path('caddy', 'ocsp'), { recursive: true })
+    const again = caddy(name, port, challenges)
+    const other = (chain: string | null) => chain !== null && !chain.startsWith(first.certificate)
+    const second = await site.issued((await until(look, other, again))!, [name])
+    await again.stop()
+    expectRenewed(first, second)
+    expect(again.output).toContain('OCSP status for managed certificate is REVOKED')
   })
 })

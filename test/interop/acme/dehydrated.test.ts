@@ -40,7 +40,6 @@ describe.skipIf(challengesAreMissing() || missing('dehydrated'))('dehydrated', (
     await site.expectRevoked(second)
   }
 
-  // It reads JSON by a pattern of its own, and the last Link header with "up" for chains of ACME v1.
   test('obtains by http-01 from a web root, renews and revokes', async () => {
     const names = ['web.example.test', 'www.example.test']
     await site.challenges.place(names, OWN_ADDRESS)

@@ -8,6 +8,7 @@ import { AcmeSite, expectRenewed, OWN_ADDRESS } from './site.ts'
 
 /** Printed when there is a new certificate. */
 const STAGED = 'changes will be activated on next'
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 const LOADED = ['mpm_event', 'authz_core', 'socache_shmcb', 'ssl', 'watchdog', 'md', 'unixd']
 
 describe.skipIf(challengesAreMissing() || apacheIsMissing())('Apache mod_md', () => {
@@ -78,6 +79,16 @@ describe.skipIf(challengesAreMissing() || apacheIsMissing())('Apache mod_md', ()
     await site.ca.revoke(second.serialNumber)
     await site.expectRevoked(second)
     expect(apache.output).not.toContain('[md:error]')
+  })
+
+  test('orders the profile that it is told to', async () => {
+    const { apache, first } = await start(
+      ['peer.example.test'],
+      await freePort(),
+      'MDCAChallenges http-01\nMDProfile peer\nMDProfileMandatory on\n',
+    )
+    await apache.stop()
+    expect(first.leaf.keyUsage).toContain(CLIENT_AUTH)
   })
 
   // It asks for renewal information each time that it looks, and says in its order what the new certificate replaces.
