@@ -12,7 +12,8 @@ export const challengesAreMissing = () => missing('pebble-challtestsrv', 'openss
 
 /**
  * `pebble-challtestsrv`: the DNS of the test's world, and answers to challenges for clients that cannot give them
- * themselves. Every name is at 127.0.0.1, where it listens, unless `place` says otherwise.
+ * themselves. Every name is at 127.0.0.1, where it listens, unless `place` says otherwise. What it shows for tls-alpn-01
+ * has an empty issuer.
  */
 export class Challenges {
   readonly ports: ChallengePorts

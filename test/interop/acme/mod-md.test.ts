@@ -61,6 +61,7 @@ describe.skipIf(challengesAreMissing() || apacheIsMissing())('Apache mod_md', ()
     return { apache, next, first: await next(0, stopgap!) }
   }
 
+  // The serial number of its answer to tls-alpn-01 can be longer than the 20 octets of RFC 5280.
   test.each(['http-01', 'tls-alpn-01'])('obtains by %s, renews, and serves what it has', async (type) => {
     const names = [`${type}.example.test`, `www.${type}.example.test`]
     const https = type === 'http-01' ? await freePort() : site.challenges.ports.tls
