@@ -1,20 +1,12 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { missing } from '../scenario/tools.ts'
 import { opensslStatus, visit } from './handshake.ts'
+import { APACHE, apacheIsMissing, loadModules } from './httpd.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
 import { freePort, ProxyProcess, timed, until } from './proxy.ts'
-
-const APACHE = '/usr/sbin/apache2'
-const MODULES = '/usr/lib/apache2/modules'
-
-function apacheIsMissing(): boolean {
-  const isMissing = !existsSync(APACHE)
-  if (isMissing && process.env.CI) throw new Error('apache2 must be installed where CI is set')
-  return isMissing
-}
 
 const cas: InteropCa[] = []
 afterAll(() => {
@@ -82,15 +74,9 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp', signer: Signer): Pr
     'md',
     'unixd',
   ]
-  const load = modules
-    .map((name) => `${name}_module ${MODULES}/mod_${name}.so`)
-    // What is built in has no file.
-    .filter((line) => existsSync(line.split(' ')[1]!))
-    .map((line) => `LoadModule ${line}\n`)
-    .join('')
   writeFileSync(
     file('httpd.conf'),
-    `ServerRoot ${folder}\nServerName localhost\nPidFile ${file('httpd.pid')}\nErrorLog "|$/bin/cat 1>&2"\nLogLevel warn\n${load}` +
+    `ServerRoot ${folder}\nServerName localhost\nPidFile ${file('httpd.pid')}\nErrorLog "|$/bin/cat 1>&2"\nLogLevel warn\n${loadModules(modules)}` +
       `DefaultRuntimeDir ${folder}\nUser ${process.getuid!() === 0 ? 'www-data' : '#-1'}\nListen 127.0.0.1:${port}\n` +
       `DocumentRoot ${folder}/htdocs\nDirectoryIndex index.html\n<Directory ${folder}>\nRequire all granted\n</Directory>\n` +
       `MDStoreDir ${folder}/md\n${variants[variant]}`,

@@ -8,12 +8,13 @@ import { cleanEnvironment } from '../scenario/tools.ts'
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const running = new Map<ChildProcess, Promise<unknown>>()
-function killAll(): void {
-  for (const child of running.keys()) child.kill('SIGKILL')
+/** SIGTERM: after SIGKILL the workers of Apache and nginx would live on. */
+function endAll(): void {
+  for (const child of running.keys()) child.kill('SIGTERM')
 }
-process.on('exit', killAll)
+process.on('exit', endAll)
 afterAll(async () => {
-  killAll()
+  endAll()
   await Promise.all(running.values())
 })
 
@@ -58,7 +59,7 @@ export class ProxyProcess {
   }
 
   async stop(): Promise<void> {
-    this.#child.kill('SIGKILL')
+    this.#child.kill('SIGTERM')
     await this.exited
   }
 }
