@@ -116,7 +116,10 @@ export class Accounts {
 /** Refuses an account that was ended. */
 export function usable(account: AcmeAccountRow): AcmeAccountRow {
   if (account.status !== 'valid') {
-    throw new AcmeError('unauthorized', `The account is ${account.status}: it can do nothing any more.`)
+    // RFC 8555 7.3.6 wants 401 for this, and 403 for the other uses of the type.
+    throw new AcmeError('unauthorized', `The account is ${account.status}: it can do nothing any more.`, {
+      status: 401,
+    })
   }
   return account
 }
