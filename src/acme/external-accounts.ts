@@ -30,6 +30,16 @@ export interface NewExternalKey {
 
 type Parts = Pick<AcmeContext, 'store' | 'clock' | 'config' | 'passphrase'>
 
+/**
+ * 64 octets, as much as the longest of HS256, HS384 and HS512 can use. The first bit is 0, so that base64url begins with a
+ * letter: ACME clients would take "-" for an option of their own.
+ */
+export function newMacKey(): Buffer {
+  const secret = randomBytes(64)
+  secret[0]! &= 0x7f
+  return secret
+}
+
 /** A key with which accounts are bound to somebody whom an admin knows (RFC 8555 7.3.4). */
 export async function createExternalKey(
   wish: ExternalKeyWish,
@@ -44,9 +54,8 @@ export async function createExternalKey(
       `Profile "${unknown}" is not offered over ACME. Offered: ${config.profiles.join(', ')}.`,
     )
   }
-  const kid = randomBytes(12).toString('base64url')
-  // 512 bits: as much as the longest of HS256, HS384 and HS512 can use.
-  const secret = randomBytes(64)
+  const kid = randomBytes(12).toString('hex')
+  const secret = newMacKey()
   const now = clock()
   const expiresAt = wish.ttl === null ? null : epochSeconds(now) + wish.ttl
   const names = wish.names?.map(readNamePattern) ?? null

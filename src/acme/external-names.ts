@@ -13,7 +13,15 @@ import type { AcmeAccountRow } from '../store/acme-queries.ts'
 export function readNamePattern(text: string): string {
   if (isIP(text)) return normaliseIp(text)
   const [, base, bits] = /^([0-9A-Fa-f.:]+)\/([0-9]{1,3})$/.exec(text) ?? []
-  if (base === undefined) return normaliseDns(text)
+  if (base === undefined) {
+    if (text.startsWith('*.')) {
+      throw new CaError(
+        'badName',
+        `"${text.slice(0, 80)}" is no domain: say it without "*.", which allows all names below it too.`,
+      )
+    }
+    return normaliseDns(text)
+  }
   if (!isIP(base) || Number(bits) > (isIP(base) === 6 ? 128 : 32)) {
     throw new CaError('badName', `"${text.slice(0, 80)}" is no network such as "10.0.0.0/8".`)
   }
@@ -26,7 +34,7 @@ export function checkExternalNames(names: readonly SubjectName[], { external }: 
   if (!patterns) return
   const outside = names.filter((name) => !patterns.some((pattern) => fits(name, pattern)))
   if (outside.length === 0) return
-  const detail = `The account's external key allows it not: ${patterns.join(', ')}.`
+  const detail = `The account's external key allows other names: ${patterns.join(', ')}.`
   throw new CaError('nameNotAllowed', `${outside.map(nameText).join(', ')}: ${detail}`, {
     subproblems: outside.map((name) => ({ code: 'nameNotAllowed', subject: nameText(name), detail })),
   })
