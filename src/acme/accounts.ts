@@ -1,4 +1,4 @@
-import type { Origin } from '../auth/principal.ts'
+import type { Origin, Principal } from '../auth/principal.ts'
 import { auditEntry } from '../ca/audit.ts'
 import { epochSeconds } from '../clock.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
@@ -101,6 +101,13 @@ export class Accounts {
       }),
     })
     return outcome.outcome === 'inUse' ? outcome.accountId : null
+  }
+
+  /** An admin's end of an account: its open orders and authorizations end with it. `CaError` "notFound". */
+  revoke(accountId: number, admin: Principal, origin: Origin): Promise<{ changed: boolean }> {
+    const { store, clock } = this.#context
+    const audit = auditEntry('account.revoke', 'ok', `account:${accountId}`, admin, origin, clock())
+    return store.write('updateAcmeAccount', { accountId, status: 'revoked', audit })
   }
 
   #checkTerms(wish: AccountWish): void {

@@ -70,6 +70,18 @@ export async function createExternalKey(
   return { kid, hmacKey: secret.toString('base64url'), expiresAt }
 }
 
+/** No account is bound with it any more. Those that are bound already stay, with the limits that it sets. */
+export function revokeExternalKey(
+  kid: string,
+  admin: Principal,
+  origin: Origin,
+  { store, clock }: Pick<Parts, 'store' | 'clock'>,
+): Promise<{ changed: boolean }> {
+  const now = clock()
+  const audit = auditEntry('externalKey.revoke', 'ok', kid, admin, origin, now)
+  return store.write('revokeExternalKey', { kid, at: epochSeconds(now), audit })
+}
+
 /** Proves the binding that a new account brings; null where it brings none. */
 export async function bindExternally(
   given: unknown,
