@@ -9,7 +9,6 @@ import { readNamePattern } from './external-names.ts'
 import { readExternalBinding } from './jws/external-account.ts'
 import type { AccountKey } from './jws/jwk.ts'
 import { AcmeError } from './problem.ts'
-import { seal, unseal } from './sealed-secret.ts'
 
 export interface ExternalKeyWish {
   /** The profiles that its accounts may order; null: all that are offered. */
@@ -28,7 +27,7 @@ export interface NewExternalKey {
   readonly expiresAt: number | null
 }
 
-type Parts = Pick<AcmeContext, 'store' | 'clock' | 'config' | 'passphrase'>
+type Parts = Pick<AcmeContext, 'store' | 'clock' | 'config' | 'secrets'>
 
 /**
  * 64 octets, as much as the longest of HS256, HS384 and HS512 can use. The first bit is 0, so that base64url begins with a
@@ -45,7 +44,7 @@ export async function createExternalKey(
   wish: ExternalKeyWish,
   admin: Principal,
   origin: Origin,
-  { store, clock, config, passphrase }: Parts,
+  { store, clock, config, secrets }: Parts,
 ): Promise<NewExternalKey> {
   const unknown = wish.profiles?.find((name) => !config.profiles.includes(name))
   if (unknown !== undefined) {
@@ -62,7 +61,7 @@ export async function createExternalKey(
   const { profiles, singleUse } = wish
   await store.write('createExternalKey', {
     ...{ kid, profiles, names, singleUse, expiresAt },
-    sealed: await seal(secret, passphrase),
+    sealed: await secrets.seal(secret),
     createdAt: epochSeconds(now),
     createdBy: admin.id,
     audit: auditEntry('externalKey.create', 'ok', kid, admin, origin, now, { profiles, names, singleUse }),
@@ -86,7 +85,7 @@ export function revokeExternalKey(
 export async function bindExternally(
   given: unknown,
   outer: { url: string; key: AccountKey },
-  { store, clock, passphrase }: Parts,
+  { store, clock, secrets }: Parts,
 ): Promise<AcmeAccountRecord['external']> {
   if (given === undefined || given === null) return null
   const binding = readExternalBinding(given, { url: outer.url, accountKey: outer.key })
@@ -101,7 +100,7 @@ export async function bindExternally(
       'The external account key is not known, or was used, revoked or has expired. Ask an admin for a new one.',
     )
   }
-  if (!binding.verify(await unseal(row.sealed, passphrase))) {
+  if (!binding.verify(await secrets.unseal(row.sealed))) {
     throw new AcmeError('unauthorized', 'The MAC of the external account binding does not verify.')
   }
   return { kid: binding.kid, binding: JSON.stringify(given) }
