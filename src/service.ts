@@ -1,4 +1,5 @@
 import { Acme } from './acme/acme.ts'
+import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
@@ -154,8 +155,9 @@ export async function openService({
         CRL_PATIENCE,
       ),
   })
+  const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
-    { store, clock, config: config.acme, profiles, authorities, issuer, revoker, passphrase },
+    { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 

@@ -1,4 +1,4 @@
-import type { Origin } from '../auth/principal.ts'
+import type { Origin, Principal } from '../auth/principal.ts'
 import { auditEntry } from '../ca/audit.ts'
 import { epochSeconds } from '../clock.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
@@ -103,6 +103,13 @@ export class Accounts {
     return outcome.outcome === 'inUse' ? outcome.accountId : null
   }
 
+  /** An admin's end of an account: its open orders and authorizations end with it. `CaError` "notFound". */
+  revoke(accountId: number, admin: Principal, origin: Origin): Promise<{ changed: boolean }> {
+    const { store, clock } = this.#context
+    const audit = auditEntry('account.revoke', 'ok', `account:${accountId}`, admin, origin, clock())
+    return store.write('updateAcmeAccount', { accountId, status: 'revoked', audit })
+  }
+
   #checkTerms(wish: AccountWish): void {
     const { termsOfService } = this.#context.config
     if (termsOfService === undefined || wish.termsOfServiceAgreed === true) return
@@ -116,7 +123,10 @@ export class Accounts {
 /** Refuses an account that was ended. */
 export function usable(account: AcmeAccountRow): AcmeAccountRow {
   if (account.status !== 'valid') {
-    throw new AcmeError('unauthorized', `The account is ${account.status}: it can do nothing any more.`)
+    // RFC 8555 7.3.6 wants 401 for this, and 403 for the other uses of the type.
+    throw new AcmeError('unauthorized', `The account is ${account.status}: it can do nothing any more.`, {
+      status: 401,
+    })
   }
   return account
 }

@@ -7,6 +7,7 @@ import type { Profile } from '../config/profile-schema.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
 import type { Store } from '../store/store.ts'
 import type { AccountKey } from './jws/jwk.ts'
+import type { SealedSecrets } from './sealed-secrets.ts'
 
 /** What ACME stands on. */
 export interface AcmeContext {
@@ -17,8 +18,8 @@ export interface AcmeContext {
   readonly authorities: Authorities
   readonly issuer: Issuer
   readonly revoker: Revoker
-  /** Seals the keys of external accounts. */
-  readonly passphrase: string
+  /** For the keys of external accounts. */
+  readonly secrets: SealedSecrets
 }
 
 /** A valid account, whose key was proven by the request at hand. */

@@ -9,7 +9,6 @@ import type { AcmeContext } from './context.ts'
 import { readExternalBinding } from './jws/external-account.ts'
 import type { AccountKey } from './jws/jwk.ts'
 import { AcmeError } from './problem.ts'
-import { seal, unseal } from './sealed-secret.ts'
 
 export interface ExternalKeyWish {
   /** The profiles that its accounts may order; null: all that are offered. */
@@ -28,14 +27,24 @@ export interface NewExternalKey {
   readonly expiresAt: number | null
 }
 
-type Parts = Pick<AcmeContext, 'store' | 'clock' | 'config' | 'passphrase'>
+type Parts = Pick<AcmeContext, 'store' | 'clock' | 'config' | 'secrets'>
+
+/**
+ * 64 octets, as much as the longest of HS256, HS384 and HS512 can use. The first bit is 0, so that base64url begins with a
+ * letter: ACME clients would take "-" for an option of their own.
+ */
+export function newMacKey(): Buffer {
+  const secret = randomBytes(64)
+  secret[0]! &= 0x7f
+  return secret
+}
 
 /** A key with which accounts are bound to somebody whom an admin knows (RFC 8555 7.3.4). */
 export async function createExternalKey(
   wish: ExternalKeyWish,
   admin: Principal,
   origin: Origin,
-  { store, clock, config, passphrase }: Parts,
+  { store, clock, config, secrets }: Parts,
 ): Promise<NewExternalKey> {
   const unknown = wish.profiles?.find((name) => !config.profiles.includes(name))
   if (unknown !== undefined) {
@@ -44,16 +53,15 @@ export async function createExternalKey(
       `Profile "${unknown}" is not offered over ACME. Offered: ${config.profiles.join(', ')}.`,
     )
   }
-  const kid = randomBytes(12).toString('base64url')
-  // 512 bits: as much as the longest of HS256, HS384 and HS512 can use.
-  const secret = randomBytes(64)
+  const kid = randomBytes(12).toString('hex')
+  const secret = newMacKey()
   const now = clock()
   const expiresAt = wish.ttl === null ? null : epochSeconds(now) + wish.ttl
   const names = wish.names?.map(readNamePattern) ?? null
   const { profiles, singleUse } = wish
   await store.write('createExternalKey', {
     ...{ kid, profiles, names, singleUse, expiresAt },
-    sealed: await seal(secret, passphrase),
+    sealed: await secrets.seal(secret),
     createdAt: epochSeconds(now),
     createdBy: admin.id,
     audit: auditEntry('externalKey.create', 'ok', kid, admin, origin, now, { profiles, names, singleUse }),
@@ -61,11 +69,23 @@ export async function createExternalKey(
   return { kid, hmacKey: secret.toString('base64url'), expiresAt }
 }
 
+/** No account is bound with it any more. Those that are bound already stay, with the limits that it sets. */
+export function revokeExternalKey(
+  kid: string,
+  admin: Principal,
+  origin: Origin,
+  { store, clock }: Pick<Parts, 'store' | 'clock'>,
+): Promise<{ changed: boolean }> {
+  const now = clock()
+  const audit = auditEntry('externalKey.revoke', 'ok', kid, admin, origin, now)
+  return store.write('revokeExternalKey', { kid, at: epochSeconds(now), audit })
+}
+
 /** Proves the binding that a new account brings; null where it brings none. */
 export async function bindExternally(
   given: unknown,
   outer: { url: string; key: AccountKey },
-  { store, clock, passphrase }: Parts,
+  { store, clock, secrets }: Parts,
 ): Promise<AcmeAccountRecord['external']> {
   if (given === undefined || given === null) return null
   const binding = readExternalBinding(given, { url: outer.url, accountKey: outer.key })
@@ -80,7 +100,7 @@ export async function bindExternally(
       'The external account key is not known, or was used, revoked or has expired. Ask an admin for a new one.',
     )
   }
-  if (!binding.verify(await unseal(row.sealed, passphrase))) {
+  if (!binding.verify(await secrets.unseal(row.sealed))) {
     throw new AcmeError('unauthorized', 'The MAC of the external account binding does not verify.')
   }
   return { kid: binding.kid, binding: JSON.stringify(given) }

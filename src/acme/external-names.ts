@@ -9,7 +9,7 @@ export function checkExternalNames(names: readonly SubjectName[], { external }: 
   if (!patterns) return
   const outside = names.filter((name) => !patterns.some((pattern) => fitsPattern(name, pattern)))
   if (outside.length === 0) return
-  const detail = `The account's external key allows it not: ${patterns.join(', ')}.`
+  const detail = `The account's external key allows other names: ${patterns.join(', ')}.`
   throw new CaError('nameNotAllowed', `${outside.map(nameText).join(', ')}: ${detail}`, {
     subproblems: outside.map((name) => ({ code: 'nameNotAllowed', subject: nameText(name), detail })),
   })

@@ -33,8 +33,10 @@ export async function renewalInfo(certId: string, parts: Parts): Promise<Renewal
   const start = row.notBefore + Math.floor((life * 2) / 3)
   const end = Math.max(start + 1, row.notBefore + Math.floor((life * 3) / 4))
   const call = await parts.store.read.renewalCall(row.serialNumber)
-  if (call && call.startsAt < start) {
-    return { start: call.startsAt, end: call.endsAt, explanationUrl: call.explanationUrl, retryAfter }
+  // A call pulls the window forward, and never pushes it back.
+  if (call && (call.startsAt < start || call.endsAt < end) && call.startsAt < end) {
+    const { startsAt, endsAt, explanationUrl } = call
+    return { start: startsAt, end: Math.min(endsAt, end), explanationUrl, retryAfter }
   }
   return { start, end, explanationUrl: null, retryAfter }
 }

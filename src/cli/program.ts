@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { acmeCommand } from './acme.ts'
 import { adminKeyCommand } from './admin-key.ts'
 import { authorityCommand } from './authority.ts'
 import { bundleCommand } from './bundle.ts'
@@ -33,7 +34,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
 function buildProgram(terminal: Terminal): Command {
   const program = new Command('chancery')
-    .description('A certificate authority of your own: certificates over REST, OCSP, CRLs and trust bundles.')
+    .description(
+      'A certificate authority of your own: certificates over ACME and REST, OCSP, CRLs and trust bundles.',
+    )
     .version(packageVersion())
     .addHelpText('after', `\n${exitCodeTable()}`)
     .addCommand(initCommand(terminal))
@@ -41,6 +44,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(certCommand(terminal))
     .addCommand(tokenCommand(terminal))
     .addCommand(estCommand(terminal))
+    .addCommand(acmeCommand(terminal))
     .addCommand(crlCommand(terminal))
     .addCommand(ocspCommand(terminal))
     .addCommand(authorityCommand(terminal))

@@ -137,6 +137,7 @@ export interface ExternalKeyRecord {
 /** Certificates that should be renewed between two times (RFC 9773): those named, or all that an authority has issued so far. */
 export interface RenewalCallRecord {
   which: { serialNumbers: readonly string[] } | { authority: string }
+  /** Milliseconds since 1970: what was issued later is not concerned. */
   issuedUntil: number
   startsAt: number
   endsAt: number

@@ -4,7 +4,11 @@ import type { Page } from './queries.ts'
 export interface AcmeQueries {
   acmeAccount(accountId: number): Promise<AcmeAccountRow | null>
   acmeAccountByThumbprint(thumbprint: Uint8Array): Promise<AcmeAccountRow | null>
-  listAcmeAccounts(page: Page): Promise<{ rows: AcmeAccountRow[]; next: string | null }>
+  /** The newest first; of one external key (its kid), or all. */
+  listAcmeAccounts(
+    externalKey: string | null,
+    page: Page,
+  ): Promise<{ rows: AcmeAccountRow[]; next: string | null }>
   acmeOrder(orderId: number): Promise<AcmeOrderRow | null>
   /** The newest first; of one account, or of all. */
   listAcmeOrders(accountId: number | null, page: Page): Promise<{ rows: AcmeOrderRow[]; next: string | null }>

@@ -11,6 +11,7 @@ export interface RunningService {
   /** A scratch directory for what commands write. */
   readonly work: string
   readonly httpUrl: string
+  readonly tlsUrl: string
   readonly rootFingerprint: string
   /** Runs a command against this service. */
   command(...argv: string[]): Promise<Outcome>
@@ -51,6 +52,7 @@ export async function runService(): Promise<RunningService> {
     dir,
     work: scratch,
     httpUrl: server.httpUrl,
+    tlsUrl: server.tlsUrl,
     rootFingerprint: server.rootFingerprint,
     command,
     async json<T>(...argv: string[]) {

@@ -1,4 +1,5 @@
 import type { AccountWish } from '../../acme/accounts.ts'
+import { authorizationStatus } from '../../acme/authorization-status.ts'
 import { identifierOf } from '../../acme/identifier.ts'
 import { rfc3339 } from '../../clock.ts'
 import type {
@@ -42,8 +43,7 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
 /** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970. */
 export function showAuthorization(authorization: AcmeAuthorizationRow, urls: AcmeUrls, now: number) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
-  const isOpen = authorization.status === 'pending' || authorization.status === 'valid'
-  const status = isOpen && expiresAt <= now ? 'expired' : authorization.status
+  const status = authorizationStatus(authorization, now)
   // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it.
   const settled = challenges.filter((challenge) => challenge.status === status)
   return {

@@ -5,9 +5,8 @@ import { nameToText } from '../../pki/distinguished-name.ts'
 import { encodePem } from '../../pki/pem.ts'
 import type { Service } from '../../service.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
-import { Pem, showTime, Time } from './schemas.ts'
+import { Nullable, Pem, showTime, Time } from './schemas.ts'
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const AuthorityView = Type.Object({
   id: Type.String(),
   role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),

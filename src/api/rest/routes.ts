@@ -1,6 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Service } from '../../service.ts'
 import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
+import { acmeAccountRoutes } from './acme-accounts.ts'
+import { eabKeyRoutes } from './acme-eab-keys.ts'
+import { acmeOrderRoutes } from './acme-orders.ts'
 import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
@@ -12,6 +15,7 @@ import { useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
 import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
+import { renewalCallRoutes } from './renewal-calls.ts'
 import { revokeRoutes } from './revoke.ts'
 import { stapleRoutes } from './staple.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -32,6 +36,10 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)
+  app.register(eabKeyRoutes, options)
+  app.register(acmeAccountRoutes, options)
+  app.register(acmeOrderRoutes, options)
+  app.register(renewalCallRoutes, options)
   app.register(profileRoutes, options)
   app.register(auditRoutes, options)
 }

@@ -38,6 +38,15 @@ const DurationText = Type.String({
   description: 'Such as "24h", "90d" or "1h30m".',
 })
 export const Duration = Type.Union([DurationText, Type.Integer({ minimum: 0, description: 'Seconds.' })])
+export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+/** One of these texts. */
+export const oneOf = <const T extends string[]>(...values: T) =>
+  Type.Union(values.map((value) => Type.Literal(value))) as unknown as Type.TUnion<{
+    [K in keyof T]: Type.TLiteral<T[K]>
+  }>
+/** The number of what has no better name. */
+export const IdText = Type.String({ pattern: '^[0-9]{1,15}$' })
+export const IdParams = Type.Object({ id: IdText })
 export const Pem = Type.String({ description: 'PEM.' })
 export const SerialNumber = Type.String({ description: 'Lower-case hexadecimal.' })
 
@@ -92,4 +101,8 @@ export function showNames(list: readonly SubjectName[]): Required<Names> {
 
 export function showTime(seconds: number): string {
   return rfc3339(seconds)
+}
+
+export function showTimeOrNull(seconds: number | null): string | null {
+  return seconds === null ? null : rfc3339(seconds)
 }

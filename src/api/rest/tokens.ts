@@ -13,6 +13,7 @@ import { adminOf, originOf } from '../caller.ts'
 import { PageQuery, readPage } from './paging.ts'
 import {
   Duration,
+  IdParams,
   Names,
   readNames,
   SerialNumber,
@@ -110,7 +111,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       schema: {
         summary: 'Revoke an enrolment token',
         tags,
-        params: Type.Object({ id: Type.String({ pattern: '^[0-9]{1,15}$' }) }),
+        params: IdParams,
         response: { 200: Type.Object({ id: Type.Integer(), changed: Type.Boolean() }) },
       },
     },

@@ -12,7 +12,15 @@ import { inNetworks, underSuffix } from './name-ranges.ts'
 export function readNamePattern(text: string): string {
   if (isIP(text)) return normaliseIp(text)
   const [, base, bits] = /^([0-9A-Fa-f.:]+)\/([0-9]{1,3})$/.exec(text) ?? []
-  if (base === undefined) return normaliseDns(text)
+  if (base === undefined) {
+    if (text.startsWith('*.')) {
+      throw new CaError(
+        'badName',
+        `"${text.slice(0, 80)}" is no domain: say it without "*.", which allows all names below it too.`,
+      )
+    }
+    return normaliseDns(text)
+  }
   if (!isIP(base) || Number(bits) > (isIP(base) === 6 ? 128 : 32)) {
     throw new CaError('badName', `"${text.slice(0, 80)}" is no network such as "10.0.0.0/8".`)
   }

@@ -19,6 +19,10 @@ export function acmeAccountQueries(db: Connection) {
   const byId = db.prepare<[number], Stored>(`${SELECT} WHERE a.id = ?`)
   const byThumbprint = db.prepare<[Uint8Array], Stored>(`${SELECT} WHERE a.thumbprint = ?`)
   const newest = db.prepare<[number, number], Stored>(`${SELECT} WHERE a.id < ? ORDER BY a.id DESC LIMIT ?`)
+  const newestOf = db.prepare<[string, number, number], Stored>(
+    `${SELECT} WHERE a.external_key = (SELECT id FROM acme_external_keys WHERE kid = ?) AND a.id < ?
+     ORDER BY a.id DESC LIMIT ?`,
+  )
   return {
     async acmeAccount(accountId: number): Promise<AcmeAccountRow | null> {
       const row = byId.get(accountId)
@@ -30,13 +34,17 @@ export function acmeAccountQueries(db: Connection) {
       return row ? accountOf(row) : null
     },
 
-    async listAcmeAccounts(page: Page) {
+    async listAcmeAccounts(externalKey: string | null, page: Page) {
       const [before] =
         page.after === undefined
           ? [Number.MAX_SAFE_INTEGER]
           : readCursor(page.after, 'acme-account', ['number'])
-      const rows = newest.all(before as number, page.limit + 1).map(accountOf)
-      return pageOf(rows, page.limit, (row) => writeCursor('acme-account', [row.accountId]))
+      const limit = page.limit + 1
+      const stored =
+        externalKey === null
+          ? newest.all(before as number, limit)
+          : newestOf.all(externalKey, before as number, limit)
+      return pageOf(stored.map(accountOf), page.limit, (row) => writeCursor('acme-account', [row.accountId]))
     },
   }
 }

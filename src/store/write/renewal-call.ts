@@ -20,18 +20,17 @@ export function renewalCallHandlers(db: Connection) {
     .pluck()
   return {
     callForRenewal({ which, issuedUntil, startsAt, endsAt, explanationUrl, audit }: RenewalCallRecord) {
-      const until = issuedUntil * 1000 + 999
       writeAudit(audit)
       if ('authority' in which) {
         const authority = authorityKey(which.authority)
-        insert.run(null, authority, until, startsAt, endsAt, explanationUrl)
-        return { certificates: count.get(authority, issuedUntil, until)! }
+        insert.run(null, authority, issuedUntil, startsAt, endsAt, explanationUrl)
+        return { certificates: count.get(authority, Math.floor(issuedUntil / 1000), issuedUntil)! }
       }
       for (const serialNumber of which.serialNumbers) {
         const certificate = findCertificate.get(serialOctets(serialNumber))
         if (certificate === undefined)
           throw new CaError('notFound', `There is no certificate ${serialNumber}.`)
-        insert.run(certificate, null, until, startsAt, endsAt, explanationUrl)
+        insert.run(certificate, null, issuedUntil, startsAt, endsAt, explanationUrl)
       }
       return { certificates: which.serialNumbers.length }
     },
