@@ -44,8 +44,8 @@ export function showAuthorization(authorization: AcmeAuthorizationRow, urls: Acm
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const isOpen = authorization.status === 'pending' || authorization.status === 'valid'
   const status = isOpen && expiresAt <= now ? 'expired' : authorization.status
-  // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it.
-  const settled = challenges.filter((challenge) => challenge.status === status)
+  // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it. Of one that is open, all: those under way too.
+  const settled = status === 'pending' ? [] : challenges.filter((challenge) => challenge.status === status)
   return {
     identifier: identifierOf(identifier),
     status,
