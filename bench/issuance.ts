@@ -1,11 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { subjectAltName } from '../src/pki/certificate/extensions.ts'
 import { encodeCsr } from '../src/pki/csr/encode.ts'
 import { encodeName } from '../src/pki/distinguished-name.ts'
 import { drive, type Measured, type Post, type Target } from './load.ts'
+import { localhostIdentity } from './localhost-identity.ts'
 import { type Running, startEcho, startService, usage } from './processes.ts'
 
 /**
@@ -110,7 +109,7 @@ try {
       ),
     )
   }
-  const pemFile = await echoIdentity()
+  const pemFile = await localhostIdentity(service)
   for (const [what, file] of [
     ['bare node:http echo', undefined],
     ['bare node:https echo', pemFile],
@@ -125,19 +124,6 @@ try {
   }
 } finally {
   await service.stop()
-}
-
-/** A PEM file with a key and its certificate for localhost, so that the TLS echo does the same handshakes. */
-async function echoIdentity(): Promise<string> {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const extensions = [subjectAltName([{ type: 'dns', value: 'localhost' }], true)]
-  const body = encodeCsr({ key: privateKey, subject: encodeName([]), extensions })
-  const accept = 'application/pem-certificate-chain'
-  const headers = { ...admin, 'content-type': 'application/pkcs10', accept }
-  const { bodies } = await drive(target, [{ path: '/v1/certificates', headers, body }], 1)
-  const file = join(service.directory, 'echo.pem')
-  await writeFile(file, [privateKey.export({ type: 'pkcs8', format: 'pem' }), bodies[0]!].join(''))
-  return file
 }
 
 console.log('| what | connections | per second | p50 ms | p99 ms | server CPU ms each | peak memory MB |')

@@ -42,7 +42,7 @@ export async function drive(
       while (next < requests.length) {
         const at = next++
         const sent = performance.now()
-        const { status, body } = await exchange(encode(requests[at]!))
+        const { status, body } = await exchange(encodeRequest(requests[at]!))
         latencies[at] = performance.now() - sent
         if (status !== expected) throw new Error(`status ${status}: ${body}`)
         bodies[at] = body
@@ -56,17 +56,17 @@ export async function drive(
   return { perSecond: requests.length / seconds, p50: quantile(0.5), p99: quantile(0.99), bodies }
 }
 
-function encode({ path, headers, body }: Post): Buffer {
+export function encodeRequest({ path, headers, body }: Post, host = 'localhost'): Buffer {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return Buffer.concat([
     Buffer.from(
-      `POST ${path} HTTP/1.1\r\nhost: localhost\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
     ),
     body,
   ])
 }
 
-function open({ port, ca }: Target): Promise<Socket> {
+export function open({ port, ca }: Target): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = ca
       ? connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca }, () => resolve(socket))
@@ -76,11 +76,18 @@ function open({ port, ca }: Target): Promise<Socket> {
   })
 }
 
+export interface Answer {
+  readonly status: number
+  /** The status line and the header fields, as they came. */
+  readonly head: string
+  readonly body: Buffer
+}
+
 /** One exchange at a time over a connection that stays open. */
-function exchanger(socket: Socket) {
+export function exchanger(socket: Socket) {
   let received: Buffer = Buffer.alloc(0)
   let waiting: {
-    resolve(answer: { status: number; body: Buffer }): void
+    resolve(answer: Answer): void
     reject(error: Error): void
   } | null = null
   socket.on('data', (chunk: Buffer) => {
@@ -88,16 +95,33 @@ function exchanger(socket: Socket) {
     const end = received.indexOf('\r\n\r\n')
     if (end < 0) return
     const head = received.toString('latin1', 0, end)
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1])
-    if (received.length < end + 4 + length) return
-    const answer = { status: Number(head.slice(9, 12)), body: received.subarray(end + 4, end + 4 + length) }
+    const body = bodyOf(head, received.subarray(end + 4))
+    if (!body) return
     received = Buffer.alloc(0)
-    waiting?.resolve(answer)
+    waiting?.resolve({ status: Number(head.slice(9, 12)), head, body })
   })
   socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
   return (bytes: Buffer) =>
-    new Promise<{ status: number; body: Buffer }>((resolve, reject) => {
+    new Promise<Answer>((resolve, reject) => {
       waiting = { resolve, reject }
       socket.write(bytes)
     })
+}
+
+/** Null where some of it is still to come. */
+function bodyOf(head: string, rest: Buffer): Buffer | null {
+  if (!/\r\ntransfer-encoding: chunked/i.test(head)) {
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1])
+    return rest.length < length ? null : rest.subarray(0, length)
+  }
+  const chunks: Buffer[] = []
+  for (let at = 0; ; ) {
+    const line = rest.indexOf('\r\n', at)
+    if (line < 0) return null
+    const size = Number.parseInt(rest.toString('latin1', at, line), 16)
+    at = line + 2 + size + 2
+    if (rest.length < at) return null
+    if (size === 0) return Buffer.concat(chunks)
+    chunks.push(rest.subarray(line + 2, at - 2))
+  }
 }

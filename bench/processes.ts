@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export interface Running {
@@ -19,9 +20,13 @@ export interface RunningService extends Running {
   readonly directory: string
 }
 
-/** A fresh CA in a temporary directory, as a process of its own, just as `npm start` runs it. */
-export async function startService(extraNodeFlags: readonly string[] = []): Promise<RunningService> {
+/** A fresh CA in a temporary directory, as a process of its own, just as `npm start` runs it. `options` as in chancery.yaml. */
+export async function startService(
+  extraNodeFlags: readonly string[] = [],
+  options: object = {},
+): Promise<RunningService> {
   const directory = await mkdtemp(join(tmpdir(), 'chancery-bench-'))
+  await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
     ...process.env,
@@ -57,6 +62,44 @@ export async function startEcho(pemFile?: string): Promise<Running> {
   return { process: child, port, stop: () => stop(child) }
 }
 
+/** Debian's pebble, which keeps everything in memory; it proves no name, refuses no nonce at random, and always reuses. */
+export async function startPebble(pemFile: string): Promise<Running> {
+  const [port, managementPort] = [await freePort(), await freePort()]
+  const config = `${pemFile}.pebble.json`
+  const pebble = {
+    listenAddress: `127.0.0.1:${port}`,
+    managementListenAddress: `127.0.0.1:${managementPort}`,
+    ...{ certificate: pemFile, privateKey: pemFile, httpPort: 80, tlsPort: 443 },
+  }
+  await writeFile(config, JSON.stringify({ pebble }))
+  const child = spawn('pebble', ['-config', config], {
+    env: {
+      ...process.env,
+      ...{ PEBBLE_VA_ALWAYS_VALID: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '100' },
+    },
+    // It writes several lines for each request: nobody's time should go into reading them.
+    stdio: 'ignore',
+  })
+  await once(child, 'spawn')
+  await untilOpen(port)
+  return { process: child, port, stop: () => stop(child) }
+}
+
+async function untilOpen(port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const socket = connect({ port, host: '127.0.0.1' })
+    try {
+      await once(socket, 'connect')
+      return
+    } catch {
+      await pause(50)
+    } finally {
+      socket.destroy()
+    }
+  }
+  throw new Error(`nobody listens on port ${port}`)
+}
+
 /** Seconds of processor time so far, and the most memory held at once, in MB. */
 export function usage({ process: { pid } }: Running): { cpu: number; peakMemory: number } {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
@@ -88,7 +131,7 @@ function firstLine(child: ChildProcess, wanted: RegExp): Promise<string> {
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+  if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   await once(child, 'exit')
 }

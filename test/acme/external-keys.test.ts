@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newMacKey } from '../../src/acme/external-accounts.ts'
-import { checkExternalNames, readNamePattern } from '../../src/ca/policy/name-patterns.ts'
+import { checkExternalNames } from '../../src/acme/external-names.ts'
+import { readNamePattern } from '../../src/ca/policy/name-patterns.ts'
 import { parseNameText } from '../../src/pki/names/normalise.ts'
 import type { AcmeAccountRow } from '../../src/store/acme-queries.ts'
 

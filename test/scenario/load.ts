@@ -139,7 +139,7 @@ async function revokeOne(
 }
 
 /** What a killed service does to its clients. An HTTP status, or a wrong answer, is none of these. */
-function isConnectionError(error: unknown): boolean {
+export function isConnectionError(error: unknown): boolean {
   const { code, cause, message } = error as { code?: string; cause?: { code?: string }; message?: string }
   const codes = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'UND_ERR_SOCKET']
   return (

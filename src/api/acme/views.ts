@@ -44,8 +44,8 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
 export function showAuthorization(authorization: AcmeAuthorizationRow, urls: AcmeUrls, now: number) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const status = authorizationStatus(authorization, now)
-  // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it.
-  const settled = challenges.filter((challenge) => challenge.status === status)
+  // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it. Of one that is open, all: those under way too.
+  const settled = status === 'pending' ? [] : challenges.filter((challenge) => challenge.status === status)
   return {
     identifier: identifierOf(identifier),
     status,

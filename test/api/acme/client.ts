@@ -203,11 +203,11 @@ export class AcmeClient {
   }
 
   /** Looks at an order or authorization until the server is done with it: until it is neither pending nor processing. */
-  async settled(url: string): Promise<Reply> {
+  async settled(url: string, pauses = POLL): Promise<Reply> {
     for (;;) {
       const reply = await this.postAsGet(url)
       if (!['pending', 'processing'].includes(reply.json?.status)) return reply
-      await pause(POLL)
+      await pause(pauses)
     }
   }
 

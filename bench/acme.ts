@@ -1,0 +1,107 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import type { Order, Outcome, Site } from './acme-driver.ts'
+import { localhostIdentity } from './localhost-identity.ts'
+import { type Running, startPebble, startService, usage } from './processes.ts'
+
+/**
+ * Whole ACME orders per second over TLS: new order, its authorization looked at, finalize, download, each with a CSR of its own,
+ * ES256, valid authorizations reused. Chancery durable as it ships, pebble in memory, in turns by one driver.
+ */
+const { values } = parseArgs({
+  options: {
+    orders: { type: 'string', default: '2000' },
+    rounds: { type: 'string', default: '3' },
+    accounts: { type: 'string', default: '8' },
+    'cpu-prof': { type: 'string' },
+  },
+})
+const orders = Number(values.orders)
+const accounts = Number(values.accounts)
+const rounds = Number(values.rounds)
+
+interface Measured {
+  readonly seconds: number[]
+  readonly latencies: number[]
+  /** Seconds of processor time, all threads. */
+  serverCpu: number
+  driverCpu: number
+}
+
+const driver = fork(new URL('./acme-driver.ts', import.meta.url))
+const [site] = (await once(driver, 'message')) as [Site]
+const lost = once(driver, 'exit').then(() => {
+  throw new Error('the driver failed')
+})
+
+lost.catch(() => {}) // at the end, when it is let go
+
+async function ask(order: Order): Promise<Outcome> {
+  driver.send(order)
+  const [outcome] = (await Promise.race([once(driver, 'message'), lost])) as [Outcome]
+  return outcome
+}
+
+async function measure(what: string, server: Running, into: Measured): Promise<void> {
+  const before = usage(server).cpu
+  const { seconds, latencies, cpu } = await ask({ kind: 'run', what, orders })
+  into.serverCpu += usage(server).cpu - before
+  into.driverCpu += cpu
+  into.seconds.push(seconds)
+  into.latencies.push(...latencies)
+}
+
+const profiling = values['cpu-prof'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-prof']}`] : []
+const service = await startService(profiling, {
+  acme: { validation: { httpPort: site.httpPort, resolvers: [site.resolver] } },
+})
+const pebble = await startPebble(await localhostIdentity(service))
+const servers: [what: string, server: Running, directory: string][] = [
+  ['Chancery, durable', service, '/acme/directory'],
+  ['pebble, in memory', pebble, '/dir'],
+]
+const results = new Map<string, Measured>()
+try {
+  for (const [what, { port }, directory] of servers) {
+    await ask({ kind: 'connect', what, accounts, server: { port, ca: service.root, directory } })
+    await ask({ kind: 'run', what, orders: Math.min(orders, 800) }) // warm
+    results.set(what, { seconds: [], latencies: [], serverCpu: 0, driverCpu: 0 })
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const [what, server] of servers) await measure(what, server, results.get(what)!)
+  }
+  console.log(
+    '| what | accounts | orders per second | p50 ms | p99 ms | server CPU ms each | driver CPU ms each | peak memory MB |',
+  )
+  console.log('|---|---:|---:|---:|---:|---:|---:|---:|')
+  for (const [what, server] of servers) console.log(rowOf(what, server, results.get(what)!))
+} finally {
+  driver.disconnect()
+  await Promise.all([service.stop(), pebble.stop()])
+}
+
+function rowOf(
+  what: string,
+  server: Running,
+  { seconds, latencies, serverCpu, driverCpu }: Measured,
+): string {
+  latencies.sort((one, other) => one - other)
+  const quantile = (q: number) => latencies[Math.floor((latencies.length - 1) * q)]!
+  const done = latencies.length
+  // The median: others may use the machine in some of the rounds.
+  const rate = seconds.map((one) => done / rounds / one).sort((one, other) => one - other)[
+    Math.floor(rounds / 2)
+  ]!
+  const cells = [
+    what,
+    accounts,
+    rate.toFixed(0),
+    quantile(0.5).toFixed(1),
+    quantile(0.99).toFixed(1),
+    ((serverCpu * 1000) / done).toFixed(2),
+    ((driverCpu * 1000) / done).toFixed(2),
+    usage(server).peakMemory.toFixed(0),
+  ]
+  return `| ${cells.join(' | ')} |`
+}
