@@ -12,7 +12,7 @@ import {
 
 /** One HTTP request. `as: null` tells TestCa to leave the admin key out. */
 export interface Message {
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers: Record<string, string>
   readonly body?: string | Buffer
   readonly as: null
