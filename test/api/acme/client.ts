@@ -102,6 +102,11 @@ export class AcmeClient {
     return String(reply.headers['replay-nonce'])
   }
 
+  /** Those that it keeps have expired, or the server knows them no more. */
+  forgetNonces(): void {
+    this.#nonces.length = 0
+  }
+
   /** By account once there is one, else by key. */
   async post(url: string, payload: Payload, flaws: Flaws = {}): Promise<Reply> {
     const jws = await this.sign(url, payload, flaws)
