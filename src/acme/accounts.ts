@@ -1,6 +1,7 @@
 import type { Origin, Principal } from '../auth/principal.ts'
 import { auditEntry } from '../ca/audit.ts'
 import { epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
 import { readContacts } from './contacts.ts'
 import type { AcmeContext, Holder } from './context.ts'
@@ -91,16 +92,21 @@ export class Accounts {
   async rollOver({ account, key }: Holder, next: AccountKey, origin: Origin): Promise<number | null> {
     const { store, clock } = this.#context
     const name = `account:${account.accountId}`
-    const outcome = await store.write('rollAcmeAccountKey', {
-      accountId: account.accountId,
-      oldThumbprint: key.thumbprint,
-      thumbprint: next.thumbprint,
-      jwk: JSON.stringify(next.jwk),
-      audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
-        thumbprint: next.thumbprintText,
-      }),
-    })
-    return outcome.outcome === 'inUse' ? outcome.accountId : null
+    try {
+      const outcome = await store.write('rollAcmeAccountKey', {
+        accountId: account.accountId,
+        oldThumbprint: key.thumbprint,
+        thumbprint: next.thumbprint,
+        jwk: JSON.stringify(next.jwk),
+        audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
+          thumbprint: next.thumbprintText,
+        }),
+      })
+      return outcome.outcome === 'inUse' ? outcome.accountId : null
+    } catch (error) {
+      if (!(error instanceof CaError) || error.code !== 'conflict') throw error
+      throw new AcmeError('unauthorized', 'The account has got another key, or was ended, in the meantime.')
+    }
   }
 
   /** An admin's end of an account: its open orders and authorizations end with it. `CaError` "notFound". */
@@ -116,6 +122,7 @@ export class Accounts {
     throw new AcmeError(
       'userActionRequired',
       `Agree to the terms of service first ("termsOfServiceAgreed": true): ${termsOfService}`,
+      { termsOfService },
     )
   }
 }

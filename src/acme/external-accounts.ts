@@ -103,5 +103,7 @@ export async function bindExternally(
   if (!binding.verify(await secrets.unseal(row.sealed))) {
     throw new AcmeError('unauthorized', 'The MAC of the external account binding does not verify.')
   }
-  return { kid: binding.kid, binding: JSON.stringify(given) }
+  // What else the client put beside them says nothing, and is not kept.
+  const { protected: header, payload, signature } = given as Record<string, string>
+  return { kid: binding.kid, binding: JSON.stringify({ protected: header, payload, signature }) }
 }

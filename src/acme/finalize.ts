@@ -29,8 +29,11 @@ export async function finalize(
     throw new AcmeError('badCSR', 'The CSR has the key of the account: a certificate needs a key of its own.')
   }
   const names = order.identifiers.map(parseNameText)
-  const { orderId, profile, notBefore, notAfter } = order
-  const principal = { ...accountPrincipal(account.accountId), order: { orderId, profile, names } }
+  const { orderId, profile, notBefore, notAfter, createdAt } = order
+  const principal = {
+    ...accountPrincipal(account.accountId),
+    order: { orderId, grantedAt: createdAt, profile, names },
+  }
   const request = {
     proof: { kind: 'csr' as const, csr },
     names,

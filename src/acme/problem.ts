@@ -49,6 +49,8 @@ export interface AcmeErrorOptions {
   readonly retryAfter?: number
   /** Sent as `Location`: the account that has the key already (RFC 8555 7.3.5). */
   readonly location?: string
+  /** Where the terms are that must be agreed to first: sent as `Link` and as `instance` (RFC 8555 7.3.3). */
+  readonly termsOfService?: string
   /** The algorithms that are taken, for badSignatureAlgorithm (RFC 8555 6.2). */
   readonly algorithms?: readonly string[]
   readonly cause?: unknown

@@ -1,12 +1,18 @@
 import { CaError } from '../errors.ts'
+import { quoted } from '../pki/names/quoted.ts'
 
 /** The last second that certificates and CRLs can say (RFC 5280 4.1.2.5.2). */
 const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000
 
+/** RFC 3339 5.6. `Date.parse` alone takes "1" and "Thu, 1 Jan 2099" as well, and reads the former by the local time. */
+const FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i
+
 /** Seconds since 1970 of an RFC 3339 time, which must be of the years 1970 to 9999 in UTC: an offset can lead out of them. */
 export function readTime(text: string): number {
-  const milliseconds = Date.parse(text)
-  if (Number.isNaN(milliseconds)) throw new CaError('malformedRequest', `"${text}" is not an RFC 3339 time.`)
+  const milliseconds = FORM.test(text) ? Date.parse(text.toUpperCase()) : Number.NaN
+  if (Number.isNaN(milliseconds)) {
+    throw new CaError('malformedRequest', `${quoted(text)} is not an RFC 3339 time.`)
+  }
   const seconds = Math.floor(milliseconds / 1000)
   if (seconds < 0 || seconds > LAST_SECOND) {
     throw new CaError('malformedRequest', `"${text}" is not a time of the years 1970 to 9999 in UTC.`)

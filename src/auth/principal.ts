@@ -46,6 +46,8 @@ export interface EnrolleeGrant {
 /** What an ACME order allows, all of whose identifiers are authorised. */
 export interface OrderGrant {
   readonly orderId: number
+  /** When policy granted it, seconds since 1970: a notBefore that was right then is right still. */
+  readonly grantedAt: number
   readonly profile: string
   readonly names: readonly SubjectName[]
 }

@@ -86,9 +86,9 @@ function readNames(identifiers: readonly unknown[]): OrderWish['names'] {
   if (faults.length === 1) throw first
   const subproblems = faults.flatMap(({ error, value }) => {
     const { type, value: text } = (value ?? {}) as Record<string, unknown>
-    return typeof text === 'string'
-      ? { type: error.type, detail: error.detail, identifier: { type: String(type) as 'dns', value: text } }
-      : []
+    // Of what is no identifier at all there is nothing to show.
+    if (typeof type !== 'string' || typeof text !== 'string') return []
+    return { type: error.type, detail: error.detail, identifier: { type: type as 'dns', value: text } }
   })
   throw new AcmeError(first.type, `${faults.length} of the identifiers cannot be ordered. ${first.detail}`, {
     subproblems,

@@ -3,6 +3,7 @@ import { type AcmeError, problemOf } from '../../acme/problem.ts'
 import { asAcmeError } from '../../acme/refusal.ts'
 import { CaError } from '../../errors.ts'
 import { asCaError } from '../problems.ts'
+import { addLink } from './routing.ts'
 
 /** Errors in ACME's form (RFC 8555 6.7). */
 export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -11,11 +12,13 @@ export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: 
   if (status >= 500) request.log.error({ err: options.cause ?? problem }, problem.message)
   if (options.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(options.retryAfter)))
   if (options.location !== undefined) reply.header('location', options.location)
+  const { termsOfService } = options
+  if (termsOfService !== undefined) addLink(reply, termsOfService, 'terms-of-service')
   const body = {
     ...problemOf(problem),
     status,
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
-    instance: `urn:chancery:request:${request.id}`,
+    instance: termsOfService ?? `urn:chancery:request:${request.id}`,
   }
   return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LARGEST_JWS } from '../../acme/jws/parse.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import type { Service } from '../../service.ts'
@@ -30,21 +30,13 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
   refuseRepeatedHeaders(app)
 
   app.addHook('onSend', async (request, reply) => {
-    const isDirectory = request.routeOptions.url?.endsWith('/acme/directory')
-    if (!isDirectory && !reply.hasHeader('www-authenticate')) addIndex(request)
-    // RFC 8555 6.5: every answer to a POST, errors too.
-    if (request.method === 'POST' || request.routeOptions.url?.endsWith('/acme/new-nonce')) {
-      reply.header('replay-nonce', acme.nonces.issue())
-    }
-    if (request.method === 'POST') reply.header('cache-control', 'no-store')
-
-    function addIndex(of: typeof request) {
-      try {
-        addLink(reply, urls(of).directory, 'index')
-      } catch {
-        // A Host that is not ours has been refused, and there is no address to tell.
-      }
-    }
+    const { url } = request.routeOptions
+    if (!url?.endsWith('/acme/directory')) addIndex(reply, urls, request)
+    // RFC 8555 6.5: every answer to a POST, and errors too, since clients go on with what they bring.
+    const isFresh = request.method === 'POST' || reply.statusCode >= 400
+    if (isFresh || url?.endsWith('/acme/new-nonce')) reply.header('replay-nonce', acme.nonces.issue())
+    // RFC 8555 6.5.1: a nonce must not come out of a cache.
+    if (isFresh) reply.header('cache-control', 'no-store')
   })
   refuseOtherMethods(app)
 
@@ -53,6 +45,14 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
   orderRoutes(app, routing)
   authorizationRoutes(app, routing)
   certificateRoutes(app, routing)
+}
+
+function addIndex(reply: FastifyReply, urls: AcmeRouting['urlsOf'], request: FastifyRequest): void {
+  try {
+    addLink(reply, urls(request).directory, 'index')
+  } catch {
+    // A Host that is not ours has been refused, and there is no address to tell.
+  }
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -66,7 +66,6 @@ function refuseOtherMethods(app: FastifyInstance): void {
     for (const one of [method].flat()) methods.add(one)
     known.set(url, methods)
   })
-  app.addHook('onReady', async () => {})
   const refuse = async () => {
     throw new AcmeError('malformed', 'This address takes another method: ACME reads by POST-as-GET.', {
       status: 405,
@@ -75,7 +74,9 @@ function refuseOtherMethods(app: FastifyInstance): void {
   app.after(() => {
     for (const [url, methods] of known) {
       const others = METHODS.filter((method) => !methods.has(method))
-      app.route({ method: [...others], url: url.slice(app.prefix.length), handler: refuse })
+      const path = url.slice(app.prefix.length)
+      // Before the body is looked at: what type it has does not matter.
+      app.route({ method: others, url: path, onRequest: refuse, handler: refuse })
     }
   })
 }

@@ -54,9 +54,12 @@ export class SignedRequests {
 
   #read(request: FastifyRequest): Signed {
     const urls = this.#urls(request)
-    const jws = parseJws(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
-    const path = request.raw.url ?? ''
-    requireUrl(jws, new URL(urls.base).origin + path)
+    // Fastify asks for no type where there is no body.
+    if (!Buffer.isBuffer(request.body)) {
+      throw new AcmeError('malformed', 'The body must be a JWS, as application/jose+json.', { status: 415 })
+    }
+    const jws = parseJws(request.body)
+    requireUrl(jws, urls.origin + request.raw.url)
     this.#acme.nonces.spend(jws.header.nonce)
     return { jws, urls }
   }

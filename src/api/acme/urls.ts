@@ -3,12 +3,16 @@ import { AcmeError } from '../../acme/problem.ts'
 import { serviceNames } from '../../ca/service-names.ts'
 import type { Service } from '../../service.ts'
 
-/** Where everything is, as this client reaches the service. `base` ends without a slash. */
+/** Where everything is, as this client reaches the service. */
 export class AcmeUrls {
+  /** Scheme, host and port: in lower case, without the port of HTTPS (RFC 3986 6.2.3). */
+  readonly origin: string
+  /** The origin, and the prefix under which the plugin stands; no slash at the end. */
   readonly base: string
 
-  constructor(base: string) {
-    this.base = base
+  constructor(address: string, prefix: string) {
+    this.origin = new URL(address).origin
+    this.base = this.origin + prefix
   }
 
   get directory(): string {
@@ -55,7 +59,7 @@ export class AcmeUrls {
 export function urlsOf(service: Service, prefix: string): (request: FastifyRequest) => AcmeUrls {
   const { url } = service.config.acme
   if (url !== undefined) {
-    const fixed = new AcmeUrls(url + prefix)
+    const fixed = new AcmeUrls(url, prefix)
     return () => fixed
   }
   const known = new Map<string, AcmeUrls>()
@@ -64,7 +68,7 @@ export function urlsOf(service: Service, prefix: string): (request: FastifyReque
     let urls = known.get(host)
     if (!urls) {
       checkHost(host, service)
-      urls = new AcmeUrls(`https://${host}${prefix}`)
+      urls = new AcmeUrls(`https://${host}`, prefix)
       // Names are few; ports could be made up.
       if (known.size < 100) known.set(host, urls)
     }
@@ -80,7 +84,9 @@ function checkHost(host: string, { authorities, config }: Service): void {
   const bare = /^(?:\[([0-9a-f:.]+)\]|([^:/?#@]+))(?::[0-9]{1,5})?$/.exec(host)
   const name = bare?.[1] ?? bare?.[2]
   const names = serviceNames(config, authorities.issuing())
-  if (name !== undefined && names.some(({ value }) => value === name)) return
+  const isOurs = name !== undefined && names.some(({ value }) => value === name)
+  // A port that there is not.
+  if (isOurs && URL.canParse(`https://${host}`)) return
   throw new AcmeError(
     'malformed',
     'The Host of the request is none of this service’s names: an admin may add it to tls.names, or set acme.url.',

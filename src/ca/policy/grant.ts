@@ -65,7 +65,8 @@ export function decide(
   checkNames(names, profile, authority, principal)
   const subject = encodeName(grantSubject(csr.commonNames, names, profile))
   checkSubject(subject, authority)
-  const validity = grantValidity(request, profile, authority, now)
+  const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
+  const validity = grantValidity(request, profile, authority, now, grantedAt)
   return { profile, authority, publicKey, names, subject, validity, replaces: null }
 }
 

@@ -11,13 +11,15 @@ export interface Validity {
 
 /**
  * The life of the certificate, in seconds since 1970. What is asked for must fit the profile and the issuer;
- * the profile's default is cut at the issuer's end, since no certificate may outlive its issuer.
+ * the profile's default is cut at the issuer's end, since no certificate may outlive its issuer. `grantedAt`: when the beginning
+ * that is asked for was granted, if that was earlier; it is kept to (RFC 8555 7.4).
  */
 export function grantValidity(
   wanted: Pick<IssuanceRequest, 'validity' | 'notBefore' | 'notAfter'>,
   profile: Profile,
   authority: Authority,
   now: number,
+  grantedAt = now,
 ): Validity {
   if (wanted.validity !== undefined && wanted.notAfter !== undefined) {
     throw new CaError('malformedRequest', 'Give "validity" or "notAfter", not both.')
@@ -28,27 +30,26 @@ export function grantValidity(
       'authorityNotReady',
       `The certificate of authority "${authority.id}", or one above it, has expired.`,
     )
-  const start = Math.max(now, wanted.notBefore ?? now)
+  const start = wanted.notBefore === undefined ? now : Math.max(grantedAt, wanted.notBefore)
   const explicit = wanted.notAfter ?? (wanted.validity === undefined ? undefined : start + wanted.validity)
   const notBefore = wanted.notBefore ?? Math.max(now - profile.validity.backdate, certificate.notBefore)
-  if (wanted.notBefore !== undefined) checkStart(wanted.notBefore, profile, authority, now)
-  if (explicit === undefined) {
-    return { notBefore, notAfter: Math.min(start + profile.validity.default, usableUntil) }
-  }
-  if (explicit <= start) throw new CaError('malformedRequest', 'The certificate would have expired already.')
-  if (explicit - start > profile.validity.maximum) {
+  if (wanted.notBefore !== undefined) checkStart(wanted.notBefore, profile, authority, grantedAt)
+  const end = explicit ?? Math.min(start + profile.validity.default, usableUntil)
+  if (end <= Math.max(start, now))
+    throw new CaError('malformedRequest', 'The certificate would have expired already.')
+  if (end - start > profile.validity.maximum) {
     throw new CaError(
       'validityNotAllowed',
       `Profile "${profile.name}" allows at most ${formatDuration(profile.validity.maximum)}; ask for less.`,
     )
   }
-  if (explicit > usableUntil) {
+  if (end > usableUntil) {
     throw new CaError(
       'validityNotAllowed',
       `The certificate would outlive its issuer, which ends at ${new Date(usableUntil * 1000).toISOString()}.`,
     )
   }
-  return { notBefore, notAfter: explicit }
+  return { notBefore, notAfter: end }
 }
 
 /** A certificate that is dated back says that it was there when it was not; one that is dated ahead must begin in time. */

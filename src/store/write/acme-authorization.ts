@@ -81,6 +81,12 @@ function authorizationSettler(db: Connection) {
   const fail = db.prepare(
     "UPDATE acme_authorizations SET status = 'invalid' WHERE id = ? AND status = 'pending'",
   )
+  // RFC 8555 7.1.6: an order does not outlive its authorizations.
+  const shortenOrders = db.prepare(
+    `UPDATE acme_orders SET expires_at = :expiresAt
+     WHERE status = 'pending' AND expires_at > :expiresAt
+       AND id IN (SELECT "order" FROM acme_order_authorizations WHERE authorization = :id)`,
+  )
   const ordersReady = db.prepare(
     `UPDATE acme_orders SET status = 'ready'
      WHERE status = 'pending'
@@ -96,7 +102,9 @@ function authorizationSettler(db: Connection) {
   )
   return {
     proven(id: number, at: number, expiresAt: number): void {
-      if (prove.run({ id, at, expiresAt }).changes === 1) ordersReady.run(id)
+      if (prove.run({ id, at, expiresAt }).changes === 0) return
+      shortenOrders.run({ id, expiresAt })
+      ordersReady.run(id)
     },
     failed(id: number, error: string | null): void {
       if (fail.run(id).changes === 1) ordersLost.run(error, id)

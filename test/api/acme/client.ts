@@ -12,7 +12,7 @@ import {
 
 /** One HTTP request. `as: null` tells TestCa to leave the admin key out. */
 export interface Message {
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers: Record<string, string>
   readonly body?: string | Buffer
   readonly as: null
@@ -100,6 +100,11 @@ export class AcmeClient {
     const { newNonce } = await this.directory()
     const reply = await this.#send(pathOf(newNonce), { method: 'HEAD', headers: {}, as: null })
     return String(reply.headers['replay-nonce'])
+  }
+
+  /** Those that it keeps have expired, or the server knows them no more. */
+  forgetNonces(): void {
+    this.#nonces.length = 0
   }
 
   /** By account once there is one, else by key. */

@@ -1,0 +1,290 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createExternalKey } from '../../../src/acme/external-accounts.ts'
+import { PASSPHRASE } from '../ca-fixture.ts'
+import { csrDer } from '../requests.ts'
+import { AcmeCa, errorType, expectRefusal } from './acme-ca.ts'
+import type { AcmeClient, Reply } from './client.ts'
+import { macJws, newAccountKey } from './jws.ts'
+
+const TERMS = 'https://ca.example.test/terms'
+
+let acme: AcmeCa
+beforeAll(async () => {
+  acme = await AcmeCa.create({ termsOfService: TERMS, website: 'https://ca.example.test/' })
+})
+afterAll(() => acme.close())
+
+describe('newAccount (RFC 8555 7.3)', () => {
+  test('makes one account for one key: asked again, the answer is 200 and the same account', async () => {
+    const client = await acme.client({ termsOfServiceAgreed: true, contact: ['mailto:a@example.test'] })
+    const again = await acme.stranger(client.key).newAccount({ contact: ['mailto:b@example.test'] })
+    expect(again.status).toBe(200)
+    expect(again.headers.location).toBe(client.kid)
+    expect(again.json).toEqual({
+      status: 'valid',
+      contact: ['mailto:a@example.test'],
+      termsOfServiceAgreed: true,
+      orders: `${client.kid}/orders`,
+    })
+  })
+
+  test('makes one account of many requests at once with one key', async () => {
+    const key = newAccountKey()
+    const replies = await Promise.all(Array.from({ length: 10 }, () => acme.stranger(key).newAccount()))
+    expect(new Set(replies.map(({ headers }) => headers.location)).size).toBe(1)
+    expect(replies.filter(({ status }) => status === 201)).toHaveLength(1)
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(9)
+  })
+
+  test('with onlyReturnExisting makes none, and finds one (7.3.1)', async () => {
+    const stranger = acme.stranger()
+    const only = { onlyReturnExisting: true, termsOfServiceAgreed: true }
+    await acme.refuses(() => stranger.newAccount(only), 400, 'accountDoesNotExist')
+    const client = await acme.client()
+    const found = await acme.stranger(client.key).newAccount({ onlyReturnExisting: true })
+    expect({ status: found.status, location: found.headers.location }).toEqual({
+      status: 200,
+      location: client.kid,
+    })
+  })
+
+  test('needs the agreement to the terms, and says where they are (7.3.3)', async () => {
+    for (const fields of [{}, { termsOfServiceAgreed: false }, { termsOfServiceAgreed: 'true' }]) {
+      const reply = await acme.refuses(
+        () => acme.stranger().newAccount(fields),
+        403,
+        'userActionRequired',
+        RegExp(TERMS),
+      )
+      expect(String(reply.headers.link)).toContain(`<${TERMS}>;rel="terms-of-service"`)
+      expect(reply.json.instance).toBe(TERMS)
+    }
+  })
+
+  test.each([
+    ['unsupportedContact', ['tel:+12025550123']],
+    ['unsupportedContact', ['mailto:a@example.test', 'https://example.test/']],
+    ['unsupportedContact', ['a@example.test']],
+    ['invalidContact', ['mailto:a@example.test,b@example.test']],
+    ['invalidContact', ['mailto:a@example.test?subject=x']],
+    ['invalidContact', ['mailto:nobody']],
+    ['invalidContact', ['mailto:']],
+    ['invalidContact', Array.from({ length: 11 }, (_, index) => `mailto:a${index}@example.test`)],
+    ['malformed', 'mailto:a@example.test'],
+    ['malformed', [7]],
+  ] as const)('answers with %s to the contacts %o', async (type, contact) => {
+    const fields = { termsOfServiceAgreed: true, contact }
+    await acme.refuses(() => acme.stranger().newAccount(fields), 400, type)
+    const client = await acme.client()
+    await acme.refuses(() => client.post(client.kid!, { contact }), 400, type)
+  })
+
+  test('takes no status and no orders from the client', async () => {
+    const fields = { termsOfServiceAgreed: true, status: 'revoked', orders: 'https://elsewhere.test/' }
+    const reply = await acme.stranger().newAccount(fields)
+    expect(reply.json).toMatchObject({ status: 'valid' })
+    expect(reply.json.orders).toMatch(/^https:\/\/localhost:80\/acme\/account\/[0-9]+\/orders$/)
+  })
+})
+
+describe('an account', () => {
+  test('has its contacts changed and removed (7.3.2), and other fields left alone', async () => {
+    const client = await acme.client({ termsOfServiceAgreed: true, contact: ['mailto:a@example.test'] })
+    const changed = await client.post(client.kid!, {
+      ...{ contact: ['mailto:B@EXAMPLE.test'], orders: 'x', future: [1] },
+    })
+    expect(changed.json.contact).toEqual(['mailto:B@example.test'])
+    expect((await client.post(client.kid!, { contact: [] })).json).not.toHaveProperty('contact')
+    expect((await client.post(client.kid!, {})).json.status).toBe('valid')
+    for (const status of ['revoked', 'pending', 7, null]) {
+      await acme.refuses(() => client.post(client.kid!, { status }), 400, 'malformed')
+    }
+  })
+
+  test('is nobody else’s', async () => {
+    const [mine, other] = [await acme.client(), await acme.client()]
+    await acme.refuses(() => other.postAsGet(mine.kid!), 403, 'unauthorized')
+    await acme.refuses(() => other.post(mine.kid!, { status: 'deactivated' }), 403, 'unauthorized')
+    await acme.refuses(() => other.postAsGet(`${mine.kid}/orders`), 403, 'unauthorized')
+    await acme.refuses(() => other.postAsGet(mine.kid!.replace(/[0-9]+$/, '999999')), 403, 'unauthorized')
+  })
+
+  test('that is deactivated can do nothing any more, and its open orders end (7.3.6)', async () => {
+    const client = await acme.client()
+    const der = csrDer(['dns:localhost'])
+    await client.obtain(['localhost'], der, acme.solve)
+    const open = await client.newOrder(['localhost'])
+    const pending = await client.newOrder(['127.0.0.1.localhost'])
+    const authorization = pending.json.authorizations[0]
+    const { challenges } = (await client.authorization(authorization)).json
+    const ended = await client.post(client.kid!, { status: 'deactivated' })
+    expect({ status: ended.status, json: ended.json.status }).toEqual({ status: 200, json: 'deactivated' })
+    expect(await acme.ca.audit('account.deactivate')).toHaveLength(1)
+    const attempts: (() => Promise<Reply>)[] = [
+      () => client.postAsGet(client.kid!),
+      () => client.post(client.kid!, { status: 'valid' }),
+      () => client.postAsGet(`${client.kid}/orders`),
+      () => client.newOrder(['localhost']),
+      () => client.finalize(open.json.finalize, der),
+      () => client.authorization(authorization),
+      () => client.answer(challenges[0]),
+      () => client.keyChange(newAccountKey()),
+      () => client.newAccount({ onlyReturnExisting: true }),
+      () => client.newAccount(),
+    ]
+    for (const attempt of attempts) await acme.refuses(attempt, 403, 'unauthorized', /deactivated/)
+    const { read } = acme.ca.service.store
+    for (const { headers } of [open, pending]) {
+      const order = await read.acmeOrder(Number(String(headers.location).split('/').at(-1)))
+      expect(order?.status).toBe('invalid')
+    }
+    const [{ authorizations }] = (await read.listAcmeOrders(null, { limit: 1 })).rows as [never]
+    for (const id of authorizations as number[])
+      expect((await read.acmeAuthorization(id))?.status).toBe('deactivated')
+  })
+
+  test('whose end comes between the check and the certificate gets none', async () => {
+    const client = await acme.client()
+    await client.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)
+    const order = await client.newOrder(['localhost'])
+    const before = await acme.ca.inventory()
+    const [ended, ...finalized] = await Promise.all([
+      client.post(client.kid!, { status: 'deactivated' }),
+      ...Array.from({ length: 5 }, () => client.finalize(order.json.finalize, csrDer(['dns:localhost']))),
+    ])
+    expect(ended!.status).toBe(200)
+    for (const { json } of finalized.filter(({ status }) => status !== 200)) {
+      expect(['unauthorized', 'orderNotReady']).toContain(errorType(json))
+    }
+    const made = finalized.filter(({ status }) => status === 200).length
+    expect((await acme.ca.inventory()).length).toBe(before.length + made)
+    const row = await acme.ca.service.store.read.acmeOrder(
+      Number(String(order.headers.location).split('/').at(-1)),
+    )
+    expect(row?.status).toBe(made === 1 ? 'valid' : 'invalid')
+  })
+})
+
+test('the list of orders comes in pages, the newest first, without those that are invalid (7.1.2.1)', async () => {
+  const client = await acme.client()
+  const orders: string[] = []
+  for (let made = 0; made < 105; made++) {
+    orders.unshift(String((await client.newOrder(['localhost'])).headers.location))
+  }
+  const first = await client.postAsGet(`${client.kid}/orders`)
+  expect(first.json).toEqual({ orders: orders.slice(0, 100) })
+  const [next] = [first.headers.link]
+    .flat()
+    .flatMap((link) => /^<(.*)>;rel="next"$/.exec(String(link))?.[1] ?? [])
+  expect(next).toMatch(RegExp(`^${client.kid}/orders\\?cursor=`))
+  const second = await client.postAsGet(next!)
+  expect(second.json).toEqual({ orders: orders.slice(100) })
+  expect(String(second.headers.link)).not.toContain('rel="next"')
+  const { json } = await client.postAsGet(orders[0]!)
+  await client.post(json.authorizations[0], { status: 'deactivated' })
+  expect((await client.postAsGet(`${client.kid}/orders`)).json.orders).not.toContain(orders[0])
+  const bad = `${client.kid}/orders?cursor=bad`
+  await acme.refuses(() => client.postAsGet(bad), 400, 'malformed')
+})
+
+describe('an external account (7.3.4)', () => {
+  const origin = { address: '127.0.0.1', requestId: 'test' }
+  const give = async (wish: { singleUse?: boolean; ttl?: number | null; names?: string[] } = {}) => {
+    const { store, clock, config } = acme.ca.service
+    const { kid, hmacKey } = await createExternalKey(
+      { profiles: null, names: null, singleUse: false, ttl: null, ...wish },
+      { kind: 'system', id: 'test' } as never,
+      origin,
+      { store, clock, config: config.acme, passphrase: PASSPHRASE },
+    )
+    return { kid, secret: Buffer.from(hmacKey, 'base64url') }
+  }
+  const bind = (client: AcmeClient, externalAccountBinding: unknown) =>
+    client.newAccount({ termsOfServiceAgreed: true, externalAccountBinding })
+
+  test.each(['HS256', 'HS384', 'HS512'])('is bound by %s', async (alg) => {
+    const { kid, secret } = await give()
+    const client = acme.stranger()
+    const binding = await client.externalAccountBinding(kid, secret, { alg })
+    const reply = await bind(client, { ...binding, future: true })
+    expect(reply.status, reply.text).toBe(201)
+    // As it was sent, without what is not part of it.
+    expect(reply.json.externalAccountBinding).toEqual(binding)
+  })
+
+  test('is bound by its own secret, kid, URL and key alone', async () => {
+    const { kid, secret } = await give()
+    const client = acme.stranger()
+    const { newAccount, newOrder } = await client.directory()
+    const good = { alg: 'HS256', kid, url: newAccount }
+    const cases = [
+      ['unauthorized', macJws(Buffer.alloc(64), good, client.key.jwk)],
+      ['unauthorized', macJws(secret, { ...good, kid: 'unknown' }, client.key.jwk)],
+      ['malformed', macJws(secret, { ...good, url: newOrder }, client.key.jwk)],
+      ['malformed', macJws(secret, { ...good, nonce: 'AAAA' }, client.key.jwk)],
+      ['malformed', macJws(secret, good, newAccountKey().jwk)],
+      ['malformed', macJws(secret, { alg: 'HS256', url: newAccount }, client.key.jwk)],
+      ['malformed', 'text'],
+      ['malformed', {}],
+      ['badSignatureAlgorithm', macJws(secret, { ...good, alg: 'ES256' }, client.key.jwk)],
+      ['badSignatureAlgorithm', macJws(secret, { ...good, alg: 'none' }, client.key.jwk)],
+    ] as const
+    for (const [type, binding] of cases) {
+      await acme.refuses(() => bind(client, binding), type === 'unauthorized' ? 403 : 400, type)
+    }
+    expect((await bind(client, macJws(secret, good, client.key.jwk))).status).toBe(201)
+  })
+
+  test('of a key for one use is bound once, by one of many at once too', async () => {
+    const { kid, secret } = await give({ singleUse: true })
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const client = acme.stranger()
+        return bind(client, await client.externalAccountBinding(kid, secret))
+      }),
+    )
+    expect(replies.filter(({ status }) => status === 201)).toHaveLength(1)
+    for (const reply of replies.filter(({ status }) => status !== 201))
+      expectRefusal(reply, 403, 'unauthorized')
+  })
+
+  test('of a key that has expired is bound no more', async () => {
+    const { kid, secret } = await give({ ttl: 60 })
+    acme.ca.now += 60_000
+    const client = acme.stranger()
+    const binding = await client.externalAccountBinding(kid, secret)
+    await acme.refuses(() => bind(client, binding), 403, 'unauthorized')
+  })
+
+  test('may have the names alone that its key allows', async () => {
+    const { kid, secret } = await give({ names: ['allowed.test', '10.0.0.0/8'] })
+    const client = acme.stranger()
+    await bind(client, await client.externalAccountBinding(kid, secret))
+    expect((await client.newOrder(['web.allowed.test', { type: 'ip', value: '10.1.2.3' }])).status).toBe(201)
+    const names = ['web.allowed.test', 'notallowed.test', { type: 'ip', value: '192.0.2.1' }]
+    const reply = await acme.refuses(() => client.newOrder(names), 400, 'rejectedIdentifier')
+    expect(reply.json.subproblems).toMatchObject([
+      { identifier: { type: 'dns', value: 'notallowed.test' } },
+      { identifier: { type: 'ip', value: '192.0.2.1' } },
+    ])
+  })
+})
+
+describe('where external accounts are required', () => {
+  let closed: AcmeCa
+  beforeAll(async () => {
+    closed = await AcmeCa.create({ externalAccountRequired: true })
+  })
+  afterAll(() => closed.close())
+
+  test('a stranger gets no account, and the directory says so', async () => {
+    const stranger = closed.stranger()
+    expect((await stranger.directory()).meta.externalAccountRequired).toBe(true)
+    await closed.refuses(() => stranger.newAccount(), 403, 'externalAccountRequired')
+    await closed.refuses(
+      () => stranger.newAccount({ externalAccountBinding: null }),
+      403,
+      'externalAccountRequired',
+    )
+  })
+})
