@@ -29,14 +29,24 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
 
 /** A DER Name, one attribute in each RDN, in the order given; none gives the empty name. `CaError` 'badName'. */
 export function encodeName(attributes: readonly NameAttribute[]): Buffer {
-  return sequence(
-    ...attributes.map((attribute) => {
-      checkAttribute(attribute)
-      const { oid: id, printable } = ATTRIBUTES[attribute.type]
-      const value = printable ? printableString(attribute.value) : utf8String(attribute.value)
-      return setOf(sequence(oid(id), value))
-    }),
-  )
+  return sequence(...attributes.map(encodeRelativeName))
+}
+
+/**
+ * One RDN of one attribute. Without a value it is that of a NameTemplate (RFC 9908 3.4), for others to fill in.
+ * `CaError` 'badName'.
+ */
+export function encodeRelativeName(attribute: NameAttribute | Pick<NameAttribute, 'type'>): Buffer {
+  const { oid: id, printable } = ATTRIBUTES[attribute.type]
+  if (!('value' in attribute)) return setOf(sequence(oid(id)))
+  checkAttribute(attribute)
+  const value = printable ? printableString(attribute.value) : utf8String(attribute.value)
+  return setOf(sequence(oid(id), value))
+}
+
+/** The OBJECT IDENTIFIER of a subject attribute, dotted. */
+export function attributeOid(type: NameAttribute['type']): string {
+  return ATTRIBUTES[type].oid
 }
 
 function checkAttribute({ type, value }: NameAttribute): void {

@@ -5,8 +5,12 @@ import { defaultHash, signatureAlgorithm } from '../keys/algorithms.ts'
 import { readPublicKey } from '../keys/public-key.ts'
 import { assembleSigned } from '../signed.ts'
 
-/** PKCS #9 extensionRequest (RFC 2985 5.4.2). */
 const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14')
+
+/** The extensionRequest attribute (RFC 2985 5.4.2). RangeError on an empty list, and on an extension that stands twice. */
+export function extensionRequest(extensions: readonly Extension[]): Buffer {
+  return sequence(EXTENSION_REQUEST, setOf(encodeExtensions(extensions)))
+}
 
 /** A PKCS #10 request (RFC 2986), signed with the private key. `subject` is a DER Name; `extensions` may be empty. */
 export function encodeCsr(request: {
@@ -18,9 +22,7 @@ export function encodeCsr(request: {
   const { family, type } = readPublicKey(spki)
   const algorithm = signatureAlgorithm(family, family === 'ed25519' ? null : defaultHash(type))
   const attributes =
-    request.extensions.length === 0
-      ? context(0)
-      : context(0, sequence(EXTENSION_REQUEST, setOf(encodeExtensions(request.extensions))))
+    request.extensions.length === 0 ? context(0) : context(0, extensionRequest(request.extensions))
   const info = sequence(integer(0), request.subject, spki, attributes)
   return assembleSigned(info, algorithm, sign(algorithm.hash, info, request.key))
 }

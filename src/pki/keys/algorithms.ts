@@ -36,6 +36,26 @@ function algorithm(
   return { name, oid: dotted, hash, family, identifier }
 }
 
+/** The algorithm that a subjectPublicKeyInfo names: RFC 5480 2.1.1, RFC 3279 2.3.1, RFC 8410 3. */
+export const KEY_ALGORITHMS = {
+  ec: '1.2.840.10045.2.1',
+  rsa: '1.2.840.113549.1.1.1',
+  ed25519: '1.3.101.112',
+} as const satisfies Record<SignatureAlgorithm['family'], string>
+
+/** Named curves (RFC 5480 2.1.1.1). */
+export const CURVES = {
+  'P-256': '1.2.840.10045.3.1.7',
+  'P-384': '1.3.132.0.34',
+  'P-521': '1.3.132.0.35',
+  secp256k1: '1.3.132.0.10',
+} as const satisfies Partial<Record<KeyType, string>>
+
+export function keyFamily(type: KeyType): SignatureAlgorithm['family'] {
+  if (type in CURVES) return 'ec'
+  return type === 'Ed25519' ? 'ed25519' : 'rsa'
+}
+
 export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
   algorithm('ecdsa-with-SHA256', '1.2.840.10045.4.3.2', 'sha256', 'ec'),
   algorithm('ecdsa-with-SHA384', '1.2.840.10045.4.3.3', 'sha384', 'ec'),

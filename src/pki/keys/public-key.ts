@@ -2,7 +2,7 @@ import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { NULL, oid, sequence, TAG } from '../der/write.ts'
-import type { KeyType, SignatureAlgorithm } from './algorithms.ts'
+import { CURVES, KEY_ALGORITHMS, type KeyType, type SignatureAlgorithm } from './algorithms.ts'
 import { checkEcPoint, checkEd25519Point, rsaKeyType } from './strength.ts'
 import { unknownKeyAlgorithm } from './unknown-algorithm.ts'
 
@@ -24,9 +24,9 @@ interface KeyForm {
   readonly check: (bits: Buffer, code: ErrorCode) => KeyType
 }
 
-function ecForm(type: KeyType, curve: string, coordinate: number): KeyForm {
+function ecForm(type: keyof typeof CURVES, coordinate: number): KeyForm {
   return {
-    identifier: sequence(oid('1.2.840.10045.2.1'), oid(curve)),
+    identifier: sequence(oid(KEY_ALGORITHMS.ec), oid(CURVES[type])),
     family: 'ec',
     check: (bits) => {
       checkEcPoint(bits, coordinate)
@@ -37,19 +37,19 @@ function ecForm(type: KeyType, curve: string, coordinate: number): KeyForm {
 
 /** RFC 5480 2.1.1 (named curves only), RFC 8410 3 (no parameters), RFC 3279 2.3.1 (NULL). The most used first. */
 const KEY_FORMS: readonly KeyForm[] = [
-  ecForm('P-256', '1.2.840.10045.3.1.7', 32),
-  { identifier: sequence(oid('1.2.840.113549.1.1.1'), NULL), family: 'rsa', check: rsaKeyType },
+  ecForm('P-256', 32),
+  { identifier: sequence(oid(KEY_ALGORITHMS.rsa), NULL), family: 'rsa', check: rsaKeyType },
   {
-    identifier: sequence(oid('1.3.101.112')),
+    identifier: sequence(oid(KEY_ALGORITHMS.ed25519)),
     family: 'ed25519',
     check: (bits, code) => {
       checkEd25519Point(bits, code)
       return 'Ed25519'
     },
   },
-  ecForm('P-384', '1.3.132.0.34', 48),
-  ecForm('P-521', '1.3.132.0.35', 66),
-  ecForm('secp256k1', '1.3.132.0.10', 32),
+  ecForm('P-384', 48),
+  ecForm('P-521', 66),
+  ecForm('secp256k1', 32),
 ]
 
 /**
