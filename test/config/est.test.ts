@@ -10,7 +10,11 @@ test('a label has what is common, and its own before that', () => {
     lineLength: 64,
     labels: { devices: { profile: 'client', lineLength: 0 } },
   })
-  expect(estLabel(est, 'devices')).toMatchObject({ profile: 'client', lineLength: 0, names: ['example.test'] })
+  expect(estLabel(est, 'devices')).toMatchObject({
+    profile: 'client',
+    lineLength: 0,
+    names: ['example.test'],
+  })
   expect(estLabel(est, null)).toMatchObject({ lineLength: 64 })
   expect(estLabel(est, null)?.profile).toBeUndefined()
   expect(estLabel(est, 'constructor')).toBeUndefined()

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createExternalKey } from '../../../src/acme/external-accounts.ts'
-import { PASSPHRASE } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
 import { AcmeCa, errorType, expectRefusal } from './acme-ca.ts'
 import type { AcmeClient, Reply } from './client.ts'
@@ -195,7 +194,7 @@ describe('an external account (7.3.4)', () => {
       { profiles: null, names: null, singleUse: false, ttl: null, ...wish },
       { kind: 'system', id: 'test' } as never,
       origin,
-      { store, clock, config: config.acme, passphrase: PASSPHRASE },
+      { store, clock, config: config.acme, secrets: acme.ca.service.acme.context.secrets },
     )
     return { kid, secret: Buffer.from(hmacKey, 'base64url') }
   }

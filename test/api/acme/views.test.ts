@@ -4,7 +4,7 @@ import { showAuthorization } from '../../../src/api/acme/views.ts'
 import type { AcmeAuthorizationRow, AcmeChallengeRow } from '../../../src/store/acme-queries.ts'
 
 const NOW = 1_800_000_000
-const urls = new AcmeUrls('https://ca.example.test')
+const urls = new AcmeUrls('https://ca.example.test', '')
 
 /** "type status" of the challenges in an authorization whose own are these. */
 function shown(
