@@ -44,6 +44,14 @@ export function namesCrl({ crlDistributionPoint, noRevocation }: Profile): boole
   return crlDistributionPoint && !noRevocation
 }
 
+/** What the key is for. */
+export function usageExtensions(profile: Profile): Extension[] {
+  const usage = keyUsage(profile.keyUsage)
+  if (profile.extendedKeyUsage.length === 0) return [usage]
+  // RFC 3161 2.3: whoever verifies a time stamp wants this purpose critical.
+  return [usage, extendedKeyUsage(profile.extendedKeyUsage, hasPurpose(profile, 'timeStamping'))]
+}
+
 /** The extensions that every certificate of this authority, profile and partition of the CRL shares. */
 export function sharedExtensions(
   authority: Authority,
@@ -51,11 +59,7 @@ export function sharedExtensions(
   urls: PublicUrls,
   partition: number | null,
 ): readonly Extension[] {
-  const extensions: Extension[] = [basicConstraints({ ca: false }), keyUsage(profile.keyUsage)]
-  if (profile.extendedKeyUsage.length > 0) {
-    // RFC 3161 2.3: whoever verifies a time stamp wants this purpose critical.
-    extensions.push(extendedKeyUsage(profile.extendedKeyUsage, hasPurpose(profile, 'timeStamping')))
-  }
+  const extensions: Extension[] = [basicConstraints({ ca: false }), ...usageExtensions(profile)]
   extensions.push(authorityKeyIdentifier(authority.keyIdentifier))
   if (namesCrl(profile)) extensions.push(crlDistributionPoints([urls.crl(authority.id, partition)]))
   if (profile.authorityInformation) {
