@@ -11,6 +11,8 @@ export interface IssuanceRequest {
   readonly authority?: string | undefined
   /** The names wanted, if not those of the CSR. */
   readonly names?: readonly SubjectName[] | undefined
+  /** The common names wanted, if not those of the CSR. */
+  readonly commonNames?: readonly string[] | undefined
   /** Wanted life: at most one of the two. Seconds, and seconds since 1970. */
   readonly validity?: number | undefined
   readonly notAfter?: number | undefined

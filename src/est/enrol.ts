@@ -52,7 +52,8 @@ export async function reenrol(
   const grant = { profile: label.profile.name, names: old.names, patterns: label.patterns }
   const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
   const names = change.names ?? old.names
-  return issuer.issue(() => ({ ...wish(csr, changing, label), names }), changing, origin)
+  const commonNames = change.subject ? change.commonNames : undefined
+  return issuer.issue(() => ({ ...wish(csr, changing, label), names, commonNames }), changing, origin)
 }
 
 function wish(csr: CertificationRequest, principal: Principal, { authority }: Label): IssuanceRequest {

@@ -63,7 +63,7 @@ export function decide(
   const { csr } = request.proof
   const names = distinct(request.names ?? csrNames(csr))
   checkNames(names, profile, authority, principal)
-  const subject = encodeName(grantSubject(csr.commonNames, names, profile))
+  const subject = encodeName(grantSubject(request.commonNames ?? csr.commonNames, names, profile))
   checkSubject(subject, authority)
   const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
   const validity = grantValidity(request, profile, authority, now, grantedAt)

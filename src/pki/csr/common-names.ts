@@ -2,6 +2,7 @@ import { CaError } from '../../errors.ts'
 import type { DerReader, Element } from '../der/read.ts'
 import { oid, TAG } from '../der/write.ts'
 import { badName } from '../names/bad-name.ts'
+import { directoryString } from './directory-string.ts'
 
 const COMMON_NAME = oid('2.5.4.3')
 
@@ -24,7 +25,7 @@ export function readCommonNames(reader: DerReader): string[] {
       const value = attribute.next()
       attribute.end()
       if (!type.bytes.equals(COMMON_NAME)) continue
-      const text = directoryString(value)
+      const text = commonName(value)
       // Istio and others send attributes that are there but empty.
       if (text !== '') found.push(text)
     }
@@ -32,11 +33,9 @@ export function readCommonNames(reader: DerReader): string[] {
   return found
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Text of a DirectoryString, one meaning each: what some readers take for Latin-1 and others for T.61 is refused. */
-function directoryString({ tag, content }: Element): string {
-  const text = decode(tag, content)
+/** Refuses what no reader can be sure of, and control characters. */
+function commonName(value: Element): string {
+  const text = directoryString(value)
   if (text === undefined) {
     throw new CaError(
       'malformedCsr',
@@ -45,28 +44,4 @@ function directoryString({ tag, content }: Element): string {
   }
   if (/\p{Cc}/u.test(text)) throw badName('common name', text, 'has a NUL or another control character')
   return text
-}
-
-function decode(tag: number, content: Buffer): string | undefined {
-  switch (tag) {
-    case TAG.utf8String:
-      try {
-        return utf8.decode(content)
-      } catch {
-        return undefined
-      }
-    // Wider than PrintableString's alphabet: old clients put "*" and "@" of names into it.
-    case TAG.printableString:
-    case TAG.t61String:
-    case TAG.ia5String:
-      return content.every((octet) => octet < 0x80) ? content.toString('latin1') : undefined
-    case TAG.bmpString: {
-      if (content.length % 2) return undefined
-      const text = Buffer.from(content).swap16().toString('utf16le')
-      // The Basic Multilingual Plane has no surrogates.
-      return /[\ud800-\udfff]/.test(text) ? undefined : text
-    }
-    default:
-      return undefined
-  }
 }

@@ -2,7 +2,7 @@ import { CaError } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { TAG } from '../der/write.ts'
 import { readGeneralNames } from '../names/general-names.ts'
-import { nameText, type SubjectName } from '../names/san.ts'
+import { distinctNames, type SubjectName } from '../names/san.ts'
 import type { Attribute } from './attributes.ts'
 
 export interface RequestedExtension {
@@ -67,6 +67,5 @@ function readExtension(reader: DerReader): RequestedExtension {
 export function requestedNames(extensions: readonly RequestedExtension[]): SubjectName[] {
   const extension = extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
   if (!extension) return []
-  const names = readGeneralNames(extension.value, 'CSR', 'malformedCsr')
-  return [...new Map(names.map((name) => [nameText(name), name])).values()]
+  return distinctNames(readGeneralNames(extension.value, 'CSR', 'malformedCsr'))
 }

@@ -15,3 +15,8 @@ export interface SubjectName {
 export function nameText(name: SubjectName): string {
   return `${name.type}:${name.value}`
 }
+
+/** Each name once, in their order. */
+export function distinctNames(names: readonly SubjectName[]): SubjectName[] {
+  return [...new Map(names.map((name) => [nameText(name), name])).values()]
+}
