@@ -10,6 +10,7 @@ import { Orders } from './orders.ts'
 import { AcmeError } from './problem.ts'
 import { Sweeper } from './sweeper.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
+import { accountHashPrefix } from './validation/dns-persist-01.ts'
 import { isTransient } from './validation/failure.ts'
 import type { ChallengeType } from './validation/key-authorization.ts'
 import { type Validated, validateCaa, validateChallenge } from './validation/validate.ts'
@@ -106,7 +107,8 @@ export class Acme {
       thumbprint,
       accountUrl: accountUrl ?? '',
     }
-    return validateChallenge(what, this.#validation, signal)
+    const prefix = accountUrl === null ? null : accountHashPrefix(accountUrl)
+    return validateChallenge(what, { ...this.#validation, accountHashPrefix: prefix }, signal)
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {

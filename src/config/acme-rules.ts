@@ -24,5 +24,7 @@ export function acmeContradictions({
     if (acme.caa) needs('acme.caa')
     if (acme.challenges.includes('dns-persist-01')) needs('The challenge dns-persist-01')
   }
+  if (acme.caaIdentities.length > 10 && acme.challenges.includes('dns-persist-01'))
+    found.push('The challenge dns-persist-01 takes at most ten acme.caaIdentities: clients refuse more.')
   return found
 }

@@ -53,6 +53,11 @@ export async function validateDnsPersist01(
   return best
 }
 
+/** What this server's hashed account URIs begin with (draft 4.1): a place beside its accounts, told by the URL of any. */
+export function accountHashPrefix(accountUrl: string): string {
+  return new URL('../account-hash/', accountUrl).href
+}
+
 /** Until when the record holds, or why it does not. */
 function judge(
   record: IssueValue,

@@ -19,7 +19,12 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     const { subdomainAuthAllowed } = identifier as { subdomainAuthAllowed?: unknown }
     const id = await acme.orders.authorize(one.holder, name, subdomainAuthAllowed === true)
     reply.code(201).header('location', one.urls.authorization(id))
-    return showAuthorization((await store.read.acmeAuthorization(id))!, one.urls, epochSeconds(clock()))
+    return showAuthorization(
+      (await store.read.acmeAuthorization(id))!,
+      one.urls,
+      epochSeconds(clock()),
+      service.config.acme,
+    )
   })
 
   app.post('/acme/authorization/:id', async (request: IdRequest, reply) => {
@@ -34,7 +39,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     }
     const current = (await store.read.acmeAuthorization(authorizationId))!
     sayWhen(current, reply)
-    return showAuthorization(current, one.urls, epochSeconds(clock()))
+    return showAuthorization(current, one.urls, epochSeconds(clock()), service.config.acme)
   })
 
   app.post('/acme/challenge/:id', async (request: IdRequest, reply) => {
@@ -55,6 +60,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     return showChallenge(
       current.challenges.find((challenge) => challenge.challengeId === challengeId)!,
       one.urls,
+      service.config.acme,
     )
   })
 }

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { Service } from '../../service.ts'
 import type { AcmeRouting } from './routing.ts'
+import type { AcmeUrls } from './urls.ts'
 
 /** The directory (RFC 8555 7.1.1) and nonces (7.2), for whoever asks. */
 export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeRouting): void {
   app.get('/acme/directory', async (request, reply) => {
-    const { base } = urlsOf(request)
+    const urls = urlsOf(request)
+    const { base } = urls
     const at = (path: string) => `${base}/acme/${path}`
     reply.header('cache-control', 'public, max-age=60')
     return {
@@ -16,7 +18,7 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
       revokeCert: at('revoke-cert'),
       keyChange: at('key-change'),
       renewalInfo: at('renewal-info'),
-      meta: meta(service),
+      meta: meta(service, urls),
     }
   })
 
@@ -30,11 +32,14 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
   })
 }
 
-function meta({ config: { acme }, profiles }: Service) {
+function meta({ config: { acme }, profiles }: Service, urls: AcmeUrls) {
   return {
     ...(acme.termsOfService === undefined ? {} : { termsOfService: acme.termsOfService }),
     ...(acme.website === undefined ? {} : { website: acme.website }),
     ...(acme.caaIdentities.length > 0 ? { caaIdentities: acme.caaIdentities } : {}),
+    ...(acme.challenges.includes('dns-persist-01')
+      ? { issuerDomainNames: acme.caaIdentities, accountHashPrefix: urls.accountHashPrefix }
+      : {}),
     externalAccountRequired: acme.externalAccountRequired,
     subdomainAuthAllowed: true,
     profiles: Object.fromEntries(

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AcmeError } from '../../acme/problem.ts'
+import { accountHashPrefix } from '../../acme/validation/dns-persist-01.ts'
 import { serviceNames } from '../../ca/service-names.ts'
 import type { Service } from '../../service.ts'
 
@@ -45,6 +46,11 @@ export class AcmeUrls {
 
   certificate(serialNumber: string, path = 0): string {
     return `${this.base}/acme/certificate/${serialNumber}${path === 0 ? '' : `/${path}`}`
+  }
+
+  /** What the hashed account URIs of dns-persist-01 begin with; nothing is there. */
+  get accountHashPrefix(): string {
+    return accountHashPrefix(this.account(1))
   }
 
   /** The number of the account that a `kid` names; null if it is none of ours. */

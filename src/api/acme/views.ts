@@ -2,6 +2,7 @@ import type { AccountWish } from '../../acme/accounts.ts'
 import { authorizationStatus } from '../../acme/authorization-status.ts'
 import { identifierOf } from '../../acme/identifier.ts'
 import { rfc3339 } from '../../clock.ts'
+import type { Service } from '../../service.ts'
 import type {
   AcmeAccountRow,
   AcmeAuthorizationRow,
@@ -40,8 +41,15 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
   }
 }
 
+type AcmeConfig = Pick<Service['config']['acme'], 'caaIdentities'>
+
 /** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970. */
-export function showAuthorization(authorization: AcmeAuthorizationRow, urls: AcmeUrls, now: number) {
+export function showAuthorization(
+  authorization: AcmeAuthorizationRow,
+  urls: AcmeUrls,
+  now: number,
+  config: AcmeConfig,
+) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const status = authorizationStatus(authorization, now)
   // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it. Of one that is open, all: those under way too.
@@ -50,20 +58,23 @@ export function showAuthorization(authorization: AcmeAuthorizationRow, urls: Acm
     identifier: identifierOf(identifier),
     status,
     expires: rfc3339(expiresAt),
-    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls)),
+    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, config)),
     ...(wildcard ? { wildcard } : {}),
     ...(subdomains ? { subdomainAuthAllowed: true } : {}),
   }
 }
 
-/** RFC 8555 8. `token` stands before anything that could be nested: acme.sh reads it with regular expressions. */
-export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls) {
+/**
+ * RFC 8555 8; draft-ietf-acme-dns-persist-02 3, which has no token. `token` stands before anything that could be nested:
+ * acme.sh reads it with regular expressions.
+ */
+export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, config: AcmeConfig) {
   const { type, challengeId, status, token, validatedAt, error } = challenge
   return {
     type,
     url: urls.challenge(challengeId),
     status,
-    token,
+    ...(type === 'dns-persist-01' ? { issuerDomainNames: config.caaIdentities } : { token }),
     ...(validatedAt === null ? {} : { validated: rfc3339(validatedAt) }),
     ...(error === null ? {} : { error: JSON.parse(error) }),
   }
