@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type AccountKey, newAccountKey, type Payload, signJws } from '../test/api/acme/jws.ts'
 import { type Answer, encodeRequest, exchanger, open, type Target } from './load.ts'
 
@@ -5,6 +6,9 @@ export interface AcmeServer extends Target {
   /** The path of the directory. */
   readonly directory: string
 }
+
+/** Milliseconds before an order that is processing is looked at again. */
+const PROCESSING = 2
 
 /** Answers that RFC 8555 has, as far as the driver reads them. */
 interface Resource {
@@ -47,7 +51,10 @@ export class BenchClient {
     const { status } = await this.#read(authorization!)
     if (status !== 'valid') throw new Error(`the authorization is ${status}`)
     let { url, status: state, certificate } = await this.#finalize(order, csr)
-    while (state === 'processing') ({ status: state, certificate } = await this.#read(url))
+    while (state === 'processing') {
+      await pause(PROCESSING)
+      ;({ status: state, certificate } = await this.#read(url))
+    }
     const { body } = await this.#post(certificate!, undefined, 200)
     if (!body.subarray(0, 27).equals(PEM)) throw new Error(`no certificate: ${body}`)
   }
@@ -70,7 +77,7 @@ export class BenchClient {
     const { url, token } = challenges.find(({ type }) => type === 'http-01')!
     answers.set(token, `${token}.${this.#key.thumbprint}`)
     await this.#post(url, {}, 200)
-    while ((await this.#read(authorization!)).status !== 'valid') await new Promise((r) => setTimeout(r, 50))
+    while ((await this.#read(authorization!)).status !== 'valid') await pause(50)
   }
 
   async #read(url: string): Promise<Resource> {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { subjectAltName } from '../src/pki/certificate/extensions.ts'
 import { encodeCsr } from '../src/pki/csr/encode.ts'
 import { encodeName } from '../src/pki/distinguished-name.ts'
@@ -17,12 +18,17 @@ export type Order =
     }
   | { readonly kind: 'run'; readonly what: string; readonly orders: number }
 
-/** `milliseconds` of each order, and of the whole run; `cpu` of this process in seconds. */
+/** Milliseconds of each order; seconds of the whole run, and of this process's processor time. */
 export interface Outcome {
   readonly seconds: number
   readonly latencies: readonly number[]
   readonly cpu: number
+  /** No order was finished for `STALL`: the figures are of no use, and the server of none any more. */
+  readonly stalled: boolean
 }
+
+/** Milliseconds. */
+const STALL = 5000
 
 /** Where names are proven: sent to the parent first. */
 export interface Site {
@@ -40,7 +46,7 @@ async function connect({ what, server, accounts }: Extract<Order, { kind: 'conne
     return { name, client: await BenchClient.create(server, answers, name) }
   })
   clients.set(what, await Promise.all(connected))
-  return { seconds: 0, latencies: [], cpu: 0 }
+  return { seconds: 0, latencies: [], cpu: 0, stalled: false }
 }
 
 /** Each account one order after the other; the CSRs are there before the time counts. */
@@ -52,7 +58,7 @@ async function run({ what, orders }: Extract<Order, { kind: 'run' }>): Promise<O
   const latencies: number[] = []
   const before = process.cpuUsage()
   const start = performance.now()
-  await Promise.all(
+  const whole = Promise.all(
     accounts.map(async ({ client, name }, index) => {
       for (const csr of csrs[index]!) {
         const sent = performance.now()
@@ -61,9 +67,19 @@ async function run({ what, orders }: Extract<Order, { kind: 'run' }>): Promise<O
       }
     }),
   )
+  const stalled = await Promise.race([whole.then(() => false), standstill(() => latencies.length)])
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(before)
-  return { seconds, latencies, cpu: (user + system) / 1e6 }
+  return { seconds, latencies, cpu: (user + system) / 1e6, stalled }
+}
+
+/** Resolves once `done` has not risen for a while. */
+async function standstill(done: () => number): Promise<true> {
+  for (let before = -1; done() > before; ) {
+    before = done()
+    await pause(STALL, undefined, { ref: false })
+  }
+  return true
 }
 
 function newCsr(name: string): string {
