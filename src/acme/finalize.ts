@@ -20,7 +20,7 @@ export async function finalize(
   order: AcmeOrderRow,
   der: Buffer,
   origin: Origin,
-  { issuer, store }: Pick<AcmeContext, 'issuer' | 'store'>,
+  { issuer, store, clock }: Pick<AcmeContext, 'issuer' | 'store' | 'clock'>,
 ): Promise<AcmeOrderRow> {
   if (order.status !== 'ready') throw notReady(order)
   const csr = readCsr(der)
@@ -44,8 +44,8 @@ export async function finalize(
     await issuer.issue(() => request, principal, origin)
   } catch (error) {
     // Another request was faster, or the order has ended meanwhile.
-    if (error instanceof CaError && error.code === 'conflict') throw notReady(order)
-    throw error
+    if (!(error instanceof CaError) || error.code !== 'conflict') throw error
+    throw notReady(orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock }))
   }
   return (await store.read.acmeOrder(orderId))!
 }
@@ -63,7 +63,7 @@ export function orderNow(order: AcmeOrderRow, { clock }: Pick<AcmeContext, 'cloc
 function notReady({ status }: AcmeOrderRow): AcmeError {
   const why = {
     pending: 'Not all of its authorizations are valid yet.',
-    ready: 'Another request has finalised it.',
+    ready: 'Ask again.',
     valid: 'It has its certificate already: fetch that.',
     invalid: 'It has failed or expired: make a new one.',
   }[status]

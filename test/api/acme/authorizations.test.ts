@@ -1,0 +1,302 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { DAY } from '../ca-fixture.ts'
+import { csrDer } from '../requests.ts'
+import { AcmeCa } from './acme-ca.ts'
+import type { AcmeClient, Challenge, Reply } from './client.ts'
+
+let acme: AcmeCa
+let client: AcmeClient
+beforeAll(async () => {
+  acme = await AcmeCa.create(
+    { validation: { patience: '0s' }, profiles: ['server', 'wild'] },
+    { profiles: { wild: { extends: 'server', names: { types: ['dns', 'ip'], dns: { wildcards: true } } } } },
+  )
+})
+beforeEach(async () => {
+  client = await acme.client()
+})
+afterAll(() => acme.close())
+
+async function open(name = 'localhost'): Promise<{ order: Reply; url: string; http: Challenge }> {
+  const order = await client.newOrder([name])
+  expect(order.json?.status, order.text).toBe('pending')
+  const url = order.json.authorizations[0]
+  const { json } = await client.authorization(url)
+  return { order, url, http: json.challenges.find(({ type }: Challenge) => type === 'http-01') }
+}
+
+const types = ({ json }: Reply) => json.challenges.map(({ type }: Challenge) => type)
+const statusOf = async (url: string) => (await client.postAsGet(url)).json.status
+
+describe('an authorization (RFC 8555 7.5)', () => {
+  test('is nobody else’s, nor are its challenges', async () => {
+    const { url, http } = await open()
+    const other = await acme.client()
+    for (const one of [url, http.url]) {
+      await acme.refuses(() => other.postAsGet(one), 403, 'unauthorized')
+      await acme.refuses(() => client.postAsGet(one.replace(/[0-9]+$/, '999999')), 404, 'malformed')
+    }
+    await acme.refuses(() => other.answer(http), 403, 'unauthorized')
+    await acme.refuses(() => other.post(url, { status: 'deactivated' }), 403, 'unauthorized')
+  })
+
+  test('offers a challenge of each kind, and of each a token of 256 bits', async () => {
+    const { url } = await open()
+    const reply = await client.authorization(url)
+    expect(types(reply)).toEqual(['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'])
+    for (const { token, status } of reply.json.challenges) {
+      expect(token).toMatch(/^[\w-]{43}$/)
+      expect(status).toBe('pending')
+    }
+    expect(reply.json).not.toHaveProperty('wildcard')
+  })
+
+  test('of an address offers what can prove one (RFC 8738 4)', async () => {
+    const order = await client.newOrder([{ type: 'ip', value: '127.0.0.1' }])
+    const reply = await client.authorization(order.json.authorizations[0])
+    expect(types(reply)).toEqual(['http-01', 'tls-alpn-01'])
+    expect(reply.json.identifier).toEqual({ type: 'ip', value: '127.0.0.1' })
+  })
+
+  test('of a wildcard offers DNS alone, and says what it is (7.1.4)', async () => {
+    const order = await client.newOrder(['*.example.test', 'example.test'], { profile: 'wild' })
+    expect(order.json.identifiers[0]).toEqual({ type: 'dns', value: '*.example.test' })
+    const [wild, plain] = await Promise.all(
+      order.json.authorizations.map((url: string) => client.authorization(url)),
+    )
+    expect(types(wild)).toEqual(['dns-01', 'dns-account-01'])
+    expect(wild.json).toMatchObject({ wildcard: true, identifier: { type: 'dns', value: 'example.test' } })
+    expect(types(plain)).toContain('http-01')
+    expect(plain.json).not.toHaveProperty('wildcard')
+  })
+
+  test('may be deactivated, and nothing else', async () => {
+    const { url } = await open()
+    for (const payload of [
+      {},
+      { status: 'valid' },
+      { status: 'revoked' },
+      { status: null },
+      { status: ['deactivated'] },
+    ]) {
+      await acme.refuses(() => client.post(url, payload), 400, 'malformed')
+    }
+    const ended = await client.post(url, { status: 'deactivated', future: 1 })
+    expect(ended.json.status).toBe('deactivated')
+    expect((await client.post(url, { status: 'deactivated' })).json.status).toBe('deactivated')
+  })
+
+  test('that is deactivated takes its open orders with it, and is used for no other (7.5.2)', async () => {
+    await client.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)
+    const orders = [await client.newOrder(['localhost']), await client.newOrder(['localhost'])]
+    const url = orders[0]!.json.authorizations[0]
+    expect(orders.map(({ json }) => json.status)).toEqual(['ready', 'ready'])
+    expect(orders[1]!.json.authorizations).toEqual([url])
+    await client.post(url, { status: 'deactivated' })
+    for (const { headers, json } of orders) {
+      expect(await statusOf(String(headers.location))).toBe('invalid')
+      const csr = csrDer(['dns:localhost'])
+      await acme.refuses(() => client.finalize(json.finalize, csr), 403, 'orderNotReady')
+    }
+    expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
+  })
+
+  test('that is deactivated while it is validated stays so, and nobody is asked any more', async () => {
+    const { url, http } = await open()
+    acme.answers.set(http.token!, client.keyAuthorization(http.token!))
+    await Promise.all([client.answer(http), client.post(url, { status: 'deactivated' })])
+    await pause(200)
+    expect(await statusOf(url)).toBe('deactivated')
+    expect((await client.authorization(url)).headers).not.toHaveProperty('retry-after')
+    expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
+  })
+
+  test('that is valid counts for further orders of its account alone, while it lasts', async () => {
+    const { order } = await open()
+    await client.authorize(order, acme.solve)
+    const again = await client.newOrder(['localhost'])
+    expect(again.json).toMatchObject({ status: 'ready', authorizations: order.json.authorizations })
+    expect((await (await acme.client()).newOrder(['localhost'])).json.status).toBe('pending')
+    acme.ca.now += 30 * DAY * 1000
+    client.forgetNonces()
+    expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
+    expect((await client.authorization(order.json.authorizations[0])).json.status).toBe('expired')
+  })
+
+  test('of a name is none of its wildcard, nor the other way round', async () => {
+    await client.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)
+    expect((await client.newOrder(['*.localhost'], { profile: 'wild' })).json?.status).not.toBe('ready')
+  })
+})
+
+describe('a challenge (RFC 8555 7.5.1)', () => {
+  test('is shown by POST-as-GET, with the way up, and not begun by it', async () => {
+    const { url, http } = await open()
+    const reply = await client.postAsGet(http.url)
+    expect(reply.json).toEqual(http)
+    expect(String(reply.headers.link)).toContain(`<${url}>;rel="up"`)
+    expect(acme.asked.has(http.token!)).toBe(false)
+    expect(await statusOf(http.url)).toBe('pending')
+  })
+
+  test('is begun by an object, with whatever is in it', async () => {
+    const { url, http } = await open()
+    acme.answers.set(http.token!, client.keyAuthorization(http.token!))
+    const begun = await client.post(http.url, { keyAuthorization: 'ignored', future: [1] })
+    expect(begun.status).toBe(200)
+    expect(begun.json.url).toBe(http.url)
+    expect((await client.settled(url)).json.status).toBe('valid')
+  })
+
+  test('is looked at once, however often it is begun', async () => {
+    const { url, http } = await open()
+    acme.answers.set(http.token!, client.keyAuthorization(http.token!))
+    const replies = await Promise.all(Array.from({ length: 10 }, () => client.answer(http)))
+    expect(replies.map(({ status }) => status)).toEqual(Array(10).fill(200))
+    await client.settled(url)
+    const after = await client.answer(http)
+    expect(after.json).toMatchObject({
+      status: 'valid',
+      validated: expect.stringMatching(/^[0-9-]{10}T[0-9:]{8}Z$/),
+    })
+    await pause(100)
+    expect(acme.asked.get(http.token!)).toBe(1)
+  })
+
+  test('that failed stays failed, with the reason, and takes authorization and orders with it', async () => {
+    const { order, url, http } = await open()
+    await client.answer(http)
+    const { json } = await client.settled(url)
+    expect(json.status).toBe('invalid')
+    // Only the one that settled it.
+    expect(json.challenges).toMatchObject([
+      { type: 'http-01', status: 'invalid', error: { type: 'urn:ietf:params:acme:error:incorrectResponse' } },
+    ])
+    acme.answers.set(http.token!, client.keyAuthorization(http.token!))
+    expect((await client.answer(http)).json.status).toBe('invalid')
+    const after = await client.postAsGet(String(order.headers.location))
+    expect(after.json).toMatchObject({ status: 'invalid', error: { detail: expect.stringContaining('404') } })
+  })
+
+  test('beside one that was met counts no more', async () => {
+    const { url } = await open()
+    const { challenges } = (await client.authorization(url)).json
+    const [http, dns] = challenges
+    acme.answers.set(http.token, client.keyAuthorization(http.token))
+    await client.answer(http)
+    await client.settled(url)
+    expect((await client.answer(dns)).json.status).toBe('pending')
+    expect((await client.authorization(url)).json.challenges).toHaveLength(1)
+    expect(await statusOf(url)).toBe('valid')
+  })
+})
+
+describe('newAuthz (RFC 8555 7.4.1)', () => {
+  const authorize = async (identifier: unknown, fields: object = {}) =>
+    client.post((await client.directory()).newAuthz, { identifier, ...fields })
+
+  test('makes an authorization that orders use once it is valid', async () => {
+    const made = await authorize({ type: 'dns', value: 'localhost' })
+    expect(made.status, made.text).toBe(201)
+    const url = String(made.headers.location)
+    expect(made.json).toMatchObject({ status: 'pending', identifier: { type: 'dns', value: 'localhost' } })
+    expect(made.json).not.toHaveProperty('subdomainAuthAllowed')
+    const [http] = made.json.challenges
+    acme.answers.set(http.token, client.keyAuthorization(http.token))
+    await client.answer(http)
+    await client.settled(url)
+    expect((await client.newOrder(['localhost'])).json).toMatchObject({
+      status: 'ready',
+      authorizations: [url],
+    })
+  })
+
+  test('refuses what newOrder refuses', async () => {
+    for (const identifier of [undefined, null, 7, {}, { type: 'dns' }, { type: 'dns', value: 'a_b' }]) {
+      await acme.refuses(() => authorize(identifier), 400, 'malformed')
+    }
+    await acme.refuses(() => authorize({ type: 'email', value: 'a@b.test' }), 400, 'unsupportedIdentifier')
+    await acme.refuses(() => authorize({ type: 'dns', value: '*.a.test' }), 400, 'malformed', /wildcard/)
+  })
+})
+
+describe('subdomains (RFC 9444)', () => {
+  const prove = async (url: string) => {
+    const { http } = Object.fromEntries(
+      (await client.authorization(url)).json.challenges.map((one: Challenge) => [one.type.slice(0, 4), one]),
+    )
+    acme.answers.set(http.token, client.keyAuthorization(http.token))
+    await client.answer(http)
+    return client.settled(url)
+  }
+
+  test('are offered in the directory', async () => {
+    expect((await client.directory()).meta.subdomainAuthAllowed).toBe(true)
+  })
+
+  test('are covered by an authorization of the domain above that allows it, and by no other', async () => {
+    const { newAuthz } = await client.directory()
+    const identifier = { type: 'dns', value: 'localhost' }
+    const narrow = await client.post(newAuthz, { identifier })
+    await prove(String(narrow.headers.location))
+    expect((await client.newOrder(['a.localhost'])).json.status).toBe('pending')
+    const wide = await client.post(newAuthz, { identifier: { ...identifier, subdomainAuthAllowed: true } })
+    expect(wide.json.subdomainAuthAllowed).toBe(true)
+    await prove(String(wide.headers.location))
+    const order = await client.newOrder(['a.localhost', 'b.a.localhost', 'localhost'])
+    expect(order.json.status).toBe('ready')
+    const done = await client.finalize(
+      order.json.finalize,
+      csrDer(['dns:a.localhost', 'dns:b.a.localhost', 'dns:localhost']),
+    )
+    expect(done.json.status, done.text).toBe('valid')
+    for (const name of ['notlocalhost', 'a.notlocalhost']) {
+      expect((await client.newOrder([name])).json.status).toBe('pending')
+    }
+    expect((await client.newOrder(['*.localhost.a'], { profile: 'wild' })).json.status).toBe('pending')
+  })
+
+  test('may be proven by the ancestor that the order names, once for all of them', async () => {
+    const names = ['c.localhost', 'd.localhost'].map((value) => ({
+      type: 'dns',
+      value,
+      ancestorDomain: 'localhost',
+    }))
+    const order = await client.newOrder(names as never)
+    expect(order.json.authorizations).toHaveLength(1)
+    expect(order.json.identifiers).toEqual([
+      { type: 'dns', value: 'c.localhost' },
+      { type: 'dns', value: 'd.localhost' },
+    ])
+    const [url] = order.json.authorizations
+    expect((await client.authorization(url)).json).toMatchObject({
+      identifier: { type: 'dns', value: 'localhost' },
+      subdomainAuthAllowed: true,
+    })
+    await prove(url)
+    const done = await client.finalize(order.json.finalize, csrDer(['dns:c.localhost', 'dns:d.localhost']))
+    expect(done.json.status, done.text).toBe('valid')
+  })
+
+  test.each([
+    ['itself', 'a.test', 'a.test'],
+    ['below it', 'a.test', 'b.a.test'],
+    ['beside it', 'a.test', 'b.test'],
+    ['a part of a label', 'ba.test', 'a.test'],
+    ['no name', 'a.test', 'te_st'],
+    ['no text', 'a.test', 7],
+    ['a wildcard', 'a.test', '*.test'],
+  ])('an ancestor that is %s is malformed', async (_, value, ancestorDomain) => {
+    const name = { type: 'dns', value, ancestorDomain }
+    await acme.refuses(() => client.newOrder([name as never]), 400, 'malformed')
+  })
+
+  test('an address has no ancestor, and nothing below it', async () => {
+    const name = { type: 'ip', value: '127.0.0.1', ancestorDomain: 'localhost' }
+    await acme.refuses(() => client.newOrder([name as never]), 400, 'malformed')
+    const { newAuthz } = await client.directory()
+    const identifier = { type: 'ip', value: '127.0.0.1', subdomainAuthAllowed: true }
+    expect((await client.post(newAuthz, { identifier })).json).not.toHaveProperty('subdomainAuthAllowed')
+  })
+})
