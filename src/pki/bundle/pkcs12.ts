@@ -1,6 +1,7 @@
 import { pbkdf2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CaError } from '../../errors.ts'
+import { CONTENT_TYPE, contentInfo } from '../cms/content-info.ts'
 import {
   context,
   contextPrimitive,
@@ -16,8 +17,6 @@ import {
 import { PBES2_KEY_LENGTH, pbes2Encrypt } from '../keys/pbes2.ts'
 import { bmpString, pkcs12Mac } from './pkcs12-mac.ts'
 
-const ID_DATA = oid('1.2.840.113549.1.7.1')
-const ID_ENCRYPTED_DATA = oid('1.2.840.113549.1.7.6')
 const CERT_BAG = oid('1.2.840.113549.1.12.10.1.3')
 const X509_CERTIFICATE = oid('1.2.840.113549.1.9.22.1')
 const FRIENDLY_NAME = oid('1.2.840.113549.1.9.20')
@@ -57,7 +56,7 @@ export async function trustStore(entries: readonly TrustStoreEntry[], password: 
   const mac = pkcs12Mac(password, salt, ITERATIONS, authenticatedSafe)
   return sequence(
     integer(3),
-    sequence(ID_DATA, context(0, octetString(authenticatedSafe))),
+    contentInfo(CONTENT_TYPE.data, octetString(authenticatedSafe)),
     sequence(sequence(SHA256, octetString(mac)), octetString(salt), integer(ITERATIONS)),
   )
 }
@@ -78,6 +77,9 @@ async function encryptedData(content: Buffer, password: string): Promise<Buffer>
   const key = await deriveKey(password, salt, ITERATIONS, PBES2_KEY_LENGTH, 'sha256')
   const kdf = sequence(PBKDF2, sequence(octetString(salt), integer(ITERATIONS), HMAC_WITH_SHA256))
   const { algorithm, ciphertext } = pbes2Encrypt(kdf, key, content)
-  const encrypted = sequence(integer(0), sequence(ID_DATA, algorithm, contextPrimitive(0, ciphertext)))
-  return sequence(ID_ENCRYPTED_DATA, context(0, encrypted))
+  const encrypted = sequence(
+    integer(0),
+    sequence(CONTENT_TYPE.data, algorithm, contextPrimitive(0, ciphertext)),
+  )
+  return contentInfo(CONTENT_TYPE.encryptedData, encrypted)
 }

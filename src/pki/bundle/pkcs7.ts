@@ -1,7 +1,5 @@
-import { context, integer, oid, sequence, setOf } from '../der/write.ts'
-
-const ID_DATA = oid('1.2.840.113549.1.7.1')
-const ID_SIGNED_DATA = oid('1.2.840.113549.1.7.2')
+import { CONTENT_TYPE, contentInfo } from '../cms/content-info.ts'
+import { context, integer, sequence, setOf } from '../der/write.ts'
 
 /**
  * A "certs-only" message: SignedData without content, signers or CRLs (RFC 5652 5.1, RFC 8551 3.8), in DER.
@@ -11,6 +9,12 @@ const ID_SIGNED_DATA = oid('1.2.840.113549.1.7.2')
 export function certsOnly(certificates: readonly Uint8Array[]): Buffer {
   if (certificates.length === 0) throw new RangeError('a certs-only message needs at least one certificate')
   const sorted = [...certificates].sort((a, b) => Buffer.compare(a, b))
-  const signedData = sequence(integer(1), setOf(), sequence(ID_DATA), context(0, ...sorted), setOf())
-  return sequence(ID_SIGNED_DATA, context(0, signedData))
+  const signedData = sequence(
+    integer(1),
+    setOf(),
+    sequence(CONTENT_TYPE.data),
+    context(0, ...sorted),
+    setOf(),
+  )
+  return contentInfo(CONTENT_TYPE.signedData, signedData)
 }
