@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'tokenSpent'
+  | 'requestRefused'
+  | 'tooManyPending'
   | 'nameNotAllowed'
   | 'keyNotAllowed'
   | 'validityNotAllowed'

@@ -31,6 +31,8 @@ export interface TokenGrant {
   readonly expiresAt: number
   /** The serial number of the certificate that used it up; it may only fetch that one again. */
   readonly spentOn: string | null
+  /** The request for approval that it was used for; it may ask for nothing else. */
+  readonly requestId: number | null
 }
 
 /** What an ACME order allows, all of whose identifiers are authorised. */

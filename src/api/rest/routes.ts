@@ -11,6 +11,7 @@ import { useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
 import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
+import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
 import { stapleRoutes } from './staple.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -27,6 +28,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(inventoryRoutes, options)
   app.register(stapleRoutes, options)
   app.register(tokenRoutes, options)
+  app.register(requestRoutes, options)
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)

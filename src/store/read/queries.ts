@@ -4,6 +4,7 @@ import { acmeAccountQueries } from './acme-account.ts'
 import { acmeAuthorizationQueries } from './acme-authorization.ts'
 import { acmeOrderQueries } from './acme-order.ts'
 import { adminKeyQueries } from './admin-key.ts'
+import { approvalQueries } from './approval.ts'
 import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
@@ -32,6 +33,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind> {
     ...acmeAuthorizationQueries(db),
     ...externalKeyQueries(db),
     ...renewalCallQueries(db),
+    ...approvalQueries(db),
   }
 }
 
