@@ -25,12 +25,13 @@ export function answerRequest(
 ): FastifyReply {
   if (answer.outcome === 'issued') return answerIssued(answer, request, reply, surroundings)
   const { requestId, expiresAt } = answer.request
+  const { retryAfter } = surroundings.config.approvals
   const statusUrl = `${surroundings.prefix}/v1/requests/${requestId}`
   return reply
     .code(202)
     .header('location', statusUrl)
-    .header('retry-after', String(surroundings.config.approvals.retryAfter))
-    .send({ id: requestId, state: 'pending', statusUrl, expiresAt: showTime(expiresAt) })
+    .header('retry-after', String(retryAfter))
+    .send({ id: requestId, state: 'pending', statusUrl, expiresAt: showTime(expiresAt), retryAfter })
 }
 
 /** 201 with the certificate: JSON, or leaf and intermediates as PEM where the caller asks for that (RFC 8555 9.1). */

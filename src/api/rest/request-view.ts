@@ -21,6 +21,7 @@ export const PendingView = Type.Object(
       description: 'Where the request can be looked at, by its caller and by admins.',
     }),
     expiresAt: Time,
+    retryAfter: Type.Integer({ description: 'Seconds, as in the header.' }),
   },
   { description: 'The request waits for an admin. Make it again after Retry-After seconds.' },
 )

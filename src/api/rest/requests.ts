@@ -79,8 +79,8 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       },
     },
     async (request) => {
-      const { id } = await applicantOf(request, service)
-      const isAdmin = id.startsWith('admin:')
+      const { id, kind } = await applicantOf(request, service)
+      const isAdmin = kind === 'admin'
       const row = await store.read.request(Number(request.params.id))
       // Whether there are requests of others is nobody's business.
       if (!row || (!isAdmin && row.principal !== id))
