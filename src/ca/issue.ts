@@ -8,7 +8,7 @@ import type { RequestRow } from '../store/approval-queries.ts'
 import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { auditEntry } from './audit.ts'
-import { needsApproval } from './policy/approval.ts'
+import { type Impatient, needsApproval } from './policy/approval.ts'
 import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
 import { prepare } from './prepare.ts'
 import { auditRefusal } from './refusal-audit.ts'
@@ -34,9 +34,6 @@ export interface Pending {
   readonly outcome: 'pending'
   readonly request: RequestRow
 }
-
-/** Who never waits: what they ask for needs no approval, or cannot have it. */
-type Impatient = Extract<Principal, { readonly kind: 'admin' | 'system' | 'account' }>
 
 /** A request of somebody else, which an admin approves. */
 export interface Approval {
@@ -126,7 +123,9 @@ export class Issuer {
     }
 
     const grant = decide(request, principal, this.#context, epochSeconds(now))
-    if (needsApproval(grant.profile, principal, grant.replaces !== null)) {
+    // A token that belongs to a request waits again, also where its profile has come to need no approval.
+    const isBound = principal.kind === 'token' && principal.token.requestId !== null
+    if (isBound || needsApproval(grant.profile, principal, grant.replaces !== null)) {
       const row = await this.#waiting.record(request, grant, principal, origin, now)
       const recorded = await this.#answer(row, principal, now)
       if (recorded) return recorded

@@ -8,6 +8,7 @@ import { nameText } from '../pki/names/san.ts'
 import type { RequestRow, RequestState } from '../store/approval-queries.ts'
 import type { Store } from '../store/store.ts'
 import { auditEntry } from './audit.ts'
+import { isImpatient } from './policy/approval.ts'
 import { type Grant, subjectText } from './policy/grant.ts'
 import type { IssuanceRequest } from './request.ts'
 import { fingerprintOf, idempotencyOf } from './request-identity.ts'
@@ -34,7 +35,7 @@ export class WaitingRequests {
    * Throws "requestRefused" with the admin's reason, and "tokenSpent" for a token that belongs to another request.
    */
   async find(request: IssuanceRequest, principal: Principal): Promise<RequestRow | null> {
-    if (principal.kind !== 'token' && principal.kind !== 'certificate') return null
+    if (isImpatient(principal)) return null
     const row = await this.#context.store.read.requestByFingerprint(fingerprintOf(request, principal))
     const bound = principal.kind === 'token' ? principal.token.requestId : null
     if (bound !== null && bound !== row?.requestId) {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Profile } from '../../../src/config/profile-schema.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrDer, csrPem, newKey } from '../requests.ts'
 
@@ -50,6 +51,7 @@ describe('a request of a profile that needs approval', () => {
       state: 'pending',
       statusUrl: `/v1/requests/${id}`,
       expiresAt: new Date(ca.now + 7 * DAY * 1000).toISOString().replace('.000', ''),
+      retryAfter: 90,
     })
     expect(answer.headers).toMatchObject({ location: `/v1/requests/${id}`, 'retry-after': '90' })
     expect(await ca.inventory()).toEqual(before)
@@ -188,6 +190,21 @@ describe('an approval', () => {
     ca.now += 6 * DAY * 1000
     expect((await ask(secret, csr)).json.serialNumber).toBe(issued.json.serialNumber)
     expectProblem(await ask(secret), 403, 'tokenSpent')
+  })
+
+  test('is needed for what waits already, also once the profile needs none', async () => {
+    const { secret, csr, id } = await pending({}, csrPem(NAMES), '30d')
+    const { profiles } = ca.service as unknown as { profiles: Map<string, Profile> }
+    const server = profiles.get('server')!
+    profiles.set('server', { ...server, approval: 'none' })
+    try {
+      expect((await ask(secret, csr)).json.id).toBe(id)
+      ca.now += 7 * DAY * 1000
+      expect((await ask(secret, csr)).json).toMatchObject({ id, state: 'pending' })
+      expect((await approve(id)).status).toBe(201)
+    } finally {
+      profiles.set('server', server)
+    }
   })
 
   test('is refused once the request has expired, which may then be made anew', async () => {
