@@ -19,6 +19,8 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'tokenSpent'
+  | 'requestRefused'
+  | 'tooManyPending'
   | 'nameNotAllowed'
   | 'keyNotAllowed'
   | 'validityNotAllowed'

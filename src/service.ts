@@ -1,5 +1,6 @@
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
+import { Approvals } from './ca/approvals.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
@@ -31,6 +32,7 @@ export interface Service {
   readonly authorities: Authorities
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
+  readonly approvals: Approvals
   readonly revoker: Revoker
   readonly acme: Acme
   /** Of EST. */
@@ -101,11 +103,17 @@ export async function openService({
     authorities,
     profiles,
     defaultProfile: config.defaultProfile,
+    waiting: config.approvals,
     urls: () => publicUrls(publicUrl()),
     crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
     issued: () => {
       for (const listener of issuedListeners) listener()
     },
+  })
+  const approvals = new Approvals({
+    ...{ store, clock, issuer },
+    onError: (error) =>
+      log.error({ err: error }, 'Old requests could not be removed, which will be tried again'),
   })
   const ocspOptions = (authority: string) => optionsOf(config, authority).ocsp
   const responders = new OcspResponders({
@@ -170,6 +178,7 @@ export async function openService({
     ocsp,
     crl,
     issuer,
+    approvals,
     revoker,
     acme,
     labels,
@@ -192,12 +201,14 @@ export async function openService({
     ],
     async close() {
       acme.stop()
+      approvals.stop()
       await Promise.all([crl.stop(), ocsp.stop(), responders.stop()])
       await store.close()
     },
   }
   try {
     await Promise.all([crl.start(), responders.start(), ocsp.responseBrought(), acme.start()])
+    approvals.start()
   } catch (error) {
     await service.close()
     throw error

@@ -1,6 +1,7 @@
 import { epochSeconds } from '../clock.ts'
 import { parseNameText } from '../pki/names/normalise.ts'
 import type { AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow } from '../store/acme-queries.ts'
+import { Sweeper } from '../store/sweeper.ts'
 import { Accounts, usable } from './accounts.ts'
 import type { AcmeContext, Holder } from './context.ts'
 import { identifierOf, type Proof, sufficientProofs } from './identifier.ts'
@@ -8,7 +9,6 @@ import { type AccountKey, readJwk } from './jws/jwk.ts'
 import { Nonces } from './nonces.ts'
 import { Orders } from './orders.ts'
 import { AcmeError } from './problem.ts'
-import { Sweeper } from './sweeper.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
 import { accountHashPrefix } from './validation/dns-persist-01.ts'
 import { isTransient } from './validation/failure.ts'
@@ -51,7 +51,10 @@ export class Acme {
       mayPass: isTransient,
       onError,
     })
-    this.#sweeper = new Sweeper(context, onError)
+    this.#sweeper = new Sweeper(
+      (limit) => context.store.write('sweepAcme', { now: epochSeconds(clock()), limit }),
+      onError,
+    )
   }
 
   async start(): Promise<void> {

@@ -17,6 +17,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   unauthenticated: { status: 401, title: 'The caller is not authenticated' },
   forbidden: { status: 403, title: 'The caller may not do this' },
   tokenSpent: { status: 403, title: 'The enrolment token cannot be used' },
+  requestRefused: { status: 403, title: 'The request was refused' },
+  tooManyPending: { status: 429, title: 'Too many requests wait for approval' },
   nameNotAllowed: { status: 403, title: 'A name is not allowed' },
   keyNotAllowed: { status: 403, title: 'The kind of key is not allowed' },
   validityNotAllowed: { status: 403, title: 'The validity is not allowed' },

@@ -2,9 +2,11 @@ import { timingSafeEqual } from 'node:crypto'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
+import type { TokenRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Principal } from './principal.ts'
 import { hashSecret, SECRET_PREFIX } from './secrets.ts'
+import { tokenHolder } from './tokens.ts'
 
 /** What a caller shows of itself; the API takes it off the wire. */
 export interface Credentials {
@@ -41,21 +43,27 @@ async function byBearer(secret: string, { store, clock }: AuthContext): Promise<
   } else if (secret.startsWith(SECRET_PREFIX.token)) {
     const row = await store.read.tokenByHash(hashSecret(secret))
     if (row && row.revokedAt === null) {
-      const { tokenId, profile, names, expiresAt, spentAt, spentOn } = row
+      const { expiresAt, spentAt, request } = row
       const now = epochSeconds(clock())
-      if (spentAt !== null && now >= spentAt + REPLAY_AFTER_USE) {
+      // What a person approved is there to be fetched for as long as that is on record.
+      if (spentAt !== null && !request && now >= spentAt + REPLAY_AFTER_USE) {
         throw new CaError('unauthenticated', 'The enrolment token was used up. Ask an admin for a new one.')
       }
-      if (spentAt === null && now >= expiresAt) {
+      if (spentAt === null && now >= expiresAt && !isWaiting(request, now)) {
         throw new CaError('unauthenticated', 'The enrolment token has expired. Ask an admin for a new one.')
       }
-      return { kind: 'token', id: `token:${tokenId}`, token: { tokenId, profile, names, expiresAt, spentOn } }
+      return tokenHolder(row)
     }
   }
   throw new CaError(
     'unauthenticated',
     'The bearer secret is not known here: it may be mistyped, revoked, or of another CA.',
   )
+}
+
+/** A request outlives its token: until it ends its caller may ask again, and hear that it was refused. */
+function isWaiting(request: TokenRow['request'], now: number): boolean {
+  return request !== null && (request.state === 'refused' || request.expiresAt > now)
 }
 
 /**

@@ -33,6 +33,8 @@ export interface TokenGrant {
   readonly expiresAt: number
   /** The serial number of the certificate that used it up; it may only fetch that one again. */
   readonly spentOn: string | null
+  /** The request for approval that it was used for; it may ask for nothing else. */
+  readonly requestId: number | null
 }
 
 /** What somebody who is known over EST may enrol: any of these names, and whatever fits one of these patterns. */

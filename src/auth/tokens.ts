@@ -2,6 +2,7 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AuditEntry } from '../store/commands.ts'
+import type { TokenRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Principal } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
@@ -21,6 +22,12 @@ export interface NewToken {
   /** Shown once: the store keeps only its hash. */
   readonly token: string
   readonly expiresAt: number
+}
+
+/** The holder of a token, whatever has become of it. */
+export function tokenHolder({ tokenId, profile, names, expiresAt, spentOn, request }: TokenRow): Principal {
+  const token = { tokenId, profile, names, expiresAt, spentOn, requestId: request?.requestId ?? null }
+  return { kind: 'token', id: `token:${tokenId}`, token }
 }
 
 /** Makes a one-time token for one certificate of this profile with at most these names. */

@@ -16,6 +16,7 @@ const COMMON = {
   mustStaple: false,
   policies: [],
   renewal: false,
+  approval: 'none',
 } as const
 
 /** What the service certifies for its own listener. `life` in seconds. */

@@ -1,88 +1,160 @@
-import { createHash } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
-import { type Clock, epochSeconds } from '../clock.ts'
+import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
-import type { Extension } from '../pki/certificate/extensions.ts'
-import { crlPartition } from '../pki/crl/partition.ts'
 import { keyHash } from '../pki/keys/public-key.ts'
 import { nameText } from '../pki/names/san.ts'
 import { assembleSigned } from '../pki/signed.ts'
+import type { RequestRow } from '../store/approval-queries.ts'
+import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import type { Store } from '../store/store.ts'
-import { auditEntry, markAudited } from './audit.ts'
-import { namesCrl, type PublicUrls, sharedExtensions } from './certificate-template.ts'
+import { auditEntry } from './audit.ts'
+import { type Impatient, needsApproval } from './policy/approval.ts'
 import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
 import { prepare } from './prepare.ts'
-import { type IssuanceRequest, requestedKey } from './request.ts'
+import { auditRefusal } from './refusal-audit.ts'
+import type { IssuanceRequest } from './request.ts'
+import { idempotencyOf } from './request-identity.ts'
+import { SharedParts, type SharedPartsContext } from './shared-parts.ts'
+import { type WaitingContext, WaitingRequests } from './waiting-requests.ts'
 
-export interface IssuanceContext extends PolicyContext {
-  readonly store: Store
-  readonly clock: Clock
-  /** Asked at each issuance: a listener on a port that the system picks knows its URL late. */
-  readonly urls: () => PublicUrls
-  /** Over how many CRLs the certificates of an authority are spread; 1 where they all name the full one. */
-  readonly crlPartitions: (authority: string) => number
+export interface IssuanceContext extends PolicyContext, SharedPartsContext, WaitingContext {
   /** Called after a new certificate is durable. */
   readonly issued?: () => void
 }
 
-/** A certificate that is durable. `replayed`: an earlier request with the same idempotency key made it. */
+/** A certificate that is durable. `replayed`: an earlier request, with the same idempotency key or approved, made it. */
 export interface Issued {
+  readonly outcome: 'issued'
   readonly certificate: CertificateRow
   readonly replayed: boolean
+}
+
+/** A request that is on record and waits for a person; asked again, it is the certificate or the refusal. */
+export interface Pending {
+  readonly outcome: 'pending'
+  readonly request: RequestRow
+}
+
+/** A request of somebody else, which an admin approves. */
+export interface Approval {
+  /** As it is on record, and perhaps narrowed. */
+  readonly request: IssuanceRequest
+  readonly requester: Principal
+  readonly row: RequestRow
+  /** Seconds since 1970: until when the caller may fetch the certificate. */
+  readonly keptUntil: number
 }
 
 /** The one issuance path: policy, prepare, sign, record; only then is the certificate anyone's. */
 export class Issuer {
   readonly #context: IssuanceContext
-  /** By the issuer's certificate, and by profile and partition of the CRL. */
-  readonly #templates = new WeakMap<object, Map<string, readonly Extension[]>>()
+  readonly #shared: SharedParts
+  readonly #waiting: WaitingRequests
 
   constructor(context: IssuanceContext) {
     this.#context = context
+    this.#shared = new SharedParts(context)
+    this.#waiting = new WaitingRequests(context)
   }
 
   /**
    * `read` translates the caller's bytes: what cannot be read is a refusal like any other. Throws `CaError`; a refusal
    * is in the audit log before the caller hears of it, unless the caller has nothing but a spent token.
    */
-  async issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued> {
+  issue(read: () => IssuanceRequest, principal: Impatient, origin: Origin): Promise<Issued>
+  issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued | Pending>
+  async issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued | Pending> {
     const now = this.#context.clock()
     let request: IssuanceRequest | undefined
     try {
       request = read()
       return await this.#issue(request, principal, origin, now)
     } catch (error) {
-      await this.#auditRefusal(error, request, principal, origin, now)
-      markAudited(error)
+      const target = request?.renewalOf?.serialNumber ?? ''
+      await auditRefusal(error, this.#context.store, { target, principal, origin, now })
       throw error
     }
   }
 
-  async #issue(request: IssuanceRequest, principal: Principal, origin: Origin, now: Date): Promise<Issued> {
-    const { store } = this.#context
-    const idempotency = idempotencyOf(request, principal)
-    if (idempotency) {
-      const earlier = await store.read.idempotentIssuance(idempotency.scope, idempotency.key)
-      if (earlier && !earlier.requestHash.equals(idempotency.requestHash)) {
-        throw new CaError(
-          'idempotencyConflict',
-          'This Idempotency-Key was used with another request. Use a new key for a new CSR.',
-        )
-      }
-      if (earlier) return this.#replay(earlier.serialNumber)
+  /**
+   * The certificate of a request that an admin approves, by policy as it is now: it is the requester's, in whose place the
+   * admin stands in the audit log. "conflict" where the request was decided meanwhile, or has expired.
+   */
+  async approve(approval: Approval, admin: Principal, origin: Origin): Promise<Issued> {
+    const { request, requester, row, keptUntil } = approval
+    const now = this.#context.clock()
+    try {
+      const grant = decide(request, requester, this.#context, epochSeconds(now))
+      const { requestId, tokenId, idempotency } = row
+      return await this.#make(grant, request, requester, now, {
+        tokenId,
+        orderId: null,
+        idempotency: idempotency && { scope: requester.id, ...idempotency },
+        approves: { requestId, keptUntil },
+        audit: this.#auditOf(grant, admin, origin, now, {
+          request: requestId,
+          requestedBy: requester.id,
+          ...(request.narrowed?.names ? { names: grant.names.map(nameText) } : {}),
+        }),
+      })
+    } catch (error) {
+      const facts = { request: row.requestId, requestedBy: requester.id }
+      const target = request.renewalOf?.serialNumber ?? ''
+      await auditRefusal(error, this.#context.store, { target, principal: admin, origin, now, facts })
+      throw error
     }
+  }
+
+  async #issue(
+    request: IssuanceRequest,
+    principal: Principal,
+    origin: Origin,
+    now: Date,
+  ): Promise<Issued | Pending> {
+    const idempotency = idempotencyOf(request, principal)
+    const earlier = await this.#idempotent(idempotency)
+    if (earlier) return earlier
+    // Before policy: what was decided stands, whatever policy has become.
+    const known = await this.#waiting.find(request, principal)
+    const answer = known && (await this.#answer(known, principal, now))
+    if (answer) return answer
     if (principal.kind === 'token' && principal.token.spentOn) {
       throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
     }
 
     const grant = decide(request, principal, this.#context, epochSeconds(now))
+    // A token that belongs to a request waits again, also where its profile has come to need no approval.
+    const isBound = principal.kind === 'token' && principal.token.requestId !== null
+    if (isBound || needsApproval(grant.profile, principal, grant.replaces !== null)) {
+      const row = await this.#waiting.record(request, grant, principal, origin, now)
+      const recorded = await this.#answer(row, principal, now)
+      if (recorded) return recorded
+      throw new CaError('conflict', 'The certificate of this request was revoked just now. Ask again.')
+    }
+    return this.#make(grant, request, principal, now, {
+      tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
+      orderId: principal.kind === 'account' ? (principal.order?.orderId ?? null) : null,
+      idempotency,
+      approves: null,
+      audit: this.#auditOf(grant, principal, origin, now, {}),
+    })
+  }
+
+  /** Prepares, signs and records what was granted. */
+  async #make(
+    grant: Grant,
+    request: IssuanceRequest,
+    principal: Principal,
+    now: Date,
+    ending: Pick<IssuanceRecord, 'tokenId' | 'orderId' | 'idempotency' | 'approves'> & {
+      audit: (serialNumber: string) => IssuanceRecord['audit']
+    },
+  ): Promise<Issued> {
     const { signer } = grant.authority
     const prepared = prepare(grant, request.proof, signer, (serialNumber) =>
-      this.#shared(grant, this.#partitionOf(serialNumber, grant)),
+      this.#shared.extensions(grant, serialNumber),
     )
     const { serialNumber } = prepared
-    const partition = this.#partitionOf(serialNumber, grant)
     const tbs = prepared.take()
     const der = assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
     const record = {
@@ -100,106 +172,58 @@ export class Issuer {
       replaces: grant.replaces,
     }
     // Record, then release: until this resolves the certificate exists nowhere, and a failure throws it away.
-    const outcome = await store.write('recordIssuance', {
+    const outcome = await this.#context.store.write('recordIssuance', {
       ...record,
-      partition: partition === null ? null : { number: partition, url: this.#crlUrl(grant, partition) },
-      tokenId: principal.kind === 'token' ? principal.token.tokenId : null,
-      orderId: principal.kind === 'account' ? (principal.order?.orderId ?? null) : null,
-      idempotency,
-      audit: auditEntry(
-        grant.replaces ? 'certificate.renew' : 'certificate.issue',
-        'ok',
-        serialNumber,
-        principal,
-        origin,
-        now,
-        {
-          profile: grant.profile.name,
-          authority: grant.authority.id,
-          ...(grant.replaces ? { replaces: grant.replaces } : {}),
-        },
-      ),
+      ...ending,
+      partition: this.#shared.partition(grant, serialNumber),
+      audit: ending.audit(serialNumber),
     })
     if (outcome.outcome === 'replayed') return this.#replay(outcome.serialNumber)
     this.#context.issued?.()
     return {
+      outcome: 'issued',
       certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null },
       replayed: false,
     }
   }
 
-  #partitionOf(serialNumber: string, { authority, profile }: Grant): number | null {
-    const partitions = namesCrl(profile) ? this.#context.crlPartitions(authority.id) : 1
-    return partitions > 1 ? crlPartition(serialNumber, partitions) : null
+  #auditOf(grant: Grant, actor: Principal, origin: Origin, now: Date, more: Record<string, unknown>) {
+    const action = grant.replaces ? 'certificate.renew' : 'certificate.issue'
+    const facts = {
+      profile: grant.profile.name,
+      authority: grant.authority.id,
+      ...(grant.replaces ? { replaces: grant.replaces } : {}),
+      ...more,
+    }
+    return (serialNumber: string) => auditEntry(action, 'ok', serialNumber, actor, origin, now, facts)
   }
 
-  #crlUrl({ authority }: Grant, partition: number): string {
-    return this.#context.urls().crl(authority.id, partition)
+  async #idempotent(idempotency: ReturnType<typeof idempotencyOf>): Promise<Issued | null> {
+    if (!idempotency) return null
+    const { scope, key, requestHash } = idempotency
+    const earlier = await this.#context.store.read.idempotentIssuance(scope, key)
+    if (earlier && !earlier.requestHash.equals(requestHash)) {
+      throw new CaError(
+        'idempotencyConflict',
+        'This Idempotency-Key was used with another request. Use a new key for a new CSR.',
+      )
+    }
+    return earlier && earlier.serialNumber !== null ? this.#replay(earlier.serialNumber) : null
   }
 
-  #shared({ authority, profile }: Grant, partition: number | null): readonly Extension[] {
-    const { certificate } = authority
-    const known = this.#templates.get(certificate) ?? new Map<string, readonly Extension[]>()
-    this.#templates.set(certificate, known)
-    const key = `${profile.name}/${partition}`
-    const shared = known.get(key) ?? sharedExtensions(authority, profile, this.#context.urls(), partition)
-    known.set(key, shared)
-    return shared
+  /** Of a request on record; null where its certificate has ended, so that the same may be asked for anew. */
+  async #answer(row: RequestRow, principal: Principal, now: Date): Promise<Issued | Pending | null> {
+    if (row.serialNumber === null) return { outcome: 'pending', request: row }
+    const issued = await this.#replay(row.serialNumber)
+    const { revocation, notAfter } = issued.certificate
+    // A token has had its one certificate, whatever became of that.
+    const isGood = revocation === null && notAfter >= epochSeconds(now)
+    return isGood || principal.kind === 'token' ? issued : null
   }
 
   async #replay(serialNumber: string): Promise<Issued> {
     const certificate = await this.#context.store.read.certificate(serialNumber)
-    if (!certificate) throw new CaError('internal', 'The certificate of an idempotency key is missing.')
-    return { certificate, replayed: true }
+    if (!certificate) throw new CaError('internal', 'The certificate of an earlier request is missing.')
+    return { outcome: 'issued', certificate, replayed: true }
   }
-
-  async #auditRefusal(
-    error: unknown,
-    request: IssuanceRequest | undefined,
-    principal: Principal,
-    origin: Origin,
-    now: Date,
-  ): Promise<void> {
-    const { code, detail } = error instanceof CaError ? error : new CaError('internal', '')
-    // Nobody was refused, and there is nothing that could be written.
-    if (code === 'storeFailed' || code === 'overloaded') return
-    // Anybody may have an account: what it tries is in the request log.
-    if (principal.kind === 'account' && code !== 'internal') return
-    // The token's one use is audited; its holder must not be able to fill the store afterwards.
-    if (principal.kind === 'token' && principal.token.spentOn !== null && code !== 'internal') return
-    await this.#context.store.write(
-      'audit',
-      auditEntry(
-        'certificate.refuse',
-        code === 'internal' ? 'failed' : 'refused',
-        request?.renewalOf?.serialNumber ?? '',
-        principal,
-        origin,
-        now,
-        // A hundred long names can stand in a detail.
-        { code, detail: code === 'internal' ? 'see the log' : detail.slice(0, LONGEST_DETAIL) },
-      ),
-    )
-  }
-}
-
-/** Characters of a refusal's words that the audit log keeps. */
-const LONGEST_DETAIL = 1000
-
-/** The same request is the same CSR and the same wishes, by the same principal. */
-function idempotencyOf(request: IssuanceRequest, principal: Principal) {
-  if (request.idempotencyKey === undefined) return null
-  const hash = createHash('sha256')
-  hash.update(request.proof.kind === 'csr' ? request.proof.csr.der : requestedKey(request.proof).spki)
-  hash.update(
-    JSON.stringify([
-      request.profile ?? null,
-      request.authority ?? null,
-      request.names?.map(nameText) ?? null,
-      request.validity ?? null,
-      request.notAfter ?? null,
-      request.renewalOf?.serialNumber ?? null,
-    ]),
-  )
-  return { scope: principal.id, key: request.idempotencyKey, requestHash: hash.digest() }
 }

@@ -2,6 +2,7 @@ import type { CertificationRequest } from '../pki/csr/parse.ts'
 import type { PublicKey } from '../pki/keys/public-key.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
+import type { Narrowing } from './policy/narrowing.ts'
 
 /** What every enrolment protocol translates its own bytes into. Nothing here is trusted yet. */
 export interface IssuanceRequest {
@@ -21,6 +22,10 @@ export interface IssuanceRequest {
   /** The certificate to renew: its subject, names and profile are kept. */
   readonly renewalOf?: CertificateRow | undefined
   readonly idempotencyKey?: string | undefined
+  /** How it came, for the admin who approves it; where none is named, from the application that embeds the CA. */
+  readonly protocol?: 'rest' | 'est' | undefined
+  /** What an admin leaves of it; only an approval sets this. */
+  readonly narrowed?: Narrowing | undefined
 }
 
 /** A signed CSR, or, to renew with the same key, the TLS handshake in which that key was used. */

@@ -31,6 +31,37 @@ export interface IssuedAnswer extends CertificateAnswer {
   readonly chain: readonly string[]
 }
 
+/** A request that an admin must approve first. */
+export interface PendingAnswer {
+  readonly id: number
+  readonly expiresAt: string
+  /** Seconds. */
+  readonly retryAfter: number
+}
+
+export interface RequestAnswer {
+  readonly id: number
+  readonly state: string
+  readonly requestedBy: string
+  readonly protocol: string
+  readonly profile: string
+  readonly authority: string | null
+  readonly subject: string
+  readonly names: NamesAnswer
+  readonly keyType: string
+  readonly keySha256: string
+  /** Seconds. */
+  readonly validity: number | null
+  readonly notAfter: string | null
+  readonly replaces: string | null
+  readonly createdAt: string
+  readonly expiresAt: string
+  readonly decidedAt: string | null
+  readonly decidedBy?: string | null
+  readonly reason: string | null
+  readonly serialNumber: string | null
+}
+
 export interface TokenAnswer {
   readonly id: string | number
   readonly profile: string

@@ -1,19 +1,19 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { EXTENSION } from '../pki/certificate/extensions.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
-import { readPublicKey } from '../pki/keys/public-key.ts'
 import { encodePem } from '../pki/pem.ts'
-import type { IssuedAnswer } from './answers.ts'
-import { printEnrolment, writeEnrolment } from './enrolment.ts'
+import { type EnrolmentFiles, printEnrolment, writeEnrolment } from './enrolment.ts'
 import { ownCertificate } from './own-certificate.ts'
+import { dropPendingKey, keyTypeOf, pendingKey } from './pending-key.ts'
 import { addServiceOptions, type ServiceOptions } from './service.ts'
+import { submit, type WaitOptions, waitOption } from './submit.ts'
 import type { Terminal } from './terminal.ts'
 
-interface RenewOptions extends ServiceOptions {
+interface RenewOptions extends ServiceOptions, WaitOptions {
   readonly out: string
   readonly rekey?: boolean
   readonly validity?: string
@@ -32,7 +32,7 @@ export function renewCommand(terminal: Terminal): Command {
       new Option('--key-type <type>', 'kind of the new key (that of the old one)').choices(KEY_TYPES),
     )
     .option('--validity <duration>', 'life of the new certificate: 24h, 90d')
-  addServiceOptions(command).action((options: RenewOptions) => renew(options, terminal))
+  addServiceOptions(waitOption(command)).action((options: RenewOptions) => renew(options, terminal))
   return command
 }
 
@@ -46,15 +46,15 @@ async function renew(options: RenewOptions, terminal: Terminal): Promise<void> {
   } = ownCertificate(options.out, options, terminal.environment)
   const oldKey = createPrivateKey(oldPem)
   const rekey = options.rekey || options.keyType !== undefined
-  const key = rekey ? await generateKey(options.keyType ?? keyTypeOf(oldKey)) : oldKey
-  const issued = await client.json<IssuedAnswer>('POST', `/v1/certificates/${old.serialNumber}/renew`, {
-    body: {
-      csr: rekey ? encodePem('CERTIFICATE REQUEST', csrLike(old, key)) : undefined,
-      validity: options.validity,
-    },
-    headers: { 'idempotency-key': randomUUID() },
-  })
+  const key = rekey ? await newKey(options.keyType ?? keyTypeOf(oldKey), files) : oldKey
+  const body = {
+    csr: rekey ? encodePem('CERTIFICATE REQUEST', csrLike(old, key)) : undefined,
+    validity: options.validity,
+  }
+  const path = `/v1/certificates/${old.serialNumber}/renew`
+  const issued = await submit(client, { path, body, files, newKey: rekey ? key : null }, options, terminal)
   writeEnrolment(files, issued, { key, newKey: rekey, roots: address.roots })
+  if (rekey) dropPendingKey(files)
   printEnrolment(terminal, options.json, issued, files)
 }
 
@@ -64,6 +64,7 @@ function csrLike(old: CertificateInfo, key: KeyObject): Buffer {
   return encodeCsr({ key, subject: old.subject, extensions: names })
 }
 
-function keyTypeOf(key: KeyObject): KeyType {
-  return readPublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' })).type
+/** That of a request which waits for approval already: with another it would be another request. */
+async function newKey(type: KeyType, files: EnrolmentFiles): Promise<KeyObject> {
+  return pendingKey(files, type) ?? (await generateKey(type))
 }

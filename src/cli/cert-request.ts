@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { Environment } from '../config/environment.ts'
@@ -8,16 +7,17 @@ import { encodeName } from '../pki/distinguished-name.ts'
 import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
 import { encodePem } from '../pki/pem.ts'
-import type { IssuedAnswer } from './answers.ts'
 import { Client } from './client.ts'
 import { enrolmentFiles, printEnrolment, refuseExistingKey, writeEnrolment } from './enrolment.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { addNameOptions, collect, type NameOptions, namesFrom } from './names.ts'
+import { dropPendingKey, pendingKey } from './pending-key.ts'
 import { addServiceOptions, adminKey, type ServiceOptions, serviceAddress } from './service.ts'
+import { submit, type WaitOptions, waitOption } from './submit.ts'
 import type { Terminal } from './terminal.ts'
 
-interface RequestOptions extends ServiceOptions, NameOptions {
+interface RequestOptions extends ServiceOptions, NameOptions, WaitOptions {
   readonly out: string
   readonly commonName?: string
   readonly profile?: string
@@ -38,7 +38,7 @@ export function requestCommand(terminal: Terminal): Command {
       'DNS name, IP address, URI or e-mail address, told by its look; repeatable',
       collect,
     )
-  addNameOptions(command)
+  addNameOptions(waitOption(command))
     .option('--common-name <text>', 'common name in the subject; kept only if it is one of the names')
     .option('--profile <name>', 'profile (that of the token, else the default one)')
     .option('--authority <id>', 'authority that issues (that of the profile, else the default one)')
@@ -63,7 +63,8 @@ async function request(options: RequestOptions, terminal: Terminal): Promise<voi
   const address = serviceAddress(options, terminal.environment)
   const client = new Client(address, { bearer: bearer(options, terminal.environment) })
 
-  const key = await generateKey(options.keyType)
+  // That of a request which waits for approval already: with another it would be another request.
+  const key = pendingKey(files, options.keyType) ?? (await generateKey(options.keyType))
   const { commonName } = options
   const csr = encodeCsr({
     key,
@@ -72,11 +73,11 @@ async function request(options: RequestOptions, terminal: Terminal): Promise<voi
     extensions: [subjectAltName(names, !commonName)],
   })
   const { profile, authority, validity } = options
-  const issued = await client.json<IssuedAnswer>('POST', '/v1/certificates', {
-    body: { csr: encodePem('CERTIFICATE REQUEST', csr), profile, authority, validity },
-    headers: { 'idempotency-key': randomUUID() },
-  })
+  const body = { csr: encodePem('CERTIFICATE REQUEST', csr), profile, authority, validity }
+  const submission = { path: '/v1/certificates', body, files, newKey: key }
+  const issued = await submit(client, submission, options, terminal)
   writeEnrolment(files, issued, { key, newKey: true, roots: address.roots })
+  dropPendingKey(files)
   printEnrolment(terminal, options.json, issued, files)
 }
 

@@ -6,6 +6,7 @@ export const EXIT = {
   unreachable: 3,
   notFound: 4,
   notAllowed: 5,
+  pending: 6,
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
@@ -16,6 +17,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   unreachable: 'the service cannot be reached, is not proven by its certificate, or asks to try again later',
   notFound: 'what was named does not exist',
   notAllowed: 'the key, token or certificate is missing, not known or not enough',
+  pending: 'the request waits for approval: run the same command again later',
 }
 
 /** The table that stands under `chancery --help`. */

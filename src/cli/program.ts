@@ -13,6 +13,7 @@ import { asFailure, renderFailure } from './failure.ts'
 import { haproxyCommand } from './haproxy.ts'
 import { initCommand } from './init.ts'
 import { ocspCommand } from './ocsp.ts'
+import { requestsCommand } from './request.ts'
 import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import type { Terminal } from './terminal.ts'
@@ -45,6 +46,7 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(tokenCommand(terminal))
     .addCommand(estCommand(terminal))
     .addCommand(acmeCommand(terminal))
+    .addCommand(requestsCommand(terminal))
     .addCommand(crlCommand(terminal))
     .addCommand(ocspCommand(terminal))
     .addCommand(authorityCommand(terminal))

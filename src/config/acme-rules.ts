@@ -13,10 +13,18 @@ export function acmeContradictions({
 }): string[] {
   const found: string[] = []
   for (const name of acme.profiles) {
-    const names = Object.hasOwn(profiles, name) ? profiles[name]!.names.types : null
-    if (!names) found.push(`acme.profiles: there is no profile "${name}".`)
-    else if (!names.includes('dns') && !names.includes('ip'))
+    const profile = Object.hasOwn(profiles, name) ? profiles[name]! : null
+    if (!profile) {
+      found.push(`acme.profiles: there is no profile "${name}".`)
+      continue
+    }
+    const { types } = profile.names
+    if (!types.includes('dns') && !types.includes('ip'))
       found.push(`acme.profiles: profile "${name}" certifies neither DNS names nor IP addresses.`)
+    if (acme.enabled && profile.approval !== 'none')
+      found.push(
+        `acme.profiles: profile "${name}" needs approval, for which ACME orders cannot wait: list another profile, or set acme.enabled: false.`,
+      )
   }
   const needs = (option: string) =>
     found.push(`${option} needs acme.caaIdentities: the names by which DNS records mean this CA.`)

@@ -177,6 +177,11 @@ export const ProfileOptions = Type.Object({
     Type.String({ minLength: 1, description: 'The authority that issues. Absent: the default one.' }),
   ),
   renewal: flag({ default: true, description: 'Whether a certificate may renew itself over mutual TLS.' }),
+  approval: choice(['none', 'enrol', 'always'], {
+    default: 'none',
+    description:
+      'Whether an admin must approve what others ask for. `enrol`: new certificates; `always`: renewals as well.',
+  }),
 })
 export type ProfileOptions = StaticDecode<typeof ProfileOptions>
 

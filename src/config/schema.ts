@@ -107,6 +107,26 @@ export const FileOptions = Type.Object({
     default: {},
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
+  approvals: Type.Object(
+    {
+      validity: duration({
+        default: '7d',
+        minimum: 60,
+        description: 'For how long a request waits for approval; then it expires, and may be made again.',
+      }),
+      retryAfter: duration({
+        default: '1m',
+        description: 'After how long a caller whose request waits is told to ask again.',
+      }),
+      pendingPerCaller: Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        default: 100,
+        description: 'Undecided requests that one caller may have; beyond it 429.',
+      }),
+    },
+    { default: {} },
+  ),
   acme: AcmeOptions,
   est: EstOptions,
   sds: Type.Object(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
-import type { Issued, Issuer } from '../ca/issue.ts'
+import type { Issued, Issuer, Pending } from '../ca/issue.ts'
 import type { IssuanceRequest } from '../ca/request.ts'
 import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
@@ -24,7 +24,7 @@ export function enrol(
   label: Label,
   origin: Origin,
   { issuer }: Pick<Parts, 'issuer'>,
-): Promise<Issued> {
+): Promise<Issued | Pending> {
   return issuer.issue(() => wish(csr, principal, label), principal, origin)
 }
 
@@ -35,14 +35,14 @@ export async function reenrol(
   label: Label,
   origin: Origin,
   { issuer, store }: Parts,
-): Promise<Issued> {
+): Promise<Issued | Pending> {
   const old = await store.read.certificate(principal.serialNumber)
   if (!old) throw new CaError('notFound', 'The certificate to renew is not on record.')
   const change = readChangeSubjectName(csr.attributes)
   if (!change) {
     const read = (): IssuanceRequest => {
       checkSame(csr, old)
-      return { proof: { kind: 'csr', csr }, renewalOf: old }
+      return { proof: { kind: 'csr', csr }, protocol: 'est', renewalOf: old }
     }
     return issuer.issue(read, principal, origin)
   }
@@ -59,6 +59,7 @@ export async function reenrol(
 function wish(csr: CertificationRequest, principal: Principal, { authority }: Label): IssuanceRequest {
   return {
     proof: { kind: 'csr', csr },
+    protocol: 'est',
     // The label's authority is the configuration's word, not the client's.
     ...(authority === undefined || principal.kind === 'token' ? {} : { authority }),
     // A token is spent by what its holder may never have received: the same CSR gets the same certificate.

@@ -1,12 +1,13 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeCommands } from './acme-commands.ts'
+import type { ApprovalCommands } from './approval-commands.ts'
 
 /**
  * Every write, as plain data that crosses to the writer thread. Each is one whole operation, so that another
  * database can stand behind the same names. Times are seconds since 1970 unless the name says otherwise;
  * serial numbers are lower-case hexadecimal without leading zero octets.
  */
-export interface Commands extends AcmeCommands {
+export interface Commands extends AcmeCommands, ApprovalCommands {
   recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
   revoke: { input: RevocationRecord; output: RevocationOutcome }
   release: { input: ReleaseRecord; output: RevocationOutcome }
@@ -70,6 +71,8 @@ export interface IssuanceRecord {
   idempotency: { scope: string; key: string; requestHash: Uint8Array } | null
   /** The ACME order that this fulfils, in the same transaction; "conflict" unless it is ready. */
   orderId: number | null
+  /** The request that this approves, in the same transaction; "conflict" unless it is pending. Then a token bound to it is used up. */
+  approves: { requestId: number; keptUntil: number } | null
   audit: AuditEntry
 }
 

@@ -1,9 +1,10 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
+import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
 import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
-export interface Queries extends AcmeQueries {
+export interface Queries extends AcmeQueries, ApprovalQueries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>
@@ -13,10 +14,12 @@ export interface Queries extends AcmeQueries {
   ): Promise<{ rows: CertificateSummary[]; next: string | null }>
   /** How many match, counting no further than `limit`. */
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
+  /** `serialNumber` is null for a request that has no certificate (yet). */
   idempotentIssuance(
     scope: string,
     key: string,
-  ): Promise<{ requestHash: Buffer; serialNumber: string } | null>
+  ): Promise<{ requestHash: Buffer; serialNumber: string | null } | null>
+  token(tokenId: number): Promise<TokenRow | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
   listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
   /** Null for a revoked one as well. */
@@ -103,6 +106,8 @@ export interface TokenRow {
   revokedAt: number | null
   spentAt: number | null
   spentOn: string | null
+  /** That it was used for, where a person approves. */
+  request: Pick<RequestRow, 'requestId' | 'state' | 'expiresAt'> | null
 }
 
 export interface AdminKeyRow {

@@ -5,7 +5,10 @@ import { readAnswer } from '../ocsp/answer.ts'
 import { certId, ocspRequest } from '../ocsp/ocsp-request.ts'
 import type { TestCa } from './ca-fixture.ts'
 
-/** Serial numbers are unique, every certificate verifies up to the root, and OCSP, CRL and database agree. */
+/**
+ * Serial numbers are unique, every certificate verifies up to the root, OCSP, CRL and database agree, and what was approved
+ * is what was asked for, or less.
+ */
 export async function checkInvariants(ca: TestCa): Promise<void> {
   const { authorities, ocsp, crl } = ca.service
   const rows = await ca.certificates()
@@ -20,6 +23,19 @@ export async function checkInvariants(ca: TestCa): Promise<void> {
     const { der } = await ocsp.respond(ocspRequest([certId(issuer.certificate, row.serialNumber)]))
     const [single] = readAnswer(Buffer.from(der), issuer).singles
     expect(single?.status).toBe(row.revocation ? 'revoked' : 'good')
+  }
+  const { rows: approved } = await ca.service.store.read.listRequests(
+    { state: 'approved', now: ca.seconds },
+    { limit: 1000 },
+  )
+  for (const request of approved) {
+    const row = rows.find(({ serialNumber }) => serialNumber === request.serialNumber)!
+    expect(row).toMatchObject({
+      principal: request.principal,
+      profile: request.profile,
+      keyHash: request.keyHash,
+    })
+    expect(request.names).toEqual(expect.arrayContaining(row.names))
   }
   for (const authority of authorities.all()) {
     const current = crl.current(authority.id)

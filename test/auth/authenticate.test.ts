@@ -56,7 +56,7 @@ describe('who is asking', () => {
     expect(await who(secret)).toEqual({
       kind: 'token',
       id: `token:${tokenId}`,
-      token: { tokenId, profile: 'server', names: NAMES, expiresAt, spentOn: null },
+      token: { tokenId, profile: 'server', names: NAMES, expiresAt, spentOn: null, requestId: null },
     })
   })
 

@@ -69,6 +69,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameL
     defaultProfile: 'server',
     urls: () => publicUrls(PUBLIC_URL),
     crlPartitions: () => 1,
+    waiting: service.config.approvals,
   })
 }
 
@@ -169,6 +170,19 @@ describe('nothing is signed', () => {
   })
 })
 
+test('an ACME order, which cannot wait, is refused where its profile has come to need approval', async () => {
+  const profiles = new Map(ca.service.profiles)
+  profiles.set('server', { ...profiles.get('server')!, approval: 'enrol' })
+  const names = request().proof.csr.names
+  const order = { orderId: 1, grantedAt: 0, profile: 'server', names }
+  const account = { kind: 'account' as const, id: 'account:1', accountId: 1, order }
+  await expect(newIssuer({ profiles }).issue(request, account, ORIGIN)).rejects.toMatchObject({
+    code: 'forbidden',
+    detail: expect.stringMatching(/cannot wait/),
+  })
+  expect(signed).toEqual([])
+})
+
 describe('nothing is released', () => {
   test('before it is durable', async () => {
     const order: string[] = []
@@ -207,7 +221,7 @@ describe('nothing is released', () => {
     const holder: Principal = {
       kind: 'token',
       id: `token:${tokenId}`,
-      token: { tokenId, profile, names, expiresAt, spentOn: null },
+      token: { tokenId, profile, names, expiresAt, spentOn: null, requestId: null },
     }
     const failing = newIssuer({ write: () => Promise.reject(new CaError('storeFailed', 'It failed.')) })
     await expect(failing.issue(request, holder, ORIGIN)).rejects.toMatchObject({ code: 'storeFailed' })

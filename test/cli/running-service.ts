@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
@@ -20,8 +20,8 @@ export interface RunningService {
   close(): Promise<void>
 }
 
-/** A real service on free ports, made by `chancery init`. */
-export async function runService(): Promise<RunningService> {
+/** A real service on free ports, made by `chancery init`; `yaml` is its `chancery.yaml`. */
+export async function runService(yaml = ''): Promise<RunningService> {
   const scratch = mkdtempSync(join(tmpdir(), 'chancery-cli-'))
   const dir = join(scratch, 'data')
   const made = await chancery([
@@ -34,6 +34,7 @@ export async function runService(): Promise<RunningService> {
     'CN=Test CA',
   ])
   if (made.exitCode !== 0) throw new Error(made.stderr)
+  if (yaml) writeFileSync(join(dir, 'chancery.yaml'), yaml)
   const environment = {
     CHANCERY_DIR: dir,
     CHANCERY_TLS_PORT: '0',

@@ -80,6 +80,7 @@ describe('defaults', () => {
       httpPort: 8080,
       publicUrl: 'http://localhost:8080',
       defaultProfile: 'server',
+      approvals: { validity: 7 * 86_400, retryAfter: 60, pendingPerCaller: 100 },
       tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
       log: { level: 'info' },
       limits: { queue: 4096 },
@@ -134,6 +135,13 @@ describe('an authority', () => {
   ])('%s', (yaml, expected) => {
     expect(fault(yaml)).toContain(expected)
   })
+})
+
+test('a profile that needs approval is not for ACME, whose orders cannot wait', () => {
+  const file = 'profiles: {server: {approval: enrol}}'
+  expect(fault(file)).toContain('acme.profiles: profile "server" needs approval')
+  expect(build(`${file}\nacme: {profiles: [peer]}`).profiles.server!.approval).toBe('enrol')
+  build(`${file}\nacme: {enabled: false}`)
 })
 
 test('everything is frozen, all the way down', () => {

@@ -45,6 +45,7 @@ describe('built-in profiles', () => {
       authorityInformation: true,
       noRevocation: false,
       renewal: true,
+      approval: 'none',
     })
   })
 

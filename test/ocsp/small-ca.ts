@@ -135,6 +135,7 @@ export class SmallCa {
       tokenId: null,
       idempotency: null,
       orderId: null,
+      approves: null,
       audit: this.#audit('certificate.issue'),
     })
     return { serialNumber, der }

@@ -69,6 +69,7 @@ export function issuance(n: number, changes: Partial<IssuanceRecord> = {}): Issu
     tokenId: null,
     idempotency: null,
     orderId: null,
+    approves: null,
     audit: audit('certificate.issue', serial(n)),
     ...changes,
   }

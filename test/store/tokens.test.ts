@@ -17,6 +17,7 @@ describe('a token', () => {
       revokedAt: null,
       spentAt: null,
       spentOn: null,
+      request: null,
     })
     expect(await store.read.tokenByHash(sha256('guess'))).toBeNull()
     await expect(store.write('createToken', record)).rejects.toMatchObject({ code: 'conflict' })

@@ -1,12 +1,23 @@
 import type { FastifyReply } from 'fastify'
-import type { Issued } from '../../ca/issue.ts'
+import type { Issued, Pending } from '../../ca/issue.ts'
+import type { Config } from '../../config/config.ts'
 import type { Label } from '../../est/labels.ts'
 import { certsOnly } from '../../pki/bundle/pkcs7.ts'
 import { writeBase64 } from './base64-body.ts'
 
-/** RFC 7030 4.2.3: the certificate alone; the chain is what cacerts is for. */
-export function sendIssued(reply: FastifyReply, { certificate }: Issued, label: Label): FastifyReply {
-  return sendCertificates(reply, [certificate.der], label)
+/** RFC 7030 4.2.3: the certificate alone, the chain is what cacerts is for; or 202, and when to ask again with the same request. */
+export function sendIssued(
+  reply: FastifyReply,
+  issued: Issued | Pending,
+  label: Label,
+  { approvals }: Pick<Config, 'approvals'>,
+): FastifyReply {
+  if (issued.outcome === 'issued') return sendCertificates(reply, [issued.certificate.der], label)
+  return reply
+    .code(202)
+    .header('retry-after', String(approvals.retryAfter))
+    .header('content-type', 'text/plain; charset=utf-8')
+    .send(`Request ${issued.request.requestId} waits for approval: ask again with the same key and names.\n`)
 }
 
 export function sendCertificates(

@@ -6,7 +6,8 @@ import type { Service } from '../../service.ts'
 import { applicantOf, originOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
-import { answerIssued } from './issuance-answer.ts'
+import { answerRequest } from './issuance-answer.ts'
+import { PendingView } from './request-view.ts'
 import { NamedWishes, readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
 
 const EnrolBody = Type.Object(
@@ -28,7 +29,7 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         tags: ['certificates'],
         querystring: EnrolQuery,
         body: jsonOrCsr(EnrolBody),
-        response: { 201: CertificateView },
+        response: { 201: CertificateView, 202: PendingView },
       },
     },
     async (request, reply) => {
@@ -42,10 +43,10 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
           ? [readCsr(body), readWishes(request.query)]
           : [readTextCsr(body.csr), readWishes(refuseBoth(body, request.query))]
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
-        return { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey }
+        return { proof: { kind: 'csr', csr }, ...wishes, idempotencyKey, protocol: 'rest' }
       }
-      const issued = await service.issuer.issue(read, principal, originOf(request))
-      return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
+      const answer = await service.issuer.issue(read, principal, originOf(request))
+      return answerRequest(answer, request, reply, { ...service, prefix: app.prefix })
     },
   )
 }

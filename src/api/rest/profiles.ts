@@ -18,6 +18,7 @@ const ProfileView = Type.Object({
   mustStaple: Type.Boolean(),
   noRevocation: Type.Boolean(),
   renewal: Type.Boolean(),
+  approval: Type.String({ description: 'What an admin must approve: "none", "enrol", or "always".' }),
 })
 
 /** What can be asked for; for anyone who may ask for something. */
@@ -48,6 +49,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
           mustStaple: profile.mustStaple,
           noRevocation: profile.noRevocation,
           renewal: profile.renewal,
+          approval: profile.approval,
         })),
       }
     },

@@ -9,7 +9,8 @@ import type { Service } from '../../service.ts'
 import { applicantOf, originOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
-import { answerIssued } from './issuance-answer.ts'
+import { answerRequest } from './issuance-answer.ts'
+import { PendingView } from './request-view.ts'
 import { SerialParams } from './schemas.ts'
 import { readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
 
@@ -37,7 +38,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         tags: ['certificates'],
         params: SerialParams,
         body: jsonOrCsr(RenewBody),
-        response: { 201: CertificateView },
+        response: { 201: CertificateView, 202: PendingView },
       },
       // A renewal with the same key and the default life needs no body at all.
       preValidation: async (request) => {
@@ -64,10 +65,10 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
           : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }
         const wishes = Buffer.isBuffer(body) ? {} : readWishes(body)
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
-        return { proof, ...wishes, renewalOf: old, idempotencyKey }
+        return { proof, ...wishes, renewalOf: old, idempotencyKey, protocol: 'rest' }
       }
-      const issued = await service.issuer.issue(read, principal, originOf(request))
-      return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
+      const answer = await service.issuer.issue(read, principal, originOf(request))
+      return answerRequest(answer, request, reply, { ...service, prefix: app.prefix })
     },
   )
 }

@@ -16,6 +16,7 @@ import { profileRoutes } from './profiles.ts'
 import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
 import { renewalCallRoutes } from './renewal-calls.ts'
+import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
 import { stapleRoutes } from './staple.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -33,6 +34,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(stapleRoutes, options)
   app.register(tokenRoutes, options)
   app.register(estUserRoutes, options)
+  app.register(requestRoutes, options)
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)

@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { createToken, LONGEST_TOKEN } from '../../auth/tokens.ts'
 import { auditEntry } from '../../ca/audit.ts'
 import { isInternal } from '../../ca/internal-profiles.ts'
+import { stateOf } from '../../ca/waiting-requests.ts'
 import { epochSeconds } from '../../clock.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
@@ -42,6 +43,7 @@ const TokenView = Type.Object({
   ...Facts,
   state: Type.Union([
     Type.Literal('open'),
+    Type.Literal('pending'),
     Type.Literal('spent'),
     Type.Literal('revoked'),
     Type.Literal('expired'),
@@ -131,15 +133,17 @@ function show(row: TokenRow, now: number) {
       ? 'spent'
       : row.revokedAt !== null
         ? 'revoked'
-        : row.expiresAt <= now
-          ? 'expired'
-          : 'open'
+        : row.request && stateOf(row.request, now) === 'pending'
+          ? 'pending'
+          : row.expiresAt <= now
+            ? 'expired'
+            : 'open'
   return {
     id: row.tokenId,
     profile: row.profile,
     names: showNames(row.names),
     expiresAt: showTime(row.expiresAt),
-    state: state as 'spent' | 'revoked' | 'expired' | 'open',
+    state: state as 'spent' | 'revoked' | 'pending' | 'expired' | 'open',
     createdAt: showTime(row.createdAt),
     createdBy: row.createdBy,
     spentOn: row.spentOn,

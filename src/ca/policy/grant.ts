@@ -11,6 +11,7 @@ import type { IssuingAuthority } from '../authority.ts'
 import { isInternal, RESPONDER_PROFILE } from '../internal-profiles.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
+import { narrowLife, narrowNames } from './narrowing.ts'
 import { checkSubject, csrNames, grantSubject } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
@@ -61,12 +62,13 @@ export function decide(
   }
   if (request.proof.kind !== 'csr') throw new CaError('malformedCsr', 'A new certificate needs a CSR.')
   const { csr } = request.proof
-  const names = distinct(request.names ?? csrNames(csr))
+  const asked = distinct(request.names ?? csrNames(csr))
+  const names = narrowNames(asked, request)
   checkNames(names, profile, authority, principal)
-  const subject = encodeName(grantSubject(request.commonNames ?? csr.commonNames, names, profile))
+  const subject = encodeName(grantSubject(request.commonNames ?? csr.commonNames, asked, names, profile))
   checkSubject(subject, authority)
   const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
-  const validity = grantValidity(request, profile, authority, now, grantedAt)
+  const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now, grantedAt)
   return { profile, authority, publicKey, names, subject, validity, replaces: null }
 }
 
@@ -97,10 +99,16 @@ function renewal(
       )
     }
   }
+  if (request.narrowed?.names && !sameNames(request.narrowed.names, old.names)) {
+    throw new CaError(
+      'nameNotAllowed',
+      'A renewal keeps the names of the certificate: approve all, or refuse it.',
+    )
+  }
   checkNames(old.names, profile, authority, principal)
   const { subject } = parseCertificate(old.der)
   checkSubject(subject, authority)
-  const validity = grantValidity(request, profile, authority, now)
+  const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now)
   return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
 }
 

@@ -20,18 +20,22 @@ export function csrNames(csr: CertificationRequest): readonly SubjectName[] {
   return csr.commonNames.map((text) => normaliseName(isIP(text) ? 'ip' : 'dns', text))
 }
 
-/** The subject's attributes: the profile's fixed ones, and a common name only if it is also a SAN. */
+/**
+ * The subject's attributes: the profile's fixed ones, and a common name only if it is also a SAN. `names` are those of the
+ * names asked for that are granted: where the one that the common name is was left out, no other takes its place.
+ */
 export function grantSubject(
   commonNames: readonly string[],
+  asked: readonly SubjectName[],
   names: readonly SubjectName[],
   profile: Profile,
 ): readonly NameAttribute[] {
   const attributes: NameAttribute[] = [...profile.subject]
   if (profile.commonName === 'none') return attributes
   for (const text of commonNames) {
-    const name = names.find(({ value }) => value === text || value === text.toLowerCase())
+    const name = asked.find(({ value }) => value === text || value === text.toLowerCase())
     if (name && name.value.length <= MAX_COMMON_NAME) {
-      attributes.push({ type: 'CN', value: name.value })
+      if (names.includes(name)) attributes.push({ type: 'CN', value: name.value })
       break
     }
     if (!name && profile.commonName === 'refuse') {

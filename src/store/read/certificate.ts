@@ -1,4 +1,4 @@
-import { serialOctets } from '../columns.ts'
+import { principalColumn, serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { CertificateRow, CertificateStatus } from '../queries.ts'
 import {
@@ -33,6 +33,11 @@ export function certificateQueries(db: Connection) {
     `SELECT k.request_hash AS requestHash, c.serial AS serial
      FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
   )
+  const byKeyOfRequest = db
+    .prepare<[Buffer | string, string], Buffer>(
+      'SELECT idempotency_hash FROM requests WHERE principal = ? AND idempotency_key = ?',
+    )
+    .pluck()
   return {
     async certificate(serialNumber: string): Promise<CertificateRow | null> {
       const row = bySerial.get(serialOctets(serialNumber))
@@ -53,7 +58,9 @@ export function certificateQueries(db: Connection) {
 
     async idempotentIssuance(scope: string, key: string) {
       const row = byIdempotencyKey.get(scope, key)
-      return row ? { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') } : null
+      if (row) return { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') }
+      const requestHash = byKeyOfRequest.get(principalColumn(scope), key)
+      return requestHash ? { requestHash, serialNumber: null } : null
     },
   }
 }

@@ -4,6 +4,7 @@ import { acmeAccountQueries } from './acme-account.ts'
 import { acmeAuthorizationQueries } from './acme-authorization.ts'
 import { acmeOrderQueries } from './acme-order.ts'
 import { adminKeyQueries } from './admin-key.ts'
+import { approvalQueries } from './approval.ts'
 import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
@@ -34,6 +35,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind> {
     ...estUserQueries(db),
     ...externalKeyQueries(db),
     ...renewalCallQueries(db),
+    ...approvalQueries(db),
   }
 }
 

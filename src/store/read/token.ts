@@ -1,21 +1,36 @@
+import type { RequestRow } from '../approval-queries.ts'
 import { readNames } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { Page, TokenRow } from '../queries.ts'
 import { pageOf, readCursor, writeCursor } from './cursor.ts'
 
-type StoredToken = Omit<TokenRow, 'names' | 'spentOn'> & { names: string; spentOn: Buffer | null }
+type StoredToken = Omit<TokenRow, 'names' | 'spentOn' | 'request'> & {
+  names: string
+  spentOn: Buffer | null
+  requestId: number | null
+  requestState: RequestRow['state'] | null
+  requestExpiresAt: number | null
+}
 
-const COLUMNS = `id AS tokenId, profile, names, expires_at AS expiresAt, created_at AS createdAt,
-  created_by AS createdBy, revoked_at AS revokedAt, spent_at AS spentAt, spent_on AS spentOn`
+const SELECT = `SELECT t.id AS tokenId, t.profile AS profile, t.names AS names, t.expires_at AS expiresAt,
+    t.created_at AS createdAt, t.created_by AS createdBy, t.revoked_at AS revokedAt, t.spent_at AS spentAt,
+    t.spent_on AS spentOn, r.id AS requestId, r.state AS requestState, r.expires_at AS requestExpiresAt
+  FROM tokens t LEFT JOIN requests r ON r.token = t.id`
 
 export function tokenQueries(db: Connection) {
-  const byHash = db.prepare<[Uint8Array], StoredToken>(`SELECT ${COLUMNS} FROM tokens WHERE hash = ?`)
+  const byHash = db.prepare<[Uint8Array], StoredToken>(`${SELECT} WHERE t.hash = ?`)
+  const byId = db.prepare<[number], StoredToken>(`${SELECT} WHERE t.id = ?`)
   const newest = db.prepare<[number, number], StoredToken>(
-    `SELECT ${COLUMNS} FROM tokens WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    `${SELECT} WHERE t.id < ? ORDER BY t.id DESC LIMIT ?`,
   )
   return {
     async tokenByHash(hash: Uint8Array): Promise<TokenRow | null> {
       const row = byHash.get(hash)
+      return row ? tokenOf(row) : null
+    },
+
+    async token(tokenId: number): Promise<TokenRow | null> {
+      const row = byId.get(tokenId)
       return row ? tokenOf(row) : null
     },
 
@@ -28,6 +43,14 @@ export function tokenQueries(db: Connection) {
   }
 }
 
-function tokenOf(row: StoredToken): TokenRow {
-  return { ...row, names: readNames(row.names), spentOn: row.spentOn?.toString('hex') ?? null }
+function tokenOf({ requestId, requestState: state, requestExpiresAt, ...row }: StoredToken): TokenRow {
+  return {
+    ...row,
+    names: readNames(row.names),
+    spentOn: row.spentOn?.toString('hex') ?? null,
+    request:
+      requestId === null || state === null || requestExpiresAt === null
+        ? null
+        : { requestId, state, expiresAt: requestExpiresAt },
+  }
 }

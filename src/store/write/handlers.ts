@@ -5,6 +5,7 @@ import { acmeAuthorizationHandlers } from './acme-authorization.ts'
 import { acmeOrderHandlers } from './acme-order.ts'
 import { acmeSweepHandlers } from './acme-sweep.ts'
 import { adminKeyHandlers } from './admin-key.ts'
+import { approvalHandlers } from './approval.ts'
 import { auditHandlers } from './audit.ts'
 import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
@@ -39,5 +40,6 @@ export function createHandlers(db: Connection): Handlers {
     ...estUserHandlers(db),
     ...externalKeyHandlers(db),
     ...renewalCallHandlers(db),
+    ...approvalHandlers(db),
   }
 }

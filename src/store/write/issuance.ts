@@ -3,6 +3,7 @@ import { namesColumn, principalColumn, searchKey, serialOctets } from '../column
 import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { orderFulfiller, orderReplacement } from './acme-order.ts'
+import { requestApprover } from './approval.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 import { tokenSpender } from './token.ts'
@@ -15,18 +16,25 @@ export function issuanceHandlers(db: Connection) {
   const spendToken = tokenSpender(db)
   const fulfil = orderFulfiller(db)
   const orderReplaces = orderReplacement(db)
+  const approve = requestApprover(db)
   const writeAudit = auditWriter(db)
   return {
-    /** The order matters: a retry must be recognised before it finds its own token spent. */
+    /**
+     * The order matters: a retry must be recognised before it finds its own token spent, and so must an approval that
+     * comes second.
+     */
     recordIssuance(record: IssuanceRecord): IssuanceOutcome {
-      const earlier = record.idempotency && replay.find(record.idempotency)
+      // A request that was approved had its key checked when it was made, and an admin does not repeat what its caller does.
+      const earlier = record.idempotency && !record.approves && replay.find(record.idempotency)
       if (earlier) return { outcome: 'replayed', serialNumber: earlier }
-      if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt)
       const replaces =
         record.replaces === null ? orderReplaces(record.orderId) : replaced(record.replaces, record.issuedAt)
       const certificate = insert(record, replaces)
       if (record.idempotency) replay.save(record.idempotency, certificate)
       if (record.orderId !== null) fulfil(record.orderId, certificate, record.issuedAt)
+      if (record.approves) approve(record.approves, record.audit.actor, certificate, record.issuedAt)
+      const requestId = record.approves?.requestId ?? null
+      if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt, requestId)
       writeAudit(record.audit)
       return { outcome: 'recorded' }
     },
@@ -41,7 +49,7 @@ function idempotency(db: Connection) {
      FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
   )
   const insert = db.prepare(
-    'INSERT INTO idempotency_keys (scope, key, request_hash, certificate) VALUES (?, ?, ?, ?)',
+    'INSERT INTO idempotency_keys (scope, key, request_hash, certificate) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
   )
   return {
     /** The serial number that the same request got before, if it did. */

@@ -39,15 +39,19 @@ export function tokenHandlers(db: Connection) {
   }
 }
 
-/** Uses a one-time token up. `tokenSpent` unless it was good at `now` (milliseconds) and nobody else had used it. */
+/**
+ * Uses a one-time token up. `tokenSpent` unless nobody else had used it and it was good at `now` (milliseconds); one that a
+ * request has bound is good for the approval of that request alone, and as long as that may come.
+ */
 export function tokenSpender(db: Connection) {
   const spend = db.prepare(
     `UPDATE tokens SET spent_at = :now / 1000, spent_on = :serial
-     WHERE id = :tokenId AND spent_at IS NULL AND revoked_at IS NULL AND expires_at * 1000 > :now`,
+     WHERE id = :tokenId AND spent_at IS NULL AND revoked_at IS NULL
+       AND coalesce((SELECT r.id = :requestId FROM requests r WHERE r.token = tokens.id), expires_at * 1000 > :now)`,
   )
-  return (tokenId: number, serialNumber: string, now: number): void => {
-    // A BigInt, so that the division is SQLite's on integers.
-    const use = { tokenId, serial: serialOctets(serialNumber), now: BigInt(now) }
+  return (tokenId: number, serialNumber: string, now: number, requestId: number | null): void => {
+    // A BigInt, so that the division is SQLite's on integers. No request has the number 0.
+    const use = { tokenId, serial: serialOctets(serialNumber), now: BigInt(now), requestId: requestId ?? 0 }
     if (spend.run(use).changes !== 1) {
       throw new CaError('tokenSpent', 'The token was used, revoked or has expired. Ask for a new one.')
     }

@@ -38,6 +38,7 @@ test('profiles are shown to whoever may enrol, without the service’s own', asy
     mustStaple: true,
     noRevocation: false,
     renewal: true,
+    approval: 'none',
   })
   expect(json.profiles.filter(({ isDefault }: { isDefault: boolean }) => isDefault)).toHaveLength(1)
   expectProblem(await ca.call('/v1/profiles', { as: null }), 401, 'unauthenticated')

@@ -1,21 +1,18 @@
-import { epochSeconds } from '../clock.ts'
-import type { AcmeContext } from './context.ts'
-
 /** Rows that one step removes of each kind: the writer is busy with it for a few milliseconds. */
 const STEP = 200
 /** Between two steps, for everybody else. Milliseconds. */
 const PAUSE = 100
 const INTERVAL = 3_600_000
 
-/** Removes orders and authorizations that are over, in small steps. */
+/** Removes what is over, in small steps: `step` takes the most rows that it may remove, and says whether there are more. */
 export class Sweeper {
-  readonly #context: Pick<AcmeContext, 'store' | 'clock'>
+  readonly #step: (limit: number) => Promise<{ more: boolean }>
   readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(context: Pick<AcmeContext, 'store' | 'clock'>, onError: (error: unknown) => void) {
-    this.#context = context
+  constructor(step: (limit: number) => Promise<{ more: boolean }>, onError: (error: unknown) => void) {
+    this.#step = step
     this.#onError = onError
   }
 
@@ -31,8 +28,8 @@ export class Sweeper {
   #later(milliseconds: number): void {
     if (this.#stopped) return
     this.#timer = setTimeout(() => {
-      this.#step().then(
-        (more) => this.#later(more ? PAUSE : INTERVAL),
+      this.#step(STEP).then(
+        ({ more }) => this.#later(more ? PAUSE : INTERVAL),
         (error: unknown) => {
           this.#onError(error)
           this.#later(INTERVAL)
@@ -40,11 +37,5 @@ export class Sweeper {
       )
     }, milliseconds)
     this.#timer.unref()
-  }
-
-  async #step(): Promise<boolean> {
-    const { store, clock } = this.#context
-    const { more } = await store.write('sweepAcme', { now: epochSeconds(clock()), limit: STEP })
-    return more
   }
 }
