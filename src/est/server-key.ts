@@ -1,36 +1,57 @@
-import type { KeyObject } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
-import type { Issued, Issuer } from '../ca/issue.ts'
+import type { Authorities } from '../ca/authorities.ts'
+import type { Issuer } from '../ca/issue.ts'
+import { signKeyPackage } from '../ca/key-package.ts'
 import { CaError } from '../errors.ts'
 import { subjectAltName } from '../pki/certificate/extensions.ts'
+import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
+import { readKeyProtection } from '../pki/csr/key-protection.ts'
 import { type CertificationRequest, parseCsr } from '../pki/csr/parse.ts'
-import { proveCsr } from '../pki/csr/prove.ts'
 import { generateKey } from '../pki/keys/generate.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import type { EstCredentials } from './authenticate-enrollee.ts'
 import { enrol } from './enrol.ts'
+import { keyRecipient } from './key-recipient.ts'
 import type { Label } from './labels.ts'
 
+export interface ServerKey {
+  /** PKCS #8, or the encrypted CMS around it where the client asked for that. DER. */
+  readonly key: Buffer
+  readonly isEncrypted: boolean
+  readonly certificate: CertificateRow
+}
+
 /**
- * A key made here, and its certificate (RFC 7030 4.4). The CSR says which names and, by its own key, which kind of key; that key
- * is not certified. The private key is kept nowhere: whoever loses the answer asks again.
+ * A key made here, and its certificate (RFC 7030 4.4). The CSR says which names; its own key and signature count for nothing (4.4.1),
+ * but what kind of key it has is what the client can use. The private key is kept nowhere: whoever loses the answer asks again.
  */
 export async function enrolWithServerKey(
   csr: CertificationRequest,
-  principal: Principal,
+  caller: { readonly principal: Principal; readonly credentials: EstCredentials; readonly origin: Origin },
   label: Label,
-  origin: Origin,
-  parts: { readonly issuer: Issuer },
-): Promise<{ key: KeyObject; issued: Issued }> {
-  if (!label.options.serverKeys) {
+  { issuer, authorities }: { readonly issuer: Issuer; readonly authorities: Authorities },
+): Promise<ServerKey> {
+  const { profile, options } = label
+  if (!options.serverKeys) {
     throw new CaError('forbidden', 'Keys are not made here: make one yourself, and use simpleenroll.')
   }
-  proveCsr(csr)
-  const { publicKey, subject, names } = csr
-  if (!label.profile.keyTypes.includes(publicKey.type)) {
-    throw new CaError('keyNotAllowed', `Profile "${label.profile.name}" takes no ${publicKey.type} keys.`)
+  if (profile.approval !== 'none') {
+    throw new CaError('forbidden', 'A key cannot wait for approval: make one yourself, and use simpleenroll.')
   }
-  const key = await generateKey(publicKey.type)
-  const extensions = names.length > 0 ? [subjectAltName(names, false)] : []
-  const own = parseCsr(encodeCsr({ key, subject, extensions }))
-  return { key, issued: await enrol(own, principal, label, origin, parts) }
+  // Whatever is wrong with it must be known before there is a certificate.
+  const protection = readKeyProtection(csr.attributes)
+  const recipient = protection && keyRecipient(protection, caller.credentials)
+  const type = profile.keyTypes.find((one) => one === csr.publicKey.type) ?? profile.keyTypes[0]!
+  const key = await generateKey(type)
+  const extensions = csr.names.length > 0 ? [subjectAltName(csr.names, false)] : []
+  const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions }))
+  const issued = await enrol(own, caller.principal, label, caller.origin, { issuer })
+  if (issued.outcome === 'pending') throw new CaError('internal', 'A certificate waits for approval unasked.')
+  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })
+  const { certificate } = issued
+  if (!recipient) return { key: pkcs8, isEncrypted: false, certificate }
+  const signed = await signKeyPackage(pkcs8, authorities.signing(certificate.authority))
+  const encrypted = await encryptedKeyPackage(signed, recipient, protection.capabilities)
+  return { key: encrypted, isEncrypted: true, certificate }
 }

@@ -5,6 +5,9 @@ import type { Label } from '../../est/labels.ts'
 import { certsOnly } from '../../pki/bundle/pkcs7.ts'
 import { writeBase64 } from './base64-body.ts'
 
+/** Exactly so: clients compare the whole header. */
+export const CERTS_ONLY = 'application/pkcs7-mime; smime-type=certs-only'
+
 /** RFC 7030 4.2.3: the certificate alone, the chain is what cacerts is for; or 202, and when to ask again with the same request. */
 export function sendIssued(
   reply: FastifyReply,
@@ -25,7 +28,7 @@ export function sendCertificates(
   certificates: readonly Buffer[],
   label: Label,
 ): FastifyReply {
-  return sendBase64(reply, 'application/pkcs7-mime; smime-type=certs-only', certsOnly(certificates), label)
+  return sendBase64(reply, CERTS_ONLY, certsOnly(certificates), label)
 }
 
 export function sendBase64(

@@ -43,12 +43,22 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
     const principal = await authenticateEnrollee(estCredentials(request), label, service)
     const csr = readLinkedCsr(request, label)
-    return sendIssued(reply, await enrol(csr, principal, label, originOf(request), service), label, service.config)
+    return sendIssued(
+      reply,
+      await enrol(csr, principal, label, originOf(request), service),
+      label,
+      service.config,
+    )
   })
   add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
     const holder = await renewingHolder(estCredentials(request), label, service)
     const csr = readLinkedCsr(request, label)
-    return sendIssued(reply, await reenrol(csr, holder, label, originOf(request), service), label, service.config)
+    return sendIssued(
+      reply,
+      await reenrol(csr, holder, label, originOf(request), service),
+      label,
+      service.config,
+    )
   })
   serverKeyRoute(add, service)
   // RFC 7030 4.3: a server may do without; HTTP has a status for what it has not.
