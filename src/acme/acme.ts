@@ -17,6 +17,8 @@ import { type Attempt, Validator } from './validator.ts'
 
 /** For so long what CAA records said may count. Seconds. */
 const CAA_LIFE = 8 * 3600
+/** Behind "…/acme/": where hashed names of accounts are, at which nothing answers. */
+export const ACCOUNT_HASH = 'account-hash/'
 /** Keys that need not be made anew for the next request. */
 const MOST_KEYS = 10_000
 
@@ -94,19 +96,24 @@ export class Acme {
     }
   }
 
-  #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
-    const { identifier, wildcard } = authorization
+  async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
+    const { identifier, wildcard, subdomains, accountId } = authorization
     const { token, accountUrl } = challenge
     const type = challenge.type as ChallengeType
     const what = {
-      type,
-      token,
+      ...{ type, token, wildcard, subdomains, thumbprint },
       identifier: identifierOf(identifier),
-      wildcard,
-      thumbprint,
       accountUrl: accountUrl ?? '',
     }
-    return validateChallenge(what, this.#validation, signal)
+    if (type !== 'dns-persist-01') return validateChallenge(what, this.#validation, signal)
+    const former = await this.context.store.read.acmeFormerKeys(accountId)
+    const formerThumbprints = former.map((one) => one.toString('base64url'))
+    const accountHashPrefix = hashPrefixOf(what.accountUrl)
+    return validateChallenge(
+      { ...what, formerThumbprints },
+      { ...this.#validation, accountHashPrefix },
+      signal,
+    )
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {
@@ -116,6 +123,11 @@ export class Acme {
     if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value!)
     return key
   }
+}
+
+/** What begins the hashed names of accounts (dns-persist-01), below the address that the account's URL has. */
+function hashPrefixOf(accountUrl: string): string {
+  return new URL(`../${ACCOUNT_HASH}`, accountUrl).href
 }
 
 function isProof(row: AcmeAuthorizationRow, { identifier, wildcard, subdomains }: Proof): boolean {

@@ -1,11 +1,14 @@
 import type { FastifyInstance } from 'fastify'
+import { suits } from '../../acme/validation/validate.ts'
 import type { Service } from '../../service.ts'
 import type { AcmeRouting } from './routing.ts'
+import type { AcmeUrls } from './urls.ts'
 
 /** The directory (RFC 8555 7.1.1) and nonces (7.2), for whoever asks. */
 export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeRouting): void {
   app.get('/acme/directory', async (request, reply) => {
-    const { base } = urlsOf(request)
+    const urls = urlsOf(request)
+    const { base } = urls
     const at = (path: string) => `${base}/acme/${path}`
     reply.header('cache-control', 'public, max-age=60')
     return {
@@ -16,7 +19,7 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
       revokeCert: at('revoke-cert'),
       keyChange: at('key-change'),
       renewalInfo: at('renewal-info'),
-      meta: meta(service),
+      meta: meta(service, urls),
     }
   })
 
@@ -30,13 +33,20 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
   })
 }
 
-function meta({ config: { acme }, profiles }: Service) {
+/** Names below another are proven as a wildcard is. */
+const BELOW = { identifier: { type: 'dns', value: '' }, wildcard: true } as const
+
+function meta({ config: { acme }, profiles }: Service, { accountHashPrefix }: AcmeUrls) {
+  const persists = acme.challenges.includes('dns-persist-01')
+  const subdomainAuthAllowed = acme.challenges.some((one) => suits(one, BELOW))
   return {
     ...(acme.termsOfService === undefined ? {} : { termsOfService: acme.termsOfService }),
     ...(acme.website === undefined ? {} : { website: acme.website }),
     ...(acme.caaIdentities.length > 0 ? { caaIdentities: acme.caaIdentities } : {}),
     externalAccountRequired: acme.externalAccountRequired,
-    subdomainAuthAllowed: true,
+    subdomainAuthAllowed,
+    // draft-ietf-acme-dns-persist-02 3.2, 4.1.
+    ...(persists ? { issuerDomainNames: acme.caaIdentities, accountHashPrefix } : {}),
     profiles: Object.fromEntries(
       acme.profiles.map((name) => [name, profiles.get(name)?.description || `Profile ${name}`]),
     ),

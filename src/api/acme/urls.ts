@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { ACCOUNT_HASH } from '../../acme/acme.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import { serviceNames } from '../../ca/service-names.ts'
 import type { Service } from '../../service.ts'
@@ -21,6 +22,11 @@ export class AcmeUrls {
 
   account(id: number): string {
     return `${this.base}/acme/account/${id}`
+  }
+
+  /** Begins the hashed names of accounts in records of dns-persist-01. */
+  get accountHashPrefix(): string {
+    return `${this.base}/acme/${ACCOUNT_HASH}`
   }
 
   orders(accountId: number): string {

@@ -40,8 +40,13 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
   }
 }
 
-/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970. */
-export function showAuthorization(authorization: AcmeAuthorizationRow, urls: AcmeUrls, now: number) {
+/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970; `issuers` as for a challenge. */
+export function showAuthorization(
+  authorization: AcmeAuthorizationRow,
+  urls: AcmeUrls,
+  now: number,
+  issuers: readonly string[],
+) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const status = authorizationStatus(authorization, now)
   // RFC 8555 7.1.4: of one that is settled, only the challenge that settled it. Of one that is open, all: those under way too.
@@ -50,20 +55,23 @@ export function showAuthorization(authorization: AcmeAuthorizationRow, urls: Acm
     identifier: identifierOf(identifier),
     status,
     expires: rfc3339(expiresAt),
-    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls)),
+    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, issuers)),
     ...(wildcard ? { wildcard } : {}),
     ...(subdomains ? { subdomainAuthAllowed: true } : {}),
   }
 }
 
-/** RFC 8555 8. `token` stands before anything that could be nested: acme.sh reads it with regular expressions. */
-export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls) {
+/**
+ * RFC 8555 8. `token` stands before anything that could be nested: acme.sh reads it with regular expressions. dns-persist-01 has
+ * none, and says the `issuers` that its record may name instead (draft-ietf-acme-dns-persist-02 3.1).
+ */
+export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, issuers: readonly string[]) {
   const { type, challengeId, status, token, validatedAt, error } = challenge
   return {
     type,
     url: urls.challenge(challengeId),
     status,
-    token,
+    ...(type === 'dns-persist-01' ? { issuerDomainNames: issuers } : { token }),
     ...(validatedAt === null ? {} : { validated: rfc3339(validatedAt) }),
     ...(error === null ? {} : { error: JSON.parse(error) }),
   }

@@ -131,7 +131,7 @@ describe('an account', () => {
       () => client.newAccount({ onlyReturnExisting: true }),
       () => client.newAccount(),
     ]
-    for (const attempt of attempts) await acme.refuses(attempt, 403, 'unauthorized', /deactivated/)
+    for (const attempt of attempts) await acme.refuses(attempt, 401, 'unauthorized', /deactivated/)
     const { read } = acme.ca.service.store
     for (const { headers } of [open, pending]) {
       const order = await read.acmeOrder(Number(String(headers.location).split('/').at(-1)))

@@ -64,7 +64,7 @@ export class AcmeCa {
     const orders = (await read.listAcmeOrders(null, page)).rows
     const ids = [...new Set(orders.flatMap(({ authorizations }) => authorizations))]
     return JSON.stringify([
-      (await read.listAcmeAccounts({}, page)).rows,
+      (await read.listAcmeAccounts(null, page)).rows,
       orders,
       await Promise.all(ids.map((id) => read.acmeAuthorization(id))),
       await this.ca.inventory(),

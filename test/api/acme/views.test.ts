@@ -21,6 +21,7 @@ function shown(
     { ...row, wildcard: false, subdomains: false, challenges: rows },
     urls,
     NOW,
+    [],
   )
   return told.map(({ type, status }) => `${type} ${status}`)
 }
