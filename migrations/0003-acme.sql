@@ -28,6 +28,13 @@ CREATE TABLE acme_accounts (
   created_at INTEGER NOT NULL,
   created_from TEXT NOT NULL
 ) STRICT;
+-- Keys that accounts had before: records of dns-persist-01 go on to name them.
+CREATE TABLE acme_former_keys (
+  account INTEGER NOT NULL REFERENCES acme_accounts (id),
+  thumbprint BLOB NOT NULL,
+  replaced_at INTEGER NOT NULL,
+  PRIMARY KEY (account, thumbprint)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_accounts_external_key ON acme_accounts (external_key) WHERE external_key IS NOT NULL;
 
 CREATE TABLE acme_authorizations (
@@ -74,16 +81,18 @@ CREATE TABLE acme_orders (
   replaces_text TEXT, -- as it was sent
   error TEXT, -- JSON
   certificate INTEGER REFERENCES certificates (id),
+  needed_until INTEGER, -- the certificate's end: until then the order says who may revoke it
   CHECK ((status = 'valid') = (certificate IS NOT NULL))
 ) STRICT;
 CREATE INDEX acme_orders_account ON acme_orders (account, id);
 CREATE INDEX acme_orders_expiry ON acme_orders (expires_at) WHERE status <> 'valid';
+CREATE INDEX acme_orders_needed ON acme_orders (needed_until) WHERE needed_until IS NOT NULL;
 CREATE UNIQUE INDEX acme_orders_certificate ON acme_orders (certificate) WHERE certificate IS NOT NULL;
 CREATE INDEX acme_orders_replaces ON acme_orders (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE acme_order_authorizations (
   "order" INTEGER NOT NULL REFERENCES acme_orders (id) ON DELETE CASCADE,
-  authorization INTEGER NOT NULL REFERENCES acme_authorizations (id),
+  authorization INTEGER NOT NULL REFERENCES acme_authorizations (id) ON DELETE CASCADE,
   PRIMARY KEY ("order", authorization)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_order_authorizations_back ON acme_order_authorizations (authorization);

@@ -98,20 +98,23 @@ export class Acme {
     }
   }
 
-  #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
-    const { identifier, wildcard } = authorization
+  async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
+    const { identifier, wildcard, subdomains, accountId } = authorization
     const { token, accountUrl } = challenge
     const type = challenge.type as ChallengeType
     const what = {
-      type,
-      token,
+      ...{ type, token, wildcard, subdomains, thumbprint },
       identifier: identifierOf(identifier),
-      wildcard,
-      thumbprint,
       accountUrl: accountUrl ?? '',
     }
-    const prefix = accountUrl === null ? null : accountHashPrefix(accountUrl)
-    return validateChallenge(what, { ...this.#validation, accountHashPrefix: prefix }, signal)
+    if (type !== 'dns-persist-01') return validateChallenge(what, this.#validation, signal)
+    const former = await this.context.store.read.acmeFormerKeys(accountId)
+    const formerThumbprints = former.map((one) => one.toString('base64url'))
+    return validateChallenge(
+      { ...what, formerThumbprints },
+      { ...this.#validation, accountHashPrefix: accountHashPrefix(what.accountUrl) },
+      signal,
+    )
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {

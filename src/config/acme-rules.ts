@@ -32,7 +32,8 @@ export function acmeContradictions({
     if (acme.caa) needs('acme.caa')
     if (acme.challenges.includes('dns-persist-01')) needs('The challenge dns-persist-01')
   }
+  // draft-ietf-acme-dns-persist-02 3.1: clients refuse longer lists.
   if (acme.caaIdentities.length > 10 && acme.challenges.includes('dns-persist-01'))
-    found.push('The challenge dns-persist-01 takes at most ten acme.caaIdentities: clients refuse more.')
+    found.push('acme.caaIdentities: with the challenge dns-persist-01 there may be 10 at most.')
   return found
 }

@@ -11,6 +11,7 @@ import { showAuthorization, showChallenge } from './views.ts'
 /** newAuthz, authorizations, challenges (RFC 8555 7.4.1, 7.5). */
 export function authorizationRoutes(app: FastifyInstance, { service, acme, signed }: AcmeRouting): void {
   const { store, clock } = service
+  const issuers = service.config.acme.caaIdentities
 
   app.post('/acme/new-authz', async (request, reply) => {
     const one = await signed.byAccount(request)
@@ -23,7 +24,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       (await store.read.acmeAuthorization(id))!,
       one.urls,
       epochSeconds(clock()),
-      service.config.acme,
+      issuers,
     )
   })
 
@@ -39,7 +40,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     }
     const current = (await store.read.acmeAuthorization(authorizationId))!
     sayWhen(current, reply)
-    return showAuthorization(current, one.urls, epochSeconds(clock()), service.config.acme)
+    return showAuthorization(current, one.urls, epochSeconds(clock()), issuers)
   })
 
   app.post('/acme/challenge/:id', async (request: IdRequest, reply) => {
@@ -48,7 +49,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     const before = own(await store.read.acmeAuthorizationOf(challengeId), one)
     // An empty payload only looks (RFC 8555 7.5.1).
     if (one.jws.payload !== null) {
-      acme.validator.checkFailures(before)
+      if (before.status === 'pending') acme.validator.checkFailures(before)
       const at = epochSeconds(clock())
       const { accountUrl, account } = one.holder
       const { changed } = await store.write('startAcmeChallenge', { challengeId, at, accountUrl })
@@ -60,7 +61,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     return showChallenge(
       current.challenges.find((challenge) => challenge.challengeId === challengeId)!,
       one.urls,
-      service.config.acme,
+      issuers,
     )
   })
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { suits } from '../../acme/validation/validate.ts'
 import type { Service } from '../../service.ts'
 import type { AcmeRouting } from './routing.ts'
 import type { AcmeUrls } from './urls.ts'
@@ -32,16 +33,20 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
   })
 }
 
-function meta({ config: { acme }, profiles }: Service, urls: AcmeUrls) {
+/** Names below another are proven as a wildcard is. */
+const BELOW = { identifier: { type: 'dns', value: '' }, wildcard: true } as const
+
+function meta({ config: { acme }, profiles }: Service, { accountHashPrefix }: AcmeUrls) {
+  const persists = acme.challenges.includes('dns-persist-01')
+  const subdomainAuthAllowed = acme.challenges.some((one) => suits(one, BELOW))
   return {
     ...(acme.termsOfService === undefined ? {} : { termsOfService: acme.termsOfService }),
     ...(acme.website === undefined ? {} : { website: acme.website }),
     ...(acme.caaIdentities.length > 0 ? { caaIdentities: acme.caaIdentities } : {}),
-    ...(acme.challenges.includes('dns-persist-01')
-      ? { issuerDomainNames: acme.caaIdentities, accountHashPrefix: urls.accountHashPrefix }
-      : {}),
     externalAccountRequired: acme.externalAccountRequired,
-    subdomainAuthAllowed: true,
+    subdomainAuthAllowed,
+    // draft-ietf-acme-dns-persist-02 3.2, 4.1.
+    ...(persists ? { issuerDomainNames: acme.caaIdentities, accountHashPrefix } : {}),
     profiles: Object.fromEntries(
       acme.profiles.map((name) => [name, profiles.get(name)?.description || `Profile ${name}`]),
     ),

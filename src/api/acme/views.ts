@@ -2,7 +2,6 @@ import type { AccountWish } from '../../acme/accounts.ts'
 import { authorizationStatus } from '../../acme/authorization-status.ts'
 import { identifierOf } from '../../acme/identifier.ts'
 import { rfc3339 } from '../../clock.ts'
-import type { Service } from '../../service.ts'
 import type {
   AcmeAccountRow,
   AcmeAuthorizationRow,
@@ -41,14 +40,12 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
   }
 }
 
-type AcmeConfig = Pick<Service['config']['acme'], 'caaIdentities'>
-
-/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970. */
+/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970; `issuers` as for a challenge. */
 export function showAuthorization(
   authorization: AcmeAuthorizationRow,
   urls: AcmeUrls,
   now: number,
-  config: AcmeConfig,
+  issuers: readonly string[],
 ) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const status = authorizationStatus(authorization, now)
@@ -58,23 +55,23 @@ export function showAuthorization(
     identifier: identifierOf(identifier),
     status,
     expires: rfc3339(expiresAt),
-    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, config)),
+    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, issuers)),
     ...(wildcard ? { wildcard } : {}),
     ...(subdomains ? { subdomainAuthAllowed: true } : {}),
   }
 }
 
 /**
- * RFC 8555 8; draft-ietf-acme-dns-persist-02 3, which has no token. `token` stands before anything that could be nested:
- * acme.sh reads it with regular expressions.
+ * RFC 8555 8. `token` stands before anything that could be nested: acme.sh reads it with regular expressions. dns-persist-01 has
+ * none, and says the `issuers` that its record may name instead (draft-ietf-acme-dns-persist-02 3.1).
  */
-export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, config: AcmeConfig) {
+export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, issuers: readonly string[]) {
   const { type, challengeId, status, token, validatedAt, error } = challenge
   return {
     type,
     url: urls.challenge(challengeId),
     status,
-    ...(type === 'dns-persist-01' ? { issuerDomainNames: config.caaIdentities } : { token }),
+    ...(type === 'dns-persist-01' ? { issuerDomainNames: issuers } : { token }),
     ...(validatedAt === null ? {} : { validated: rfc3339(validatedAt) }),
     ...(error === null ? {} : { error: JSON.parse(error) }),
   }

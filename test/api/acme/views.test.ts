@@ -21,7 +21,7 @@ function shown(
     { ...row, wildcard: false, subdomains: false, challenges: rows },
     urls,
     NOW,
-    { caaIdentities: [] },
+    [],
   )
   return told.map(({ type, status }) => `${type} ${status}`)
 }
