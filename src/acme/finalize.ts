@@ -20,7 +20,7 @@ export async function finalize(
   order: AcmeOrderRow,
   der: Buffer,
   origin: Origin,
-  { issuer, store }: Pick<AcmeContext, 'issuer' | 'store'>,
+  { issuer }: Pick<AcmeContext, 'issuer'>,
 ): Promise<AcmeOrderRow> {
   if (order.status !== 'ready') throw notReady(order)
   const csr = readCsr(der)
@@ -38,13 +38,13 @@ export async function finalize(
     ...(notAfter === null ? {} : { notAfter }),
   }
   try {
-    await issuer.issue(() => request, principal, origin)
+    const { certificate } = await issuer.issue(() => request, principal, origin)
+    return { ...order, status: 'valid', serialNumber: certificate.serialNumber }
   } catch (error) {
     // Another request was faster, or the order has ended meanwhile.
     if (error instanceof CaError && error.code === 'conflict') throw notReady(order)
     throw error
   }
-  return (await store.read.acmeOrder(orderId))!
 }
 
 /** An order whose time is over before it was fulfilled is invalid, though nobody has written that down. */
