@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import type { Order, Outcome, Site } from './acme-driver.ts'
 import { localhostIdentity } from './localhost-identity.ts'
-import { type Running, startPebble, startService, usage } from './processes.ts'
+import { type Running, type RunningService, startPebble, startService, usage } from './processes.ts'
 
 /**
  * Whole ACME orders per second over TLS: new order, its authorization looked at, finalize, download, each with a CSR of its own,
@@ -14,6 +14,8 @@ const { values } = parseArgs({
     orders: { type: 'string', default: '2000' },
     rounds: { type: 'string', default: '3' },
     accounts: { type: 'string', default: '8' },
+    // The folder of another checkout, to be measured as well.
+    beside: { type: 'string' },
     'cpu-prof': { type: 'string' },
   },
 })
@@ -51,18 +53,22 @@ async function ask(order: Order): Promise<Outcome> {
 }
 
 const profiling = values['cpu-prof'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-prof']}`] : []
-const service = await startService(profiling, {
-  acme: { validation: { httpPort: site.httpPort, resolvers: [site.resolver] } },
-})
+const options = { acme: { validation: { httpPort: site.httpPort, resolvers: [site.resolver] } } }
+const service = await startService(profiling, options)
 const pemFile = await localhostIdentity(service)
 const measured: Measured[] = [
   { what: 'Chancery, durable', directory: '/acme/directory', server: service, ...nothing() },
   { what: 'pebble, in memory', directory: '/dir', server: await startPebble(pemFile), ...nothing() },
 ]
+if (values.beside !== undefined) {
+  const server = await startService([], options, values.beside)
+  measured.push({ what: values.beside, directory: '/acme/directory', server, ...nothing() })
+}
 let stalls = 0
 
 async function connect({ what, server, directory }: Measured): Promise<void> {
-  await ask({ kind: 'connect', what, accounts, server: { port: server.port, ca: service.root, directory } })
+  const ca = 'root' in server ? (server as RunningService).root : service.root
+  await ask({ kind: 'connect', what, accounts, server: { port: server.port, ca, directory } })
   await ask({ kind: 'run', what, orders: Math.min(orders, 800) }) // warm
 }
 
@@ -71,7 +77,7 @@ async function measure(one: Measured): Promise<void> {
   const before = usage(one.server).cpu
   const { seconds, latencies, cpu, stalled } = await ask({ kind: 'run', what: one.what, orders })
   if (stalled) {
-    if (one.server === service || ++stalls > rounds) throw new Error(`${one.what} stands still`)
+    if ('root' in one.server || ++stalls > rounds) throw new Error(`${one.what} stands still`)
     await one.server.stop()
     one.server = await startPebble(pemFile)
     await connect(one)

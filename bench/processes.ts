@@ -20,10 +20,14 @@ export interface RunningService extends Running {
   readonly directory: string
 }
 
-/** A fresh CA in a temporary directory, as a process of its own, just as `npm start` runs it. `options` as in chancery.yaml. */
+/**
+ * A fresh CA in a temporary directory, as a process of its own, just as `npm start` runs it. `options` as in chancery.yaml;
+ * `checkout`: the folder of another state of this program.
+ */
 export async function startService(
   extraNodeFlags: readonly string[] = [],
   options: object = {},
+  checkout = path('..'),
 ): Promise<RunningService> {
   const directory = await mkdtemp(join(tmpdir(), 'chancery-bench-'))
   await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
@@ -35,7 +39,7 @@ export async function startService(
     CHANCERY_HTTP_PORT: String(httpPort),
     CHANCERY_LOG_LEVEL: 'warn',
   }
-  const child = spawn(process.execPath, [...extraNodeFlags, path('../src/cli.ts'), 'serve'], {
+  const child = spawn(process.execPath, [...extraNodeFlags, join(checkout, 'src/cli.ts'), 'serve'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -41,13 +41,13 @@ export async function finalize(
     ...(notAfter === null ? {} : { notAfter }),
   }
   try {
-    await issuer.issue(() => request, principal, origin)
+    const { certificate } = await issuer.issue(() => request, principal, origin)
+    return { ...order, status: 'valid', serialNumber: certificate.serialNumber }
   } catch (error) {
     // Another request was faster, or the order has ended meanwhile.
     if (!(error instanceof CaError) || error.code !== 'conflict') throw error
     throw notReady(orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock }))
   }
-  return (await store.read.acmeOrder(orderId))!
 }
 
 /** An order whose time is over before it was fulfilled is invalid, though nobody has written that down. */

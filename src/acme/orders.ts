@@ -81,7 +81,14 @@ export class Orders {
         'Another order replaces this certificate already: use that one, or leave "replaces" out.',
       )
     }
-    return (await store.read.acmeOrder(outcome.orderId))!
+    const { orderId, status, expiresAt } = outcome
+    return {
+      ...{ orderId, accountId: account.accountId, status, expiresAt, createdAt: now },
+      ...{ identifiers: [...record.identifiers], authorizations: outcome.authorizations },
+      ...{ profile: profile.name, profileAsked: record.profileAsked },
+      ...{ notBefore: record.notBefore, notAfter: record.notAfter, replaces: replaces?.text ?? null },
+      ...{ error: null, serialNumber: null },
+    }
   }
 
   /** Pre-authorisation (RFC 8555 7.4.1): the id of a new, pending authorization. */

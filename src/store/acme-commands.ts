@@ -109,7 +109,16 @@ export interface AcmeOrderRecord {
   reuseUntil: number
 }
 /** "alreadyReplaced": another order that is not invalid replaces the certificate; nothing was written. */
-export type AcmeOrderOutcome = { outcome: 'created'; orderId: number } | { outcome: 'alreadyReplaced' }
+export type AcmeOrderOutcome = AcmeCreatedOrder | { outcome: 'alreadyReplaced' }
+
+/** What of an order only the store can tell. `authorizations` by rising id, as in `AcmeOrderRow`. */
+export interface AcmeCreatedOrder {
+  outcome: 'created'
+  orderId: number
+  status: 'pending' | 'ready'
+  expiresAt: number
+  authorizations: number[]
+}
 
 /** How one attempt at a challenge ended. Ignored where the challenge is not processing any more. */
 export interface AcmeAttempt {

@@ -19,6 +19,8 @@ export interface AcmeQueries {
   acmeAuthorizationOf(challengeId: number): Promise<AcmeAuthorizationRow | null>
   /** Challenges that are processing, by rising id. */
   processingAcmeChallenges(after: number, limit: number): Promise<number[]>
+  /** A certificate that was ordered, as its account fetches it. */
+  acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null>
   /** The account that ordered a certificate. */
   acmeAccountOfCertificate(serialNumber: string): Promise<number | null>
   /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above. */
@@ -65,6 +67,12 @@ export interface AcmeOrderRow {
   error: string | null
   serialNumber: string | null
   authorizations: number[]
+}
+
+export interface AcmeCertificateRow {
+  accountId: number
+  authority: string
+  der: Buffer
 }
 
 export interface AcmeChallengeRow {

@@ -30,15 +30,15 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
 
   app.post('/acme/authorization/:id', async (request: IdRequest, reply) => {
     const one = await signed.byAccount(request)
-    const found = own(await store.read.acmeAuthorization(idOf(request)), one)
-    const { authorizationId } = found
+    let current = own(await store.read.acmeAuthorization(idOf(request)), one)
     if (one.jws.payload !== null) {
       if (one.jws.payload.status !== 'deactivated') {
         throw new AcmeError('malformed', 'The status of an authorization may be set to "deactivated" alone.')
       }
+      const { authorizationId } = current
       await store.write('deactivateAcmeAuthorization', { authorizationId })
+      current = (await store.read.acmeAuthorization(authorizationId))!
     }
-    const current = (await store.read.acmeAuthorization(authorizationId))!
     sayWhen(current, reply)
     return showAuthorization(current, one.urls, epochSeconds(clock()), issuers)
   })

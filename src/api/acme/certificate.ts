@@ -20,12 +20,11 @@ export function certificateRoutes(app: FastifyInstance, { service, signed }: Acm
     const one = await signed.byAccount(request)
     requireEmpty(one)
     const { serial, path = '0' } = request.params
-    const owner = await store.read.acmeAccountOfCertificate(serial)
-    const row = owner === null ? null : await store.read.certificate(serial)
+    const row = await store.read.acmeCertificate(serial)
     const paths = row ? trustPaths(row.authority, authorities.all()) : []
     const chain = /^[0-9]{1,2}$/.test(path) ? paths[Number(path)] : undefined
     if (!row || !chain) throw new AcmeError('malformed', 'There is no such certificate.', { status: 404 })
-    if (owner !== one.holder.account.accountId) {
+    if (row.accountId !== one.holder.account.accountId) {
       throw new AcmeError('unauthorized', 'The certificate was ordered by another account.')
     }
     for (const [index] of paths.entries()) {

@@ -1,4 +1,4 @@
-import type { AcmeOrderRow } from '../acme-queries.ts'
+import type { AcmeCertificateRow, AcmeOrderRow } from '../acme-queries.ts'
 import { serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { Page } from '../queries.ts'
@@ -29,6 +29,11 @@ export function acmeOrderQueries(db: Connection) {
       'SELECT o.account FROM certificates c JOIN acme_orders o ON o.certificate = c.id WHERE c.serial = ?',
     )
     .pluck()
+  const certificate = db.prepare<[Buffer], AcmeCertificateRow>(
+    `SELECT o.account AS accountId, a.id AS authority, c.der AS der
+     FROM certificates c JOIN acme_orders o ON o.certificate = c.id JOIN authorities a ON a.key = c.authority
+     WHERE c.serial = ?`,
+  )
   return {
     async acmeOrder(orderId: number): Promise<AcmeOrderRow | null> {
       const row = byId.get(orderId)
@@ -46,6 +51,10 @@ export function acmeOrderQueries(db: Connection) {
           ? newest.all(before as number, limit)
           : newestOf.all(accountId, before as number, limit)
       return pageOf(stored.map(orderOf), page.limit, (row) => writeCursor('acme-order', [row.orderId]))
+    },
+
+    async acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null> {
+      return certificate.get(serialOctets(serialNumber)) ?? null
     },
 
     async acmeAccountOfCertificate(serialNumber: string): Promise<number | null> {

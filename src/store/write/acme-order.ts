@@ -27,12 +27,13 @@ export function acmeOrderHandlers(db: Connection) {
         const id = authorize({ ...create, accountId: record.accountId, createdAt: record.createdAt })
         return { id, expiresAt: create.expiresAt, isValid: false }
       })
-      const isReady = authorizations.every(({ isValid }) => isValid)
+      const status = authorizations.every(({ isValid }) => isValid) ? 'ready' : 'pending'
+      // An order must not be fulfilled by what has expired meanwhile.
+      const expiresAt = Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt))
       const { lastInsertRowid } = insert.run(
         record.accountId,
-        isReady ? 'ready' : 'pending',
-        // An order must not be fulfilled by what has expired meanwhile.
-        Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt)),
+        status,
+        expiresAt,
         record.createdAt,
         JSON.stringify(record.identifiers),
         record.profile,
@@ -43,8 +44,9 @@ export function acmeOrderHandlers(db: Connection) {
         record.replaces?.text ?? null,
       )
       const orderId = Number(lastInsertRowid)
-      for (const id of new Set(authorizations.map(({ id }) => id))) link.run(orderId, id)
-      return { outcome: 'created', orderId }
+      const ids = [...new Set(authorizations.map(({ id }) => id))].sort((one, other) => one - other)
+      for (const id of ids) link.run(orderId, id)
+      return { outcome: 'created', orderId, status, expiresAt, authorizations: ids }
     },
 
     invalidateAcmeOrder({ orderId, error }: { orderId: number; error: string }) {
