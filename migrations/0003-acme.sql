@@ -28,6 +28,13 @@ CREATE TABLE acme_accounts (
   created_at INTEGER NOT NULL,
   created_from TEXT NOT NULL
 ) STRICT;
+-- Keys that accounts had before: records of dns-persist-01 go on to name them.
+CREATE TABLE acme_former_keys (
+  account INTEGER NOT NULL REFERENCES acme_accounts (id),
+  thumbprint BLOB NOT NULL,
+  replaced_at INTEGER NOT NULL,
+  PRIMARY KEY (account, thumbprint)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_accounts_external_key ON acme_accounts (external_key) WHERE external_key IS NOT NULL;
 
 CREATE TABLE acme_authorizations (

@@ -98,6 +98,7 @@ export class Accounts {
         oldThumbprint: key.thumbprint,
         thumbprint: next.thumbprint,
         jwk: JSON.stringify(next.jwk),
+        at: epochSeconds(clock()),
         audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
           thumbprint: next.thumbprintText,
         }),

@@ -98,20 +98,22 @@ export class Acme {
     }
   }
 
-  #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
-    const { identifier, wildcard } = authorization
+  async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {
+    const { identifier, wildcard, subdomains, accountId } = authorization
     const { token, accountUrl } = challenge
     const type = challenge.type as ChallengeType
     const what = {
-      type,
-      token,
+      ...{ type, token, wildcard, subdomains, thumbprint },
       identifier: identifierOf(identifier),
-      wildcard,
-      thumbprint,
       accountUrl: accountUrl ?? '',
     }
-    const prefix = accountUrl === null ? null : accountHashPrefix(accountUrl)
-    return validateChallenge(what, { ...this.#validation, accountHashPrefix: prefix }, signal)
+    if (type !== 'dns-persist-01' || accountUrl === null) {
+      return validateChallenge(what, this.#validation, signal)
+    }
+    const former = await this.context.store.read.acmeFormerKeys(accountId)
+    const formerThumbprints = former.map((one) => one.toString('base64url'))
+    const context = { ...this.#validation, accountHashPrefix: accountHashPrefix(accountUrl) }
+    return validateChallenge({ ...what, formerThumbprints }, context, signal)
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {

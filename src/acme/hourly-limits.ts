@@ -25,11 +25,13 @@ export class HourlyLimit {
     this.#clock = clock
   }
 
-  /** Counts one. Throws "rateLimited" with the seconds until there is room. */
-  take(key: string): void {
-    this.check(key)
-    const bucket = this.#buckets.get(key)
-    if (bucket) bucket.left -= 1
+  /** Counts one for each key, or none at all. Throws "rateLimited" with the seconds until there is room. */
+  take(...keys: readonly string[]): void {
+    for (const key of keys) this.check(key)
+    for (const key of keys) {
+      const bucket = this.#buckets.get(key)
+      if (bucket) bucket.left -= 1
+    }
   }
 
   /** Throws as `take` does, and counts nothing. */

@@ -58,8 +58,9 @@ export class Orders {
       reuse: config.reuseAuthorizations ? sufficientProofs(name) : [],
       create: this.#open(proofOf(name, ancestor), now),
     }))
+    this.#perAccount.check(String(account.accountId))
+    this.#perName.take(...names.map(nameText))
     this.#perAccount.take(String(account.accountId))
-    for (const name of names) this.#perName.take(nameText(name))
     const record: AcmeOrderRecord = {
       accountId: account.accountId,
       createdAt: now,
@@ -92,7 +93,8 @@ export class Orders {
     }
     this.#checkPolicy(account, [name], this.#profile(account, undefined), {}, now)
     this.#perAccount.take(String(account.accountId))
-    const record = this.#open({ ...proofOf(name), subdomains }, now)
+    // Nothing lies below an address.
+    const record = this.#open({ ...proofOf(name), subdomains: subdomains && name.type === 'dns' }, now)
     const { authorizationId } = await store.write('createAcmeAuthorization', {
       ...record,
       accountId: account.accountId,
@@ -134,9 +136,11 @@ export class Orders {
   #open(proof: Proof, now: number): Omit<AcmeAuthorizationRecord, 'accountId' | 'createdAt'> {
     const { config } = this.#context
     const identifier = identifierOf(proof.identifier)
-    const types = config.challenges.filter((one) => suits(one, { identifier, wildcard: proof.wildcard }))
+    // Who answers for one host answers for none below it: as with a wildcard, the zone must say it (RFC 9444 7.2 leaves it to us).
+    const wildcard = proof.wildcard || proof.subdomains
+    const types = config.challenges.filter((one) => suits(one, { identifier, wildcard }))
     if (types.length === 0) {
-      const name = `${proof.wildcard ? '*.' : ''}${identifier.value}`
+      const name = `${wildcard ? '*.' : ''}${identifier.value}`
       throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered can prove ${name}.`)
     }
     // 256 bits: RFC 8555 8.1 wants 128.

@@ -3,7 +3,7 @@ import type { AcmeAuthorizationRow, AcmeChallengeRow } from '../store/acme-queri
 import type { AcmeContext } from './context.ts'
 import { FairQueue } from './fair-queue.ts'
 import { HourlyLimit } from './hourly-limits.ts'
-import { type AcmeError, problemOf } from './problem.ts'
+import { AcmeError, problemOf } from './problem.ts'
 import { asAcmeError } from './refusal.ts'
 import type { Validated } from './validation/validate.ts'
 
@@ -54,14 +54,16 @@ export class Validator {
   /** Takes up what was under way when the service last stopped. */
   async start(): Promise<void> {
     const { read } = this.#options.store
+    // Before it is looked: what is submitted from now on may be left over again.
+    this.#left = false
     let after = 0
     for (;;) {
       const ids = await read.processingAcmeChallenges(after, 500)
       for (const id of ids) this.#wait(id, (await read.acmeAuthorizationOf(id))?.accountId ?? 0)
-      if (ids.length === 0 || this.#queue.size >= MOST_WAITING) break
+      this.#left ||= this.#queue.size >= MOST_WAITING
+      if (ids.length === 0 || this.#left) break
       after = ids.at(-1)!
     }
-    this.#left = this.#queue.size >= MOST_WAITING
     this.#fill()
   }
 
@@ -103,7 +105,6 @@ export class Validator {
         })
     }
     if (this.#queue.size === 0 && this.#left && !this.#abort.signal.aborted) {
-      this.#left = false
       this.start().catch((error: unknown) => this.#options.onError(error))
     }
   }
@@ -117,6 +118,7 @@ export class Validator {
       this.#underWay.delete(challengeId)
       return
     }
+    if (authorization.status !== 'pending') return this.#giveUp(challengeId, authorization)
     const outcome = await attempt({
       ...{ authorization, challenge, signal: this.#abort.signal },
       thumbprint: account.thumbprint.toString('base64url'),
@@ -138,6 +140,20 @@ export class Validator {
     if (again) return this.#pause(challengeId, account.accountId, pauseAfter(challenge.attempts + 1))
     this.#underWay.delete(challengeId)
     if (failure) this.#count(authorization)
+  }
+
+  /** Another challenge has settled the authorization, or its account has ended it: nobody is asked in vain. */
+  async #giveUp(challengeId: number, { status }: AcmeAuthorizationRow): Promise<void> {
+    const { store, clock } = this.#options
+    const over = new AcmeError(
+      'unauthorized',
+      `The authorization was ${status} before this challenge was met.`,
+    )
+    await store.write('recordAcmeAttempt', {
+      ...{ challengeId, outcome: 'invalid', error: JSON.stringify(problemOf(over)) },
+      ...{ at: epochSeconds(clock()), expiresAt: 0 },
+    })
+    this.#underWay.delete(challengeId)
   }
 
   /** Counted by the pauses that there were: a clock that is set right in between ends nothing. */

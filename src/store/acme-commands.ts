@@ -59,6 +59,7 @@ export interface AcmeKeyRollover {
   oldThumbprint: Uint8Array
   thumbprint: Uint8Array
   jwk: string
+  at: number
   audit: AuditEntry
 }
 export type AcmeRolloverOutcome = { outcome: 'changed' } | { outcome: 'inUse'; accountId: number }

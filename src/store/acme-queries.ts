@@ -3,6 +3,8 @@ import type { Page } from './queries.ts'
 /** What ACME reads. Identifiers as in `AcmeCommands`; problems are JSON texts. */
 export interface AcmeQueries {
   acmeAccount(accountId: number): Promise<AcmeAccountRow | null>
+  /** Thumbprints of the keys that the account had before, the latest first. */
+  acmeFormerKeys(accountId: number): Promise<Buffer[]>
   acmeAccountByThumbprint(thumbprint: Uint8Array): Promise<AcmeAccountRow | null>
   /** The newest first; of one external key (its kid), or all. */
   listAcmeAccounts(

@@ -86,8 +86,9 @@ function judge(
   if (until !== undefined && epochSeconds(clock()) > Number(until))
     return fail('unauthorized', `was good until ${rfc3339(Number(until))} only`)
   const [policy] = valuesOf(record, 'policy')
-  if (challenge.wildcard && policy?.toLowerCase() !== 'wildcard')
-    return fail('unauthorized', 'allows no wildcard; it needs policy=wildcard for that')
+  // 4.1: without it the record is for the one name.
+  if ((challenge.wildcard || challenge.subdomains) && policy?.toLowerCase() !== 'wildcard')
+    return fail('unauthorized', 'allows no wildcard and no names below; it needs policy=wildcard for that')
   return until === undefined ? null : Number(until)
 }
 

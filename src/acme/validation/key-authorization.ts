@@ -11,6 +11,8 @@ export interface Challenge {
   readonly identifier: AcmeIdentifier
   /** Whether the authorization is for "*." and the identifier. */
   readonly wildcard: boolean
+  /** Whether it is to hold for all names below the identifier as well (RFC 9444). */
+  readonly subdomains?: boolean
   /** base64url of the SHA-256 thumbprint of the account's JWK (RFC 7638). */
   readonly thumbprint: string
   /** Those of the keys that the account had before; dns-persist-01 goes on to take them. */

@@ -48,7 +48,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     const before = own(await store.read.acmeAuthorizationOf(challengeId), one)
     // An empty payload only looks (RFC 8555 7.5.1).
     if (one.jws.payload !== null) {
-      acme.validator.checkFailures(before)
+      if (before.status === 'pending') acme.validator.checkFailures(before)
       const at = epochSeconds(clock())
       const { accountUrl, account } = one.holder
       const { changed } = await store.write('startAcmeChallenge', { challengeId, at, accountUrl })

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { suits } from '../../acme/validation/validate.ts'
 import type { Service } from '../../service.ts'
 import type { AcmeRouting } from './routing.ts'
 import type { AcmeUrls } from './urls.ts'
@@ -32,6 +33,9 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
   })
 }
 
+/** Names below another are proven as a wildcard is. */
+const BELOW = { identifier: { type: 'dns', value: '' }, wildcard: true } as const
+
 function meta({ config: { acme }, profiles }: Service, urls: AcmeUrls) {
   return {
     ...(acme.termsOfService === undefined ? {} : { termsOfService: acme.termsOfService }),
@@ -41,7 +45,7 @@ function meta({ config: { acme }, profiles }: Service, urls: AcmeUrls) {
       ? { issuerDomainNames: acme.caaIdentities, accountHashPrefix: urls.accountHashPrefix }
       : {}),
     externalAccountRequired: acme.externalAccountRequired,
-    subdomainAuthAllowed: true,
+    subdomainAuthAllowed: acme.challenges.some((one) => suits(one, BELOW)),
     profiles: Object.fromEntries(
       acme.profiles.map((name) => [name, profiles.get(name)?.description || `Profile ${name}`]),
     ),

@@ -23,10 +23,19 @@ export function acmeAccountQueries(db: Connection) {
     `${SELECT} WHERE a.external_key = (SELECT id FROM acme_external_keys WHERE kid = ?) AND a.id < ?
      ORDER BY a.id DESC LIMIT ?`,
   )
+  const formerKeys = db
+    .prepare<[number], Buffer>(
+      'SELECT thumbprint FROM acme_former_keys WHERE account = ? ORDER BY replaced_at DESC',
+    )
+    .pluck()
   return {
     async acmeAccount(accountId: number): Promise<AcmeAccountRow | null> {
       const row = byId.get(accountId)
       return row ? accountOf(row) : null
+    },
+
+    async acmeFormerKeys(accountId: number): Promise<Buffer[]> {
+      return formerKeys.all(accountId)
     },
 
     async acmeAccountByThumbprint(thumbprint: Uint8Array): Promise<AcmeAccountRow | null> {

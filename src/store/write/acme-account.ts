@@ -30,6 +30,9 @@ export function acmeAccountHandlers(db: Connection) {
   const roll = db.prepare(
     "UPDATE acme_accounts SET thumbprint = ?, jwk = ? WHERE id = ? AND thumbprint = ? AND status = 'valid'",
   )
+  const keepFormer = db.prepare(
+    'INSERT OR REPLACE INTO acme_former_keys (account, thumbprint, replaced_at) VALUES (?, ?, ?)',
+  )
   return {
     createAcmeAccount(record: AcmeAccountRecord) {
       const known = byThumbprint.get(record.thumbprint)
@@ -68,12 +71,13 @@ export function acmeAccountHandlers(db: Connection) {
       return { changed: true }
     },
 
-    rollAcmeAccountKey({ accountId, oldThumbprint, thumbprint, jwk, audit }: AcmeKeyRollover) {
+    rollAcmeAccountKey({ accountId, oldThumbprint, thumbprint, jwk, at, audit }: AcmeKeyRollover) {
       const holder = byThumbprint.get(thumbprint)
       if (holder !== undefined) return { outcome: 'inUse' as const, accountId: holder }
       if (roll.run(thumbprint, jwk, accountId, oldThumbprint).changes === 0) {
         throw new CaError('conflict', 'The key of the account was changed by another request.')
       }
+      keepFormer.run(accountId, oldThumbprint, at)
       writeAudit(audit)
       return { outcome: 'changed' as const }
     },
