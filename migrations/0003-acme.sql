@@ -81,16 +81,18 @@ CREATE TABLE acme_orders (
   replaces_text TEXT, -- as it was sent
   error TEXT, -- JSON
   certificate INTEGER REFERENCES certificates (id),
+  needed_until INTEGER, -- the certificate's end: until then the order says who may revoke it
   CHECK ((status = 'valid') = (certificate IS NOT NULL))
 ) STRICT;
 CREATE INDEX acme_orders_account ON acme_orders (account, id);
 CREATE INDEX acme_orders_expiry ON acme_orders (expires_at) WHERE status <> 'valid';
+CREATE INDEX acme_orders_needed ON acme_orders (needed_until) WHERE needed_until IS NOT NULL;
 CREATE UNIQUE INDEX acme_orders_certificate ON acme_orders (certificate) WHERE certificate IS NOT NULL;
 CREATE INDEX acme_orders_replaces ON acme_orders (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE acme_order_authorizations (
   "order" INTEGER NOT NULL REFERENCES acme_orders (id) ON DELETE CASCADE,
-  authorization INTEGER NOT NULL REFERENCES acme_authorizations (id),
+  authorization INTEGER NOT NULL REFERENCES acme_authorizations (id) ON DELETE CASCADE,
   PRIMARY KEY ("order", authorization)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX acme_order_authorizations_back ON acme_order_authorizations (authorization);

@@ -57,7 +57,8 @@ export function acmeOrderHandlers(db: Connection) {
 /** Makes an order valid with its certificate; "conflict" unless it was ready and had not expired at `now` (milliseconds). */
 export function orderFulfiller(db: Connection) {
   const fulfil = db.prepare(
-    `UPDATE acme_orders SET status = 'valid', certificate = :certificate
+    `UPDATE acme_orders SET status = 'valid', certificate = :certificate,
+       needed_until = (SELECT not_after FROM certificates WHERE id = :certificate)
      WHERE id = :orderId AND status = 'ready' AND expires_at * 1000 > :now`,
   )
   return (orderId: number, certificate: number, now: number): void => {

@@ -73,11 +73,14 @@ test('the sweep removes what has been over for a week, and nothing else', async 
   acme.ca.now += 8 * DAY * 1000
   expect(await sweep()).toEqual([true, true, true, true])
   acme.ca.now += 1000
-  // The order that was never finalised, and what was to be proven for it; the other is needed for its certificate.
+  // The order that was never finalised, and what was to be proven for it.
   expect(await sweep()).toEqual([true, false, true, false])
+  acme.ca.now += 29 * DAY * 1000
+  // The proof is worth nothing any more; the order says who may revoke the certificate.
+  expect(await sweep()).toEqual([true, false, false, false])
   const [row] = await acme.ca.certificates()
   acme.ca.now = (row!.notAfter + 7 * DAY) * 1000
-  expect(await sweep()).toEqual([true, false, true, false])
+  expect(await sweep()).toEqual([true, false, false, false])
   acme.ca.now += 1000
   expect(await sweep()).toEqual([false, false, false, false])
 })
