@@ -107,14 +107,13 @@ export class Acme {
       identifier: identifierOf(identifier),
       accountUrl: accountUrl ?? '',
     }
-    if (type !== 'dns-persist-01') return validateChallenge(what, this.#validation, signal)
+    if (type !== 'dns-persist-01' || accountUrl === null) {
+      return validateChallenge(what, this.#validation, signal)
+    }
     const former = await this.context.store.read.acmeFormerKeys(accountId)
     const formerThumbprints = former.map((one) => one.toString('base64url'))
-    return validateChallenge(
-      { ...what, formerThumbprints },
-      { ...this.#validation, accountHashPrefix: accountHashPrefix(what.accountUrl) },
-      signal,
-    )
+    const context = { ...this.#validation, accountHashPrefix: accountHashPrefix(accountUrl) }
+    return validateChallenge({ ...what, formerThumbprints }, context, signal)
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {

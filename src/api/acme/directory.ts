@@ -2,15 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { suits } from '../../acme/validation/validate.ts'
 import type { Service } from '../../service.ts'
 import type { AcmeRouting } from './routing.ts'
+import { requireEmpty } from './signed-request.ts'
 import type { AcmeUrls } from './urls.ts'
 
 /** The directory (RFC 8555 7.1.1) and nonces (7.2), for whoever asks. */
-export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeRouting): void {
-  app.get('/acme/directory', async (request, reply) => {
-    const urls = urlsOf(request)
-    const { base } = urls
-    const at = (path: string) => `${base}/acme/${path}`
-    reply.header('cache-control', 'public, max-age=60')
+export function directoryRoutes(app: FastifyInstance, { service, signed, urlsOf }: AcmeRouting): void {
+  const directory = (urls: AcmeUrls) => {
+    const at = (path: string) => `${urls.base}/acme/${path}`
     return {
       newNonce: at('new-nonce'),
       newAccount: at('new-account'),
@@ -21,8 +19,11 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
       renewalInfo: at('renewal-info'),
       meta: meta(service, urls),
     }
+  }
+  app.get('/acme/directory', async (request, reply) => {
+    reply.header('cache-control', 'public, max-age=60')
+    return directory(urlsOf(request))
   })
-
   app.route({
     method: ['GET', 'HEAD'],
     url: '/acme/new-nonce',
@@ -30,6 +31,17 @@ export function directoryRoutes(app: FastifyInstance, { service, urlsOf }: AcmeR
       reply.header('cache-control', 'no-store').code(request.method === 'HEAD' ? 200 : 204)
       return reply.send()
     },
+  })
+
+  // RFC 8555 6.3: by POST-as-GET as well.
+  app.post('/acme/directory', async (request) => {
+    const one = await signed.byAccount(request)
+    requireEmpty(one)
+    return directory(one.urls)
+  })
+  app.post('/acme/new-nonce', async (request, reply) => {
+    requireEmpty(await signed.byAccount(request))
+    return reply.code(204).send()
   })
 }
 

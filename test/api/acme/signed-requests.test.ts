@@ -206,6 +206,23 @@ describe('POST-as-GET (RFC 8555 6.3)', () => {
     }
   })
 
+  test('is a way to ask for the directory and for a nonce too', async () => {
+    const { newNonce } = await client.directory()
+    const url = newNonce.replace(/new-nonce$/, 'directory')
+    const directory = await client.postAsGet(url)
+    expect(directory.json).toEqual(await client.directory())
+    const nonce = await client.postAsGet(newNonce)
+    expect({ status: nonce.status, text: nonce.text }).toEqual({ status: 204, text: '' })
+    for (const reply of [directory, nonce]) {
+      expect(reply.headers['cache-control']).toBe('no-store')
+      expect(reply.headers['replay-nonce']).toMatch(/^[\w-]{20,}$/)
+    }
+    for (const one of [url, newNonce]) {
+      await acme.refuses(() => client.post(one, {}), 400, 'malformed', /payload must be empty/)
+      await acme.refuses(() => client.postAsGet(one, { key: newAccountKey() }), 400, 'malformed', /signature/)
+    }
+  })
+
   test('is the only way: every other method is answered with 405', async () => {
     const order = await client.newOrder(['localhost'])
     const { json } = await client.authorization(order.json.authorizations[0])
