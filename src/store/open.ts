@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { openForReading, openForWriting } from './connection.ts'
+import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
 import { pointReads } from './read/queries.ts'
@@ -100,14 +101,17 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     await writer.stop()
     lock.release()
   }
+  const read = pointReads(reader)
+  const { acmeAccount, write } = keepAccounts({ read, write: (kind, input) => writer.write(kind, input) })
   return {
     read: {
-      ...pointReads(reader),
+      ...read,
+      acmeAccount,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
     },
-    write: (kind, input) => writer.write(kind, input),
+    write,
     get healthy() {
       return writer.healthy
     },
