@@ -102,7 +102,8 @@ function isCrossSite({ headers }: FastifyRequest): boolean {
   return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)
 }
 
-function peerCertificate(request: FastifyRequest): Buffer | null {
+/** The certificate of the TLS client, in DER; null without one. Throws `CaError` "forbidden" where a page of another site makes a browser show it. */
+export function peerCertificate(request: FastifyRequest): Buffer | null {
   if (isCrossSite(request)) {
     throw new CaError('forbidden', 'A page of another site may not use a client certificate here.')
   }

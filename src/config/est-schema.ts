@@ -31,7 +31,7 @@ const LabelOptions = {
     default: [],
     wanted: 'a domain such as "example.test", an address, or a network such as "10.0.0.0/8"',
     description:
-      'What holders of certificates and EST users may enrol: a domain stands for itself and all below it. None: only the names that are in their own certificate.',
+      'What holders of certificates and EST users may enrol: a domain stands for itself and all below it. None: only the names that are in their own certificate, under the profile that it has.',
   }),
   channelBinding: choice(['required', 'allowed', 'ignored'], {
     default: 'allowed',

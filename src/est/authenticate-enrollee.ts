@@ -62,10 +62,12 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
     const own = await authenticate({ bearer: null, peerCertificate: peer.certificate }, context)
     if (own.kind !== 'certificate') return own
     const row = await context.store.read.certificate(own.serialNumber)
+    // No more than it could get by renewing itself: another profile, or a life that was meant to end, is the label's to give.
+    const isRenewal = profile.renewal && row?.profile === profile.name
     return {
       kind: 'enrollee',
       id: own.id,
-      grant: { profile: profile.name, names: row?.names ?? [], patterns },
+      grant: { profile: profile.name, names: isRenewal ? row.names : [], patterns },
     }
   } catch (error) {
     if (!(error instanceof CaError) || error.code !== 'unauthenticated' || anchors.length === 0) throw error

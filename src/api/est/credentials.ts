@@ -2,13 +2,14 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { CaError } from '../../errors.ts'
 import type { EstCredentials } from '../../est/authenticate-enrollee.ts'
+import { peerCertificate } from '../caller.ts'
 
 /** Certificates that a client may send beside its own. */
 const MOST_OTHERS = 10
 
 /** HTTP Basic and the TLS client certificate with what was sent along. Throws "unauthenticated" for another Authorization. */
-export function estCredentials({ headers, raw }: FastifyRequest): EstCredentials {
-  return { basic: readBasic(headers.authorization), peer: readPeer(raw.socket as Partial<TLSSocket>) }
+export function estCredentials(request: FastifyRequest): EstCredentials {
+  return { basic: readBasic(request.headers.authorization), peer: readPeer(request) }
 }
 
 function readBasic(authorization: string | undefined): EstCredentials['basic'] {
@@ -25,11 +26,11 @@ function readBasic(authorization: string | undefined): EstCredentials['basic'] {
   return { name: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
-function readPeer(socket: Partial<TLSSocket>): EstCredentials['peer'] {
-  const certificate = socket.getPeerX509Certificate?.()?.raw
+function readPeer(request: FastifyRequest): EstCredentials['peer'] {
+  const certificate = peerCertificate(request)
   if (!certificate) return null
   const others: Buffer[] = []
-  let { issuerCertificate: next } = socket.getPeerCertificate!(true)
+  let { issuerCertificate: next } = (request.raw.socket as TLSSocket).getPeerCertificate(true)
   // The last one names itself as its issuer.
   for (let above = next; next?.raw && others.length < MOST_OTHERS; above = next) {
     others.push(next.raw)

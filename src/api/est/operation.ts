@@ -29,19 +29,32 @@ export function operations(app: FastifyInstance, labels: Labels): AddOperation {
         handler: (request, reply) =>
           handler(request as EstRequest, reply, labels.get((request as EstRequest).params.label)),
       })
-      const others = ['GET', 'POST', 'PUT', 'DELETE'].filter((one) => one !== method)
+      const allow = method === 'GET' ? 'GET, HEAD' : method
+      const others = METHODS.filter((one) => one !== method)
       // Before the body is looked at, whose type would be wrong as well.
-      refuse(app, others, url, new CaError('methodNotAllowed', `${name} is asked for by ${method}.`))
+      refuse(app, others, url, new CaError('methodNotAllowed', `${name} is asked for by ${method}.`), {
+        allow,
+      })
     }
   }
 }
 
+/** All that come with a body or without; HEAD goes with GET. */
+export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
 /** Whatever is sent: before the body is looked at. */
-export function refuse(app: FastifyInstance, method: string[], url: string, error: CaError): void {
+export function refuse(
+  app: FastifyInstance,
+  methods: readonly (typeof METHODS)[number][],
+  url: string,
+  error: CaError,
+  headers: Record<string, string> = {},
+): void {
   app.route({
-    method: method as 'GET'[],
+    method: [...methods],
     url,
-    onRequest: async () => {
+    onRequest: async (_request, reply) => {
+      reply.headers(headers)
       throw error
     },
     handler: async () => {},

@@ -5,7 +5,7 @@ import { asCaError, PROBLEMS } from '../problems.ts'
 export function sendEstProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]
-  if (status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.message)
+  if (status >= 500 && status !== 501) request.log.error({ err: problem.cause ?? problem }, problem.message)
   if (status === 401) reply.header('www-authenticate', 'Basic realm="chancery"')
   const { retryAfter } = problem
   if (retryAfter !== undefined || status === 503)

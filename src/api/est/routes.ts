@@ -4,12 +4,13 @@ import { CaError } from '../../errors.ts'
 import { authenticateEnrollee, renewingHolder } from '../../est/authenticate-enrollee.ts'
 import { csrAttributesOf } from '../../est/csr-attributes.ts'
 import { enrol, reenrol } from '../../est/enrol.ts'
+import { onRecord } from '../../est/on-record.ts'
 import type { Service } from '../../service.ts'
 import { originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendBase64, sendCertificates, sendIssued } from './answers.ts'
 import { estCredentials } from './credentials.ts'
 import { sendProperCase } from './header-case.ts'
-import { operations, readLinkedCsr, refuse } from './operation.ts'
+import { METHODS, operations, readLinkedCsr, refuse } from './operation.ts'
 import { sendEstProblem } from './problems.ts'
 import { serverKeyRoute } from './server-key.ts'
 
@@ -41,29 +42,27 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
     sendBase64(reply, 'application/csrattrs', csrAttributesOf(label), label),
   )
   add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
+    const origin = originOf(request)
     const principal = await authenticateEnrollee(estCredentials(request), label, service)
-    const csr = readLinkedCsr(request, label)
-    return sendIssued(
-      reply,
-      await enrol(csr, principal, label, originOf(request), service),
-      label,
-      service.config,
+    const issued = await onRecord(principal, origin, service, async () =>
+      enrol(readLinkedCsr(request, label), principal, label, origin, service),
     )
+    return sendIssued(reply, issued, label, service.config)
   })
   add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
+    const origin = originOf(request)
     const holder = await renewingHolder(estCredentials(request), label, service)
-    const csr = readLinkedCsr(request, label)
-    return sendIssued(
-      reply,
-      await reenrol(csr, holder, label, originOf(request), service),
-      label,
-      service.config,
+    const issued = await onRecord(holder, origin, service, async () =>
+      reenrol(readLinkedCsr(request, label), holder, label, origin, service),
     )
+    return sendIssued(reply, issued, label, service.config)
   })
   serverKeyRoute(add, service)
   // RFC 7030 4.3: a server may do without; HTTP has a status for what it has not.
-  for (const path of ['/.well-known/est', '/.well-known/est/:label']) {
-    const error = new CaError('notSupported', 'Full CMC is not supported: use simpleenroll.')
-    refuse(app, ['POST'], `${path}/fullcmc`, error)
-  }
+  const noCmc = new CaError('notSupported', 'Full CMC is not supported: use simpleenroll.')
+  const nothing = new CaError('notFound', 'There is no such operation of EST.')
+  for (const path of ['/.well-known/est', '/.well-known/est/:label'])
+    refuse(app, METHODS, `${path}/fullcmc`, noCmc)
+  // Also what is not there is said in plain text, to clients that read nothing else.
+  refuse(app, METHODS, '/.well-known/est/*', nothing)
 }

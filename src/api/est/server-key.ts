@@ -1,4 +1,5 @@
 import { authenticateEnrollee } from '../../est/authenticate-enrollee.ts'
+import { onRecord } from '../../est/on-record.ts'
 import { enrolWithServerKey } from '../../est/server-key.ts'
 import { certsOnly } from '../../pki/bundle/pkcs7.ts'
 import { multipartMixed } from '../../pki/est/multipart.ts'
@@ -14,9 +15,11 @@ export function serverKeyRoute(add: AddOperation, service: Service): void {
   add('serverkeygen', 'POST', 'Enrol with a key made here', async (request, reply, label) => {
     const credentials = estCredentials(request)
     const principal = await authenticateEnrollee(credentials, label, service)
-    const csr = readLinkedCsr(request, label)
-    const caller = { principal, credentials, origin: originOf(request) }
-    const { key, isEncrypted, certificate } = await enrolWithServerKey(csr, caller, label, service)
+    const origin = originOf(request)
+    const caller = { principal, credentials, origin }
+    const { key, isEncrypted, certificate } = await onRecord(principal, origin, service, async () =>
+      enrolWithServerKey(readLinkedCsr(request, label), caller, label, service),
+    )
     const base64 = (octets: Buffer) => writeBase64(octets, label.options.lineLength)
     const { contentType, body } = multipartMixed([
       {
