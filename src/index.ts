@@ -13,7 +13,8 @@ import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
-import { type FaultLog, openService, type Service } from './service.ts'
+import type { FaultLog } from './health.ts'
+import { openService, type Service } from './service.ts'
 
 /** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
 export { publicRoutes } from './api/public-routes.ts'

@@ -5,24 +5,19 @@ import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
-import { OcspResponders } from './ca/ocsp-responders.ts'
-import { Revoker } from './ca/revoke.ts'
+import type { Revoker } from './ca/revoke.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
-import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
+import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
-import { createOcspResponder, type OcspResponder } from './ocsp/responder.ts'
+import type { FaultLog, HealthCheck } from './health.ts'
+import type { OcspResponder } from './ocsp/responder.ts'
+import { createRevocation } from './revocation.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-
-export interface HealthCheck {
-  readonly name: string
-  readonly ok: boolean
-  readonly reason: string | null
-}
 
 /** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
 export interface Service {
@@ -54,12 +49,6 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Where faults go that no caller hears of; Fastify's logger, pino and `console` are such. */
-export interface FaultLog {
-  warn(facts: object, message: string): void
-  error(facts: object, message: string): void
-}
-
 export interface ServiceOptions {
   readonly config: Config
   readonly passphrase: string
@@ -68,9 +57,6 @@ export interface ServiceOptions {
   /** The base of public URLs where the configuration names none: known once the plain listener has its port. */
   readonly publicUrl: () => string
 }
-
-/** How long a revocation waits for the CRL that shows it; a very large CRL follows a little later. Milliseconds. */
-const CRL_PATIENCE = 2000
 
 /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
 export async function openService({
@@ -95,7 +81,6 @@ export async function openService({
     await store.close()
     throw error
   }
-  const all = () => authorities.all()
   const issuedListeners: (() => void)[] = []
   const issuer = new Issuer({
     store,
@@ -115,54 +100,16 @@ export async function openService({
     onError: (error) =>
       log.error({ err: error }, 'Old requests could not be removed, which will be tried again'),
   })
-  const ocspOptions = (authority: string) => optionsOf(config, authority).ocsp
-  const responders = new OcspResponders({
-    ...{ store, authorities, issuer, clock, passphrase },
-    directory: config.dir,
-    options: ocspOptions,
-    onError: (authority, error) =>
-      log.error({ err: error, authority }, 'The certificate of an OCSP responder could not be made or read'),
-  })
-  const ocsp = createOcspResponder({
-    ...{ authorities: all, store, clock },
-    options: ocspOptions,
-    signerOf: (authority) => responders.signerOf(authority),
-    cacheEntries: config.ocsp.cacheEntries,
-    uncachedRate: config.ocsp.uncachedRate,
-    onError: (error) => log.error({ err: error }, 'An OCSP answer could not be made'),
-    onWarning: (authority, reason) => log.warn({ authority }, reason),
-  })
-  const crl = createCrlPublisher({
-    authorities: all,
-    store,
-    clock,
-    options: (authority) => optionsOf(config, authority).crl,
-    urls: () => (config.publicUrl === null ? null : publicUrls(config.publicUrl)),
-    onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made'),
-    onWarning: (authority, reason) =>
-      log.warn({ authority }, `The CRLs of an authority need a hand: ${reason}`),
-  })
   const checks: (() => HealthCheck)[] = []
   const listeners: ((serialNumbers: readonly string[]) => void)[] = []
   const changed = (serialNumbers: readonly string[]) => {
     for (const listener of listeners) listener(serialNumbers)
   }
 
-  const revoker = new Revoker({
-    store,
-    clock,
-    changed: async (authority, serialNumbers) => {
-      for (const lost of await responders.certificatesRevoked(serialNumbers)) ocsp.signerLost(lost)
-      await Promise.all(serialNumbers.map((one) => ocsp.certificateChanged(authority, one)))
-      changed(serialNumbers)
-    },
-    // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
-    publish: (authority, partitions) =>
-      patiently(
-        crl.publish(authority, partitions).catch(() => {}),
-        CRL_PATIENCE,
-      ),
+  const revocation = createRevocation({
+    ...{ config, store, clock, authorities, issuer, passphrase, log, changed },
   })
+  const { revoker, ocsp, crl } = revocation
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
     { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
@@ -185,7 +132,7 @@ export async function openService({
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
     async authoritiesChanged() {
       await authorities.reload()
-      await Promise.all([crl.start(), responders.start()])
+      await revocation.start()
       changed([])
     },
     addCheck: (check) => checks.push(check),
@@ -194,20 +141,18 @@ export async function openService({
     health: () => [
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
       authorityCheck(authorities, epochSeconds(clock())),
-      ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
-      ...ocsp.health().map(({ authority, reason }) => ({ name: `ocsp:${authority}`, ok: true, reason })),
-      ...responders.health().map(({ authority, ok, reason }) => ({ name: `ocsp:${authority}`, ok, reason })),
+      ...revocation.health(),
       ...checks.map((check) => check()),
     ],
     async close() {
       acme.stop()
       approvals.stop()
-      await Promise.all([crl.stop(), ocsp.stop(), responders.stop()])
+      await revocation.stop()
       await store.close()
     },
   }
   try {
-    await Promise.all([crl.start(), responders.start(), ocsp.responseBrought(), acme.start()])
+    await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
     approvals.start()
   } catch (error) {
     await service.close()
@@ -227,14 +172,4 @@ function authorityCheck(authorities: Authorities, now: number): HealthCheck {
     ok,
     reason: ok ? null : `The certificate of authority "${issuing.id}", or one above it, has expired.`,
   }
-}
-
-function patiently(work: Promise<unknown>, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    work.then(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -1,5 +1,6 @@
 import type { Server, TLSSocket } from 'node:tls'
-import type { FaultLog, Service } from '../../service.ts'
+import type { FaultLog } from '../../health.ts'
+import type { Service } from '../../service.ts'
 import { divertHttp2 } from './alpn.ts'
 import type { GrpcSds } from './grpc.ts'
 

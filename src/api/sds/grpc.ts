@@ -15,11 +15,12 @@ import { loadSync } from '@grpc/proto-loader'
 import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError, type ErrorCode } from '../../errors.ts'
+import type { FaultLog } from '../../health.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
 import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
-import type { FaultLog, Service } from '../../service.ts'
+import type { Service } from '../../service.ts'
 import { bearerOf } from '../caller.ts'
 
 interface DiscoveryResponse {
