@@ -65,12 +65,16 @@ function octets(args: readonly string[], files: Readonly<Record<string, string |
 }
 
 /** The content of an EnvelopedData as `openssl cms -decrypt` finds it by certificate and key. */
-export function decryptWith(keys: KeyPair, message: Buffer): Buffer {
+export function decryptWith(
+  keys: KeyPair,
+  message: Buffer,
+  certificate: Uint8Array = recipientCertificate(keys).der,
+): Buffer {
   return octets(
     ['cms', '-decrypt', '-inform', 'DER', '-in', 'm', '-recip', 'cert.pem', '-inkey', 'key.pem'],
     {
       m: message,
-      'cert.pem': encodePem('CERTIFICATE', recipientCertificate(keys).der),
+      'cert.pem': encodePem('CERTIFICATE', certificate),
       'key.pem': keys.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     },
   )
@@ -81,13 +85,13 @@ export function decryptBySecret(secret: Buffer, identifier: Buffer, message: Buf
   return octets(['cms', '-decrypt', '-inform', 'DER', '-in', 'm', ...key], { m: message })
 }
 
-/** The content of a SignedData, once `openssl cms -verify` has proven it to be the signer's. */
-export function verifiedContent(signed: Uint8Array, signer: CmsSigner): Buffer {
+/** The content of a SignedData, once `openssl cms -verify` has proven it by this root, which may be the signer itself. */
+export function verifiedContent(signed: Uint8Array, root: Pick<CmsSigner, 'certificate'>): Buffer {
   return octets(
     ['cms', '-verify', '-inform', 'DER', '-in', 'm', '-CAfile', 'root.pem', '-purpose', 'any', '-binary'],
     {
       m: contentInfo(CONTENT_TYPE.signedData, signed),
-      'root.pem': encodePem('CERTIFICATE', signer.certificate),
+      'root.pem': encodePem('CERTIFICATE', root.certificate),
     },
   )
 }
