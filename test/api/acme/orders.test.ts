@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { rfc3339 } from '../../../src/clock.ts'
 import { DAY } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
-import { AcmeCa, errorType } from './acme-ca.ts'
+import { AcmeCa } from './acme-ca.ts'
 import type { AcmeClient, Identifier } from './client.ts'
 
 let acme: AcmeCa
@@ -246,53 +246,5 @@ describe('an order', () => {
     expect(done.status, done.text).toBe(200)
     const row = (await acme.ca.certificates()).at(0)
     expect([rfc3339(row!.notBefore), rfc3339(row!.notAfter)]).toEqual([life.notBefore, life.notAfter])
-  })
-})
-
-describe('an order that replaces a certificate (RFC 9773 5)', () => {
-  const certId = async () => {
-    const [row] = await acme.ca.certificates()
-    const { keyIdentifier } = acme.ca.service.authorities.issuing()
-    return `${keyIdentifier.toString('base64url')}.${Buffer.from(row!.serialNumber, 'hex').toString('base64url')}`
-  }
-  const obtain = (one = client) => one.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)
-
-  test('is the only one that does, unless it fails', async () => {
-    await obtain()
-    const replaces = await certId()
-    const order = await client.newOrder(['localhost'], { replaces })
-    expect(order.json.replaces).toBe(replaces)
-    await acme.refuses(() => client.newOrder(['localhost'], { replaces }), 409, 'alreadyReplaced')
-    await client.post(order.json.authorizations[0], { status: 'deactivated' })
-    const again = await client.newOrder(['localhost'], { replaces })
-    expect(again.status).toBe(201)
-  })
-
-  test('replaces one of its own account, with a name in common', async () => {
-    await obtain()
-    const replaces = await certId()
-    const other = await acme.client()
-    await acme.refuses(() => other.newOrder(['localhost'], { replaces }), 403, 'unauthorized')
-    await acme.refuses(() => client.newOrder(['other.test'], { replaces }), 400, 'malformed', /identifier/)
-  })
-
-  test('names one that was issued here', async () => {
-    await obtain()
-    const [keyIdentifier, serial] = (await certId()).split('.') as [string, string]
-    for (const replaces of [`${keyIdentifier}.AQ`, `AQ.${serial}`]) {
-      await acme.refuses(() => client.newOrder(['localhost'], { replaces }), 404, 'malformed')
-    }
-    for (const replaces of [
-      '',
-      '.',
-      keyIdentifier,
-      `${keyIdentifier}.${serial}=`,
-      `${keyIdentifier}.${serial}.`,
-    ]) {
-      await acme.refuses(() => client.newOrder(['localhost'], { replaces }), 400, 'malformed')
-      expect(
-        errorType((await acme.ca.call(`/acme/renewal-info/${replaces || '-'}`, { as: null })).json),
-      ).toBe('malformed')
-    }
   })
 })
