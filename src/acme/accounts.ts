@@ -1,7 +1,9 @@
+import { isIPv6 } from 'node:net'
 import type { Origin, Principal } from '../auth/principal.ts'
 import { auditEntry } from '../ca/audit.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
+import { ipBytes } from '../pki/names/ip.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
 import { readContacts } from './contacts.ts'
 import type { AcmeContext, Holder } from './context.ts'
@@ -45,7 +47,7 @@ export class Accounts {
         'A new account needs an external account key: ask an admin for one.',
       )
     }
-    this.#perAddress.take(origin.address)
+    this.#perAddress.take(siteOf(origin.address))
     const now = clock()
     const { accountId, created } = await store.write('createAcmeAccount', {
       thumbprint: key.thumbprint,
@@ -137,4 +139,10 @@ export function usable(account: AcmeAccountRow): AcmeAccountRow {
     })
   }
   return account
+}
+
+/** Whoever has one IPv6 address has all that share its first 64 bits. An IPv4 address may come mapped into IPv6. */
+export function siteOf(address: string): string {
+  const bare = address.replace(/^::ffff:(?=[0-9.]+$)/i, '')
+  return isIPv6(bare) ? ipBytes(bare.replace(/%.*$/, '')).toString('hex', 0, 8) : bare
 }

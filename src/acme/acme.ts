@@ -84,18 +84,24 @@ export class Acme {
     if (!config.caa) return
     const proofs = identifiers.map((text) => ({ text, any: sufficientProofs(parseNameText(text)) }))
     const seen = epochSeconds(clock()) - CAA_LIFE
-    for (const id of authorizations) {
-      const row = await store.read.acmeAuthorization(id)
-      const met = row?.challenges.find(({ status }) => status === 'valid')
-      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) continue
-      const method = met.type as ChallengeType
-      const { wildcard } = row
-      for (const { text } of proofs.filter(({ any }) => any.some((proof) => isProof(row, proof)))) {
-        const { type, value } = identifierOf(text)
-        const identifier = { type, value: value.replace(/^\*\./, '') }
-        await validateCaa({ identifier, wildcard, accountUrl, method }, this.#validation)
-      }
-    }
+    // All at once: the client waits, and each may take as long as a server that does not answer.
+    await Promise.all(
+      authorizations.map(async (id) => {
+        const row = await store.read.acmeAuthorization(id)
+        const met = row?.challenges.find(({ status }) => status === 'valid')
+        if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) return
+        const method = met.type as ChallengeType
+        const { wildcard } = row
+        const proven = proofs.filter(({ any }) => any.some((proof) => isProof(row, proof)))
+        await Promise.all(
+          proven.map(({ text }) => {
+            const { type, value } = identifierOf(text)
+            const identifier = { type, value: value.replace(/^\*\./, '') }
+            return validateCaa({ identifier, wildcard, accountUrl, method }, this.#validation)
+          }),
+        )
+      }),
+    )
   }
 
   async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {

@@ -12,6 +12,7 @@ export function acmeContradictions({
   profiles: Readonly<Record<string, Profile>>
 }): string[] {
   const found: string[] = []
+  if (acme.url !== undefined && !URL.canParse(acme.url)) found.push(`acme.url is no address: ${acme.url}`)
   for (const name of acme.profiles) {
     const profile = Object.hasOwn(profiles, name) ? profiles[name]! : null
     if (!profile) {

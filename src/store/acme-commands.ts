@@ -20,8 +20,6 @@ export interface AcmeCommands {
     output: { changed: boolean }
   }
   recordAcmeAttempt: { input: AcmeAttempt; output: Record<never, never> }
-  /** An order that cannot be fulfilled any more. `error` is JSON. */
-  invalidateAcmeOrder: { input: { orderId: number; error: string }; output: Record<never, never> }
   /** Removes some of what has expired; call again while `more`. */
   sweepAcme: { input: { now: number; limit: number }; output: { removed: number; more: boolean } }
   createExternalKey: { input: ExternalKeyRecord; output: Record<never, never> }

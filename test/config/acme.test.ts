@@ -8,6 +8,7 @@ test.each([
   [{ profiles: ['none'] }, /acme\.profiles: there is no profile "none"/],
   [{ profiles: ['constructor'] }, /there is no profile "constructor"/],
   [{ profiles: ['spiffe'] }, /certifies neither DNS names nor IP addresses/],
+  [{ url: 'https://ca.example.test:70000' }, /acme\.url is no address/],
   [{ caa: true }, /acme\.caa needs acme\.caaIdentities/],
   [{ challenges: ['dns-persist-01'] }, /dns-persist-01 needs acme\.caaIdentities/],
   [{ challenges: ['dns-persist-01'], caaIdentities: identities(11) }, /acme\.caaIdentities.*10 at most/],

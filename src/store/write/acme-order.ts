@@ -14,9 +14,6 @@ export function acmeOrderHandlers(db: Connection) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const link = db.prepare('INSERT INTO acme_order_authorizations ("order", authorization) VALUES (?, ?)')
-  const invalidate = db.prepare(
-    "UPDATE acme_orders SET status = 'invalid', error = ? WHERE id = ? AND status IN ('pending', 'ready')",
-  )
   return {
     createAcmeOrder(record: AcmeOrderRecord): AcmeOrderOutcome {
       const replaces = record.replaces && findReplaced(record.replaces.serialNumber, record.createdAt)
@@ -47,11 +44,6 @@ export function acmeOrderHandlers(db: Connection) {
       const ids = [...new Set(authorizations.map(({ id }) => id))].sort((one, other) => one - other)
       for (const id of ids) link.run(orderId, id)
       return { outcome: 'created', orderId, status, expiresAt, authorizations: ids }
-    },
-
-    invalidateAcmeOrder({ orderId, error }: { orderId: number; error: string }) {
-      invalidate.run(error, orderId)
-      return {}
     },
   }
 }
