@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../src/clock.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { openChancery } from '../src/index.ts'
 import { createLog } from '../src/log.ts'
 import { encodePem } from '../src/pki/pem.ts'
 import { type RunningServer, startServer } from '../src/server.ts'
+import { eventually } from './eventually.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
 let server: RunningServer
@@ -46,7 +47,7 @@ test('its own certificate, once revoked, is replaced without a restart', async (
   const admin = { kind: 'admin', id: 'admin:test' } as const
   const wish = { reason: 4, invalidityDate: null }
   await server.service.revoker.revoke(revoked, wish, admin, { address: '', requestId: '' })
-  await vi.waitFor(async () => expect(await shown('localhost')).not.toBe(revoked), { timeout: 10_000 })
+  await eventually(async () => expect(await shown('localhost')).not.toBe(revoked))
   const { rows } = await server.service.store.read.searchCertificates(
     { principal: 'system:tls', now: 0 },
     { limit: 10 },

@@ -8,6 +8,7 @@ import { encodePem } from '../../src/pki/pem.ts'
 import { assembleSigned } from '../../src/pki/signed.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../eventually.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
 import { crlOptions, readCrl } from './published.ts'
@@ -228,7 +229,7 @@ describe('the schedule', () => {
     for (let hour = 1; hour < 24; hour++) await pass(HOUR)
     expect(publisher.current('issuing')!.thisUpdate).toBe(first)
     await pass(HOUR)
-    await vi.waitFor(() => expect(publisher.current('issuing')!.thisUpdate).toBe(first + DAY))
+    await eventually(() => expect(publisher.current('issuing')!.thisUpdate).toBe(first + DAY))
   })
 
   test('tries again a minute after a failure', async () => {
@@ -247,7 +248,7 @@ describe('the schedule', () => {
     await pass(59)
     expect(publisher.current('issuing')).toBeNull()
     await pass(1)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(publisher.health()[1]).toMatchObject({ number: ca.seconds, ok: true, reason: null }),
     )
   })
@@ -264,7 +265,7 @@ describe('the schedule', () => {
     later(-365 * DAY)
     full = false
     await pass(HOUR)
-    await vi.waitFor(() => expect(publisher.current('issuing')!.number).toBeGreaterThan(number))
+    await eventually(() => expect(publisher.current('issuing')!.number).toBeGreaterThan(number))
     expect(publisher.health()[1]).toMatchObject({ ok: true, reason: null })
   })
 
@@ -274,7 +275,7 @@ describe('the schedule', () => {
     expect(publisher.current('root')!.number).toBe(4)
     await storeRootCrl(5)
     await pass(HOUR)
-    await vi.waitFor(() => expect(publisher.current('root')!.number).toBe(5))
+    await eventually(() => expect(publisher.current('root')!.number).toBe(5))
   })
 
   test('warns once a day while a CRL has to be brought, and no more when it was', async () => {
@@ -286,16 +287,16 @@ describe('the schedule', () => {
     for (let hour = 1; hour < 24; hour++) await pass(HOUR)
     expect(told).toHaveLength(1)
     await pass(HOUR)
-    await vi.waitFor(() => expect(told).toHaveLength(2))
+    await eventually(() => expect(told).toHaveLength(2))
 
     await storeRootCrl(1, 33 * DAY)
     await publisher.reload('root')
     for (let day = 1; day <= 2; day++) await pass(DAY)
     expect(told).toHaveLength(2)
     await pass(DAY)
-    await vi.waitFor(() => expect(told[2]).toMatch(/^root: Its CRL ends at/))
+    await eventually(() => expect(told[2]).toMatch(/^root: Its CRL ends at/))
     await pass(30 * DAY)
-    await vi.waitFor(() => expect(told[3]).toMatch(/^root: Its CRL has expired/))
+    await eventually(() => expect(told[3]).toMatch(/^root: Its CRL has expired/))
   })
 
   test('says nothing of an authority that has ended', async () => {

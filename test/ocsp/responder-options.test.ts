@@ -6,6 +6,7 @@ import {
   type OcspResponderOptions,
 } from '../../src/ocsp/responder.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../eventually.ts'
 import { readAnswer } from './answer.ts'
 import { certId, nonce, ocspRequest } from './ocsp-request.ts'
 import { ocspOptions, RESPONDER_DEFAULTS } from './options.ts'
@@ -185,10 +186,10 @@ describe('ahead of time', () => {
     expect(count()).toBe(2)
     ca.now = begin + 4.9 * HOUR * 1000
     await lookAhead()
-    await vi.waitFor(() => expect(count()).toBe(3))
+    await eventually(() => expect(count()).toBe(3))
     ca.now = begin + 5.5 * HOUR * 1000
     const held = async () => (await responder.respond(request(good))).der
-    await vi.waitFor(async () => expect((await held()).equals(first)).toBe(false))
+    await eventually(async () => expect((await held()).equals(first)).toBe(false))
     expect(readAnswer(await held(), ca.issuing).producedAt).toBe(Math.floor(begin / 1000 + 4.9 * HOUR))
     expect(count()).toBe(3)
   })
@@ -207,7 +208,7 @@ describe('ahead of time', () => {
     isDown = true
     ca.now = begin + 5 * HOUR * 1000
     await lookAhead()
-    await vi.waitFor(() => expect(errors).toHaveLength(1))
+    await eventually(() => expect(errors).toHaveLength(1))
     expect((await responder.respond(request(good))).der).toEqual(der)
   })
 })

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { serveGrpc } from '../../../src/api/sds/connections.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
+import { eventually } from '../../eventually.ts'
 import { toolIsMissing } from '../../pki/external-tool.ts'
 import { DAY, TestCa } from '../ca-fixture.ts'
 import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
@@ -78,7 +79,7 @@ function client(identity?: Identity, bearer?: string) {
         write: (request: object) => call.write({ type_url: SECRET_TYPE, ...request }),
         /** Waits until so many answers have come; the last of them. */
         answer: async (count: number) => {
-          await vi.waitFor(() => expect(answers.length + errors.length).toBeGreaterThanOrEqual(count), 5000)
+          await eventually(() => expect(answers.length + errors.length).toBeGreaterThanOrEqual(count))
           expect(errors).toEqual([])
           return answers[count - 1]
         },
@@ -149,7 +150,7 @@ describe('a stream', () => {
       response_nonce: nonce,
       error_detail: { code: 3, message: 'Failed to load private key' },
     })
-    await vi.waitFor(() => expect(ca.log.join()).toContain('Failed to load private key'))
+    await eventually(() => expect(ca.log.join()).toContain('Failed to load private key'))
     expect(stream.answers).toHaveLength(1)
     // When the key file may be there by now, it is.
     ca.now += 10_000
@@ -160,7 +161,7 @@ describe('a stream', () => {
   test('is for holders of a certificate, who hear of its revocation', async () => {
     const stranger = client().stream()
     stranger.write({ resource_names: ['roots'] })
-    await vi.waitFor(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+    await eventually(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
 
     const identity = await enrol('web.example.test', 'peer')
     const own = client(identity).stream()
@@ -179,22 +180,22 @@ describe('a stream', () => {
     await stream.answer(1)
     ca.now += 400 * DAY * 1000
     await ca.enrol(csrPem(['dns:another.example.test']))
-    await vi.waitFor(() => expect(stream.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
-    await vi.waitFor(async () => expect(await connections()).toBe(0), 5000)
+    await eventually(() => expect(stream.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+    await eventually(async () => expect(await connections()).toBe(0))
   })
 
   test('is refused to a stranger who says nothing', async () => {
     const stranger = client().stream()
-    await vi.waitFor(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
+    await eventually(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
   })
 
   test('asks for a bounded number of secrets of bounded names', async () => {
     const many = client(undefined, ca.adminKey).stream()
     many.write({ resource_names: Array.from({ length: 101 }, (_, n) => `authority-${n}`) })
-    await vi.waitFor(() => expect(many.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
+    await eventually(() => expect(many.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
     const long = client(undefined, ca.adminKey).stream()
     long.write({ resource_names: [`self?key=/${'k'.repeat(5000)}`] })
-    await vi.waitFor(() => expect(long.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
+    await eventually(() => expect(long.errors).toMatchObject([{ code: status.INVALID_ARGUMENT }]))
   })
 
   test('says once what it cannot give among several, and gives the others', async () => {
@@ -218,7 +219,7 @@ describe('a stream', () => {
     })
     stream.call.pause()
     stream.write({ resource_names: big })
-    await vi.waitFor(() => expect(made).toBeGreaterThan(5))
+    await eventually(() => expect(made).toBeGreaterThan(5))
     let stalled = 0
     while (stalled !== made) {
       stalled = made
@@ -237,7 +238,7 @@ describe('a stream', () => {
   ])('for %o ends with %i and the reason', async (request, code) => {
     const stream = client(undefined, ca.adminKey).stream()
     stream.write(request)
-    await vi.waitFor(() => expect(stream.errors).toMatchObject([{ code }]))
+    await eventually(() => expect(stream.errors).toMatchObject([{ code }]))
     expect(stream.errors[0].details.length).toBeGreaterThan(20)
   })
 })
