@@ -27,6 +27,13 @@ export function bundledCrls(
   publisher: Pick<CrlPublisher, 'current'>,
   now: number,
 ): readonly PublishedCrl[] {
+  // An empty bundle would say that nothing is revoked.
+  if (authorities.length === 0) {
+    throw new CaError(
+      'authorityNotReady',
+      'Every authority of the bundle has expired: there is no CRL to give.',
+    )
+  }
   return authorities.map(({ id }) => {
     const current = publisher.current(id)
     if (current && current.nextUpdate > now) return current

@@ -43,9 +43,14 @@ export async function makeRootResponse(
   const seconds = epochSeconds(now)
   if (root.notAfter <= seconds)
     throw new CaError('conflict', 'The root’s certificate has expired; nobody would take a response of it.')
-  const listed = [...readCrlEntries(proveCrl(crl, root).entries)].find(
-    (one) => one.serialNumber === serialNumber,
-  )
+  const proven = proveCrl(crl, root)
+  if (proven.thisUpdate > seconds || proven.nextUpdate === null || proven.nextUpdate <= seconds) {
+    throw new CaError(
+      'badCrl',
+      'The root’s CRL is not current, and may not know of a revocation: make the next one first, with "chancery root crl".',
+    )
+  }
+  const listed = [...readCrlEntries(proven.entries)].find((one) => one.serialNumber === serialNumber)
   const status: CertStatus = listed ? { revokedAt: listed.revokedAt, reason: listed.reason } : 'good'
   const signed = await signResponse(
     { signer, certificate: root, isDelegated: false },

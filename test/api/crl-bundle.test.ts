@@ -99,4 +99,7 @@ test('a bundle that would not be whole is not served', async () => {
   ca.now += 8 * DAY * 1000
   expectProblem(await get('roots'), 503, 'authorityNotReady', /"intermediate" has no current CRL/)
   ca.now -= 8 * DAY * 1000
+  ca.now += 40 * 365 * DAY * 1000
+  expectProblem(await get('roots'), 503, 'authorityNotReady', /has expired/)
+  ca.now -= 40 * 365 * DAY * 1000
 })

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { exchange } from '../../src/cli/transport.ts'
+import { makeRootResponse } from '../../src/ocsp/root-response.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, nonce, ocspRequest } from '../ocsp/ocsp-request.ts'
@@ -134,4 +136,18 @@ test.skipIf(toolIsMissing('openssl'))('openssl takes the response', async () => 
     ...['-respin', join(file('responses'), name), '-CAfile', file('ca-root.pem')],
   ])
   expect(output).toContain('good')
+})
+
+test('nothing is signed from a CRL of the root that is not current', async () => {
+  const crl = decodePem(readFileSync(file('crl-root.pem'), 'utf8'), 'crl')[0]!.der
+  const { thisUpdate, nextUpdate } = parseCrl(crl, 'badCrl')
+  const wish = { certificate: intermediate().der, crl, validity: 3600, hash: 'sha1' as const }
+  const at = (seconds: number) =>
+    makeRootResponse({ certificate: root(), signer: null as never }, wish, new Date(seconds * 1000))
+  for (const seconds of [thisUpdate - 1, nextUpdate!]) {
+    await expect(at(seconds)).rejects.toMatchObject({
+      code: 'badCrl',
+      detail: expect.stringContaining('root crl'),
+    })
+  }
 })
