@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type AccountKey, newAccountKey, type Payload, signJws } from '../test/api/acme/jws.ts'
 import { type Answer, encodeRequest, exchanger, open, type Target } from './load.ts'
@@ -19,9 +20,11 @@ interface Resource {
   readonly challenges: readonly { type: string; url: string; token: string }[]
 }
 
-/** One account on one connection, which stays open: it does what a client must, and spares the processor. */
+/** One account, on one connection at a time: it does what a client must, and spares the processor. */
 export class BenchClient {
-  readonly #exchange: (bytes: Buffer) => Promise<Answer>
+  readonly #server: AcmeServer
+  #socket: Socket | undefined
+  #exchange: (bytes: Buffer) => Promise<Answer> = () => Promise.reject(new Error('not connected'))
   readonly #host: string
   readonly #key: AccountKey
   #urls: Record<string, string> = {}
@@ -29,19 +32,31 @@ export class BenchClient {
   #nonce = ''
 
   static async create(server: AcmeServer, answers: Map<string, string>, name: string): Promise<BenchClient> {
-    const client = new BenchClient(exchanger(await open(server)), `localhost:${server.port}`)
+    const client = new BenchClient(server)
+    await client.open()
     client.#urls = JSON.parse((await client.#get(server.directory)).body.toString())
     await client.#get(pathOf(client.#urls.newNonce!), 'HEAD')
     const { head } = await client.#post(client.#urls.newAccount!, { termsOfServiceAgreed: true }, 201)
     client.#kid = field(head, 'location')
     await client.#prove(name, answers)
+    client.close()
     return client
   }
 
-  private constructor(exchange: (bytes: Buffer) => Promise<Answer>, host: string) {
-    this.#exchange = exchange
-    this.#host = host
+  private constructor(server: AcmeServer) {
+    this.#server = server
+    this.#host = `localhost:${server.port}`
     this.#key = newAccountKey('ES256')
+  }
+
+  /** A connection that waits for long is closed by the server. */
+  async open(): Promise<void> {
+    this.#socket = await open(this.#server)
+    this.#exchange = exchanger(this.#socket)
+  }
+
+  close(): void {
+    this.#socket?.destroy()
   }
 
   /** New order, its authorization looked at, finalize, download: the whole way to a certificate. `csr` in base64url. */

@@ -55,6 +55,7 @@ async function run({ what, orders }: Extract<Order, { kind: 'run' }>): Promise<O
   const csrs = accounts.map(({ name }) =>
     Array.from({ length: Math.ceil(orders / accounts.length) }, () => newCsr(name)),
   )
+  await Promise.all(accounts.map(({ client }) => client.open()))
   const latencies: number[] = []
   const before = process.cpuUsage()
   const start = performance.now()
@@ -70,6 +71,7 @@ async function run({ what, orders }: Extract<Order, { kind: 'run' }>): Promise<O
   const stalled = await Promise.race([whole.then(() => false), standstill(() => latencies.length)])
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(before)
+  for (const { client } of accounts) client.close()
   return { seconds, latencies, cpu: (user + system) / 1e6, stalled }
 }
 

@@ -103,6 +103,7 @@ export function exchanger(socket: Socket) {
   socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
   return (bytes: Buffer) =>
     new Promise<Answer>((resolve, reject) => {
+      if (socket.destroyed) return reject(new Error('the server has closed the connection'))
       waiting = { resolve, reject }
       socket.write(bytes)
     })
