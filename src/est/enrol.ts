@@ -45,7 +45,7 @@ export async function reenrol(
   checkSame(csr, old)
   if (!change) {
     return issuer.issue(
-      () => ({ proof: { kind: 'csr', csr }, protocol: 'est', renewalOf: old }),
+      () => ({ proof: { kind: 'csr', csr }, protocol: 'est', authority: label.authority, renewalOf: old }),
       principal,
       origin,
     )
@@ -67,8 +67,7 @@ function wish(csr: CertificationRequest, principal: Principal, { authority }: La
   return {
     proof: { kind: 'csr', csr },
     protocol: 'est',
-    // The label's authority is the configuration's word, not the client's.
-    ...(authority === undefined || principal.kind === 'token' ? {} : { authority }),
+    authority,
     // A token is spent by what its holder may never have received: the same CSR gets the same certificate.
     ...(principal.kind === 'token'
       ? { idempotencyKey: `est-${createHash('sha256').update(csr.der).digest('hex')}` }

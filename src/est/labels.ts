@@ -42,7 +42,7 @@ export class Labels {
           name,
           options,
           profile,
-          authority: options.authority ?? profile.authority,
+          authority: profile.authority ?? options.authority,
           patterns: options.names.map((text) => guarded(`${where}.names`, () => readNamePattern(text))),
           devices: guarded(
             `${where}.trustAnchors`,
