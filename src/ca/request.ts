@@ -9,6 +9,7 @@ export interface IssuanceRequest {
   /** How the caller shows that it holds the private key. */
   readonly proof: KeyProof
   readonly profile?: string | undefined
+  /** Over EST the label's, which is the configuration's word and not the client's. */
   readonly authority?: string | undefined
   /** The names wanted, if not those of the CSR. */
   readonly names?: readonly SubjectName[] | undefined

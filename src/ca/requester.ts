@@ -28,12 +28,13 @@ export async function requesterOf(
 
 /** What was asked for, as it is on record. Its certificate to be renewed is as it is now. */
 export async function requestOf(row: RequestRow, store: Store): Promise<IssuanceRequest> {
-  const { profile, authority, validity, notAfter, names } = row
+  const { profile, authority, validity, notAfter, names, protocol } = row
   const old = row.renewalOf === null ? null : await store.read.certificate(row.renewalOf)
   return {
     proof: proofOf(row, old),
     profile,
     authority: authority ?? undefined,
+    protocol: protocol === 'est' ? protocol : undefined,
     validity: validity ?? undefined,
     notAfter: notAfter ?? undefined,
     ...(old ? { renewalOf: old } : { names, commonNames: changedCommonNames(row) }),

@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.ts'
 import { hashSecret, SECRET_PREFIX } from '../auth/secrets.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
-import { type PeerCertificates, proveDevice } from './device-certificate.ts'
+import type { PeerCertificates } from './device-certificate.ts'
 import type { Label } from './labels.ts'
 
 /** What an EST client shows of itself (RFC 7030 3.2.3, 3.3.2). */
@@ -57,7 +57,7 @@ async function byPassword(
 }
 
 async function byCertificate(peer: PeerCertificates, label: Label, context: AuthContext): Promise<Principal> {
-  const { profile, patterns, anchors } = label
+  const { profile, patterns, devices } = label
   try {
     const own = await authenticate({ bearer: null, peerCertificate: peer.certificate }, context)
     if (own.kind !== 'certificate') return own
@@ -70,8 +70,8 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
       grant: { profile: profile.name, names: isRenewal ? row.names : [], patterns },
     }
   } catch (error) {
-    if (!(error instanceof CaError) || error.code !== 'unauthenticated' || anchors.length === 0) throw error
-    proveDevice(peer, anchors, context.clock())
+    if (!(error instanceof CaError) || error.code !== 'unauthenticated' || devices.isEmpty) throw error
+    devices.prove(peer, context.clock())
     const print = createHash('sha256').update(peer.certificate).digest('hex').slice(0, 32)
     return { kind: 'enrollee', id: `device:${print}`, grant: { profile: profile.name, names: [], patterns } }
   }

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { CaError } from '../errors.ts'
+import { readBasicConstraints } from '../pki/certificate/ca-constraints.ts'
 import { EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
-import type { CertificateInfo } from '../pki/certificate/parse.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
 
 /** No manufacturer's hierarchy comes near. */
 const LONGEST_PATH = 8
@@ -12,49 +13,90 @@ export interface PeerCertificates {
   readonly others: readonly Buffer[]
 }
 
-/**
- * Proves that a certificate leads to one of the trust anchors now, by way of the CA certificates that were sent along. Revocation
- * is not asked for: manufacturers' certificates live as long as the devices. Throws `CaError` "unauthenticated".
- */
-export function proveDevice(
-  { certificate, others }: PeerCertificates,
-  anchors: readonly CertificateInfo[],
-  now: Date,
-): void {
-  const leaf = new X509Certificate(certificate)
-  const usages = leaf.keyUsage as string[] | undefined
-  if (usages && usages.length > 0 && !usages.includes(EXTENDED_KEY_USAGES.clientAuth)) {
-    throw refused('is not for TLS clients')
+/** As many as manufacturers may have; a client cannot add to them without a CA's key. */
+const MOST_REMEMBERED = 100
+
+/** Trust anchors beside our own CA: those of the manufacturers of devices. */
+export class DeviceTrust {
+  readonly #anchors: readonly Ca[]
+  /** A resumed TLS session brings the client's own certificate alone, so the CAs of its first handshake are kept. By their DER in base64. */
+  readonly #between = new Map<string, Ca>()
+
+  /** DER. Throws `CaError` "badConfiguration" for a certificate that is no CA's. */
+  constructor(anchors: readonly Buffer[]) {
+    this.#anchors = anchors.map((der) => {
+      const ca = readCa(der)
+      if (ca) return ca
+      const { subject } = new X509Certificate(der)
+      throw new CaError('badConfiguration', `A trust anchor is no CA certificate: "${subject}".`)
+    })
   }
-  if (!isCurrent(leaf, now)) throw refused('has expired or is not valid yet')
-  const trusted = anchors.map(({ der }) => new X509Certificate(der))
-  const between = others.map((der) => new X509Certificate(der)).filter(({ ca }) => ca)
-  if (!leadsUp(leaf, trusted, between, now, LONGEST_PATH)) {
-    throw refused('was issued neither by this CA nor by one that is trusted here')
+
+  get isEmpty(): boolean {
+    return this.#anchors.length === 0
+  }
+
+  /**
+   * Proves that a certificate leads to one of the trust anchors now, by way of the CA certificates that were sent along. Revocation
+   * is not asked for: manufacturers' certificates live as long as the devices. Throws `CaError` "unauthenticated".
+   */
+  prove({ certificate, others }: PeerCertificates, now: Date): void {
+    const leaf = new X509Certificate(certificate)
+    const usages = leaf.keyUsage as string[] | undefined
+    if (usages && usages.length > 0 && !usages.includes(EXTENDED_KEY_USAGES.clientAuth)) {
+      throw refused('is not for TLS clients')
+    }
+    if (!isCurrent(leaf, now)) throw refused('has expired or is not valid yet')
+    const good = (cas: Iterable<Ca>) => [...cas].filter((ca) => isCurrent(ca.certificate, now))
+    const sent = others.flatMap((der) => readCa(der) ?? [])
+    const path = pathUp(leaf, good(this.#anchors), good([...sent, ...this.#between.values()]))
+    if (!path) throw refused('was issued neither by this CA nor by one that is trusted here')
+    for (const ca of path) this.#remember(ca)
+  }
+
+  #remember(ca: Ca): void {
+    this.#between.set(ca.certificate.raw.toString('base64'), ca)
+    const [oldest] = this.#between.keys()
+    if (this.#between.size > MOST_REMEMBERED) this.#between.delete(oldest!)
   }
 }
 
-function leadsUp(
-  below: X509Certificate,
-  trusted: readonly X509Certificate[],
-  between: readonly X509Certificate[],
-  now: Date,
-  left: number,
-): boolean {
-  const issued = (issuer: X509Certificate) => below.checkIssued(issuer) && below.verify(issuer.publicKey)
-  if (trusted.some((anchor) => isCurrent(anchor, now) && issued(anchor))) return true
-  if (left === 0) return false
-  return between
-    .filter((issuer) => isCurrent(issuer, now) && issued(issuer))
-    .some((issuer) =>
-      leadsUp(
-        issuer,
-        trusted,
-        between.filter((other) => other !== issuer),
-        now,
-        left - 1,
-      ),
-    )
+interface Ca {
+  readonly certificate: X509Certificate
+  /** How many CAs may stand between it and a leaf. */
+  readonly pathLength: number
+}
+
+function readCa(der: Buffer): Ca | null {
+  const certificate = new X509Certificate(der)
+  if (!certificate.ca) return null
+  try {
+    const { pathLength } = readBasicConstraints(parseCertificate(der))
+    return { certificate, pathLength: pathLength ?? LONGEST_PATH }
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The CAs by which the leaf leads to a trusted one, or null. Level by level, and each CA once: strangers choose what they send,
+ * and all paths through ten CAs that certify each other would be millions of signatures.
+ */
+function pathUp(leaf: X509Certificate, trusted: readonly Ca[], between: readonly Ca[]): readonly Ca[] | null {
+  const path: Ca[] = []
+  let level = [leaf]
+  let left = between
+  for (let cas = 0; level.length > 0 && cas <= LONGEST_PATH; cas++) {
+    const issuedOne = ({ certificate, pathLength }: Ca) =>
+      cas <= pathLength &&
+      level.some((below) => below.checkIssued(certificate) && below.verify(certificate.publicKey))
+    if (trusted.some(issuedOne)) return path
+    const next = left.filter(issuedOne)
+    left = left.filter((ca) => !next.includes(ca))
+    path.push(...next)
+    level = next.map(({ certificate }) => certificate)
+  }
+  return null
 }
 
 function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {

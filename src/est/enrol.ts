@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
 import type { Issued, Issuer, Pending } from '../ca/issue.ts'
 import type { IssuanceRequest } from '../ca/request.ts'
+import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { readChangeSubjectName } from '../pki/csr/change-subject-name.ts'
@@ -15,6 +16,7 @@ import type { Label } from './labels.ts'
 interface Parts {
   readonly issuer: Issuer
   readonly store: Store
+  readonly profiles: ReadonlyMap<string, Profile>
 }
 
 /** A new certificate for whoever may have it (RFC 7030 4.2.1). */
@@ -34,22 +36,27 @@ export async function reenrol(
   principal: Extract<Principal, { kind: 'certificate' }>,
   label: Label,
   origin: Origin,
-  { issuer, store }: Parts,
+  { issuer, store, profiles }: Parts,
 ): Promise<Issued | Pending> {
   const old = await store.read.certificate(principal.serialNumber)
   if (!old) throw new CaError('notFound', 'The certificate to renew is not on record.')
   const change = readChangeSubjectName(csr.attributes)
+  // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
+  checkSame(csr, old)
   if (!change) {
-    const read = (): IssuanceRequest => {
-      checkSame(csr, old)
-      return { proof: { kind: 'csr', csr }, protocol: 'est', renewalOf: old }
-    }
-    return issuer.issue(read, principal, origin)
+    return issuer.issue(
+      () => ({ proof: { kind: 'csr', csr }, protocol: 'est', authority: label.authority, renewalOf: old }),
+      principal,
+      origin,
+    )
   }
   if (!label.options.changeNames) {
     throw new CaError('forbidden', 'A re-enrolment keeps its names here: leave ChangeSubjectName out.')
   }
-  const grant = { profile: label.profile.name, names: old.names, patterns: label.patterns }
+  if (!profiles.get(old.profile)?.renewal) {
+    throw new CaError('forbidden', `Profile "${old.profile}" allows no renewal: enrol again.`)
+  }
+  const grant = { profile: old.profile, names: old.names, patterns: label.patterns }
   const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
   const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
@@ -60,8 +67,7 @@ function wish(csr: CertificationRequest, principal: Principal, { authority }: La
   return {
     proof: { kind: 'csr', csr },
     protocol: 'est',
-    // The label's authority is the configuration's word, not the client's.
-    ...(authority === undefined || principal.kind === 'token' ? {} : { authority }),
+    authority,
     // A token is spent by what its holder may never have received: the same CSR gets the same certificate.
     ...(principal.kind === 'token'
       ? { idempotencyKey: `est-${createHash('sha256').update(csr.der).digest('hex')}` }

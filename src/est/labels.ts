@@ -8,8 +8,9 @@ import type { EstLabelOptions } from '../config/est-schema.ts'
 import type { Frozen } from '../config/freeze.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
-import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
+import { parseCertificate } from '../pki/certificate/parse.ts'
 import { decodePem } from '../pki/pem.ts'
+import { DeviceTrust } from './device-certificate.ts'
 
 /** What an EST address stands for: RFC 7030 3.2.2 lets one server speak for several CAs. */
 export interface Label {
@@ -21,8 +22,8 @@ export interface Label {
   readonly authority: string | undefined
   /** As `fitsPattern` takes them. */
   readonly patterns: readonly string[]
-  /** CAs whose certificates open this label, beside our own. */
-  readonly anchors: readonly CertificateInfo[]
+  /** Whose certificates open this label, beside our own. */
+  readonly devices: DeviceTrust
 }
 
 /** Every label, read and checked once. Throws `CaError` "badConfiguration" with the option that is at fault. */
@@ -41,10 +42,16 @@ export class Labels {
           name,
           options,
           profile,
-          authority: options.authority ?? profile.authority,
+          authority: profile.authority ?? options.authority,
           patterns: options.names.map((text) => guarded(`${where}.names`, () => readNamePattern(text))),
-          anchors: options.trustAnchors.flatMap((file) =>
-            guarded(`${where}.trustAnchors`, () => readAnchors(isAbsolute(file) ? file : join(dir, file))),
+          devices: guarded(
+            `${where}.trustAnchors`,
+            () =>
+              new DeviceTrust(
+                options.trustAnchors.flatMap((file) =>
+                  readAnchors(isAbsolute(file) ? file : join(dir, file)),
+                ),
+              ),
           ),
         }
         return [name, label]
@@ -60,14 +67,15 @@ export class Labels {
   }
 }
 
-function readAnchors(file: string): CertificateInfo[] {
+/** DER. */
+function readAnchors(file: string): Buffer[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (cause) {
     throw new CaError('badConfiguration', `${file} cannot be read.`, { cause })
   }
-  return decodePem(text, 'trust anchors').map(({ der }) => parseCertificate(der, 'badConfiguration'))
+  return decodePem(text, 'trust anchors').map(({ der }) => parseCertificate(der, 'badConfiguration').der)
 }
 
 function guarded<T>(where: string, read: () => T): T {

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import type { FastifyInstance } from 'fastify'
 
 /** RFC 9266 2. */
 const EXPORTER_LABEL = 'EXPORTER-Channel-Binding'
@@ -13,4 +14,9 @@ export function channelBinding(socket: Partial<TLSSocket>): Buffer | null {
   if (version !== 'TLSv1.2') return null
   // RFC 5929 3.1: the first Finished message, which is the server's where the session was resumed.
   return (socket.isSessionReused!() ? socket.getFinished!() : socket.getPeerFinished!()) ?? null
+}
+
+/** RFC 7030 3.5: tls-unique is that of the first handshake, so no second one may take its place. TLS 1.3 knows none. */
+export function keepFirstHandshake(app: FastifyInstance): void {
+  app.server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
 }

@@ -8,6 +8,7 @@ import { onRecord } from '../../est/on-record.ts'
 import type { Service } from '../../service.ts'
 import { originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendBase64, sendCertificates, sendIssued } from './answers.ts'
+import { keepFirstHandshake } from './channel-binding.ts'
 import { estCredentials } from './credentials.ts'
 import { sendProperCase } from './header-case.ts'
 import { METHODS, operations, readLinkedCsr, refuse } from './operation.ts'
@@ -30,6 +31,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   app.setErrorHandler((error, request, reply) => sendEstProblem(error, request, reply))
   refuseRepeatedHeaders(app)
   sendProperCase(app)
+  keepFirstHandshake(app)
 
   const add = operations(app, labels)
   add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) => {

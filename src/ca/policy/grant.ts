@@ -144,15 +144,15 @@ function grantedProfile(principal: Principal): string | undefined {
   return principal.kind === 'account' ? principal.order?.profile : undefined
 }
 
-/** Only an admin may go past the authority that the profile or the configuration sets; for who is known over EST, the label does. */
+/** Only an admin may go past the authority that the profile or the configuration sets; over EST, the label says it where the profile does not. */
 function chooseAuthority(
-  { authority }: IssuanceRequest,
+  { authority, protocol }: IssuanceRequest,
   principal: Principal,
   profile: Profile,
 ): string | undefined {
   if (authority === undefined || authority === profile.authority) return profile.authority
-  if (principal.kind === 'admin' || principal.kind === 'system' || principal.kind === 'enrollee')
-    return authority
+  if (protocol === 'est') return profile.authority ?? authority
+  if (principal.kind === 'admin' || principal.kind === 'system') return authority
   throw new CaError('forbidden', 'Only an admin may choose the authority: leave it out.')
 }
 

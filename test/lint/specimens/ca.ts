@@ -75,7 +75,7 @@ function subjectName(text: string): SubjectName {
 
 /** A further issuing authority, signed by `root`, installed and loaded. */
 export async function addAuthority(
-  { service, now }: LintCa,
+  { service, now }: Pick<LintCa, 'service' | 'now'>,
   root: OpenRoot,
   wish: Partial<NewAuthority> & Pick<NewAuthority, 'id'> & { readonly withUrls?: boolean },
 ): Promise<Authority> {
