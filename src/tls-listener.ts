@@ -82,12 +82,14 @@ export async function startTls(
   return app
 }
 
-function tlsContext(identity: ServiceIdentity, config: Config, { authorities }: Service) {
+function tlsContext(identity: ServiceIdentity, config: Config, { authorities, labels }: Service) {
+  const own = authorities.all().map(({ certificate }) => certificate.der)
+  const known = new Set([...own, ...labels.anchors].map((der) => encodePem('CERTIFICATE', der)))
   return {
     key: identity.key,
     cert: identity.certificate,
     // Not to verify with: the names of these go into the handshake, so that clients know which certificate to send.
-    ca: authorities.all().map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)),
+    ca: [...known],
     minVersion: config.tls.minVersion,
   }
 }

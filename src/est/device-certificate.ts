@@ -36,6 +36,11 @@ export class DeviceTrust {
     return this.#anchors.length === 0
   }
 
+  /** DER. */
+  get anchors(): readonly Buffer[] {
+    return this.#anchors.map(({ certificate }) => certificate.raw)
+  }
+
   /**
    * Proves that a certificate leads to one of the trust anchors now, by way of the CA certificates that were sent along. Revocation
    * is not asked for: manufacturers' certificates live as long as the devices. Throws `CaError` "unauthenticated".

@@ -65,6 +65,11 @@ export class Labels {
     if (!label) throw new CaError('notFound', 'There is no such label: see est.labels in the configuration.')
     return label
   }
+
+  /** The trust anchors of all labels. DER. */
+  get anchors(): readonly Buffer[] {
+    return [...this.#labels.values()].flatMap(({ devices }) => devices.anchors)
+  }
 }
 
 /** DER. */
