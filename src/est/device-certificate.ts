@@ -29,32 +29,28 @@ export function proveDevice(
   if (!isCurrent(leaf, now)) throw refused('has expired or is not valid yet')
   const trusted = anchors.map(({ der }) => new X509Certificate(der))
   const between = others.map((der) => new X509Certificate(der)).filter(({ ca }) => ca)
-  if (!leadsUp(leaf, trusted, between, now, LONGEST_PATH)) {
+  if (!leadsUp(leaf, trusted, between, now)) {
     throw refused('was issued neither by this CA nor by one that is trusted here')
   }
 }
 
+/** By steps away from the leaf, each certificate once: those that all fit each other have more paths than anybody can walk. */
 function leadsUp(
-  below: X509Certificate,
+  leaf: X509Certificate,
   trusted: readonly X509Certificate[],
   between: readonly X509Certificate[],
   now: Date,
-  left: number,
 ): boolean {
-  const issued = (issuer: X509Certificate) => below.checkIssued(issuer) && below.verify(issuer.publicKey)
-  if (trusted.some((anchor) => isCurrent(anchor, now) && issued(anchor))) return true
-  if (left === 0) return false
-  return between
-    .filter((issuer) => isCurrent(issuer, now) && issued(issuer))
-    .some((issuer) =>
-      leadsUp(
-        issuer,
-        trusted,
-        between.filter((other) => other !== issuer),
-        now,
-        left - 1,
-      ),
-    )
+  const issued = (below: X509Certificate, issuer: X509Certificate) =>
+    isCurrent(issuer, now) && below.checkIssued(issuer) && below.verify(issuer.publicKey)
+  let [reached, left] = [[leaf], [...between]]
+  for (let step = 0; step <= LONGEST_PATH && reached.length > 0; step++) {
+    if (trusted.some((anchor) => reached.some((below) => issued(below, anchor)))) return true
+    const next = left.filter((issuer) => reached.some((below) => issued(below, issuer)))
+    left = left.filter((one) => !next.includes(one))
+    reached = next
+  }
+  return false
 }
 
 function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
