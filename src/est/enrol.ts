@@ -10,6 +10,7 @@ import { nameToText } from '../pki/distinguished-name.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { heldNames } from './authenticate-enrollee.ts'
 import type { Label } from './labels.ts'
 
 interface Parts {
@@ -49,7 +50,7 @@ export async function reenrol(
   if (!label.options.changeNames) {
     throw new CaError('forbidden', 'A re-enrolment keeps its names here: leave ChangeSubjectName out.')
   }
-  const grant = { profile: label.profile.name, names: old.names, patterns: label.patterns }
+  const grant = { profile: label.profile.name, names: heldNames(old, label), patterns: label.patterns }
   const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
   const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
