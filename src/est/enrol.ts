@@ -57,10 +57,16 @@ export async function reenrol(
   return issuer.issue(() => ({ ...wish(csr, changing, label), names, commonNames }), changing, origin)
 }
 
-function wish(csr: CertificationRequest, principal: Principal, { authority }: Label): IssuanceRequest {
+function wish(
+  csr: CertificationRequest,
+  principal: Principal,
+  { profile, authority }: Label,
+): IssuanceRequest {
   return {
     proof: { kind: 'csr', csr },
     protocol: 'est',
+    // Said, though it is all that the caller may have: what waits at one label is another request than that at the next.
+    ...(principal.kind === 'token' ? {} : { profile: profile.name }),
     // The label's authority is the configuration's word, not the client's.
     ...(authority === undefined || principal.kind === 'token' ? {} : { authority }),
     // A token is spent by what its holder may never have received: the same CSR gets the same certificate.

@@ -10,7 +10,7 @@ let est: EstCa
 beforeAll(async () => {
   est = await EstCa.create({
     profiles: { slow: { extends: 'server', approval: 'enrol' } },
-    est: { names: ['example.test'], profile: 'slow' },
+    est: { names: ['example.test'], profile: 'slow', labels: { fast: { profile: 'client' } } },
     approvals: { retryAfter: '90s' },
   })
 })
@@ -79,4 +79,15 @@ test('nothing is approved for a user, or the holder of a certificate, that was r
   const byCertificate = await waiting({ csr: csrDer(NAMES), identity })
   await est.ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
   expectProblem(await decide(byCertificate, 'approve'), 403, 'certificateRevoked')
+})
+
+test('what waits or was refused at one label says nothing at another, which has another profile', async () => {
+  const user = await est.user()
+  const csr = csrDer(NAMES)
+  const id = await waiting({ csr, user })
+  await est.enrolled({ at: 'fast/simpleenroll', csr, user })
+  const [row] = await est.ca.certificates()
+  expect(row!.profile).toBe('client')
+  expect((await decide(id, 'refuse', { reason: 'Unknown pump' })).status).toBe(200)
+  await est.enrolled({ at: 'fast/simpleenroll', csr, user })
 })
