@@ -2,6 +2,7 @@ import type { Origin, Principal } from '../auth/principal.ts'
 import type { Authorities } from '../ca/authorities.ts'
 import type { Issuer } from '../ca/issue.ts'
 import { signKeyPackage } from '../ca/key-package.ts'
+import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { subjectAltName } from '../pki/certificate/extensions.ts'
 import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
@@ -14,6 +15,12 @@ import type { EstCredentials } from './authenticate-enrollee.ts'
 import { enrol } from './enrol.ts'
 import { keyRecipient } from './key-recipient.ts'
 import type { Label } from './labels.ts'
+
+interface Parts {
+  readonly issuer: Issuer
+  readonly authorities: Authorities
+  readonly profiles: ReadonlyMap<string, Profile>
+}
 
 export interface ServerKey {
   /** PKCS #8, or the encrypted CMS around it where the client asked for that. DER. */
@@ -30,12 +37,14 @@ export async function enrolWithServerKey(
   csr: CertificationRequest,
   caller: { readonly principal: Principal; readonly credentials: EstCredentials; readonly origin: Origin },
   label: Label,
-  { issuer, authorities }: { readonly issuer: Issuer; readonly authorities: Authorities },
+  { issuer, authorities, profiles }: Parts,
 ): Promise<ServerKey> {
-  const { profile, options } = label
-  if (!options.serverKeys) {
+  if (!label.options.serverKeys) {
     throw new CaError('forbidden', 'Keys are not made here: make one yourself, and use simpleenroll.')
   }
+  const { principal } = caller
+  // A token has its own profile, wherever it is shown.
+  const profile = (principal.kind === 'token' && profiles.get(principal.token.profile)) || label.profile
   if (profile.approval !== 'none') {
     throw new CaError('forbidden', 'A key cannot wait for approval: make one yourself, and use simpleenroll.')
   }
@@ -46,7 +55,7 @@ export async function enrolWithServerKey(
   const key = await generateKey(type)
   const extensions = csr.names.length > 0 ? [subjectAltName(csr.names, false)] : []
   const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions }))
-  const issued = await enrol(own, caller.principal, label, caller.origin, { issuer })
+  const issued = await enrol(own, principal, label, caller.origin, { issuer })
   if (issued.outcome === 'pending') throw new CaError('internal', 'A certificate waits for approval unasked.')
   const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })
   const { certificate } = issued
