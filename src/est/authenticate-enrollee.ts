@@ -4,6 +4,8 @@ import type { Principal } from '../auth/principal.ts'
 import { hashSecret, SECRET_PREFIX } from '../auth/secrets.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
+import type { SubjectName } from '../pki/names/san.ts'
+import type { CertificateRow } from '../store/queries.ts'
 import type { PeerCertificates } from './device-certificate.ts'
 import type { Label } from './labels.ts'
 
@@ -62,12 +64,10 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
     const own = await authenticate({ bearer: null, peerCertificate: peer.certificate }, context)
     if (own.kind !== 'certificate') return own
     const row = await context.store.read.certificate(own.serialNumber)
-    // No more than it could get by renewing itself: another profile, or a life that was meant to end, is the label's to give.
-    const isRenewal = profile.renewal && row?.profile === profile.name
     return {
       kind: 'enrollee',
       id: own.id,
-      grant: { profile: profile.name, names: isRenewal ? row.names : [], patterns },
+      grant: { profile: profile.name, names: row ? heldNames(row, label) : [], patterns },
     }
   } catch (error) {
     if (!(error instanceof CaError) || error.code !== 'unauthenticated' || devices.isEmpty) throw error
@@ -75,6 +75,14 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
     const print = createHash('sha256').update(peer.certificate).digest('hex').slice(0, 32)
     return { kind: 'enrollee', id: `device:${print}`, grant: { profile: profile.name, names: [], patterns } }
   }
+}
+
+/**
+ * The names that a certificate brings with it: no more than it could get by renewing itself, since another profile, or a life that
+ * was meant to end, is the label's to give.
+ */
+export function heldNames(row: CertificateRow, { profile }: Label): readonly SubjectName[] {
+  return profile.renewal && row.profile === profile.name ? row.names : []
 }
 
 /** The certificate that a re-enrolment renews: the one that was shown, which must be of this CA and good. */

@@ -60,14 +60,24 @@ export async function reenrol(
   const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
   const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
-  return issuer.issue(() => ({ ...wish(csr, changing, label), names, commonNames }), changing, origin)
+  return issuer.issue(
+    () => ({ ...wish(csr, changing, label), profile: old.profile, names, commonNames }),
+    changing,
+    origin,
+  )
 }
 
-function wish(csr: CertificationRequest, principal: Principal, { authority }: Label): IssuanceRequest {
+function wish(
+  csr: CertificationRequest,
+  principal: Principal,
+  { profile, authority }: Label,
+): IssuanceRequest {
   return {
     proof: { kind: 'csr', csr },
     protocol: 'est',
     authority,
+    // Said, though it is all that the caller may have: what waits at one label is another request than that at the next.
+    ...(principal.kind === 'token' ? {} : { profile: profile.name }),
     // A token is spent by what its holder may never have received: the same CSR gets the same certificate.
     ...(principal.kind === 'token'
       ? { idempotencyKey: `est-${createHash('sha256').update(csr.der).digest('hex')}` }

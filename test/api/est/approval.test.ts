@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectProblem } from '../ca-fixture.ts'
 import { csrDer, newKey } from '../requests.ts'
 import { EstCa } from './est-ca.ts'
 import { certificatesOf } from './messages.ts'
@@ -9,7 +10,7 @@ let est: EstCa
 beforeAll(async () => {
   est = await EstCa.create({
     profiles: { slow: { extends: 'server', approval: 'enrol' } },
-    est: { names: ['example.test'], profile: 'slow' },
+    est: { names: ['example.test'], profile: 'slow', labels: { fast: { profile: 'client' } } },
     approvals: { retryAfter: '90s' },
   })
 })
@@ -66,4 +67,27 @@ test('a token, and the holder of a certificate who wants another, wait as well',
   expect((await est.ask(next)).status).toBe(200)
   const [row] = await est.ca.certificates()
   expect(row!.principal).toBe(`certificate:${serialNumber}`)
+})
+
+test('nothing is approved for a user, or the holder of a certificate, that was revoked meanwhile', async () => {
+  const user = await est.user()
+  const byPassword = await waiting({ csr: csrDer(NAMES), user })
+  await est.ca.call(`/v1/est/users/${user[0]}`, { method: 'DELETE' })
+  expectProblem(await decide(byPassword, 'approve'), 403, 'forbidden')
+
+  const { identity, serialNumber } = await est.holder(NAMES)
+  const byCertificate = await waiting({ csr: csrDer(NAMES), identity })
+  await est.ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+  expectProblem(await decide(byCertificate, 'approve'), 403, 'certificateRevoked')
+})
+
+test('what waits or was refused at one label says nothing at another, which has another profile', async () => {
+  const user = await est.user()
+  const csr = csrDer(NAMES)
+  const id = await waiting({ csr, user })
+  await est.enrolled({ at: 'fast/simpleenroll', csr, user })
+  const [row] = await est.ca.certificates()
+  expect(row!.profile).toBe('client')
+  expect((await decide(id, 'refuse', { reason: 'Unknown pump' })).status).toBe(200)
+  await est.enrolled({ at: 'fast/simpleenroll', csr, user })
 })

@@ -126,3 +126,19 @@ describe('is refused, and nothing recorded,', () => {
     expect((await est.refused({ at: 'slow/serverkeygen', csr, user })).status).toBe(403)
   })
 })
+
+test('a token whose profile needs approval makes no key, though that of the label does not: it stays unused', async () => {
+  const { token } = await est.ca.token({ names: NAMES, profile: 'slow' })
+  const call = { csr: csrDer(NAMES), user: ['x', token] as const }
+  const answer = await est.refused({ at: 'serverkeygen', ...call })
+  expect(answer.status, answer.text).toBe(403)
+  expect((await est.ca.call('/v1/requests')).json.requests).toEqual([])
+  expect((await est.ask(call)).status).toBe(202)
+})
+
+test('a key is of a type that the profile of the token takes', async () => {
+  const { token } = await est.ca.token({ names: NAMES, profile: 'agreeing' })
+  const csr = csrDer(NAMES, { key: newKey('P-384') })
+  const { leaf } = await keyAndCertificate({ csr, user: ['x', token] })
+  expect(leaf.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' })
+})

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { subjectAltName } from '../../../src/pki/certificate/extensions.ts'
+import { sequence } from '../../../src/pki/der/write.ts'
+import { parseNameText } from '../../../src/pki/names/normalise.ts'
+import { attributedCsr } from './attributed-csr.ts'
+import { EstCa } from './est-ca.ts'
+
+const CHANGE_SUBJECT_NAME = '1.3.6.1.5.5.7.7.36'
+const OLD = ['dns:old.elsewhere.test']
+
+let est: EstCa
+beforeAll(async () => {
+  est = await EstCa.create({
+    profiles: { final: { extends: 'server', renewal: false } },
+    est: {
+      names: ['example.test'],
+      changeNames: true,
+      labels: {
+        devices: { profile: 'client' },
+        final: { profile: 'final' },
+        fixed: { changeNames: false },
+      },
+    },
+  })
+})
+afterAll(() => est.close())
+
+const changing = (names: readonly string[]) => {
+  const { value } = subjectAltName(names.map(parseNameText), false)
+  return attributedCsr(OLD, [[CHANGE_SUBJECT_NAME, sequence(value)]])
+}
+
+test('a re-enrolment changes its names to what the label allows, and may keep those that it has', async () => {
+  const { identity } = await est.holder(OLD)
+  const csr = changing(['dns:new.example.test', ...OLD])
+  const leaf = await est.enrolled({ at: 'simplereenroll', csr, identity })
+  expect(leaf.subjectAltName).toBe('DNS:new.example.test, DNS:old.elsewhere.test')
+  const other = changing(['dns:other.elsewhere.test'])
+  expect((await est.refused({ at: 'simplereenroll', csr: other, identity })).status).toBe(403)
+  expect((await est.refused({ at: 'fixed/simplereenroll', csr, identity })).status).toBe(403)
+})
+
+test('names that a certificate has stay under its profile, whatever that of the label is', async () => {
+  const { identity, serialNumber } = await est.holder(OLD)
+  for (const names of [OLD, ['dns:new.example.test']]) {
+    const call = { at: 'devices/simplereenroll', identity, csr: changing(names) }
+    expect((await est.ask(call)).status).toBe(200)
+  }
+  const rows = await est.ca.certificates()
+  const { profile } = rows.find((row) => row.serialNumber === serialNumber)!
+  expect(rows.slice(0, 2).map((row) => row.profile)).toEqual([profile, profile])
+})
+
+test('names whose profile allows no renewal do not outlive their certificate by a change', async () => {
+  const { identity } = await est.holder(OLD, { profile: 'final' })
+  const call = { at: 'final/simplereenroll', identity }
+  expect((await est.refused({ ...call, csr: changing(OLD) })).status).toBe(403)
+})
