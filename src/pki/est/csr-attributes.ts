@@ -8,13 +8,13 @@ import { type CsrWish, commonKey } from './csr-wish.ts'
 const CHALLENGE_PASSWORD = oid('1.2.840.113549.1.9.7')
 
 /**
- * CsrAttrs (RFC 8951 3.5) in the form of RFC 7030 4.5.2, as RFC 9908 3.2 makes it clear; `more` are further elements.
+ * CsrAttrs (RFC 8951 4) in the form of RFC 7030 4.5.2, as RFC 9908 3.2 makes it clear; `more` are further elements.
  * That form cannot give values of a subject, so only attributes without one are named.
  */
 export function encodeCsrAttributes(wish: CsrWish, ...more: readonly Buffer[]): Buffer {
   const complete = wish.extensions.filter((extension): extension is Extension => extension.value !== null)
   return sequence(
-    // RFC 8951 3.5: by this OID alone do clients know that they must bind the CSR.
+    // RFC 8951 4: by this OID alone do clients know that they must bind the CSR.
     ...(wish.channelBinding ? [CHALLENGE_PASSWORD] : []),
     ...key(wish.keyTypes),
     ...wish.subject.flatMap((attribute) => ('value' in attribute ? [] : [oid(attributeOid(attribute.type))])),
