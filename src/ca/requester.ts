@@ -46,10 +46,11 @@ async function checkEnrollee(principal: string, store: Store): Promise<void> {
 
 /** What was asked for, as it is on record. Its certificate to be renewed is as it is now. */
 export async function requestOf(row: RequestRow, store: Store): Promise<IssuanceRequest> {
-  const { profile, authority, validity, notAfter, names } = row
+  const { profile, authority, protocol, validity, notAfter, names } = row
   const old = row.renewalOf === null ? null : await store.read.certificate(row.renewalOf)
   return {
     proof: proofOf(row, old),
+    protocol: protocol === 'est' ? protocol : undefined,
     profile,
     authority: authority ?? undefined,
     validity: validity ?? undefined,

@@ -43,7 +43,9 @@ export async function reenrol(
   if (!change) {
     const read = (): IssuanceRequest => {
       checkSame(csr, old)
-      return { proof: { kind: 'csr', csr }, protocol: 'est', renewalOf: old }
+      // Of another profile than the label's it is renewed as that profile says.
+      const authority = old.profile === label.profile.name ? label.authority : undefined
+      return { proof: { kind: 'csr', csr }, protocol: 'est', authority, renewalOf: old }
     }
     return issuer.issue(read, principal, origin)
   }

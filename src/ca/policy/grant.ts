@@ -146,13 +146,14 @@ function grantedProfile(principal: Principal): string | undefined {
 
 /** Only an admin may go past the authority that the profile or the configuration sets; for who is known over EST, the label does. */
 function chooseAuthority(
-  { authority }: IssuanceRequest,
+  { authority, protocol }: IssuanceRequest,
   principal: Principal,
   profile: Profile,
 ): string | undefined {
   if (authority === undefined || authority === profile.authority) return profile.authority
   if (principal.kind === 'admin' || principal.kind === 'system' || principal.kind === 'enrollee')
     return authority
+  if (principal.kind === 'certificate' && protocol === 'est') return authority
   throw new CaError('forbidden', 'Only an admin may choose the authority: leave it out.')
 }
 
