@@ -43,6 +43,9 @@ export async function enrolWithServerKey(
     throw new CaError('forbidden', 'Keys are not made here: make one yourself, and use simpleenroll.')
   }
   const { principal } = caller
+  // The issuer would say so as well, after a key was made that can be no use to anybody.
+  if (principal.kind === 'token' && principal.token.spentOn !== null)
+    throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
   // A token has its own profile, wherever it is shown.
   const profile = (principal.kind === 'token' && profiles.get(principal.token.profile)) || label.profile
   if (profile.approval !== 'none') {
