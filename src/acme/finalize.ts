@@ -13,16 +13,23 @@ import { AcmeError } from './problem.ts'
 /**
  * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
  * becomes valid in the same transaction: if that fails the order is still ready, and may be finalised again. Throws
- * "orderNotReady", "badCSR", or what policy says.
+ * "orderNotReady", "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles), "badCSR", or what policy
+ * says.
  */
 export async function finalize(
   { account, key }: Holder,
   order: AcmeOrderRow,
   der: Buffer,
   origin: Origin,
-  { issuer, store, clock }: Pick<AcmeContext, 'issuer' | 'store' | 'clock'>,
+  { issuer, store, clock, config }: Pick<AcmeContext, 'issuer' | 'store' | 'clock' | 'config'>,
 ): Promise<AcmeOrderRow> {
   if (order.status !== 'ready') throw notReady(order)
+  if (!config.profiles.includes(order.profile)) {
+    throw new AcmeError(
+      'invalidProfile',
+      `Profile "${order.profile}" is not offered any more: make a new order. Offered: ${config.profiles.join(', ')}.`,
+    )
+  }
   const csr = readCsr(der)
   checkNames(csr, order)
   if (csr.publicKey.spki.equals(key.spki)) {

@@ -44,11 +44,15 @@ export async function reenrol(
   // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
   checkSame(csr, old)
   if (!change) {
-    return issuer.issue(
-      () => ({ proof: { kind: 'csr', csr }, protocol: 'est', authority: label.authority, renewalOf: old }),
-      principal,
-      origin,
-    )
+    // Of another profile than the label's it is renewed as that profile says.
+    const authority = old.profile === label.profile.name ? label.authority : undefined
+    const read = () => ({
+      proof: { kind: 'csr' as const, csr },
+      protocol: 'est' as const,
+      authority,
+      renewalOf: old,
+    })
+    return issuer.issue(read, principal, origin)
   }
   if (!label.options.changeNames) {
     throw new CaError('forbidden', 'A re-enrolment keeps its names here: leave ChangeSubjectName out.')
