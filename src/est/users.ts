@@ -35,7 +35,12 @@ export async function createEstUser(
       'The name of an EST user is 1 to 63 letters, digits, dots, hyphens, underscores and at-signs, a letter or digit first.',
     )
   }
-  if (label !== null) labels.get(label)
+  if (label !== null && !labels.get(label).options.auth.includes('basic')) {
+    throw new CaError(
+      'malformedRequest',
+      `Label "${label}" takes no passwords: see est.labels.${label}.auth.`,
+    )
+  }
   const names = wish.names?.map(readNamePattern) ?? null
   const password = newSecret('estUser')
   const now = clock()

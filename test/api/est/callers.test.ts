@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectProblem } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
 import { selfSigned } from './device-hierarchy.ts'
 import { EstCa } from './est-ca.ts'
@@ -93,6 +94,12 @@ describe.each(['simpleenroll', 'serverkeygen'])('%s by password', (at) => {
     const { identity } = await est.holder(WEB)
     expectChallenge(await est.refused({ at, csr, identity, user: ['nobody', 'x'] }))
   })
+})
+
+test('no user is made for a label that takes no passwords, or that there is not', async () => {
+  const make = (label: string) => est.ca.call('/v1/est/users', { body: { name: 'useless', label } })
+  expectProblem(await make('certificates'), 400, 'malformedRequest', /takes no passwords/)
+  expectProblem(await make('nowhere'), 404, 'notFound')
 })
 
 test('a user is closed out when its time is over', async () => {
