@@ -235,3 +235,24 @@ test('a request is never approved without a certificate, whoever writes', async 
   ])
     expect(() => db.exec(`UPDATE requests SET ${change}`)).toThrow(/constraint/)
 })
+
+test('a refusal outlives the token that was used for it: else that would open something again', async () => {
+  const store = await temporaryStore()
+  const { tokenId } = await store.write('createToken', token('secret', { expiresAt: NOW + 30 * DAY }))
+  const { requestId } = await store.write('createRequest', request('a', { tokenId }))
+  const refusal = {
+    requestId,
+    at: NOW,
+    reason: 'No.',
+    keptUntil: NOW + 7 * DAY,
+    audit: audit('request.deny'),
+  }
+  await store.write('refuseRequest', refusal)
+  await store.write('sweepRequests', { now: NOW + 7 * DAY, limit: 10 })
+  const late = { createdAt: NOW + 8 * DAY, expiresAt: NOW + 15 * DAY, tokenId }
+  await expect(store.write('createRequest', request('b', late))).rejects.toMatchObject({ code: 'tokenSpent' })
+  const issuing = issuance(1, { tokenId, issuedAt: (NOW + 8 * DAY) * 1000 })
+  await expect(store.write('recordIssuance', issuing)).rejects.toMatchObject({ code: 'tokenSpent' })
+  await store.write('sweepRequests', { now: NOW + 30 * DAY, limit: 10 })
+  expect(await store.read.request(requestId)).toBeNull()
+})

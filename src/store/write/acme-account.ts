@@ -4,6 +4,9 @@ import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 import { externalKeyUser } from './external-key.ts'
 
+/** Former keys of one account; the oldest are forgotten. Else its holder could make ever more of them. */
+const FORMER_KEYS = 100
+
 export function acmeAccountHandlers(db: Connection) {
   const writeAudit = auditWriter(db)
   const useExternalKey = externalKeyUser(db)
@@ -32,6 +35,10 @@ export function acmeAccountHandlers(db: Connection) {
   )
   const keepFormer = db.prepare(
     'INSERT OR REPLACE INTO acme_former_keys (account, thumbprint, replaced_at) VALUES (?, ?, ?)',
+  )
+  const forgetFormer = db.prepare(
+    `DELETE FROM acme_former_keys WHERE account = :accountId AND thumbprint IN (
+       SELECT thumbprint FROM acme_former_keys WHERE account = :accountId ORDER BY replaced_at DESC LIMIT -1 OFFSET :kept)`,
   )
   return {
     createAcmeAccount(record: AcmeAccountRecord) {
@@ -78,6 +85,7 @@ export function acmeAccountHandlers(db: Connection) {
         throw new CaError('conflict', 'The key of the account was changed by another request.')
       }
       keepFormer.run(accountId, oldThumbprint, at)
+      forgetFormer.run({ accountId, kept: FORMER_KEYS })
       writeAudit(audit)
       return { outcome: 'changed' as const }
     },

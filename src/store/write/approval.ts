@@ -12,8 +12,10 @@ export function approvalHandlers(db: Connection) {
   const save = requestSaver(db)
   const decided = decidedRequest(db)
   const writeAudit = auditWriter(db)
+  // Kept for as long as its token could be used: a refused one must not open anything again.
   const refuse = db.prepare(
-    `UPDATE requests SET state = 'refused', decided_at = :at, decided_by = :by, reason = :reason, kept_until = :keptUntil
+    `UPDATE requests SET state = 'refused', decided_at = :at, decided_by = :by, reason = :reason,
+       kept_until = max(:keptUntil, coalesce((SELECT expires_at FROM tokens WHERE id = requests.token), 0))
      WHERE id = :requestId AND state = 'pending' AND expires_at > :at`,
   )
   const sweep = db.prepare(
