@@ -13,7 +13,7 @@ import { AcmeError } from './problem.ts'
 /**
  * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
  * becomes valid in the same transaction: if that fails the order is still ready, and may be finalised again. Throws
- * "orderNotReady", "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles), "badCSR", or what policy
+ * "orderNotReady", what `lastCheck` throws, "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles), "badCSR", or what policy
  * says.
  */
 export async function finalize(
@@ -22,6 +22,8 @@ export async function finalize(
   der: Buffer,
   origin: Origin,
   { issuer, store, clock, config }: Pick<AcmeContext, 'issuer' | 'store' | 'clock' | 'config'>,
+  /** What costs more than looking at the CSR, and so comes after that. */
+  lastCheck: () => Promise<void>,
 ): Promise<AcmeOrderRow> {
   if (order.status !== 'ready') throw notReady(order)
   if (!config.profiles.includes(order.profile)) {
@@ -35,6 +37,7 @@ export async function finalize(
   if (csr.publicKey.spki.equals(key.spki)) {
     throw new AcmeError('badCSR', 'The CSR has the key of the account: a certificate needs a key of its own.')
   }
+  await lastCheck()
   const names = order.identifiers.map(parseNameText)
   const { orderId, profile, notBefore, notAfter, createdAt } = order
   const principal = {

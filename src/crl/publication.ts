@@ -6,11 +6,11 @@ import { CaError } from '../errors.ts'
 import type { CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
 import type { ScopeCrlRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import type { Turns } from '../turns.ts'
 import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
 import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
-import type { Turns } from './turns.ts'
 
 export interface PublicationContext {
   readonly store: Store

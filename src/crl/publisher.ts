@@ -5,12 +5,12 @@ import type { CrlOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { CrlScope } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
+import { Turns } from '../turns.ts'
 import { CrlBuilder } from './builder.ts'
 import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import { scopesOf } from './scopes.ts'
 import { isServed, lackOf, oversizeOf } from './shortcomings.ts'
-import { Turns } from './turns.ts'
 
 export interface CrlPublisherOptions {
   readonly authorities: () => readonly Authority[]

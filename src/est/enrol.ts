@@ -27,7 +27,14 @@ export function enrol(
   origin: Origin,
   { issuer }: Pick<Parts, 'issuer'>,
 ): Promise<Issued | Pending> {
-  return issuer.issue(() => wish(csr, principal, label), principal, origin)
+  const read = () => {
+    // What is in it would not be what the subject says.
+    if (readChangeSubjectName(csr.attributes)) {
+      throw new CaError('malformedRequest', 'ChangeSubjectName belongs to a re-enrolment: leave it out.')
+    }
+    return wish(csr, principal, label)
+  }
+  return issuer.issue(read, principal, origin)
 }
 
 /** The same names again, or others where the label allows that (RFC 7030 4.2.2). */

@@ -35,6 +35,7 @@ export function keyRecipient(
       'AsymmetricDecryptKeyIdentifier must be the subjectKeyIdentifier of the client certificate of this connection.',
     )
   }
+  if (publicKey.family === 'ed25519') throw unknown('The key of the client certificate can only sign.')
   const usages = readKeyUsage(certificate)
   const needed = publicKey.family === 'rsa' ? 'keyEncipherment' : 'keyAgreement'
   if (usages && !usages.has(needed)) {

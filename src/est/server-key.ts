@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
 import type { Authorities } from '../ca/authorities.ts'
 import type { Issuer } from '../ca/issue.ts'
@@ -9,8 +10,10 @@ import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { readKeyProtection } from '../pki/csr/key-protection.ts'
 import { type CertificationRequest, parseCsr } from '../pki/csr/parse.ts'
+import type { KeyType } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
 import type { CertificateRow } from '../store/queries.ts'
+import { Turns } from '../turns.ts'
 import type { EstCredentials } from './authenticate-enrollee.ts'
 import { enrol } from './enrol.ts'
 import { keyRecipient } from './key-recipient.ts'
@@ -55,7 +58,7 @@ export async function enrolWithServerKey(
   const protection = readKeyProtection(csr.attributes)
   const recipient = protection && keyRecipient(protection, caller.credentials)
   const type = profile.keyTypes.find((one) => one === csr.publicKey.type) ?? profile.keyTypes[0]!
-  const key = await generateKey(type)
+  const key = await generateInTurn(type)
   const extensions = csr.names.length > 0 ? [subjectAltName(csr.names, false)] : []
   const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions }))
   const issued = await enrol(own, principal, label, caller.origin, { issuer })
@@ -66,4 +69,16 @@ export async function enrolWithServerKey(
   const signed = await signKeyPackage(pkcs8, authorities.signing(certificate.authority))
   const encrypted = await encryptedKeyPackage(signed, recipient, protection.capabilities)
   return { key: encrypted, isEncrypted: true, certificate }
+}
+
+/** Of libuv's four threads, since signatures need some as well. */
+const keyTurns = new Turns(2)
+const MOST_WAITING = 32
+
+/** A key is made before policy has looked at its names: many wishes must not keep everybody else from what they need. */
+function generateInTurn(type: KeyType): Promise<KeyObject> {
+  if (keyTurns.waiting >= MOST_WAITING) {
+    throw new CaError('overloaded', 'Too many keys are being made: try again shortly.', { retryAfter: 2 })
+  }
+  return keyTurns.run(() => generateKey(type))
 }

@@ -41,8 +41,9 @@ export function orderRoutes(app: FastifyInstance, { service, acme, signed }: Acm
     const one = await signed.byAccount(request)
     const order = await orderOf(request, one)
     const csr = readOctets(payloadOf(one).csr, 'csr', 'badCSR')
-    if (order.status === 'ready') await acme.checkCaaAgain(order, one.holder.accountUrl)
-    const fulfilled = await finalize(one.holder, order, csr, originOf(request), acme.context)
+    const { holder } = one
+    const checkCaa = () => acme.checkCaaAgain(order, holder.accountUrl)
+    const fulfilled = await finalize(holder, order, csr, originOf(request), acme.context, checkCaa)
     // Some clients look for it here, though only newOrder must have it.
     reply.header('location', one.urls.order(order.orderId))
     return showOrder(fulfilled, one.urls)

@@ -56,3 +56,12 @@ test('names whose profile allows no renewal do not outlive their certificate by 
   const call = { at: 'final/simplereenroll', identity }
   expect((await est.refused({ ...call, csr: changing(OLD) })).status).toBe(403)
 })
+
+test('an enrolment has nothing to change', async () => {
+  const { status, text } = await est.refused({
+    csr: changing(OLD),
+    user: await est.user({ names: ['elsewhere.test'] }),
+  })
+  expect(status).toBe(400)
+  expect(text).toContain('ChangeSubjectName')
+})
