@@ -19,6 +19,8 @@ export interface CrlEntryInfo {
   readonly revokedAt: number
   /** CRLReason. */
   readonly reason: number
+  /** Seconds since 1970. */
+  readonly invalidityDate: number | null
   /** The OID of a critical extension that is neither reasonCode nor invalidityDate, such as certificateIssuer. */
   readonly unknownCritical: string | null
 }
@@ -40,6 +42,7 @@ export function* readCrlEntries(
 
 function readEntryExtensions(entry: DerReader, code: ErrorCode) {
   let reason: number = REASON.unspecified
+  let invalidityDate: number | null = null
   let unknownCritical: string | null = null
   for (const { oid, critical, value } of entry.done ? [] : readExtensions(entry)) {
     const reader = new DerReader(value, WHAT, code)
@@ -52,9 +55,9 @@ function readEntryExtensions(entry: DerReader, code: ErrorCode) {
     } else if (oid === INVALIDITY_DATE) {
       // RFC 5280 5.3.2: GeneralizedTime also for the years in which other fields have UTCTime.
       if (reader.tag !== TAG.generalizedTime) reader.fail('has an invalidityDate that is no GeneralizedTime')
-      reader.time()
+      invalidityDate = reader.time()
       reader.end()
     } else if (critical) unknownCritical ??= oid
   }
-  return { reason, unknownCritical }
+  return { reason, invalidityDate, unknownCritical }
 }

@@ -76,11 +76,12 @@ test('a CRL of ours is read as it was meant', () => {
         unknownCritical: null,
       } satisfies CrlInfo)
       expect([...readCrlEntries(parseCrl(der).entries)]).toEqual(
-        entries.map(({ serialNumber, revokedAt, reason }, i) => ({
+        entries.map(({ serialNumber, revokedAt, reason, invalidityDate }, i) => ({
           bytes: encoded[i],
           serialNumber,
           revokedAt,
           reason,
+          invalidityDate,
           unknownCritical: null,
         })),
       )
