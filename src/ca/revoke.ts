@@ -2,8 +2,9 @@ import type { Origin, Principal } from '../auth/principal.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { encodeCrlEntry } from '../pki/crl/entry.ts'
+import type { CrlEntryInfo } from '../pki/crl/parse-entry.ts'
 import { REASON } from '../pki/crl/reasons.ts'
-import type { RevocationOutcome } from '../store/commands.ts'
+import type { AuditEntry, RevocationOutcome } from '../store/commands.ts'
 import type { CertificateFilter } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { auditEntry } from './audit.ts'
@@ -25,6 +26,18 @@ export interface RevocationWish {
   readonly reason: number
   /** When the key was lost, if earlier than now (RFC 5280 5.3.2). Seconds since 1970. */
   readonly invalidityDate: number | null
+}
+
+/**
+ * Records a revocation that a CRL of the certificate's authority has told the world already, word for word: into a
+ * restored database, which no service has opened yet. `notFound` where the certificate is not on record.
+ */
+export function takeOverRevocation(
+  store: Store,
+  { bytes, serialNumber, revokedAt, reason, invalidityDate }: CrlEntryInfo,
+  audit: AuditEntry,
+): Promise<RevocationOutcome> {
+  return store.write('revoke', { serialNumber, revokedAt, reason, invalidityDate, entry: bytes, audit })
 }
 
 type Changed = Pick<RevocationOutcome, 'authority' | 'partition'> & { readonly serialNumber: string }

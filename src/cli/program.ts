@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { acmeCommand } from './acme.ts'
 import { adminKeyCommand } from './admin-key.ts'
 import { authorityCommand } from './authority.ts'
+import { backupCommand } from './backup.ts'
 import { bundleCommand } from './bundle.ts'
 import { certCommand } from './cert.ts'
 import { crlCommand } from './crl.ts'
@@ -14,6 +15,7 @@ import { haproxyCommand } from './haproxy.ts'
 import { initCommand } from './init.ts'
 import { ocspCommand } from './ocsp.ts'
 import { requestsCommand } from './request.ts'
+import { restoreCommand } from './restore.ts'
 import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import type { Terminal } from './terminal.ts'
@@ -55,6 +57,8 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(envoyCommand(terminal))
     .addCommand(haproxyCommand(terminal))
     .addCommand(adminKeyCommand(terminal))
+    .addCommand(backupCommand(terminal))
+    .addCommand(restoreCommand(terminal))
   redirect(program, terminal)
   return program
 }

@@ -23,6 +23,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
+  leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
   recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }
   createEstUser: { input: EstUserRecord; output: Record<never, never> }

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 export type Connection = Database.Database
 
 /** better-sqlite3 waits this long for a lock that someone else holds, such as a backup tool. */
-const BUSY_MILLISECONDS = 5000
+export const BUSY_MILLISECONDS = 5000
 
 /** Once a long reader has let the WAL grow, the next checkpoint cuts the file back to this. */
 const WAL_BYTES_KEPT = 64 * 1024 * 1024

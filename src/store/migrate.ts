@@ -33,6 +33,11 @@ export function migrate(db: Connection, directory: URL = MIGRATIONS): void {
   apply(db, version, directory)
 }
 
+/** The newest schema that this code knows. */
+export function newestSchema(): number {
+  return migrationFiles(MIGRATIONS).length
+}
+
 /** Each migration and the new version number are one transaction: a crash in between leaves the old schema whole. */
 function apply(db: Connection, from: number, directory: URL): void {
   for (const [index, name] of migrationFiles(directory).entries()) {

@@ -28,15 +28,20 @@ export async function settleDataDirectory(directory: string): Promise<Settled> {
 /**
  * Lets `make` fill a staging folder, and then moves everything into place, the database last: an interrupted start
  * leaves nothing that a later one could take for a CA, and what it had whole the next one finishes. Two starts at once
- * would each undo the other, so the second is refused with "conflict".
+ * would each undo the other, so the second is refused with "conflict". `refuseTaken` throws if the directory holds what must not
+ * be replaced.
  */
-export async function makeInStaging<T>(directory: string, make: (staging: string) => Promise<T>): Promise<T> {
+export async function makeInStaging<T>(
+  directory: string,
+  make: (staging: string) => Promise<T>,
+  refuseTaken: (directory: string) => Promise<void> = refuseLeftovers,
+): Promise<T> {
   // Before the lock as well: a service that runs holds it, and "there is a CA" says more than "somebody is at it".
   refuseCa(directory, await settleDataDirectory(directory))
   makePrivateDirectory(directory)
   return aloneIn(directory, async () => {
     refuseCa(directory, await settle(directory))
-    await refuseLeftovers(directory)
+    await refuseTaken(directory)
     const staging = join(directory, STAGING)
     makePrivateDirectory(staging)
     const made = await make(staging)

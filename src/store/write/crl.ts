@@ -8,7 +8,25 @@ import { authorityKeys } from './authority.ts'
 export function crlHandlers(db: Connection) {
   const publish = publicationWriter(db)
   const writeAudit = auditWriter(db)
+  const authorityKey = authorityKeys(db)
+  // A number of a scope is one more than that of any of its rows, so each gets the highest.
+  const leap = db.prepare(
+    `UPDATE crls SET through = -1, base_through = -1,
+       number = max(:above, (SELECT max(number) FROM crls WHERE authority = :authority))
+     WHERE authority = :authority`,
+  )
+  const dropDeltas = db.prepare("DELETE FROM crls WHERE authority = ? AND kind = 'delta'")
   return {
+    /**
+     * After a restore: the next CRLs of the authority are due at once, are full ones, and have numbers beyond `above`.
+     * -1 says of those on record that nobody knows what they knew of.
+     */
+    leapCrlNumbers({ authority, above }: { authority: string; above: number }) {
+      const key = authorityKey(authority)
+      leap.run({ authority: key, above })
+      dropDeltas.run(key)
+      return {}
+    },
     recordCrl({ authority, number, thisUpdate, audit, ...body }: CrlRecord) {
       // Changes are not recorded of an authority whose key is elsewhere.
       const base = { number, thisUpdate, through: 0 }

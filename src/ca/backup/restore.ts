@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type Clock, epochSeconds, rfc3339 } from '../../clock.ts'
+import { dataFiles } from '../../config/data-directory.ts'
+import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
+import { CaError } from '../../errors.ts'
+import { newestSchema } from '../../store/migrate.ts'
+import { openStore } from '../../store/open.ts'
+import type { Store } from '../../store/store.ts'
+import { auditEntry, SYSTEM_ORIGIN } from '../audit.ts'
+import { makeInStaging } from '../hierarchy/staging.ts'
+import { copyFileSynced } from './copy-file.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { type CarriedOver, carryOverCrls } from './newer-crl.ts'
+
+export interface RestoreWish {
+  /** What `takeBackup` made. */
+  readonly backup: string
+  /** The data directory that is to be. */
+  readonly directory: string
+  /** DER: CRLs that relying parties have seen since. */
+  readonly crls: readonly Uint8Array[]
+  readonly clock: Clock
+}
+
+export interface Restored {
+  readonly manifest: Manifest
+  readonly carriedOver: readonly CarriedOver[]
+}
+
+/** CRLs of one authority are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */
+const CRLS_A_SECOND = 20
+
+const FILE_MODES: Readonly<Record<string, number>> = { 'root.pem': 0o644, 'chancery.yaml': 0o644 }
+
+/**
+ * Puts a backup into a data directory that has no CA, all of it or nothing, the database last. Its CRL numbers go on where
+ * none was given out before. Throws `CaError`: "conflict" where there is a CA, or files of one, or a service that runs;
+ * "badConfiguration" where the backup is damaged or of a newer Chancery; "badCrl" as `carryOverCrls`.
+ */
+export async function restoreBackup({ backup, directory, crls, clock }: RestoreWish): Promise<Restored> {
+  const manifest = readManifest(backup)
+  const newest = newestSchema()
+  if (manifest.schema > newest) {
+    throw new CaError(
+      'badConfiguration',
+      `The backup has schema ${manifest.schema}, but this Chancery knows only up to ${newest}. Restore it with the Chancery that took it, or a newer one.`,
+    )
+  }
+  if (!manifest.files.some(({ name }) => name === basename(dataFiles(directory).database))) {
+    throw new CaError('badConfiguration', `The manifest of ${backup} names no database.`)
+  }
+  const carriedOver = await makeInStaging(
+    directory,
+    async (staging) => {
+      try {
+        await copyAll(backup, manifest, staging)
+        return await goOn(dataFiles(staging).database, manifest, crls, clock())
+      } catch (error) {
+        await rm(staging, { recursive: true, force: true })
+        throw error
+      }
+    },
+    async () => refuseTaken(manifest, directory),
+  )
+  return { manifest, carriedOver }
+}
+
+async function copyAll(backup: string, { files }: Manifest, staging: string): Promise<void> {
+  const folders = new Set<string>()
+  for (const { name, sha256 } of files) {
+    const source = join(backup, name)
+    if (!existsSync(source)) throw damaged(source, 'is missing')
+    const target = join(staging, name)
+    makePrivateDirectory(dirname(target))
+    folders.add(dirname(target))
+    // Of the bytes that were copied: the file could change after a look at it.
+    if ((await copyFileSynced(source, target, FILE_MODES[name] ?? 0o600)) !== sha256)
+      throw damaged(source, 'is torn or changed')
+  }
+  for (const folder of folders) syncDirectory(folder)
+}
+
+function damaged(file: string, how: string): CaError {
+  return new CaError(
+    'badConfiguration',
+    `${file} ${how}: it is not as the manifest says. Nothing was restored; take another backup.`,
+  )
+}
+
+/** Before anybody can open the database in its place, so that no CRL is made from the one that lacks revocations. */
+async function goOn(
+  file: string,
+  manifest: Manifest,
+  crls: readonly Uint8Array[],
+  now: Date,
+): Promise<CarriedOver[]> {
+  const store = await openStore({ file })
+  try {
+    return await continueFrom(store, manifest, crls, now)
+  } finally {
+    await store.close()
+  }
+}
+
+async function continueFrom(
+  store: Store,
+  { takenAt, newestAudit }: Manifest,
+  crls: readonly Uint8Array[],
+  now: Date,
+): Promise<CarriedOver[]> {
+  const carriedOver = await carryOverCrls(store, crls, now)
+  const at = epochSeconds(now)
+  // A burst of revocations takes the numbers ahead of the time, so the time alone may be behind what was given out.
+  const leap = CRLS_A_SECOND * Math.max(0, at - takenAt)
+  for (const { id, keyFile, certificate } of await store.read.authorities()) {
+    if (keyFile === null || certificate === null) continue
+    const { full, delta } = await store.read.scopeCrls({ authority: id, partition: null })
+    const last = Math.max(full?.number ?? 0, delta?.number ?? 0, takenAt)
+    await store.write('leapCrlNumbers', { authority: id, above: last + leap })
+  }
+  const detail = {
+    takenAt: rfc3339(takenAt),
+    newestAudit,
+    crls: carriedOver.map(({ authority, number, recorded, unknown }) => ({
+      ...{ authority, number, recorded, unknown: unknown.length },
+    })),
+  }
+  await store.write(
+    'audit',
+    auditEntry('database.restore', 'ok', 'database', { id: 'system:cli' }, SYSTEM_ORIGIN, now, detail),
+  )
+  return carriedOver
+}
+
+/** Keys or settings that are there may be newer than the backup's. */
+function refuseTaken({ files }: Manifest, directory: string): void {
+  const top = new Set(files.map(({ name }) => name.split('/', 1)[0]!))
+  const taken = [...top].filter((name) => existsSync(join(directory, name)))
+  if (taken.length === 0) return
+  throw new CaError(
+    'conflict',
+    `${directory} has ${taken.join(', ')} already. Move these away, or restore into another directory.`,
+  )
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type Clock, epochSeconds } from '../../clock.ts'
+import { dataFiles } from '../../config/data-directory.ts'
+import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
+import { CaError } from '../../errors.ts'
+import { copyDatabase } from '../../store/snapshot.ts'
+import { copyFileSynced, sha256Of } from './copy-file.ts'
+import { type BackedUpFile, MANIFEST, type Manifest, manifestText, readManifest } from './manifest.ts'
+
+/** What a backup has only where it is asked for: with these it opens the CA, or the root, to whoever has it. */
+export const SECRETS = ['passphrase', 'admin.key', 'root-offline'] as const
+export type BackupSecret = (typeof SECRETS)[number]
+
+export interface BackupWish {
+  /** The data directory, whose service may run. */
+  readonly directory: string
+  /** Absolute; a new directory. */
+  readonly out: string
+  readonly include: readonly BackupSecret[]
+  readonly clock: Clock
+}
+
+/**
+ * Takes a backup. Under its name it is whole and on the disk, or not there. Throws `CaError` "conflict" where the name is
+ * taken, "badConfiguration" where there is no CA, "notFound" where a file that belongs to it is missing.
+ */
+export async function takeBackup(wish: BackupWish): Promise<Manifest> {
+  const { directory, out } = wish
+  if (!existsSync(dataFiles(directory).database)) {
+    throw new CaError('badConfiguration', `There is no database in ${directory} to take a backup of.`)
+  }
+  if (existsSync(out)) {
+    throw new CaError('conflict', `${out} exists already. It was left as it is: give a new name.`)
+  }
+  const temporary = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}`)
+  makePrivateDirectory(temporary)
+  try {
+    await fill(temporary, wish)
+    // Takes the place of no file, and of no directory with anything in it.
+    await rename(temporary, out)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+  syncDirectory(dirname(out))
+  return readManifest(out)
+}
+
+async function fill(temporary: string, { directory, include, clock }: BackupWish): Promise<void> {
+  const takenAt = epochSeconds(clock())
+  const { database } = dataFiles(directory)
+  const copied = join(temporary, basename(database))
+  const { keyFiles, ...facts } = copyDatabase(database, copied)
+  const files: BackedUpFile[] = [{ name: basename(database), sha256: await sha256Of(copied) }]
+  // After the database: an authority has its key file before it stands there.
+  for (const name of [...keyFiles, ...(await others(directory, include))]) {
+    if (!existsSync(join(directory, name))) {
+      throw new CaError('notFound', `${join(directory, name)} is missing; a backup without it is none.`)
+    }
+    const target = join(temporary, name)
+    makePrivateDirectory(dirname(target))
+    files.push({ name, sha256: await copyFileSynced(join(directory, name), target, 0o600) })
+  }
+  for (const folder of new Set(files.map(({ name }) => dirname(join(temporary, name))))) syncDirectory(folder)
+  writeNewFile(join(temporary, MANIFEST), manifestText({ takenAt, ...facts, files }), 0o600)
+}
+
+async function others(directory: string, include: readonly BackupSecret[]): Promise<string[]> {
+  const { options, root } = dataFiles(directory)
+  const plain = [options, root].filter((file) => existsSync(file)).map((file) => basename(file))
+  const secrets = include.map(async (name) =>
+    name === 'root-offline' && existsSync(join(directory, name))
+      ? (await readdir(join(directory, name))).map((file) => `${name}/${file}`)
+      : [name],
+  )
+  return [...plain, ...(await Promise.all(secrets)).flat()]
+}

@@ -1,0 +1,65 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { CaError } from '../errors.ts'
+import { BUSY_MILLISECONDS } from './connection.ts'
+
+/** What a copy of the database holds. */
+export interface SnapshotFacts {
+  /** The number of the newest migration. */
+  readonly schema: number
+  readonly certificates: number
+  readonly revocations: number
+  /** Id of the newest audit row; 0 if there is none. */
+  readonly newestAudit: number
+  /** Where the authorities' keys are, relative to the data directory. */
+  readonly keyFiles: readonly string[]
+}
+
+/**
+ * Copies a database, which a service may be writing meanwhile, into a file of its own, durably: the state of one moment,
+ * with everything that was committed before the call. Throws EEXIST if the target is there, `storeFailed` if the copy is unsound.
+ */
+export function copyDatabase(file: string, target: string): SnapshotFacts {
+  // VACUUM INTO takes an empty file; made by SQLite it would have the mode that the umask says.
+  closeSync(openSync(target, 'wx', 0o600))
+  // One read transaction, however long it takes; SQLite's backup would begin again at each commit of the service.
+  // Not by openForReading, whose query_only forbids the copy as well.
+  const source = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS })
+  try {
+    source.prepare('VACUUM INTO ?').run(target)
+  } finally {
+    source.close()
+  }
+  const facts = readFacts(target)
+  // After SQLite has closed it: closing a descriptor would take SQLite's locks away.
+  const descriptor = openSync(target, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  return facts
+}
+
+function readFacts(file: string): SnapshotFacts {
+  const db = new Database(file, { readonly: true, fileMustExist: true })
+  try {
+    const check = db.pragma('quick_check', { simple: true })
+    if (check !== 'ok') {
+      throw new CaError('storeFailed', `The copy of the database is unsound: ${String(check)}.`)
+    }
+    const one = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
+    return {
+      schema: db.pragma('user_version', { simple: true }) as number,
+      certificates: one('SELECT count(*) FROM certificates'),
+      revocations: one('SELECT count(*) FROM revocations'),
+      newestAudit: one('SELECT max(id) FROM audit'),
+      keyFiles: db
+        .prepare<[], string>('SELECT key_file FROM authorities WHERE key_file IS NOT NULL ORDER BY key')
+        .pluck()
+        .all(),
+    }
+  } finally {
+    db.close()
+  }
+}

@@ -1,0 +1,251 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { loadConfig } from '../../src/config/load.ts'
+import { crlDer } from '../../src/pki/crl/der-or-pem.ts'
+import { parseCrl } from '../../src/pki/crl/parse.ts'
+import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
+import { startServer } from '../../src/server.ts'
+import { openStore } from '../../src/store/open.ts'
+import { chancery } from './console.ts'
+import { type RunningService, runService } from './running-service.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let work: string
+let service: RunningService
+let backup: string
+let newer: string
+/** Serial numbers: revoked before the backup, after it, held before and revoked after it; issued and revoked after it. */
+let certificates: Record<'before' | 'after' | 'hardened' | 'untouched' | 'lost', string>
+
+async function enrol(name: string): Promise<string> {
+  const made = await service.json<{ serialNumber: string }>(
+    ...['cert', 'request', '--name', `${name}.example.test`, '--out', join(service.work, name)],
+  )
+  return made.serialNumber
+}
+const revoke = (serialNumber: string, reason: string) =>
+  service.json('cert', 'revoke', serialNumber, '--reason', reason)
+
+async function fetchCrl(httpUrl: string): Promise<Buffer> {
+  const response = await fetch(`${httpUrl}/crl/intermediate.pem`)
+  expect(response.status).toBe(200)
+  return Buffer.from(await response.arrayBuffer())
+}
+const listed = (crl: Buffer) =>
+  new Map(
+    [...readCrlEntries(parseCrl(crlDer(crl)).entries)].map(({ serialNumber, bytes }) => [
+      serialNumber,
+      bytes.toString('hex'),
+    ]),
+  )
+const numberOf = (crl: Buffer) => Number(parseCrl(crlDer(crl)).number)
+
+beforeAll(async () => {
+  work = mkdtempSync(join(tmpdir(), 'chancery-backup-'))
+  service = await runService()
+  const before = await enrol('before')
+  const after = await enrol('after')
+  const hardened = await enrol('hardened')
+  const untouched = await enrol('untouched')
+  await revoke(before, 'superseded')
+  await revoke(hardened, 'certificateHold')
+  backup = join(work, 'backup')
+  const taken = await service.command('backup', '--out', backup)
+  expect(taken).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(taken.stdout).toContain('Not in it     passphrase, admin.key, root-offline')
+  await revoke(after, 'keyCompromise')
+  await revoke(hardened, 'keyCompromise')
+  const lost = await enrol('lost')
+  await revoke(lost, 'keyCompromise')
+  newer = join(work, 'newer.pem')
+  writeFileSync(newer, await fetchCrl(service.httpUrl))
+  certificates = { before, after, hardened, untouched, lost }
+})
+afterAll(async () => {
+  await service.close()
+  rmSync(work, { recursive: true, force: true })
+})
+
+/** A service on a directory that was restored. */
+async function serving<T>(dir: string, ask: (httpUrl: string, json: typeof service.json) => Promise<T>) {
+  copyFileSync(join(service.dir, 'passphrase'), join(dir, 'passphrase'))
+  const ports = { CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' }
+  const { config, secrets } = loadConfig({ ...ports, CHANCERY_LOG_LEVEL: 'silent' })
+  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  const environment = {
+    ...{ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: new URL(server.tlsUrl).port },
+    CHANCERY_HTTP_PORT: new URL(server.httpUrl).port,
+  }
+  const key = ['--key-file', join(service.dir, 'admin.key')]
+  try {
+    return await ask(server.httpUrl, async <U>(...argv: string[]) => {
+      const { exitCode, stdout, stderr } = await chancery([...argv, ...key, '--json'], environment)
+      expect(exitCode, stderr).toBe(0)
+      return JSON.parse(stdout) as U
+    })
+  } finally {
+    await server.close()
+  }
+}
+
+function copyOfBackup(name: string): string {
+  const copy = join(work, name)
+  for (const file of readdirSync(backup, { recursive: true, encoding: 'utf8' })) {
+    const from = join(backup, file)
+    if (statSync(from).isDirectory()) continue
+    const to = join(copy, file)
+    mkdirSync(dirname(to), { recursive: true })
+    copyFileSync(from, to)
+  }
+  return copy
+}
+
+test('a backup is for its owner alone, says what it holds, and leaves the secrets where they are', async () => {
+  expect(statSync(backup).mode & 0o777).toBe(0o700)
+  const files = ['chancery.db', 'keys/intermediate.key.pem', 'root.pem']
+  const found = readdirSync(backup, { recursive: true, encoding: 'utf8' }).sort()
+  expect(found).toEqual(['keys', 'manifest.json', ...files].sort())
+  for (const file of files) expect(statSync(join(backup, file)).mode & 0o777).toBe(0o600)
+  const manifest = JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8'))
+  expect(manifest.files.map(({ name }: { name: string }) => name)).toEqual(files)
+  // The service's own certificate is one of them.
+  expect(manifest).toMatchObject({ format: 1, certificates: 5, revocations: 2 })
+  expect(readFileSync(join(backup, 'keys/intermediate.key.pem'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
+  expect(readdirSync(work).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+test('secrets come along where they are asked for, and a name that is taken is left alone', async () => {
+  const out = join(work, 'with-secrets')
+  const argv = ['backup', '--out', out, '--include', 'passphrase', 'root-offline']
+  const taken = await service.json<{ leftOut: string[]; files: string[] }>(...argv)
+  expect(taken.leftOut).toEqual(['admin.key'])
+  expect(taken.files).toEqual(expect.arrayContaining(['passphrase', 'root-offline/root.key.pem']))
+  const before = readdirSync(out)
+  expect(await service.command(...argv)).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(readdirSync(out)).toEqual(before)
+  expect((await chancery(['backup', '--out', join(work, 'none'), '--dir', work])).exitCode).toBe(2)
+  expect(existsSync(join(work, 'none'))).toBe(false)
+})
+
+test('with a newer CRL what was revoked stays revoked, word for word, under a higher number', async () => {
+  const dir = join(work, 'restored')
+  const restored = await chancery(['restore', backup, '--dir', dir, '--crl', newer])
+  expect(restored).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(restored.stdout).toContain('2 revocations brought back')
+  expect(restored.stdout).toContain(`WARNING: 1 certificates`)
+  expect(restored.stdout).toContain(`  ${certificates.lost}\n`)
+  expect(restored.stdout).toContain('put the file "passphrase" into the data directory')
+  const seen = readFileSync(newer)
+  await serving(dir, async (httpUrl, json) => {
+    const now = await fetchCrl(httpUrl)
+    expect(numberOf(now)).toBeGreaterThan(numberOf(seen))
+    const { before, after, hardened, untouched, lost } = certificates
+    const was = listed(seen)
+    was.delete(lost)
+    expect(listed(now)).toEqual(was)
+    expect([...was.keys()].sort()).toEqual([before, after, hardened].sort())
+    const states = async (serialNumber: string) =>
+      (await json<{ state: string }>('cert', 'show', serialNumber)).state
+    expect(await states(after)).toBe('revoked')
+    expect(await states(untouched)).toBe('valid')
+    expect((await fetch(`${httpUrl}/readyz`)).status).toBe(200)
+  })
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  const { rows } = await store.read.listAudit({ action: 'database.restore' }, { limit: 9 })
+  await store.close()
+  expect(rows).toMatchObject([{ actor: 'system:cli', detail: { crls: [{ recorded: 2, unknown: 1 }] } }])
+})
+
+test('without a CRL the operator is told what may be missing, and the next CRL still has a higher number', async () => {
+  const dir = join(work, 'without')
+  const { exitCode, stdout } = await chancery(['restore', backup, '--dir', dir])
+  expect(exitCode).toBe(0)
+  for (const words of ['not on record', 'Revocations since are forgotten', '--crl <file>', 'Tokens'])
+    expect(stdout).toContain(words)
+  await serving(dir, async (httpUrl) => {
+    const now = await fetchCrl(httpUrl)
+    expect(numberOf(now)).toBeGreaterThan(numberOf(readFileSync(newer)))
+    expect([...listed(now).keys()].sort()).toEqual([certificates.before, certificates.hardened].sort())
+  })
+})
+
+describe('nothing is restored', () => {
+  const refused = async (from: string, exitCode: number, words: string, ...more: string[]) => {
+    const dir = join(mkdtempSync(join(work, 'refused-')), 'data')
+    const outcome = await chancery(['restore', from, '--dir', dir, ...more])
+    expect(outcome).toMatchObject({ exitCode, stdout: '' })
+    expect(outcome.stderr).toContain(words)
+    expect(existsSync(dir) ? readdirSync(dir).filter((name) => !name.endsWith('.lock')) : []).toEqual([])
+  }
+
+  test.each([
+    ['chancery.db', 'torn or changed'],
+    ['keys/intermediate.key.pem', 'torn or changed'],
+    ['manifest.json', 'torn, changed'],
+  ])('of a backup whose %s was changed', async (file, words) => {
+    const copy = copyOfBackup(`changed-${file.replace('/', '-')}`)
+    appendFileSync(join(copy, file), 'x')
+    await refused(copy, 2, words)
+  })
+
+  test('of one that is torn, lacks a file, points out of itself or is none', async () => {
+    const torn = copyOfBackup('torn')
+    const database = readFileSync(join(torn, 'chancery.db'))
+    writeFileSync(join(torn, 'chancery.db'), database.subarray(0, database.length - 4096))
+    await refused(torn, 2, 'torn or changed')
+    const lacking = copyOfBackup('lacking')
+    rmSync(join(lacking, 'root.pem'))
+    await refused(lacking, 2, 'is missing')
+    const pointing = copyOfBackup('pointing')
+    const manifest = readFileSync(join(pointing, 'manifest.json'), 'utf8')
+    writeFileSync(join(pointing, 'manifest.json'), manifest.replace('"root.pem"', '"../root.pem"'))
+    await refused(pointing, 2, 'torn, changed')
+    await refused(join(work, 'nowhere'), 2, 'no backup')
+  })
+
+  test('of one with a schema that is not known yet', async () => {
+    const copy = copyOfBackup('newer-schema')
+    const manifest = JSON.parse(readFileSync(join(copy, 'manifest.json'), 'utf8'))
+    writeFileSync(join(copy, 'manifest.json'), JSON.stringify({ ...manifest, schema: 999 }))
+    await refused(copy, 2, 'schema 999')
+  })
+
+  test('with a CRL that is changed, of nobody here, or no newer than the backup', async () => {
+    const der = Buffer.from(crlDer(readFileSync(newer)))
+    der[der.length - 1]! ^= 1
+    const changed = join(work, 'changed.crl')
+    writeFileSync(changed, der)
+    await refused(backup, 1, 'CRL', '--crl', changed)
+    const root = await fetch(`${service.httpUrl}/crl/root.pem`)
+    const old = join(work, 'root.pem')
+    writeFileSync(old, await root.text())
+    await refused(backup, 1, 'already', '--crl', old)
+  })
+
+  test('over a CA, or where a service runs, or over keys that are there', async () => {
+    const busy = await service.command('restore', backup)
+    expect(busy).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(busy.stderr).toContain('holds a CA already')
+    const dir = join(work, 'with-root')
+    mkdirSync(dir)
+    writeFileSync(join(dir, 'root.pem'), 'mine')
+    const taken = await chancery(['restore', backup, '--dir', dir])
+    expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(taken.stderr).toContain('has root.pem already')
+    expect(readFileSync(join(dir, 'root.pem'), 'utf8')).toBe('mine')
+  })
+})
