@@ -40,6 +40,17 @@ export function takeOverRevocation(
   return store.write('revoke', { serialNumber, revokedAt, reason, invalidityDate, entry: bytes, audit })
 }
 
+/** Likewise of a certificate that is not on record: it stays revoked in CRLs and for OCSP. */
+export async function carryRevocation(
+  store: Store,
+  authority: string,
+  { bytes, serialNumber, revokedAt, reason, invalidityDate }: CrlEntryInfo,
+  audit: AuditEntry,
+): Promise<void> {
+  const facts = { serialNumber, revokedAt, reason, invalidityDate }
+  await store.write('carryRevocation', { ...facts, authority, entry: bytes, audit })
+}
+
 type Changed = Pick<RevocationOutcome, 'authority' | 'partition'> & { readonly serialNumber: string }
 
 /** How many certificates one step of a bulk revocation takes, so that others get their turn at the writer. */

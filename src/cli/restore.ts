@@ -59,10 +59,7 @@ export function restoreCommand(terminal: Terminal): Command {
 function broughtBack({ authority, number, recorded, unknown }: CarriedOver): string {
   const head = `\nCRL ${number} of "${authority}": ${recorded} revocations brought back.\n`
   if (unknown.length === 0) return head
-  return `${head}
-WARNING: ${unknown.length} certificates that this CRL lists are not on record here, so that the next CRL lists them no more.
-Whoever holds their keys is trusted again where OCSP is not asked. Refuse these serial numbers at your services until
-they expire; if a key among them was stolen, replace the authority:
+  return `${head}${unknown.length} more that it lists are not on record. They stay in the CRLs and revoked for OCSP, but are in no inventory:
 ${unknown.map((serialNumber) => `  ${serialNumber}\n`).join('')}`
 }
 

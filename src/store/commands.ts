@@ -23,6 +23,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
+  carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
   leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
   recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }
@@ -89,6 +90,11 @@ export interface RevocationRecord {
   /** The finished CRL entry for these facts, encoded once. */
   entry: Uint8Array
   audit: AuditEntry
+}
+
+/** A revocation of a certificate that is not on record, as a CRL of its authority tells it. */
+export interface CarriedRevocation extends RevocationRecord {
+  authority: string
 }
 
 export interface ReleaseRecord {

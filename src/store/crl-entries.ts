@@ -57,15 +57,32 @@ export function openCrlReader(databaseFile: string): CrlReader {
     releasedSince: inPartition('releases', 'change > :since'),
   }
 
+  // In every partition: which of them the certificate names is not on record.
+  const carriedSince = db
+    .prepare<[object], Buffer>(
+      `SELECT entry FROM carried_revocations
+       WHERE authority = (SELECT key FROM authorities WHERE id = :authority) AND change > :since ORDER BY change`,
+    )
+    .pluck()
+
   function read(scope: CrlScope, { full, delta }: EntriesWanted): ScopeEntries {
     const { revoked, revokedSince, releasedSince } = scope.partition === null ? ofAll : ofPartition
     const named = scope.partition === null ? { authority: scope.authority } : { ...scope }
     return {
       through: latestChange(scope),
-      full: full && joined(revoked.iterate({ ...named, floor: full.notAfterFloor })),
+      full:
+        full &&
+        joined(
+          revoked.iterate({ ...named, floor: full.notAfterFloor }),
+          carriedSince.iterate({ ...named, since: -1 }),
+        ),
       delta:
         delta &&
-        joined(revokedSince.iterate({ ...named, ...delta }), releasedSince.iterate({ ...named, ...delta })),
+        joined(
+          revokedSince.iterate({ ...named, ...delta }),
+          releasedSince.iterate({ ...named, ...delta }),
+          carriedSince.iterate({ ...named, ...delta }),
+        ),
     }
   }
   return {

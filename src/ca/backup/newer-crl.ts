@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts'
 import { auditEntry, SYSTEM_ORIGIN } from '../audit.ts'
 import { installCrl } from '../hierarchy/install-crl.ts'
 import { type ProvenCrl, proveCrl } from '../hierarchy/prove-crl.ts'
-import { takeOverRevocation } from '../revoke.ts'
+import { carryRevocation, takeOverRevocation } from '../revoke.ts'
 
 /** What a CRL that was handed out after the backup has brought back. */
 export interface CarriedOver {
@@ -15,7 +15,7 @@ export interface CarriedOver {
   readonly number: number
   /** How many revocations the database lacked and has now. */
   readonly recorded: number
-  /** Serial numbers of revoked certificates that the database does not know: they leave the CRL. */
+  /** Serial numbers of revoked certificates that the database does not know; they stay in the CRL and revoked for OCSP. */
   readonly unknown: readonly string[]
 }
 
@@ -95,7 +95,10 @@ async function takeOver(
   audit: ReturnType<typeof auditOf>,
 ): Promise<'recorded' | 'known' | 'unknown'> {
   const certificate = await store.read.certificate(entry.serialNumber)
-  if (certificate?.authority !== authority) return 'unknown'
+  if (certificate?.authority !== authority) {
+    await carryRevocation(store, authority, entry, audit)
+    return 'unknown'
+  }
   return (await takeOverRevocation(store, entry, audit)).changed ? 'recorded' : 'known'
 }
 

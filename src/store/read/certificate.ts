@@ -29,6 +29,10 @@ export function certificateQueries(db: Connection) {
      FROM certificates c CROSS JOIN authorities a ON a.key = c.authority AND a.id = ?
      LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
   )
+  const carried = db.prepare<[string, Buffer], StoredFacts>(
+    `SELECT revoked_at AS revokedAt, reason, invalidity_date AS invalidityDate FROM carried_revocations
+     WHERE authority = (SELECT key FROM authorities WHERE id = ?) AND serial = ?`,
+  )
   const byIdempotencyKey = db.prepare<[string, string], { requestHash: Buffer; serial: Buffer }>(
     `SELECT k.request_hash AS requestHash, c.serial AS serial
      FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
@@ -52,8 +56,12 @@ export function certificateQueries(db: Connection) {
     },
 
     async certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null> {
-      const row = status.get(authority, serialOctets(serialNumber))
-      return row ? { notAfter: row.notAfter, revocation: factsOf(row) } : null
+      const serial = serialOctets(serialNumber)
+      const row = status.get(authority, serial)
+      if (row) return { notAfter: row.notAfter, revocation: factsOf(row) }
+      const facts = carried.get(authority, serial)
+      // Its end is not known: it stays revoked for as long as somebody asks.
+      return facts ? { notAfter: Number.MAX_SAFE_INTEGER, revocation: factsOf(facts) } : null
     },
 
     async idempotentIssuance(scope: string, key: string) {

@@ -68,9 +68,15 @@ export function changeFinder(db: Connection): (scope: CrlScope) => number {
       .pluck(),
   })
   const tables = [newest('revocations'), newest('releases')]
+  const carried = db
+    .prepare<[string], number | null>(
+      `SELECT max(change) FROM carried_revocations WHERE authority = ${AUTHORITY}`,
+    )
+    .pluck()
   return ({ authority, partition }) =>
     Math.max(
       0,
+      Number(carried.get(authority)),
       ...tables.map(({ ofAll, ofPartition }) =>
         Number(partition === null ? ofAll.get(authority) : ofPartition.get(authority, partition)),
       ),

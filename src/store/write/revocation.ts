@@ -1,8 +1,15 @@
 import { CaError } from '../../errors.ts'
 import { serialOctets } from '../columns.ts'
-import type { ReleaseRecord, RevocationFacts, RevocationOutcome, RevocationRecord } from '../commands.ts'
+import type {
+  CarriedRevocation,
+  ReleaseRecord,
+  RevocationFacts,
+  RevocationOutcome,
+  RevocationRecord,
+} from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
+import { authorityKeys } from './authority.ts'
 
 /** CRLReason certificateHold (RFC 5280 5.3.1), the only revocation that can be taken back. */
 const CERTIFICATE_HOLD = 6
@@ -26,7 +33,21 @@ export function revocationHandlers(db: Connection) {
      SELECT id, authority, not_after, partition, :change, :entry FROM certificates WHERE id = :id`,
   )
   const forgetRelease = db.prepare('DELETE FROM releases WHERE certificate = ?')
+  const authorityKey = authorityKeys(db)
+  // What the newer CRL says of one that was carried over before is what counts: a hold may have become permanent.
+  const carry = db.prepare(
+    `INSERT OR REPLACE INTO carried_revocations (authority, serial, revoked_at, reason, invalidity_date, change, entry)
+     VALUES (:authority, :serial, :revokedAt, :reason, :invalidityDate, :change, :entry)`,
+  )
   return {
+    carryRevocation({ serialNumber, audit, authority, ...facts }: CarriedRevocation) {
+      carry.run({
+        ...{ ...facts, authority: authorityKey(authority) },
+        ...{ serial: serialOctets(serialNumber), change: writeAudit(audit) },
+      })
+      return {}
+    },
+
     revoke(record: RevocationRecord): RevocationOutcome {
       const { id, authority, partition, revocation: first } = find(record.serialNumber)
       const hardens = first?.reason === CERTIFICATE_HOLD && record.reason !== CERTIFICATE_HOLD
