@@ -73,6 +73,7 @@ What happened after ${takenAt} is not here. Before you start the service:
   There is no other list of them. Serial numbers are random (158 bits), so none is given twice.
 - Revocations since are forgotten${hasCrl ? ', but for those in the CRLs given' : ''}. CRLs that were handed out may list more than the database: look for them in
   caches, proxies and at relying parties, and ${hasCrl ? 'compare them with' : 'restore again with --crl <file>, or compare them with'} "chancery crl show". Revoke anew what the request log shows.
+- Holds that were lifted since are on again: lift them with "chancery cert release".
 - Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
   that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
 - Numbers of tokens, accounts, orders and requests that were given since will be given again.

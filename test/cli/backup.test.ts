@@ -81,8 +81,12 @@ afterAll(async () => {
 })
 
 /** A service on a directory that was restored. */
-async function serving<T>(dir: string, ask: (httpUrl: string, json: typeof service.json) => Promise<T>) {
-  copyFileSync(join(service.dir, 'passphrase'), join(dir, 'passphrase'))
+async function serving<T>(
+  dir: string,
+  ask: (httpUrl: string, json: typeof service.json) => Promise<T>,
+  from = service.dir,
+) {
+  copyFileSync(join(from, 'passphrase'), join(dir, 'passphrase'))
   const ports = { CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' }
   const { config, secrets } = loadConfig({ ...ports, CHANCERY_LOG_LEVEL: 'silent' })
   const server = await startServer(config, { passphrase: secrets.passphrase! })
@@ -90,7 +94,7 @@ async function serving<T>(dir: string, ask: (httpUrl: string, json: typeof servi
     ...{ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: new URL(server.tlsUrl).port },
     CHANCERY_HTTP_PORT: new URL(server.httpUrl).port,
   }
-  const key = ['--key-file', join(service.dir, 'admin.key')]
+  const key = ['--key-file', join(from, 'admin.key')]
   try {
     return await ask(server.httpUrl, async <U>(...argv: string[]) => {
       const { exitCode, stdout, stderr } = await chancery([...argv, ...key, '--json'], environment)
@@ -180,6 +184,52 @@ test('without a CRL the operator is told what may be missing, and the next CRL s
     expect(numberOf(now)).toBeGreaterThan(numberOf(readFileSync(newer)))
     expect([...listed(now).keys()].sort()).toEqual([certificates.before, certificates.hardened].sort())
   })
+})
+
+test('with deltas and partitions, each CRL of the restored service knows what the newer one told', async () => {
+  const yaml = 'publicUrl: http://ca.example.test\ncrl: { partitions: 2, delta: true }\n'
+  const scoped = await runService(yaml)
+  try {
+    const enrolled = async (name: string) =>
+      (
+        await scoped.json<{ serialNumber: string }>(
+          ...['cert', 'request', '--name', `${name}.example.test`, '--out', join(scoped.work, name)],
+        )
+      ).serialNumber
+    const known = await enrolled('known')
+    const out = join(scoped.work, 'backup')
+    await scoped.json('backup', '--out', out)
+    const lost = await enrolled('lost')
+    for (const one of [known, lost]) await scoped.json('cert', 'revoke', one, '--reason', 'keyCompromise')
+    const seen = join(scoped.work, 'seen.pem')
+    writeFileSync(seen, await fetchCrl(scoped.httpUrl))
+    const dir = join(scoped.work, 'restored')
+    const restored = await chancery(['restore', out, '--dir', dir, '--crl', seen])
+    expect(restored).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(readFileSync(join(dir, 'chancery.yaml'), 'utf8')).toBe(yaml)
+    await serving(
+      dir,
+      async (httpUrl) => {
+        const crl = async (path: string) => {
+          const response = await fetch(`${httpUrl}/crl/intermediate${path}`)
+          expect(response.status, path).toBe(200)
+          const der = Buffer.from(await response.arrayBuffer())
+          expect(numberOf(der)).toBeGreaterThan(numberOf(readFileSync(seen)))
+          return [...listed(der).keys()]
+        }
+        const both = [known, lost].sort()
+        expect((await crl('.crl')).sort()).toEqual(both)
+        expect((await crl('/delta.crl')).sort()).toEqual(both)
+        const parts = await Promise.all([0, 1].map((n) => crl(`/${n}.crl`)))
+        // Which of them the lost certificate names is not known.
+        for (const part of parts) expect(part).toContain(lost)
+        expect(parts.filter((part) => part.includes(known))).toHaveLength(1)
+      },
+      scoped.dir,
+    )
+  } finally {
+    await scoped.close()
+  }
 })
 
 describe('nothing is restored', () => {

@@ -19,6 +19,9 @@ export interface CarriedOver {
   readonly unknown: readonly string[]
 }
 
+/** Entries that share one sync of the disk. */
+const STEP = 500
+
 interface Issuer {
   readonly id: string
   readonly certificate: CertificateInfo
@@ -67,19 +70,21 @@ function proven(der: Uint8Array, issuers: readonly Issuer[]): { issuer: Issuer; 
 
 async function carryOver(store: Store, { id }: Issuer, crl: ProvenCrl, now: Date): Promise<CarriedOver> {
   const number = await checkedNumber(store, id, crl, now)
+  const entries = [...readCrlEntries(crl.entries, 'badCrl')]
+  if (entries.some(({ reason }) => reason === REASON.removeFromCRL)) {
+    throw new CaError('badCrl', 'The CRL is full and lists removeFromCRL, which belongs into deltas alone.')
+  }
   let recorded = 0
   const unknown: string[] = []
-  for (const entry of readCrlEntries(crl.entries, 'badCrl')) {
-    if (entry.reason === REASON.removeFromCRL) {
-      throw new CaError('badCrl', 'The CRL is full and lists removeFromCRL, which belongs into deltas alone.')
-    }
-    const audit = auditOf('certificate.revoke', entry.serialNumber, now, {
-      reason: entry.reason,
-      fromCrl: number,
+  for (let from = 0; from < entries.length; from += STEP) {
+    const step = entries.slice(from, from + STEP).map(async (entry) => {
+      const { serialNumber, reason } = entry
+      const audit = auditOf('certificate.revoke', serialNumber, now, { reason, fromCrl: number })
+      const outcome = await takeOver(store, entry, id, audit)
+      if (outcome === 'unknown') unknown.push(serialNumber)
+      else if (outcome === 'recorded') recorded++
     })
-    const outcome = await takeOver(store, entry, id, audit)
-    if (outcome === 'unknown') unknown.push(entry.serialNumber)
-    else if (outcome === 'recorded') recorded++
+    await Promise.all(step)
   }
   await store.write('recordCrl', {
     ...{ authority: id, number, der: crl.der, entries: crl.count },
@@ -99,6 +104,8 @@ async function takeOver(
     await carryRevocation(store, authority, entry, audit)
     return 'unknown'
   }
+  const isSettled = certificate.revocation && certificate.revocation.reason !== REASON.certificateHold
+  if (isSettled) return 'known'
   return (await takeOverRevocation(store, entry, audit)).changed ? 'recorded' : 'known'
 }
 
