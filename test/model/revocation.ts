@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { expectProblem } from '../api/ca-fixture.ts'
+import { agree } from './agreement.ts'
 import type { Held } from './model.ts'
 import { hasCertificates, step, WHICH } from './step.ts'
 
@@ -60,6 +61,25 @@ const release = fc.record({ index: WHICH, onHold: fc.boolean() }).map(({ index, 
   }),
 )
 
+/** On hold, released and on hold again, between two full CRLs of the schedule: a delta must tell the last of it alone. */
+const waver = WHICH.map((index) =>
+  step({
+    name: `waver(${index})`,
+    possible: (model) => hasCertificates(model) && model.at(index).revocation === null,
+    async act(model, real) {
+      const certificate = model.at(index)
+      const path = `/v1/certificates/${certificate.serialNumber}`
+      for (const verb of ['revoke', 'release', 'revoke']) {
+        const body = verb === 'revoke' ? { reason: HOLD } : {}
+        expect((await real.ca.call(`${path}/${verb}`, { body })).json.changed).toBe(true)
+        if (verb === 'revoke') model.revoke(certificate, HOLD, real.ca.seconds)
+        else certificate.revocation = null
+        await agree(model, real)
+      }
+    },
+  }),
+)
+
 const FILTERS: readonly { readonly filter: object; readonly matches: (one: Held) => boolean }[] = [
   { filter: { profile: 'server' }, matches: ({ profile }) => profile === 'server' },
   { filter: { profile: 'spiffe' }, matches: ({ profile }) => profile === 'spiffe' },
@@ -88,4 +108,4 @@ function held(certificates: readonly Held[]): Held[] {
   return certificates.filter(({ revocation }) => revocation?.reason === HOLD)
 }
 
-export const revocation = [revoke, revoke, hold, hold, harden, release, revokeAll]
+export const revocation = [revoke, revoke, hold, waver, harden, release, revokeAll]
