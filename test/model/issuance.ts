@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { DAY, expectProblem } from '../api/ca-fixture.ts'
+import { csrPem } from '../api/requests.ts'
+import { hasCertificates, step, WHICH } from './step.ts'
+
+const HOST = fc.constantFrom('a.x', 'b.x', 'a.y')
+const PROFILE = fc.constantFrom('server', 'client', 'peer', 'spiffe', 'short-lived')
+
+function nameFor(profile: string, host: string): { text: string; wanted: Record<string, string[]> } {
+  const value = profile === 'spiffe' ? `spiffe://example.test/${host}` : `${host}.example.test`
+  const type = profile === 'spiffe' ? 'uri' : 'dns'
+  return { text: `${type}:${value}`, wanted: { [type]: [value] } }
+}
+
+/** By an admin or by a token for just that; each under an idempotency key of its own. */
+const enrol = fc
+  .record({ profile: PROFILE, host: HOST, byToken: fc.boolean() })
+  .map(({ profile, host, byToken }) =>
+    step({
+      name: `enrol(${profile}, ${host}${byToken ? ', by token' : ''})`,
+      async act(model, { ca }) {
+        const { text, wanted } = nameFor(profile, host)
+        const made = byToken ? await ca.token({ profile, names: wanted, ttl: '7d' }) : null
+        const token = made && { secret: made.token, end: ca.seconds + DAY }
+        const body = { csr: csrPem([text]), profile }
+        const idempotencyKey = `enrolment-${model.enrolments.length}`
+        const call = {
+          headers: { 'idempotency-key': idempotencyKey },
+          ...(token ? { as: token.secret } : {}),
+        }
+        const view = await ca.enrol(body.csr, { profile }, call)
+        model.acknowledge(view, [text])
+        model.enrolments.push({ serialNumber: view.serialNumber, idempotencyKey, body, token })
+        if (!token) return
+        const again = { as: token.secret, body: { csr: csrPem([text]), profile } }
+        expect((await ca.call('/v1/certificates', again)).status).toBeGreaterThanOrEqual(400)
+      },
+    }),
+  )
+
+/** A client that did not hear the answer. */
+const enrolAgain = WHICH.map((index) =>
+  step({
+    name: `enrolAgain(${index})`,
+    possible: ({ enrolments }) => enrolments.length > 0,
+    async act({ enrolments }, { ca }) {
+      const { body, serialNumber, idempotencyKey, token } = enrolments[index % enrolments.length]!
+      const answer = await ca.call('/v1/certificates', {
+        body,
+        headers: { 'idempotency-key': idempotencyKey },
+        ...(token ? { as: token.secret } : {}),
+      })
+      if (token && token.end <= ca.seconds) return expectProblem(answer, 401, 'unauthenticated')
+      expect(answer.status, answer.text).toBe(201)
+      expect(answer.json.serialNumber).toBe(serialNumber)
+    },
+  }),
+)
+
+const renew = fc.record({ index: WHICH, byToken: fc.boolean() }).map(({ index, byToken }) =>
+  step({
+    name: `renew(${index}${byToken ? ', by token' : ''})`,
+    possible: hasCertificates,
+    async act(model, { ca }) {
+      const { serialNumber, profile, names, notAfter, revocation } = model.at(index)
+      const [, type, value] = /^(\w+):(.*)$/.exec(names[0]!)!
+      const call = {
+        body: { csr: csrPem(names) },
+        ...(byToken ? { as: (await ca.token({ profile, names: { [type!]: [value!] } })).token } : {}),
+      }
+      const answer = await ca.call(`/v1/certificates/${serialNumber}/renew`, call)
+      if (revocation) return expectProblem(answer, 403, 'certificateRevoked')
+      if (notAfter < ca.seconds) return expectProblem(answer, 403, 'certificateExpired')
+      expect(answer.status, answer.text).toBe(201)
+      expect(answer.json.replaces).toBe(serialNumber)
+      model.acknowledge(answer.json, names)
+    },
+  }),
+)
+
+export const issuance = [enrol, enrol, enrolAgain, renew]
