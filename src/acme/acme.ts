@@ -1,5 +1,6 @@
 import { epochSeconds } from '../clock.ts'
 import { parseNameText } from '../pki/names/normalise.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow } from '../store/acme-queries.ts'
 import { Sweeper } from '../store/sweeper.ts'
 import { Accounts, usable } from './accounts.ts'
@@ -30,8 +31,8 @@ export class Acme {
   readonly validator: Validator
   readonly #validation: ValidationContext
   readonly #sweeper: Sweeper
-  /** By the JWK's text; the one that was used longest ago is first. */
-  readonly #keys = new Map<string, AccountKey>()
+  /** By the JWK's text. */
+  readonly #keys = new RecentMap<string, AccountKey>(MOST_KEYS)
 
   constructor(context: AcmeContext, onError: (error: unknown) => void) {
     this.context = context
@@ -123,10 +124,10 @@ export class Acme {
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {
-    const key = this.#keys.get(jwk) ?? readJwk(JSON.parse(jwk))
-    this.#keys.delete(jwk)
+    const known = this.#keys.get(jwk)
+    if (known) return known
+    const key = readJwk(JSON.parse(jwk))
     this.#keys.set(jwk, key)
-    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value!)
     return key
   }
 }

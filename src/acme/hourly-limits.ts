@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { RecentMap } from '../recent-map.ts'
 import { AcmeError } from './problem.ts'
 
 const HOUR = 3_600_000
@@ -16,7 +17,7 @@ export class HourlyLimit {
   readonly #limit: number
   readonly #what: string
   readonly #clock: Clock
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new RecentMap<string, Bucket>(MOST_KEYS)
 
   /** `limit` 0: none. `what` is for the error: "new orders of this account". */
   constructor(limit: number, what: string, clock: Clock) {
@@ -53,10 +54,7 @@ export class HourlyLimit {
     const elapsed = known ? Math.max(0, now - known.filledAt) : 0
     const left = known ? Math.min(this.#limit, known.left + (elapsed * this.#limit) / HOUR) : this.#limit
     const bucket = { left, filledAt: now }
-    // Moved to the end, so that the first is the one that was used longest ago.
-    this.#buckets.delete(key)
     this.#buckets.set(key, bucket)
-    if (this.#buckets.size > MOST_KEYS) this.#buckets.delete(this.#buckets.keys().next().value!)
     return bucket
   }
 }

@@ -1,8 +1,8 @@
 import { epochSeconds } from '../clock.ts'
-import { normaliseName } from '../pki/names/normalise.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { AcmeContext } from './context.ts'
+import { readBase64url } from './jws/base64url.ts'
 import { AcmeError } from './problem.ts'
 
 /** When a certificate should be renewed (RFC 9773 4.2). Seconds since 1970; `retryAfter` in seconds. */
@@ -54,7 +54,7 @@ export async function replacedCertificate(
     throw new AcmeError('unauthorized', 'The certificate to replace was ordered by another account.')
   }
   const old = new Set(row.names.map(nameText))
-  if (!names.some((name) => old.has(nameText(normaliseName(name.type, name.value))))) {
+  if (!names.some((name) => old.has(nameText(name)))) {
     throw new AcmeError('malformed', 'The order shares no identifier with the certificate that it replaces.')
   }
   return { serialNumber: row.serialNumber, text: certId }
@@ -80,6 +80,5 @@ async function certificateOf(certId: string, { authorities, store }: Parts): Pro
 }
 
 function octets(text: string): Buffer | null {
-  const decoded = Buffer.from(text, 'base64url')
-  return PART.test(text) && decoded.toString('base64url') === text ? decoded : null
+  return PART.test(text) ? readBase64url(text) : null
 }

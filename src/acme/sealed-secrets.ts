@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CaError } from '../errors.ts'
+import { RecentMap } from '../recent-map.ts'
 
 /** As much work as for a key file: 16 MiB of memory, some tens of milliseconds, outside of the event loop. */
 const COST = { N: 16384, r: 8, p: 1 }
@@ -19,8 +20,8 @@ const derive = promisify<string, Buffer, number, typeof COST, Buffer>(scrypt)
 export class SealedSecrets {
   readonly #passphrase: string
   readonly #salt = randomBytes(SALT)
-  /** By the salt in hexadecimal; the one that was used longest ago is first. */
-  readonly #keys = new Map<string, Promise<Buffer>>()
+  /** By the salt in hexadecimal. */
+  readonly #keys = new RecentMap<string, Promise<Buffer>>(MOST_KEYS)
 
   constructor(passphrase: string) {
     this.#passphrase = passphrase
@@ -51,10 +52,10 @@ export class SealedSecrets {
 
   #key(salt: Buffer): Promise<Buffer> {
     const name = salt.toString('hex')
-    const key = this.#keys.get(name) ?? derive(this.#passphrase, salt, 32, COST)
-    this.#keys.delete(name)
+    const known = this.#keys.get(name)
+    if (known) return known
+    const key = derive(this.#passphrase, salt, 32, COST)
     this.#keys.set(name, key)
-    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value!)
     // What failed, for want of memory, may succeed the next time.
     key.catch(() => this.#keys.delete(name))
     return key

@@ -1,3 +1,4 @@
+import { RecentMap } from '../recent-map.ts'
 import type { AcmeAccountRow } from './acme-queries.ts'
 import type { CommandKind } from './commands.ts'
 import type { Store } from './store.ts'
@@ -14,16 +15,14 @@ const CHANGES: ReadonlySet<CommandKind> = new Set<CommandKind>(['updateAcmeAccou
 export function keepAccounts(
   store: Pick<Store, 'write'> & { readonly read: Pick<Store['read'], 'acmeAccount'> },
 ) {
-  const known = new Map<number, Readonly<AcmeAccountRow>>()
+  const known = new RecentMap<number, Readonly<AcmeAccountRow>>(MOST)
   let changes = 0
   const acmeAccount: Store['read']['acmeAccount'] = async (accountId) => {
     const before = changes
     const row = known.get(accountId) ?? (await store.read.acmeAccount(accountId))
     // What was read before a change is not kept after it.
     if (!row || changes !== before) return row
-    known.delete(accountId)
     known.set(accountId, row)
-    if (known.size > MOST) known.delete(known.keys().next().value!)
     return row
   }
   const forget = () => {

@@ -8,9 +8,8 @@ import type { Service } from '../../service.ts'
 import type { EstUserRow } from '../../store/queries.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { PageQuery, readPage } from './paging.ts'
-import { Duration, showTime, Time } from './schemas.ts'
+import { Duration, Nullable, showTime, Time } from './schemas.ts'
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Patterns = Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
   maxItems: 100,
   description: 'Domains (each with all below it), addresses and networks that may be enrolled.',
