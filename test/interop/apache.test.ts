@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { missing } from '../scenario/tools.ts'
 import { opensslStatus, visit } from './handshake.ts'
 import { APACHE, apacheIsMissing, loadModules } from './httpd.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, ProxyProcess, timed, until } from './proxy.ts'
+import { ProxyProcess, timed, until } from './proxy.ts'
 
 const cas: InteropCa[] = []
 afterAll(() => {

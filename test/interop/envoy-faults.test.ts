@@ -9,12 +9,13 @@ import { discoveryJson, type SecretContent } from '../../src/sds/secret.ts'
 import { findSecret } from '../../src/sds/secret-source.ts'
 import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../api/requests.ts'
+import { freePort } from '../free-port.ts'
 import { startService } from '../scenario/harness.ts'
 import { downstream, envoyIdentity, envoyIsMissing, startEnvoy, watchesFiles } from './envoy.ts'
 import { visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { block } from './page.ts'
-import { freePort, type ProxyProcess, until } from './proxy.ts'
+import { type ProxyProcess, until } from './proxy.ts'
 
 const HOUR = 3_600_000
 

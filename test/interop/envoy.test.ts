@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import {
   asksByRest,
   downstream,
@@ -13,7 +14,7 @@ import {
 import { opensslStatus, visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, type ProxyProcess, timed, until } from './proxy.ts'
+import { type ProxyProcess, timed, until } from './proxy.ts'
 
 let ca: InteropCa
 let alice: Member

@@ -1,12 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HaproxyRuntime } from '../../src/haproxy/runtime.ts'
+import { freePort } from '../free-port.ts'
 import { missing } from '../scenario/tools.ts'
 import { opensslStatus } from './handshake.ts'
 import { NEW_HAPROXY, newHaproxyIsMissing, startHaproxy } from './haproxy.ts'
 import { InteropCa } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, timed, until } from './proxy.ts'
+import { timed, until } from './proxy.ts'
 
 let ca: InteropCa | undefined
 afterEach(() => ca?.rest.close())

@@ -1,11 +1,12 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { missing } from '../scenario/tools.ts'
 import { opensslStatus, visit } from './handshake.ts'
 import { NEW_HAPROXY, newHaproxyIsMissing, startHaproxy } from './haproxy.ts'
 import { InteropCa, type Member } from './members.ts'
-import { freePort, timed, until } from './proxy.ts'
+import { timed, until } from './proxy.ts'
 
 let ca: InteropCa
 let alice: Member

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../free-port.ts'
 import { visit } from './handshake.ts'
 import type { InteropCa, Member } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, ProxyProcess } from './proxy.ts'
+import { ProxyProcess } from './proxy.ts'
 
 /** One that knows `ocsp-update`, which Debian's is too old for. */
 export const NEW_HAPROXY = process.env.CHANCERY_HAPROXY ?? 'haproxy'

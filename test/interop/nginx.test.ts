@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { missing, run } from '../scenario/tools.ts'
 import { opensslStatus, visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
-import { freePort, ProxyProcess, timed, until } from './proxy.ts'
+import { ProxyProcess, timed, until } from './proxy.ts'
 
 const cas: InteropCa[] = []
 afterAll(() => {

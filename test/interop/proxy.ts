@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { afterAll, vi } from 'vitest'
 import { cleanEnvironment } from '../scenario/tools.ts'
 
@@ -17,17 +16,6 @@ afterAll(async () => {
   endAll()
   await Promise.all(running.values())
 })
-
-/** A port that nobody has at the moment: a proxy's configuration must name one. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address !== 'object' || !address) throw new Error('no port')
-  return address.port
-}
 
 /** A proxy as a process, ended with the test file. */
 export class ProxyProcess {

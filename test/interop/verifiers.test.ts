@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { missing, run, tool } from '../scenario/tools.ts'
 import { InteropCa, type Member } from './members.ts'
-import { freePort } from './proxy.ts'
 
 const JAVA = fileURLToPath(new URL('java/CheckChain.java', import.meta.url))
 

@@ -1,5 +1,6 @@
+import { freePort } from '../../free-port.ts'
 import { missing } from '../../scenario/tools.ts'
-import { freePort, ProxyProcess, until } from '../proxy.ts'
+import { ProxyProcess, until } from '../proxy.ts'
 
 /** Where the CA looks for answers. */
 export interface ChallengePorts {
