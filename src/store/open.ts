@@ -7,6 +7,7 @@ import { openForReading, openForWriting } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
+import { rememberNewTokens } from './new-tokens.ts'
 import { pointReads } from './read/queries.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
@@ -102,11 +103,16 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     lock.release()
   }
   const read = pointReads(reader)
-  const { acmeAccount, write } = keepAccounts({ read, write: (kind, input) => writer.write(kind, input) })
+  const { tokenByHash, ...tokens } = rememberNewTokens({
+    read,
+    write: (kind, input) => writer.write(kind, input),
+  })
+  const { acmeAccount, write } = keepAccounts({ read, write: tokens.write })
   return {
     read: {
       ...read,
       acmeAccount,
+      tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
