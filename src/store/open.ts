@@ -75,10 +75,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     )
   }
   const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
-  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT)
+  const resumed: (() => void)[] = []
+  const onResumed = () => {
+    for (const listener of resumed) listener()
+  }
+  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
-    return storeOf(file, writer, lock)
+    return storeOf(file, writer, lock, resumed)
   } catch (error) {
     await writer.drain()
     await writer.stop()
@@ -90,7 +94,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): Store {
+function storeOf(
+  file: string,
+  writer: WriterQueue,
+  lock: { release(): void },
+  resumed: (() => void)[],
+): Store {
   const reader = openForReading(file)
   const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
   let closed: Promise<void> | undefined
@@ -121,6 +130,7 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     get healthy() {
       return writer.healthy
     },
+    onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),
   }
