@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type { SecureContextOptions } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
@@ -10,6 +11,7 @@ import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
+import { answerAtOnce } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
@@ -28,7 +30,20 @@ export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyI
   prepare(app)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
+  putAtOnceBefore(app, service, log)
   return app
+}
+
+/** In place of the application's own listener: what is known there is answered without it. */
+function putAtOnceBefore(
+  { server }: FastifyInstance,
+  { ocsp, clock }: Service,
+  log: FastifyBaseLogger,
+): void {
+  const [handler] = server.listeners('request') as RequestListener[]
+  server.removeAllListeners('request')
+  const isOpen = () => server.listening
+  server.on('request', answerAtOnce(handler!, { answers: ocsp, clock, log, newRequestId, isOpen }))
 }
 
 /** The TLS listener: enrolment and administration, and all that the plain one has. */
@@ -66,16 +81,20 @@ function prepare(app: FastifyInstance): void {
   logRequests(app)
 }
 
+const start = process.hrtime.bigint().toString(36)
 let requests = 0
 
+function newRequestId(): string {
+  return `${start}-${(++requests).toString(36)}`
+}
+
 function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
-  const start = process.hrtime.bigint().toString(36)
   return {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,
-    genReqId: () => `${start}-${(++requests).toString(36)}`,
+    genReqId: newRequestId,
     // Slow or silent clients cost a socket for a bounded time.
     requestTimeout: 30_000,
     connectionTimeout: 60_000,

@@ -93,6 +93,7 @@ export function createRevocation(parts: RevocationParts): Revocation {
     ocsp,
     crl,
     async start() {
+      ocsp.authoritiesChanged()
       await Promise.all([crl.start(), responders.start()])
     },
     health: () => [

@@ -91,10 +91,13 @@ export class OcspResponder {
     this.#timer.unref()
   }
 
-  /** Always an answer, never an exception. */
-  async respond(der: Uint8Array): Promise<OcspAnswer> {
+  /**
+   * Always an answer, never an exception. `asked`: what the request looked like before it was decoded, for `known` to answer
+   * it from then on.
+   */
+  async respond(der: Uint8Array, asked: string | null = null): Promise<OcspAnswer> {
     try {
-      return await this.#answer(parseOcspRequest(der))
+      return await this.#answer(parseOcspRequest(der), asked)
     } catch (error) {
       const code = error instanceof CaError ? error.code : null
       if (code === 'malformedRequest') return ocspError('malformedRequest')
@@ -103,6 +106,16 @@ export class OcspResponder {
       // Java takes both as undetermined; mod_ssl staples them. What may pass by itself says so.
       return ocspError(code === null ? 'internalError' : 'tryLater')
     }
+  }
+
+  /** The signed answer to a request that looks like one before, if it is held. At once; `respond` would give the same. */
+  known(asked: string): SignedResponse | null {
+    return this.#shared.known(asked)
+  }
+
+  /** To be called after authorities came, went or changed. */
+  authoritiesChanged(): void {
+    this.#shared.keepOnly(({ authority, certId }) => this.#speakerFor([certId])?.id === authority)
   }
 
   /**
@@ -143,7 +156,7 @@ export class OcspResponder {
     await Promise.all([this.#shared.refreshAhead(), this.responseBrought()])
   }
 
-  async #answer(request: OcspRequest): Promise<OcspAnswer> {
+  async #answer(request: OcspRequest, asked: string | null): Promise<OcspAnswer> {
     const { certIds, nonce } = request
     const [certId] = certIds
     const authority = this.#speakerFor(certIds)
@@ -156,6 +169,8 @@ export class OcspResponder {
     // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
     if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
     const signed = await this.#shared.get(authority.id, certId)
+    // One with a nonce got none only since there were too many.
+    if (asked !== null && !nonce) this.#shared.remember(asked, certId)
     return signed ? this.#cacheable(signed) : UNAUTHORIZED
   }
 
@@ -213,19 +228,22 @@ export class OcspResponder {
     throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
-  #cacheable({ der, etag, thisUpdate, nextUpdate }: SignedResponse): OcspAnswer {
-    const half = Math.floor((thisUpdate + nextUpdate) / 2)
-    const maxAge = Math.max(0, half - this.#now())
-    return {
-      status: 'successful',
-      der,
-      cacheable: { maxAge, etag, lastModified: thisUpdate, expires: nextUpdate },
-    }
+  #cacheable(signed: SignedResponse): OcspAnswer {
+    return { status: 'successful', der: signed.der, cacheable: freshnessOf(signed, this.#now()) }
   }
 
   #now(): number {
     return epochSeconds(this.#options.clock())
   }
+}
+
+/** How the signed answer may be cached by whoever gets it now (seconds since 1970). */
+export function freshnessOf(
+  { etag, thisUpdate, nextUpdate }: SignedResponse,
+  now: number,
+): NonNullable<OcspAnswer['cacheable']> {
+  const half = Math.floor((thisUpdate + nextUpdate) / 2)
+  return { maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate }
 }
 
 function uncached(signed: SignedResponse | null): OcspAnswer {

@@ -13,15 +13,25 @@ export interface CachedResponse {
 }
 
 /**
+ * So many requests are known again for each answer. One certificate can be asked about in no end of ways (escapes, padding,
+ * extensions), of which a few are in use: more of them push out each other, and no other certificate's.
+ */
+const FORMS = 4
+
+/**
  * Signed answers by the exact bytes of the CertID, the least recently used one leaving first. One certificate can stand here
  * several times, once for each hash algorithm that was asked with; `drop` takes them all. A subject is an authority and a
- * serial number.
+ * serial number. Whole requests that were read once can be remembered, and find their answer without being read again.
  */
 export class ResponseCache {
   readonly #limit: number
   /** In the order of use. */
   readonly #responses = new Map<string, CachedResponse>()
   readonly #keysOf = new Map<string, Set<string>>()
+  /** Request to key. */
+  readonly #known = new Map<string, string>()
+  /** The other way round, for as long as the answer is here. */
+  readonly #formsOf = new Map<string, string[]>()
 
   constructor(limit: number) {
     this.#limit = limit
@@ -39,12 +49,27 @@ export class ResponseCache {
   put(response: CachedResponse): void {
     const key = keyOf(response.certId)
     const subject = subjectOf(response.authority, response.certId.serialNumber)
-    this.#remove(key)
+    this.#removeResponse(key)
     this.#responses.set(key, response)
     const keys = this.#keysOf.get(subject)
     if (keys) keys.add(key)
     else this.#keysOf.set(subject, new Set([key]))
     if (this.#responses.size > this.#limit) this.#remove(this.#responses.keys().next().value!)
+  }
+
+  /** The answer to a request that was remembered. */
+  find(request: string): CachedResponse | undefined {
+    const key = this.#known.get(request)
+    return key === undefined ? undefined : this.get(key)
+  }
+
+  /** Has `find` give the answer of this key for this request, for as long as there is one. */
+  remember(key: string, request: string): void {
+    if (!this.#responses.has(key) || this.#known.has(request)) return
+    const forms = this.#formsOf.get(key) ?? []
+    this.#formsOf.set(key, forms)
+    if (forms.push(request) > FORMS) this.#known.delete(forms.shift()!)
+    this.#known.set(request, key)
   }
 
   /** Gives what was dropped. */
@@ -60,6 +85,12 @@ export class ResponseCache {
   }
 
   #remove(key: string): void {
+    for (const request of this.#formsOf.get(key) ?? []) this.#known.delete(request)
+    this.#formsOf.delete(key)
+    this.#removeResponse(key)
+  }
+
+  #removeResponse(key: string): void {
     const response = this.#responses.get(key)
     if (!response) return
     this.#responses.delete(key)

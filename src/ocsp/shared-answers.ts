@@ -41,6 +41,19 @@ export class SharedAnswers {
     this.#cache = new ResponseCache(context.entries)
   }
 
+  /** At once what `get` would give, where the request was remembered and its answer is held and still fresh. */
+  known(request: string): SignedResponse | null {
+    const cached = this.#cache.find(request)
+    if (!cached || this.#ageOf(cached) > STALE) return null
+    cached.wanted = true
+    return cached
+  }
+
+  /** For `known`. The request must ask about this certificate alone, and for nothing that is not in every answer. */
+  remember(request: string, certId: CertId): void {
+    this.#cache.remember(keyOf(certId), request)
+  }
+
   async get(authority: string, certId: CertId): Promise<SignedResponse | null> {
     const key = keyOf(certId)
     const cached = this.#cache.get(key)
@@ -75,6 +88,13 @@ export class SharedAnswers {
       if (one.authority === authority) this.#cache.drop(subjectOf(authority, one.certId.serialNumber))
     }
     this.#supersede((flight) => flight.authority === authority)
+  }
+
+  /** Takes away the answers that would not be given any more. */
+  keepOnly(holds: (response: CachedResponse) => boolean): void {
+    for (const one of this.#cache.all()) {
+      if (!holds(one)) this.#cache.drop(subjectOf(one.authority, one.certId.serialNumber))
+    }
   }
 
   /** Signs anew what is wanted and soon stale, so that nobody waits for it. */
