@@ -57,6 +57,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'turns.ts': [],
   'recent-map.ts': [],
   'durable-files.ts': [],
+  'write-files.ts': [],
   pki: ['errors.ts'],
   store: ['pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
   config: ['pki', 'durable-files.ts', 'errors.ts'],
@@ -80,6 +81,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'health.ts',
   ],
   haproxy: ['errors.ts'],
+  client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   api: [
     'health.ts',
@@ -129,6 +131,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'server.ts',
     'log.ts',
+    'client',
     'haproxy',
     'sds',
     'service.ts',
@@ -141,6 +144,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'pki',
     'clock.ts',
     'durable-files.ts',
+    'write-files.ts',
     'errors.ts',
   ],
   'cli.ts': ['cli', 'config', 'clock.ts'],
@@ -234,7 +238,7 @@ describe('only', () => {
     expect(
       offenders(
         /^(@?fastify\b|node:https?$|light-my-request)/,
-        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|server\.ts$|tls-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|cli\/)/,
+        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|server\.ts$|tls-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
         'imports',
       ),
     ).toEqual([])
