@@ -83,6 +83,18 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   haproxy: ['errors.ts'],
   client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  agent: [
+    'client',
+    'haproxy',
+    'sds',
+    'ocsp',
+    'config',
+    'pki',
+    'clock.ts',
+    'durable-files.ts',
+    'write-files.ts',
+    'errors.ts',
+  ],
   api: [
     'health.ts',
     'haproxy',
@@ -131,6 +143,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'server.ts',
     'log.ts',
+    'agent',
     'client',
     'haproxy',
     'sds',
@@ -222,6 +235,20 @@ describe('imports', () => {
         .map((one) => `${from} <-> ${one}`),
     )
     expect(circles).toEqual([])
+  })
+
+  test('of the agent reach nothing of the service', () => {
+    const reached = new Set<string>()
+    const visit = (path: string): void => {
+      if (reached.has(path)) return
+      reached.add(path)
+      const file = files.find((one) => one.path === path)!
+      for (const target of resolved(file, { types: false })) visit(target)
+    }
+    visit('cli/agent.ts')
+    expect(reached.size).toBeGreaterThan(30)
+    const parts = ['store', 'ca', 'crl', 'acme', 'est', 'api', 'auth', 'service.ts', 'server.ts', 'app.ts']
+    expect([...reached].filter((path) => parts.includes(part(path)))).toEqual([])
   })
 
   test('of relative files say .ts, and nothing loads outside of src', () => {
