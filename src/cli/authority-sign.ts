@@ -5,6 +5,7 @@ import { makeIntermediateCertificate } from '../ca/hierarchy/ca-certificate.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import {
@@ -16,7 +17,6 @@ import {
 } from './hierarchy-options.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface SignOptions extends SigningOptions, RootFolderOptions {
   readonly publicUrl: string
