@@ -28,6 +28,8 @@ export interface Settings {
   /** More variables, and options after "serve". */
   readonly environment?: Readonly<Record<string, string>>
   readonly options?: readonly string[]
+  /** Descriptor for its standard error; else that is `log`. */
+  readonly errors?: number
 }
 
 /** One running service: `node src/cli.ts serve`. */
@@ -122,7 +124,7 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
   const directory = settings.directory ?? workFolder()
   const { child, exited } = spawnService({ ...settings, directory })
   let errors = ''
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
   const banner = await untilReady(child, exited, () => errors)
@@ -130,7 +132,12 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
 }
 
 /** The bare process, for tests of what happens before it is ready. */
-export function spawnService({ directory = workFolder(), environment = {}, options = [] }: Settings = {}) {
+export function spawnService({
+  directory = workFolder(),
+  environment = {},
+  options = [],
+  errors,
+}: Settings = {}) {
   const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
     cwd: workFolder(),
     // Port 0: nobody can take the port between its choice and its use.
@@ -142,7 +149,7 @@ export function spawnService({ directory = workFolder(), environment = {}, optio
       CHANCERY_LOG_LEVEL: 'warn',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', errors ?? 'pipe'],
   })
   const exited = once(child, 'exit').finally(() => running.delete(child))
   running.set(child, exited)
