@@ -80,7 +80,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
     'health.ts',
   ],
-  haproxy: ['errors.ts'],
+  haproxy: ['pki', 'errors.ts'],
   client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [

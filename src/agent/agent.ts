@@ -30,6 +30,8 @@ export class Agent {
   readonly trust: Trust
   readonly #context: AgentContext
   readonly #unlock: () => Promise<void>
+  /** Aborted to end every sleep. */
+  #awake = new AbortController()
 
   /** Throws `CaError` "badConfiguration", and "conflict" where another agent works with the same state. */
   static async open(context: AgentContext): Promise<Agent> {
@@ -78,9 +80,11 @@ export class Agent {
     await Promise.all(this.keepers.map((keeper) => this.#keep(keeper, signal)))
   }
 
-  /** What failed is tried again at once. */
-  forgive(): void {
-    for (const keeper of this.keepers) keeper.forgive()
+  /** Looks at everything again now, whatever it waits for: there is a new token, or something is known to have changed. */
+  hurry(): void {
+    for (const keeper of this.keepers) keeper.hurry()
+    this.#awake.abort()
+    this.#awake = new AbortController()
   }
 
   close(): Promise<void> {
@@ -98,8 +102,12 @@ export class Agent {
         // A disk that is full or gone, under the agent's own state. The others go on.
         log.error({ event: 'failed', certificate: keeper.id, reason: String(error) }, 'failed')
       }
-      await timing.sleep(Math.max(0, Math.min(wait, LONGEST_SLEEP)), signal)
+      await this.#sleep(Math.max(0, Math.min(wait, LONGEST_SLEEP)), signal)
     }
+  }
+
+  #sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return this.#context.timing.sleep(milliseconds, AbortSignal.any([signal, this.#awake.signal]))
   }
 
   async #openTrust(signal: AbortSignal): Promise<void> {
@@ -111,7 +119,7 @@ export class Agent {
       } catch (error) {
         attempts.fail(error, MOST_FOR_TRUST, timing)
         log.warn({ event: 'failed', work: 'trust', reason: attempts.lastError }, 'failed')
-        await timing.sleep(attempts.notBefore - timing.clock().getTime(), signal)
+        await this.#sleep(attempts.notBefore - timing.clock().getTime(), signal)
       }
     }
   }

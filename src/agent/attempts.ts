@@ -1,4 +1,5 @@
 import { ServiceError } from '../client/service-error.ts'
+import { CaError } from '../errors.ts'
 import type { Timing } from './timing.ts'
 
 /** Milliseconds: the mean of the first wait is half of it. */
@@ -32,7 +33,7 @@ export class Attempts {
   fail(error: unknown, most: number, { clock, random }: Timing): void {
     this.failed++
     this.failures++
-    this.lastError = error instanceof Error ? error.message : String(error)
+    this.lastError = wordsOf(error)
     const bound = Math.max(SHORTEST, Math.min(most, FIRST * 2 ** Math.min(this.failures - 1, 30)))
     const jitter = Math.max(SHORTEST, random() * bound)
     const asked = (error instanceof ServiceError ? (error.retryAfter ?? 0) : 0) * 1000
@@ -52,4 +53,10 @@ export class Attempts {
     this.failures = 0
     this.notBefore = 0
   }
+}
+
+/** A `CaError` has a sentence of its own for people. */
+function wordsOf(error: unknown): string {
+  if (error instanceof CaError) return error.detail
+  return error instanceof Error ? error.message : String(error)
 }

@@ -55,8 +55,8 @@ async function runOnce(config: AgentConfig, terminal: Terminal): Promise<void> {
 async function runAgent(config: AgentConfig, terminal: Terminal): Promise<void> {
   const stopped = untilSignal(terminal.clock)
   const { agent, timing, log } = await openAgent(config, terminal)
-  const forgive = () => agent.forgive()
-  process.on('SIGHUP', forgive)
+  const hurry = () => agent.hurry()
+  process.on('SIGHUP', hurry)
   const ending = new AbortController()
   try {
     // Without it nothing of it is loaded.
@@ -70,7 +70,7 @@ async function runAgent(config: AgentConfig, terminal: Terminal): Promise<void> 
     await listener?.close()
     log.info({ event: 'stopped' }, 'stopped')
   } finally {
-    process.off('SIGHUP', forgive)
+    process.off('SIGHUP', hurry)
     await agent.close()
   }
 }

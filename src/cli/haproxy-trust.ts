@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto'
 import { fetchCrls, fetchRoots } from '../client/trust.ts'
 import { epochSeconds } from '../clock.ts'
-import { type HeldCrl, heldCrls, heldRoots } from '../haproxy/held.ts'
+import { holdsCrls, holdsRoots } from '../haproxy/held.ts'
 import { type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
-import type { CrlInfo } from '../pki/crl/parse.ts'
-import { readCrlEntries } from '../pki/crl/parse-entry.ts'
 import { writeFiles } from '../write-files.ts'
 import { attempt, type Delivery, type DeliveryContext, delivery, holds } from './haproxy-delivery.ts'
 
@@ -13,7 +10,7 @@ export async function deliverCrls(file: string, bundle: string, context: Deliver
   const { runtime } = context
   const { pem, crls } = await fetchCrls(context.client, bundle, epochSeconds(context.clock()))
   return deliverFile({ what: 'CRLs', file }, pem, {
-    isHeld: async () => areThese(crls, await heldCrls(runtime, file, crls.length)),
+    isHeld: () => holdsCrls(runtime, file, crls),
     push: () => pushCrls(runtime, file, pem),
   })
 }
@@ -25,9 +22,8 @@ export async function deliverTrust(
 ): Promise<Delivery> {
   const { runtime } = context
   const { pem, roots } = await fetchRoots(context.client, bundle)
-  const digests = roots.map((der) => createHash('sha1').update(der).digest('hex'))
   return deliverFile({ what: 'roots', file }, pem, {
-    isHeld: async () => digests.sort().join() === (await heldRoots(runtime, file)).sort().join(),
+    isHeld: () => holdsRoots(runtime, file, roots),
     push: () => pushTrust(runtime, file, pem),
   })
 }
@@ -48,14 +44,4 @@ async function deliverFile(
   if (outcome === null) return { what, file, state: 'unchanged', reason: null }
   if (!isWritten) writeFiles([{ path: file, content, mode: 0o644 }])
   return delivery(what, file, outcome)
-}
-
-/** By date and entries, as far as HAProxy shows them. */
-function areThese(crls: readonly CrlInfo[], held: readonly HeldCrl[]): boolean {
-  return crls.every(({ thisUpdate, entries }) => {
-    const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
-    return held.some(
-      (one) => one.thisUpdate === thisUpdate && one.serialNumbers.every((serial) => listed.has(serial)),
-    )
-  })
 }

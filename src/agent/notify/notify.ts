@@ -50,9 +50,9 @@ export async function tell(
   if (entry.command) await runCommand(entry.command, { timeout, environment })
   else if (entry.signal) await sendSignal(entry, environment)
   else {
-    const reasons = await pushToHaproxy(entry, changed, material, config)
-    if (reasons.length > 0) {
-      if (!entry.reload) throw new Error(`HAProxy must be reloaded: ${reasons[0]}`)
+    const reason = await pushToHaproxy(entry, changed, material, config)
+    if (reason !== null) {
+      if (!entry.reload) throw new Error(`HAProxy must be reloaded. ${reason}`)
       await runCommand(entry.reload, { timeout, environment })
     }
   }
