@@ -18,6 +18,8 @@ export interface RunningService extends Running {
   readonly root: string
   readonly adminKey: string
   readonly directory: string
+  /** Of the plain listener. */
+  readonly httpPort: number
 }
 
 /**
@@ -47,6 +49,7 @@ export async function startService(
   return {
     process: child,
     port: tlsPort,
+    httpPort,
     directory,
     root: await readFile(join(directory, 'root.pem'), 'utf8'),
     adminKey: (await readFile(join(directory, 'admin.key'), 'utf8')).trim(),
@@ -89,7 +92,7 @@ export async function startPebble(pemFile: string): Promise<Running> {
   return { process: child, port, stop: () => stop(child) }
 }
 
-async function untilOpen(port: number): Promise<void> {
+export async function untilOpen(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const socket = connect({ port, host: '127.0.0.1' })
     try {
@@ -114,7 +117,7 @@ export function usage({ process: { pid } }: Running): { cpu: number; peakMemory:
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
