@@ -27,6 +27,8 @@ export class PlainWorkers {
   readonly #watch: NodeJS.Timeout
   #outbox: CopyChange[] = []
   #failures = 0
+  /** A first start that fails is the caller's to see; only later ones are repeated. */
+  #started = false
   #closing = false
   port: number
 
@@ -40,7 +42,10 @@ export class PlainWorkers {
 
   /** Resolves when all of them listen; rejects with why one cannot. */
   async start(): Promise<void> {
-    for (let number = 1; number <= this.#options.count; number++) this.port = await this.#begin(number).port
+    const numbers = Array.from({ length: this.#options.count }, (_, i) => i + 1)
+    for (const number of numbers) this.port = await this.#begin(number).port
+    this.#started = true
+    for (const number of numbers) if (!this.#workers.has(number)) this.#begin(number)
   }
 
   health(): HealthCheck {
@@ -67,7 +72,7 @@ export class PlainWorkers {
         this.#failures = 0
         ocsp.wanted(keys)
       },
-      gone: (cause) => this.#gone(number, worker, cause),
+      gone: (cause) => this.#gone(number, cause),
     })
     this.#workers.set(number, worker)
     const changes = Array.from(ocsp.held(), crossing)
@@ -99,10 +104,9 @@ export class PlainWorkers {
     }
   }
 
-  #gone(number: number, worker: PlainWorker, cause: unknown): void {
-    const lived = worker === this.#workers.get(number)
+  #gone(number: number, cause: unknown): void {
     this.#workers.delete(number)
-    if (this.#closing || !lived) return
+    if (this.#closing || !this.#started) return
     const delay = Math.min(FIRST_RESTART * 2 ** this.#failures++, LONGEST_RESTART)
     this.#options.log.error(
       { err: cause, worker: number },
