@@ -32,7 +32,10 @@ interface Surroundings {
 export async function startServer(
   config: Config,
   { passphrase }: { readonly passphrase: string },
-  { clock = systemClock, log = createLog(config.log.level) }: Partial<Surroundings> = {},
+  {
+    clock = systemClock,
+    log = createLog(config.log.level, { isShared: config.workers > 0 }),
+  }: Partial<Surroundings> = {},
 ): Promise<RunningServer> {
   let httpUrl = ''
   const service = await openService({

@@ -17,7 +17,7 @@ import { BEAT, type FromWorker, type ToWorker, type WorkerSetup } from './messag
  * main thread answer everything else; it holds no key and opens no database.
  */
 const { number, host, port, logLevel, mainSocket, newest, channel } = workerData as WorkerSetup
-const log = createLog(logLevel)
+const log = createLog(logLevel, { isShared: true })
 const copy = new HeldCopy(systemClock)
 const current = new CurrentCopy(copy, channel, newest)
 const tell = (message: FromWorker) => channel.postMessage(message)
