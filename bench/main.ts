@@ -1,5 +1,6 @@
 import { type Options, readOptions } from './options.ts'
 import { acme } from './questions/acme.ts'
+import { growth } from './questions/growth.ts'
 import { issuance } from './questions/issuance.ts'
 import { ocsp } from './questions/ocsp.ts'
 import { start } from './questions/start.ts'
@@ -15,6 +16,7 @@ const QUESTIONS: Readonly<Record<string, (options: Options) => Promise<Section>>
   acme,
   ocsp,
   start,
+  growth: ({ long }) => growth(long ? { rows: [0, 1_000_000, 10_000_000] } : {}),
 }
 
 const options = readOptions(Object.keys(QUESTIONS))

@@ -9,6 +9,7 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
+import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerAtOnce } from './api/ocsp-at-once.ts'
@@ -21,12 +22,17 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
-/** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
-const TIMING = { connectionsCheckingInterval: 2000 }
-
-/** The plain listener. */
-export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
+/**
+ * The plain listener. `trustProxy`: the address of a client is the one that X-Forwarded-For gives; for when only our own
+ * workers connect.
+ */
+export function buildHttpApp(
+  service: Service,
+  log: FastifyBaseLogger,
+  { trustProxy = false }: { trustProxy?: boolean } = {},
+): FastifyInstance {
+  const options = { ...serverOptions(log), trustProxy, http: TIMING }
+  const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
@@ -95,10 +101,7 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,
     genReqId: newRequestId,
-    // Slow or silent clients cost a socket for a bounded time.
-    requestTimeout: 30_000,
-    connectionTimeout: 60_000,
-    keepAliveTimeout: 75_000,
+    ...CONNECTION_LIMITS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

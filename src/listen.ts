@@ -6,6 +6,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there already',
   EADDRNOTAVAIL: 'no interface of this machine has that address',
   EACCES: 'this user may not use that port',
+  ENOTSUP:
+    'this system cannot share a port between threads, which the option "workers" needs: set it to 0, its default',
   ENOTFOUND: 'the host name is not known',
 }
 
@@ -18,8 +20,13 @@ export async function listen(
   try {
     await app.listen({ host, port })
   } catch (cause) {
-    const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? '']
-    if (reason === undefined) throw cause
-    throw new CaError('badConfiguration', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause })
+    throw listenFailure(cause as NodeJS.ErrnoException, host, port)
   }
+}
+
+/** A `CaError` that says what to change, where it is known. */
+export function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): Error {
+  const reason = REASONS[cause.code ?? '']
+  if (reason === undefined) return cause
+  return new CaError('badConfiguration', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause })
 }

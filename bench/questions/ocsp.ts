@@ -15,6 +15,8 @@ import { driveWrk } from '../wrk.ts'
 
 const CERTIFICATES = 1000
 const CONNECTIONS = 32
+/** Threads that serve the plain listener, where it has some. */
+const WORKERS = 2
 const HEAD = ['server', 'method', ...RATE_HEAD, 'peak memory MB']
 
 const TEXT = [
@@ -72,6 +74,8 @@ async function* startAll(
   const flags = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
   const chancery = await startChancery('Chancery', await startService(flags))
   yield ['Chancery', chancery.contender]
+  const spread = `Chancery, workers: ${WORKERS}`
+  yield [spread, (await startChancery(spread, await startService(flags, { workers: WORKERS }))).contender]
   if (beside !== undefined) {
     const other = await startChancery(beside, await startService([], {}, beside))
     yield [beside, other.contender]

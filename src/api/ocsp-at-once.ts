@@ -61,7 +61,7 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
       !isKnown(request, { etag, maxAge: 0, lastModified: thisUpdate, expires: nextUpdate })
     if (isNews) response.writeHead(200, ok).end(body, 'latin1')
     else response.writeHead(304, notModified).end()
-    if (start > 0n) logAnswer(log.child({ reqId: context.newRequestId() }), request, response, start)
+    if (start > 0n) logAnswer(log, context.newRequestId(), request, response, start)
   }
 
   return (request, response) => {

@@ -5,11 +5,13 @@ import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { Turns } from '../turns.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
 import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
+import type { CacheChange } from './response-cache.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
 
@@ -45,7 +47,9 @@ export interface OcspAnswer {
   } | null
 }
 
-/** More signatures than this at once mean that the signer cannot keep up: later is better than never. */
+/** So many are signed at once: whatever else the event loop has to do waits for no more of them. */
+const SIGNED_AT_ONCE = 32
+/** More that wait or are being signed mean that the signer cannot keep up: later is better than never. */
 const MAX_SIGNING = 256
 /** How often answers are looked through for those to be signed ahead of time. Milliseconds. */
 const LOOK_AHEAD = 30_000
@@ -69,7 +73,9 @@ export class OcspResponder {
   readonly #brought: BroughtResponses
   readonly #timer: NodeJS.Timeout
   #refresh: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
+  #onHeld: ((change: CacheChange) => void) | null = null
 
   constructor(options: OcspResponderOptions) {
     const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
@@ -78,6 +84,7 @@ export class OcspResponder {
     this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError },
+      changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
         const authority = options.authorities().find((one) => one.id === id)
         return authority && canSign(authority)
@@ -111,6 +118,22 @@ export class OcspResponder {
   /** The signed answer to a request that looks like one before, if it is held. At once; `respond` would give the same. */
   known(asked: string): SignedResponse | null {
     return this.#shared.known(asked)
+  }
+
+  /**
+   * Tells whoever keeps copies what changes in `held`, at once. What a copy gave to clients is to be told to `wanted`: only
+   * that is signed ahead of time.
+   */
+  copyTo(told: (change: CacheChange) => void): void {
+    this.#onHeld = told
+  }
+
+  held(): Iterable<CacheChange> {
+    return this.#shared.held()
+  }
+
+  wanted(keys: readonly string[]): void {
+    this.#shared.wanted(keys)
   }
 
   /** To be called after authorities came, went or changed. */
@@ -201,26 +224,30 @@ export class OcspResponder {
       throw new CaError('overloaded', 'Too many OCSP answers are being signed.')
     this.#signing++
     try {
-      // Read before the statuses: what the answer says was true at its thisUpdate or later.
-      const now = this.#now()
-      const { store, options: optionsOf, signerOf } = this.#options
-      const options = optionsOf(authority.id)
-      const rows = await Promise.all(
-        request.certIds.map(({ serialNumber }) =>
-          serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
-        ),
-      )
-      const statuses = rows.map((row) => statusOf(row, options, now))
-      if (!statuses.every((status) => status !== null)) return null
-      const isKnown = !statuses.includes('unknown')
-      // A made-up serial number costs a signature, and no cache is of use.
-      if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
-      const authorityEnd = authority.certificate.notAfter
-      const wish = { request, statuses, now, authorityEnd, options }
-      return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
+      return await this.#turns.run(() => this.#signNow(authority, request))
     } finally {
       this.#signing--
     }
+  }
+
+  async #signNow(authority: IssuingAuthority, request: OcspRequest): Promise<SharedResponse | null> {
+    // Read before the statuses: what the answer says was true at its thisUpdate or later.
+    const now = this.#now()
+    const { store, options: optionsOf, signerOf } = this.#options
+    const options = optionsOf(authority.id)
+    const rows = await Promise.all(
+      request.certIds.map(({ serialNumber }) =>
+        serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
+      ),
+    )
+    const statuses = rows.map((row) => statusOf(row, options, now))
+    if (!statuses.every((status) => status !== null)) return null
+    const isKnown = !statuses.includes('unknown')
+    // A made-up serial number costs a signature, and no cache is of use.
+    if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
+    const authorityEnd = authority.certificate.notAfter
+    const wish = { request, statuses, now, authorityEnd, options }
+    return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
   }
 
   #takeUncached(): void {

@@ -77,6 +77,7 @@ describe('defaults', () => {
       },
       host: '127.0.0.1',
       tlsPort: 8443,
+      workers: 0,
       httpPort: 8080,
       publicUrl: 'http://localhost:8080',
       defaultProfile: 'server',
