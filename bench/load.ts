@@ -8,6 +8,8 @@ export interface Target {
 }
 
 export interface Post {
+  /** POST where nothing is said. */
+  readonly method?: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
@@ -56,11 +58,11 @@ export async function drive(
   return { perSecond: requests.length / seconds, p50: quantile(0.5), p99: quantile(0.99), bodies }
 }
 
-export function encodeRequest({ path, headers, body }: Post, host = 'localhost'): Buffer {
+export function encodeRequest({ method = 'POST', path, headers, body }: Post, host = 'localhost'): Buffer {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return Buffer.concat([
     Buffer.from(
-      `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
+      `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
     ),
     body,
   ])

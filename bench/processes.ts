@@ -15,6 +15,8 @@ export interface Running {
 }
 
 export interface RunningService extends Running {
+  /** Of the plain listener; `port` is that of TLS. */
+  readonly httpPort: number
   readonly root: string
   readonly adminKey: string
   readonly directory: string
@@ -47,6 +49,7 @@ export async function startService(
   return {
     process: child,
     port: tlsPort,
+    httpPort,
     directory,
     root: await readFile(join(directory, 'root.pem'), 'utf8'),
     adminKey: (await readFile(join(directory, 'admin.key'), 'utf8')).trim(),

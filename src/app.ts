@@ -11,6 +11,7 @@ import { closeAfterAnswer } from './api/closing.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { Admission } from './api/overload/admission.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
@@ -22,10 +23,21 @@ import type { Service } from './service.ts'
 /** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
 const TIMING = { connectionsCheckingInterval: 2000 }
 
+/** What keeps a service's listeners able to answer; those of one process share it, as they share its event loop. */
+export function createAdmission({ config, clock }: Service, log: FastifyBaseLogger): Admission {
+  const { requests: waiting, wait: patience } = config.limits
+  return new Admission({ limits: { waiting, patience }, clock, log })
+}
+
 /** The plain listener. */
-export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
+export function buildHttpApp(
+  service: Service,
+  log: FastifyBaseLogger,
+  admission = createAdmission(service, log),
+): FastifyInstance {
   const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
   prepare(app)
+  admission.guard(app, { connections: service.config.limits.httpConnections })
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   return app
@@ -36,6 +48,7 @@ export function buildTlsApp(
   service: Service,
   tls: SecureContextOptions,
   log: FastifyBaseLogger,
+  admission = createAdmission(service, log),
 ): FastifyInstance {
   const https = {
     ...TIMING,
@@ -50,6 +63,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
+  admission.guard(app, { connections: service.config.limits.tlsConnections })
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { buildHttpApp } from './app.ts'
+import { buildHttpApp, createAdmission } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -51,6 +51,7 @@ export async function startServer(
     await checkAdminKey(dataFiles(config.dir).adminKey)
     // Without an authority there is no certificate to listen with: better no start than half of one.
     const { chain } = service.authorities.issuing()
+    const admission = createAdmission(service, log)
     let listening = false
     service.addCheck(() => ({
       name: 'listeners',
@@ -58,14 +59,14 @@ export async function startServer(
       reason: listening ? null : 'Not every listener is up yet.',
     }))
     const listenPlain = async () => {
-      const http = buildHttpApp(service, log)
+      const http = buildHttpApp(service, log, admission)
       closers.push(() => http.close())
       await listen(http, config, config.httpPort)
       httpUrl = `http://${urlHost(config)}:${portOf(http)}`
     }
     // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
     if (config.publicUrl === null) await listenPlain()
-    const tls = await startTls(config, passphrase, service, log, closers)
+    const tls = await startTls(config, passphrase, service, log, admission, closers)
     if (config.publicUrl !== null) await listenPlain()
     listening = true
     return {
