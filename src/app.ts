@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import type { SecureContextOptions } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
@@ -12,8 +11,9 @@ import { closeAfterAnswer } from './api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
-import { answerAtOnce } from './api/ocsp-at-once.ts'
+import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { Admission } from './api/overload/admission.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
@@ -22,6 +22,12 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
+/** What keeps a service's listeners able to answer; those of one process share it, as they share its event loop. */
+export function createAdmission({ config, clock }: Service, log: FastifyBaseLogger): Admission {
+  const { requests: waiting, wait: patience } = config.limits
+  return new Admission({ limits: { waiting, patience }, clock, log })
+}
+
 /**
  * The plain listener. `trustProxy`: the address of a client is the one that X-Forwarded-For gives; for when only our own
  * workers connect.
@@ -29,27 +35,19 @@ import type { Service } from './service.ts'
 export function buildHttpApp(
   service: Service,
   log: FastifyBaseLogger,
+  admission = createAdmission(service, log),
   { trustProxy = false }: { trustProxy?: boolean } = {},
 ): FastifyInstance {
   const options = { ...serverOptions(log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
+  const limit = admission.guard(app, { connections: service.config.limits.httpConnections })
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
-  putAtOnceBefore(app, service, log)
+  const { ocsp: answers, clock } = service
+  const isOpen = () => app.server.listening
+  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests: limit.rests })
   return app
-}
-
-/** In place of the application's own listener: what is known there is answered without it. */
-function putAtOnceBefore(
-  { server }: FastifyInstance,
-  { ocsp, clock }: Service,
-  log: FastifyBaseLogger,
-): void {
-  const [handler] = server.listeners('request') as RequestListener[]
-  server.removeAllListeners('request')
-  const isOpen = () => server.listening
-  server.on('request', answerAtOnce(handler!, { answers: ocsp, clock, log, newRequestId, isOpen }))
 }
 
 /** The TLS listener: enrolment and administration, and all that the plain one has. */
@@ -57,6 +55,7 @@ export function buildTlsApp(
   service: Service,
   tls: SecureContextOptions,
   log: FastifyBaseLogger,
+  admission = createAdmission(service, log),
 ): FastifyInstance {
   const https = {
     ...TIMING,
@@ -71,6 +70,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
+  admission.guard(app, { connections: service.config.limits.tlsConnections })
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })

@@ -1,5 +1,6 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Admission } from './api/overload/admission.ts'
 import { serveGrpc } from './api/sds/connections.ts'
 import { buildTlsApp } from './app.ts'
 import { renewalTime } from './ca/kept-identity.ts'
@@ -26,6 +27,7 @@ export async function startTls(
   passphrase: string,
   service: Service,
   log: FastifyBaseLogger,
+  admission: Admission,
   closers: (() => Promise<void>)[],
 ): Promise<FastifyInstance> {
   const { authorities, clock } = service
@@ -40,7 +42,7 @@ export async function startTls(
     })
 
   let identity = await identify()
-  const app = buildTlsApp(service, tlsContext(identity, config, service), log)
+  const app = buildTlsApp(service, tlsContext(identity, config, service), log, admission)
   const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
   closers.push(() => app.close())
   closers.push(endStreams)

@@ -8,6 +8,8 @@ export interface WorkerSetup {
   /** 0: any; the first worker finds out which. */
   readonly port: number
   readonly logLevel: string
+  /** That it may hold at once. */
+  readonly connections: number
   /** Where the main thread answers what a worker does not: a Unix socket. */
   readonly mainSocket: string
   /** One Int32, shared: the number of the newest `Changes` that was posted. */

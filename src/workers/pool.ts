@@ -5,7 +5,8 @@ import type { CacheChange } from '../ocsp/response-cache.ts'
 import { BEAT, type WorkerSetup } from './messages.ts'
 import { PlainWorker, type StartThread, startThread } from './worker.ts'
 
-export interface PoolOptions extends Pick<WorkerSetup, 'host' | 'port' | 'logLevel' | 'mainSocket'> {
+export interface PoolOptions
+  extends Pick<WorkerSetup, 'host' | 'port' | 'logLevel' | 'connections' | 'mainSocket'> {
   readonly count: number
   readonly ocsp: Pick<OcspResponder, 'copyTo' | 'held' | 'wanted'>
   readonly log: FaultLog
@@ -64,9 +65,9 @@ export class PlainWorkers {
   }
 
   #begin(number: number): PlainWorker {
-    const { host, logLevel, mainSocket, ocsp, start = startThread } = this.#options
+    const { host, logLevel, connections, mainSocket, ocsp, start = startThread } = this.#options
     this.#flush()
-    const setup = { number, host, port: this.port, logLevel, mainSocket, newest: this.#newest }
+    const setup = { number, host, port: this.port, logLevel, connections, mainSocket, newest: this.#newest }
     const worker = new PlainWorker(start, setup, {
       used: (keys) => {
         this.#failures = 0

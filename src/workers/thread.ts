@@ -4,7 +4,8 @@ import { workerData } from 'node:worker_threads'
 import { answerClientError } from '../api/client-error.ts'
 import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
-import { answerAtOnce } from '../api/ocsp-at-once.ts'
+import { answerBeforeAll } from '../api/ocsp-at-once.ts'
+import { limitConnections } from '../api/overload/connections.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { HeldCopy } from '../ocsp/held-copy.ts'
@@ -16,7 +17,7 @@ import { BEAT, type FromWorker, type ToWorker, type WorkerSetup } from './messag
  * One of the threads that serve the plain listener. It answers OCSP requests that came before from its copy, and has the
  * main thread answer everything else; it holds no key and opens no database.
  */
-const { number, host, port, logLevel, mainSocket, newest, channel } = workerData as WorkerSetup
+const { number, host, port, logLevel, connections, mainSocket, newest, channel } = workerData as WorkerSetup
 const log = createLog(logLevel, { isShared: true })
 const copy = new HeldCopy(systemClock)
 const current = new CurrentCopy(copy, channel, newest)
@@ -24,15 +25,17 @@ const tell = (message: FromWorker) => channel.postMessage(message)
 
 const start = process.hrtime.bigint().toString(36)
 let requests = 0
-const isOpen = () => server.listening
-const listener = answerAtOnce(forwardTo(mainSocket, isOpen), {
+const isOpen = (): boolean => server.listening
+const server = createServer(TIMING, forwardTo(mainSocket, isOpen))
+const limit = limitConnections(server, connections, log)
+answerBeforeAll(server, {
   answers: current,
   clock: systemClock,
   log,
   newRequestId: () => `${start}-${number}-${(++requests).toString(36)}`,
   isOpen,
+  rests: limit.rests,
 })
-const server = createServer(TIMING, listener)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout
 server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
 server.setTimeout(CONNECTION_LIMITS.connectionTimeout)
@@ -58,6 +61,7 @@ channel.on('message', (message: ToWorker) => {
 function close(): void {
   clearInterval(beat)
   closing.begin()
+  limit.stop()
   server.close(() => {
     closing.end()
     channel.close()
