@@ -14,6 +14,7 @@ import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerAtOnce } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { Admission } from './api/overload/admission.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
@@ -34,6 +35,7 @@ export function buildHttpApp(
   const options = { ...serverOptions(log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
+  guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   putAtOnceBefore(app, service, log)
@@ -71,6 +73,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
+  guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
@@ -78,6 +81,17 @@ export function buildTlsApp(
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   return app
+}
+
+/** What keeps a listener able to answer when more comes than it can do. */
+function guard(
+  app: FastifyInstance,
+  { config, clock }: Service,
+  log: FastifyBaseLogger,
+  connections: number,
+): void {
+  const { requests: waiting, wait: patience } = config.limits
+  new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
 }
 
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */

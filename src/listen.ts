@@ -11,6 +11,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
 }
 
+/** Connections that the system holds for a turn of the event loop: beyond it a client's try is lost, and the next comes a second later. */
+const BACKLOG = 4096
+
 /** Binds an application; an address that cannot be had is a mistake in the configuration, and says so. */
 export async function listen(
   app: FastifyInstance,
@@ -18,7 +21,7 @@ export async function listen(
   port: number,
 ): Promise<void> {
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port, backlog: BACKLOG })
   } catch (cause) {
     throw listenFailure(cause as NodeJS.ErrnoException, host, port)
   }
