@@ -94,7 +94,7 @@ export const FileOptions = Type.Object({
       requests: Type.Integer({
         minimum: 1,
         maximum: 1_000_000,
-        default: 1024,
+        default: 256,
         description:
           'Requests that may wait for their turn: so many enrolments, so many revocations and so many that only read. Beyond it callers get 503 with Retry-After. OCSP, CRLs, bundles and health do not wait.',
       }),

@@ -16,9 +16,11 @@ export interface AdmissionLimits {
 }
 
 /** Measured: more at once make no more of them a second, since the writer takes all that waits in one go. */
-const AT_WORK = 64
+const AT_WORK = 128
 /** Some 2 ms of the event loop. */
 const PER_TURN = 8
+/** Some 1 ms. A refusal that waits holds back what its client sends next, so that refusing leaves time for serving. */
+const REFUSALS_PER_TURN = 32
 /** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
 const PIPELINED = 16
 
@@ -40,6 +42,7 @@ export class Admission {
   readonly #log: FaultLog
   readonly #refused: Tally
   readonly #dropped: Tally
+  #refusals: (() => void)[] = []
   readonly #comers = new WeakMap<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>()
 
   constructor({ limits, clock, log }: { limits: AdmissionLimits; clock: Clock; log: FaultLog }) {
@@ -102,11 +105,23 @@ export class Admission {
       unanswered.set(socket, before + 1)
       response.once('close', () => unanswered.set(socket, unanswered.get(socket)! - 1))
       const tooMany = before >= PIPELINED
-      if (tooMany || this.#gateOf(method, url)?.isFull) {
+      if (tooMany) {
         this.#refused.add()
-        refuse(url, response, { close: tooMany })
+        refuse(url, response, { close: true })
+      } else if (this.#gateOf(method, url)?.isFull) {
+        this.#refused.add()
+        this.#refuseLater(() => refuse(url, response, { close: false }))
       } else for (const listener of others) listener.call(server, request, response)
     })
+  }
+
+  #refuseLater(refusal: () => void): void {
+    if (this.#refusals.push(refusal) === 1) setImmediate(() => this.#refuseSome())
+  }
+
+  #refuseSome(): void {
+    for (const refusal of this.#refusals.splice(0, REFUSALS_PER_TURN)) refusal()
+    if (this.#refusals.length > 0) setImmediate(() => this.#refuseSome())
   }
 
   #gateOf(method: string, url: string): Gate | null {

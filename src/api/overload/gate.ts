@@ -88,11 +88,12 @@ export class Gate {
       this.#atWork.delete(comer)
     }
     for (const [comer, since] of this.#waiting) {
-      const isLate = now - since > this.#limits.patience
-      if (!isLate && !this.#hasRoom()) break
+      // Late or not: where turns are long all are late, and yet some must be served.
+      const isLetIn = this.#hasRoom()
+      if (!isLetIn && now - since <= this.#limits.patience) break
       this.#waiting.delete(comer)
-      if (isLate) comer.turnAway()
-      else this.#letIn(comer)
+      if (isLetIn) this.#letIn(comer)
+      else comer.turnAway()
     }
     this.#watch()
   }
