@@ -24,6 +24,9 @@ export interface Comer {
  */
 const LONGEST_WORK = 1000
 
+/** How often the clock is looked at while some wait and none leaves. Milliseconds. */
+const WATCH = 10
+
 /** Lets in, in the order in which they came, as many as can be served soon, and turns the others away early. */
 export class Gate {
   readonly #limits: GateLimits
@@ -32,6 +35,7 @@ export class Gate {
   readonly #atWork = new Map<Comer, number>()
   #letInThisTurn = 0
   #isScheduled = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(limits: GateLimits) {
     this.#limits = limits
@@ -81,6 +85,8 @@ export class Gate {
 
   #turn(): void {
     this.#isScheduled = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#letInThisTurn = 0
     const now = this.#now()
     for (const [comer, since] of this.#atWork) {
@@ -100,10 +106,9 @@ export class Gate {
 
   /** Where all who work take long, nobody else would look at the clock. */
   #watch(): void {
-    if (this.#waiting.size === 0 || this.#isScheduled) return
-    this.#isScheduled = true
-    if (this.#hasRoom()) setImmediate(() => this.#turn())
-    else setTimeout(() => this.#turn(), 10)
+    if (this.#waiting.size === 0) return
+    if (this.#hasRoom() || this.#letInThisTurn > 0) this.#schedule()
+    else this.#timer ??= setTimeout(() => this.#turn(), WATCH)
   }
 
   #now(): number {
