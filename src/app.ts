@@ -14,6 +14,7 @@ import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
+import type { ConnectionLimit } from './api/overload/connections.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
@@ -22,12 +23,6 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
-/** What keeps a service's listeners able to answer; those of one process share it, as they share its event loop. */
-export function createAdmission({ config, clock }: Service, log: FastifyBaseLogger): Admission {
-  const { requests: waiting, wait: patience } = config.limits
-  return new Admission({ limits: { waiting, patience }, clock, log })
-}
-
 /**
  * The plain listener. `trustProxy`: the address of a client is the one that X-Forwarded-For gives; for when only our own
  * workers connect.
@@ -35,18 +30,17 @@ export function createAdmission({ config, clock }: Service, log: FastifyBaseLogg
 export function buildHttpApp(
   service: Service,
   log: FastifyBaseLogger,
-  admission = createAdmission(service, log),
   { trustProxy = false }: { trustProxy?: boolean } = {},
 ): FastifyInstance {
   const options = { ...serverOptions(log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
-  const limit = admission.guard(app, { connections: service.config.limits.httpConnections })
+  const { rests } = guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   const { ocsp: answers, clock } = service
   const isOpen = () => app.server.listening
-  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests: limit.rests })
+  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
   return app
 }
 
@@ -55,7 +49,6 @@ export function buildTlsApp(
   service: Service,
   tls: SecureContextOptions,
   log: FastifyBaseLogger,
-  admission = createAdmission(service, log),
 ): FastifyInstance {
   const https = {
     ...TIMING,
@@ -70,7 +63,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
-  admission.guard(app, { connections: service.config.limits.tlsConnections })
+  guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
@@ -78,6 +71,17 @@ export function buildTlsApp(
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   return app
+}
+
+/** What keeps a listener able to answer when more comes than it can do. */
+function guard(
+  app: FastifyInstance,
+  { config, clock }: Service,
+  log: FastifyBaseLogger,
+  connections: number,
+): ConnectionLimit {
+  const { requests: waiting, wait: patience } = config.limits
+  return new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
 }
 
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */

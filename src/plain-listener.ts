@@ -4,7 +4,6 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Admission } from './api/overload/admission.ts'
 import { buildHttpApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { listen, listenFailure } from './listen.ts'
@@ -16,11 +15,10 @@ export async function startPlain(
   config: Config,
   service: Service,
   log: FastifyBaseLogger,
-  admission: Admission,
   closers: (() => Promise<void>)[],
 ): Promise<number> {
-  if (config.workers > 0) return startWorkers(config, service, log, admission, closers)
-  const app = buildHttpApp(service, log, admission)
+  if (config.workers > 0) return startWorkers(config, service, log, closers)
+  const app = buildHttpApp(service, log)
   closers.push(() => app.close())
   await listen(app, config, config.httpPort)
   return (app.server.address() as AddressInfo).port
@@ -30,7 +28,6 @@ async function startWorkers(
   config: Config,
   service: Service,
   log: FastifyBaseLogger,
-  admission: Admission,
   closers: (() => Promise<void>)[],
 ): Promise<number> {
   const { host, httpPort, workers: count } = config
@@ -39,7 +36,7 @@ async function startWorkers(
   const folder = await mkdtemp(join(tmpdir(), 'chancery-'))
   closers.push(() => rm(folder, { recursive: true, force: true }))
   const mainSocket = join(folder, 'main.sock')
-  const app = buildHttpApp(service, log, admission, { trustProxy: true })
+  const app = buildHttpApp(service, log, { trustProxy: true })
   closers.push(() => app.close())
   await app.listen({ path: mainSocket })
   const { ocsp } = service

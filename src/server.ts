@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { createAdmission } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -54,7 +53,6 @@ export async function startServer(
     await checkAdminKey(dataFiles(config.dir).adminKey)
     // Without an authority there is no certificate to listen with: better no start than half of one.
     const { chain } = service.authorities.issuing()
-    const admission = createAdmission(service, log)
     let listening = false
     service.addCheck(() => ({
       name: 'listeners',
@@ -62,12 +60,11 @@ export async function startServer(
       reason: listening ? null : 'Not every listener is up yet.',
     }))
     const listenPlain = async () => {
-      const port = await startPlain(config, service, log, admission, closers)
-      httpUrl = `http://${urlHost(config)}:${port}`
+      httpUrl = `http://${urlHost(config)}:${await startPlain(config, service, log, closers)}`
     }
     // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
     if (config.publicUrl === null) await listenPlain()
-    const tls = await startTls(config, passphrase, service, log, admission, closers)
+    const tls = await startTls(config, passphrase, service, log, closers)
     if (config.publicUrl !== null) await listenPlain()
     listening = true
     return {

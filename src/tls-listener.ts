@@ -1,6 +1,5 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Admission } from './api/overload/admission.ts'
 import { serveGrpc } from './api/sds/connections.ts'
 import { buildTlsApp } from './app.ts'
 import { renewalTime } from './ca/kept-identity.ts'
@@ -27,7 +26,6 @@ export async function startTls(
   passphrase: string,
   service: Service,
   log: FastifyBaseLogger,
-  admission: Admission,
   closers: (() => Promise<void>)[],
 ): Promise<FastifyInstance> {
   const { authorities, clock } = service
@@ -42,7 +40,7 @@ export async function startTls(
     })
 
   let identity = await identify()
-  const app = buildTlsApp(service, tlsContext(identity, config, service), log, admission)
+  const app = buildTlsApp(service, tlsContext(identity, config, service), log)
   const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
   closers.push(() => app.close())
   closers.push(endStreams)
