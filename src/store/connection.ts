@@ -20,8 +20,9 @@ export function openForWriting(file: string): Connection {
     expectPragma(db, 'journal_mode', 'wal')
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-    // 64 MiB (negative: KiB), for the indexes on serial numbers, whose pages are hit at random.
-    db.pragma('cache_size = -65536')
+    // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
+    // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
+    db.pragma('cache_size = -16384')
   })
 }
 
