@@ -43,6 +43,8 @@ const HOUR = 3600
 const DAY = 24 * HOUR
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
+/** And this often whether something is due, since a clock that is set right leaps past its timers. Milliseconds. */
+const LEAP_LOOK = 30_000
 /** Enough that many share one sync of the disk, and few beside what may wait for it. */
 const MADE_AT_ONCE = 32
 
@@ -60,9 +62,13 @@ export class CrlPublisher {
   /** When `onWarning` was last told, by authority and kind. Seconds since 1970. */
   readonly #toldAt = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
+  readonly #leaps: NodeJS.Timeout
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
+    this.#leaps = setInterval(() => {
+      if (this.#state === 'started' && this.#isAnyDue()) void this.#tick()
+    }, LEAP_LOOK).unref()
     this.#authorities = options.authorities
     this.#onWarning = options.onWarning ?? (() => {})
     this.#context = {
@@ -162,6 +168,7 @@ export class CrlPublisher {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
+    clearInterval(this.#leaps)
     for (const publication of this.#all()) await publication.idle()
     await this.#context.builder.close()
   }
@@ -277,6 +284,12 @@ export class CrlPublisher {
 
   #isDue(publication: Publication): boolean {
     return publication.dueAt() <= this.#now()
+  }
+
+  #isAnyDue(): boolean {
+    return this.#authorities().some(
+      (authority) => this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one)),
+    )
   }
 
   #canSign({ signer, certificate }: Authority): boolean {

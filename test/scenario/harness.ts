@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SecureContextOptions } from 'node:tls'
 import { afterAll, expect, vi } from 'vitest'
 import { Rest } from './rest.ts'
 import { cleanEnvironment, type Outcome, run, workFolder } from './tools.ts'
@@ -28,6 +29,8 @@ export interface Settings {
   /** More variables, and options after "serve". */
   readonly environment?: Readonly<Record<string, string>>
   readonly options?: readonly string[]
+  /** A command to run it by, such as a tracer. */
+  readonly before?: readonly string[]
   /** Descriptor for its standard error; else that is `log`. */
   readonly errors?: number
 }
@@ -78,8 +81,8 @@ export class ServiceProcess {
   }
 
   /** A client with keep-alive connections of its own. */
-  rest(): Rest {
-    return new Rest(this.tlsUrl, readFileSync(this.rootFile, 'utf8'), this.adminKey)
+  rest(tls: SecureContextOptions = {}): Rest {
+    return new Rest(this.tlsUrl, readFileSync(this.rootFile, 'utf8'), this.adminKey, tls)
   }
 
   /** The variables with which the command line finds this service. */
@@ -136,9 +139,11 @@ export function spawnService({
   directory = workFolder(),
   environment = {},
   options = [],
+  before = [],
   errors,
 }: Settings = {}) {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
+  const [program, ...args] = [...before, process.execPath, PROGRAM, 'serve', ...options]
+  const child: ChildProcess = spawn(program!, args, {
     cwd: workFolder(),
     // Port 0: nobody can take the port between its choice and its use.
     env: {
