@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { arch, availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
+import { arch, availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { median } from './rounds.ts'
 import { CACHE, NotInstalled, tool } from './tools.ts'
+
+const loadBefore = loadavg()[0]!
 
 /** What the figures depend on, as rows of the report: the machine, and the version of everything that was asked. */
 export function describeMachine(): [string, string][] {
@@ -11,6 +13,7 @@ export function describeMachine(): [string, string][] {
   return [
     ['date', new Date().toISOString().slice(0, 10)],
     ['processor', `${cpus()[0]!.model.trim()}, ${availableParallelism()} cores, shared by server and client`],
+    ['load before the run', `${loadBefore.toFixed(1)}; above 0.2 others used the machine as well`],
     ['memory', `${(totalmem() / 2 ** 30).toFixed(0)} GiB`],
     ['disk', `a synced write of 4 KiB takes ${syncMilliseconds().toFixed(2)} ms`],
     ['system', `Linux ${release()}, ${arch()}`],

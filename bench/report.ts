@@ -26,7 +26,7 @@ export function renderSection({ section, command }: Answered, folder: string): s
   return [
     `## ${title}`,
     ...text,
-    table(head, rows),
+    ...(head.length > 0 ? [table(head, rows)] : []),
     ...(figure ? [`![${title}](${folder}/${figure.name})`] : []),
     `Again by \`${command}\`.`,
   ].join('\n\n')
@@ -47,8 +47,8 @@ export async function writeReport(file: string, answers: readonly Answered[]): P
 /** Columns of figures are set flush right. */
 function table(head: readonly string[], rows: Section['rows']): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`
-  const isFigure = head.map(
-    (_, at) => rows.length > 0 && rows.every((row) => /^[\d.]*$/.test(String(row[at] ?? ''))),
-  )
+  // The row of a server that is not there ends with the reason.
+  const whole = rows.filter((row) => row.length === head.length)
+  const isFigure = head.map((_, at) => whole.every((row) => /^[\d.]*$/.test(String(row[at]))))
   return [line(head), line(isFigure.map((right) => (right ? '---:' : '---'))), ...rows.map(line)].join('\n')
 }

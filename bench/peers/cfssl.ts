@@ -11,6 +11,9 @@ import { type Csr, type Issuer, pemOf } from './issuer.ts'
 /** Errors and what is worse: otherwise it writes a few lines for each request. */
 const QUIET = ['-loglevel', '3']
 
+/** Milliseconds that a writer waits for its turn at SQLite: after the driver's own 5 s, certificates are refused under load. */
+const PATIENCE = 60_000
+
 /** `cfssl serve` without a database: JSON over plain HTTP, nobody is asked who they are, nothing is recorded. */
 export const cfsslUnrecorded: Issuer = {
   what: 'cfssl, no database, plain HTTP, no authentication',
@@ -66,7 +69,10 @@ async function makeDatabase(directory: string): Promise<string> {
   `)
   database.close()
   const config = join(directory, 'db.json')
-  await writeFile(config, JSON.stringify({ driver: 'sqlite3', data_source: file }))
+  await writeFile(
+    config,
+    JSON.stringify({ driver: 'sqlite3', data_source: `file:${file}?_busy_timeout=${PATIENCE}` }),
+  )
   return config
 }
 
