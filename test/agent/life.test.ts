@@ -143,6 +143,18 @@ test('a revoked certificate is replaced at once where there is a new token', asy
   expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
 })
 
+test('a revocation that only the staple tells is answered in the same start', async () => {
+  const place = await newPlace({ options: { acme: { enabled: false } } })
+  await place.giveToken()
+  await place.once(ALL)
+  const first = serialOf(place.read('web.pem'), place.read('web.key'))
+  await place.ca.call(`/v1/certificates/${first}/revoke`, { body: { reason: 'superseded' } })
+  place.advance(60)
+  await place.giveToken()
+  expect(await place.once(ALL)).toEqual([])
+  expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
+})
+
 test('other names are asked for with a token that has them, and a renewal does not bring them', async () => {
   const place = await newPlace()
   await place.giveToken()
