@@ -71,7 +71,13 @@ export class Agent {
   /** Does once what is due, for each certificate. Throws `CaError` and `ServiceError` where the first root cannot be had. */
   async once(signal: AbortSignal): Promise<void> {
     await this.trust.open()
-    for (const keeper of this.keepers) await keeper.round(signal)
+    for (const keeper of this.keepers) {
+      // What a round finds out, such as a revocation, can make more due: not for ever.
+      for (let rounds = 0; rounds < 3 && !signal.aborted; rounds++) {
+        await keeper.round(signal)
+        if (keeper.dueAt > this.#context.timing.clock().getTime()) break
+      }
+    }
   }
 
   /** Until the signal aborts. */

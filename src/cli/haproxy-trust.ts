@@ -1,7 +1,7 @@
 import { fetchCrls, fetchRoots } from '../client/trust.ts'
 import { epochSeconds } from '../clock.ts'
-import { holdsCrls, holdsRoots } from '../haproxy/held.ts'
-import { type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
+import { holdsCrls, holdsRoots, isDetached } from '../haproxy/held.ts'
+import { detached, type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
 import { writeFiles } from '../write-files.ts'
 import { attempt, type Delivery, type DeliveryContext, delivery, holds } from './haproxy-delivery.ts'
 
@@ -20,11 +20,16 @@ export async function deliverTrust(
   bundle: string,
   context: DeliveryContext,
 ): Promise<Delivery> {
-  const { runtime } = context
+  const { runtime, certificates } = context
   const { pem, roots } = await fetchRoots(context.client, bundle)
   return deliverFile({ what: 'roots', file }, pem, {
     isHeld: () => holdsRoots(runtime, file, roots),
-    push: () => pushTrust(runtime, file, pem),
+    push: async () => {
+      // The commit would end such a process.
+      for (const certificate of certificates)
+        if (await isDetached(runtime, certificate)) return detached(certificate)
+      return pushTrust(runtime, file, pem)
+    },
   })
 }
 

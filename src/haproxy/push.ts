@@ -37,8 +37,8 @@ export async function pushCertificate(
 ): Promise<Outcome> {
   const parts: [string, string][] = [[file, bare(pem)]]
   if (staple) parts.push([`${file}.ocsp`, Buffer.from(staple).toString('base64')])
-  const outcome = await transaction(runtime, 'cert', file, parts)
-  return outcome.live && (await isDetached(runtime, file)) ? detached(file) : outcome
+  // Before, so that HAProxy goes on to show the certificate that its listeners have.
+  return (await isDetached(runtime, file)) ? detached(file) : transaction(runtime, 'cert', file, parts)
 }
 
 /** For a certificate of which `isDetached` holds. */
