@@ -24,14 +24,15 @@ export interface RunningService extends Running {
 
 /**
  * A fresh CA in a temporary directory, as a process of its own, just as `npm start` runs it. `options` as in chancery.yaml;
- * `checkout`: the folder of another state of this program.
+ * `checkout`: the folder of another state of this program; `kept`: a directory that is taken as it is and left there.
  */
 export async function startService(
   extraNodeFlags: readonly string[] = [],
   options: object = {},
   checkout = path('..'),
+  kept?: string,
 ): Promise<RunningService> {
-  const directory = await mkdtemp(join(tmpdir(), 'chancery-bench-'))
+  const directory = kept ?? (await mkdtemp(join(tmpdir(), 'chancery-bench-')))
   await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
@@ -55,7 +56,7 @@ export async function startService(
     adminKey: (await readFile(join(directory, 'admin.key'), 'utf8')).trim(),
     async stop() {
       await stop(child)
-      await rm(directory, { recursive: true, force: true })
+      if (kept === undefined) await rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import { encodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { isOffline, type OfflineOptions, withStore } from './offline.ts'
 import { addServiceOptions, adminClient } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface CsrOptions extends OfflineOptions {
   readonly out?: string

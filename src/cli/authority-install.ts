@@ -3,10 +3,10 @@ import { Command } from 'commander'
 import { installAuthority } from '../ca/hierarchy/install.ts'
 import { dataFiles } from '../config/data-directory.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { isOffline, type OfflineOptions, offlineAudit, withStore } from './offline.ts'
 import { addServiceOptions, adminClient } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface InstallOptions extends OfflineOptions {
   readonly authority: string

@@ -5,6 +5,7 @@ import { makeIntermediateCertificate } from '../ca/hierarchy/ca-certificate.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import {
@@ -16,7 +17,6 @@ import {
 } from './hierarchy-options.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface SignOptions extends SigningOptions, RootFolderOptions {
   readonly publicUrl: string
@@ -55,7 +55,7 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
   if (blocks.length !== 1)
     throw new Failure(EXIT.failed, `${file} holds ${blocks.length} PEM blocks; one CSR belongs there.`)
   const csr = parseCsr(blocks[0]!.der)
-  proveCsr(csr)
+  await proveCsr(csr)
   const root = await openRootFolder(options)
   const wish = {
     subject: csr.subject,

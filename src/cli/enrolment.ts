@@ -2,12 +2,12 @@ import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodePem } from '../pki/pem.ts'
+import { type NewFile, writeFiles } from '../write-files.ts'
 import type { IssuedAnswer } from './answers.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { facts } from './layout.ts'
 import { print, type Terminal } from './terminal.ts'
-import { type NewFile, writeFiles } from './write-files.ts'
 
 /** What an enrolment leaves in its directory. */
 export interface EnrolmentFiles {

@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { epochSeconds, rfc3339 } from '../clock.ts'
 import { SECRET_TYPE, type SecretContent } from '../sds/secret.ts'
+import { writeFiles } from '../write-files.ts'
 import { checkSecret } from './check-secret.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { ownCertificate } from './own-certificate.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface SdsOptions extends ServiceOptions {
   readonly secret: string

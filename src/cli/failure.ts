@@ -1,14 +1,6 @@
+import { type Cause, type Problem, ServiceError } from '../client/service-error.ts'
 import { CaError } from '../errors.ts'
-import { EXIT, type ExitCode } from './exit-codes.ts'
-
-/** A problem document (RFC 9457) as the service sends it. */
-export interface Problem {
-  readonly type?: string
-  readonly title?: string
-  readonly status?: number
-  readonly detail?: string
-  readonly subproblems?: readonly { readonly detail?: string; readonly subject?: string }[]
-}
+import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts'
 
 /** Why a command ends without having done its work. The message is one or more sentences for people. */
 export class Failure extends Error {
@@ -23,9 +15,22 @@ export class Failure extends Error {
   }
 }
 
-/** Errors of the domain, and of the file system, in the words of the command line. Anything else is a defect. */
+/** What to do about an answer that did not come. */
+const ADVICE: Readonly<Record<Cause, string>> = {
+  refused: '',
+  silent: ' "chancery serve" starts the service; --url names another.',
+  unproven: ' Check --url and --root.',
+  lost: '',
+}
+
+/** Errors of the service and of the domain, and of the file system, in the words of the command line. Anything else is a defect. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error
+  if (error instanceof ServiceError) {
+    const { why, status, message, problem, cause } = error
+    const exitCode = status === null ? EXIT.unreachable : exitCodeFor(status)
+    return new Failure(exitCode, message + ADVICE[why], { ...(problem ? { problem } : {}), cause })
+  }
   if (error instanceof CaError) {
     const code = error.code === 'badConfiguration' || error.code === 'badName' ? EXIT.usage : EXIT.failed
     const problem: Problem = { type: error.code, detail: error.detail, subproblems: error.subproblems }

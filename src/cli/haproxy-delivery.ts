@@ -1,16 +1,15 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import type { Client } from '../client/client.ts'
+import { fetchStaple } from '../client/staple.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { servedSerial } from '../haproxy/held.ts'
 import { type Outcome, pushCertificate, pushStaple } from '../haproxy/push.ts'
 import type { HaproxyRuntime } from '../haproxy/runtime.ts'
-import { proveOcspResponse } from '../ocsp/prove-response.ts'
-import { stapleRequest } from '../ocsp/staple.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
-import type { Client } from './client.ts'
-import { writeFiles } from './write-files.ts'
+import { writeFiles } from '../write-files.ts'
 
 export interface DeliveryContext {
   readonly client: Client
@@ -36,9 +35,10 @@ export async function deliverCertificate(file: string, context: DeliveryContext)
   const isOther = served !== null && served !== leaf.serialNumber
   if (isOther) {
     checkKey(file, pem, leaf)
-    deliveries.push(delivery('certificate', file, await pushCertificate(runtime, file, bare(pem))))
+    deliveries.push(delivery('certificate', file, await pushCertificate(runtime, file, pem)))
   }
-  const staple = await fetchStaple(leaf, issuer.info, context)
+  const now = epochSeconds(context.clock())
+  const { der: staple } = await fetchStaple(context.client, leaf, issuer.info, now)
   const stapleFile = `${file}.ocsp`
   const issuerPem = issuer.isBeside ? encodePem('CERTIFICATE', issuer.info.der) : null
   // Pushed even where the file has it, since HAProxy need not have taken it; it may hear of the same staple twice.
@@ -71,22 +71,6 @@ export function delivery(what: Delivery['what'], file: string, outcome: Outcome)
   return outcome.live
     ? { what, file, state: 'live', reason: null }
     : { what, file, state: 'reload', reason: outcome.reason }
-}
-
-async function fetchStaple(
-  leaf: CertificateInfo,
-  issuer: CertificateInfo,
-  context: DeliveryContext,
-): Promise<Buffer> {
-  const { body } = await context.client.send('POST', '/ocsp', {
-    body: stapleRequest({ certificate: issuer }, leaf.serialNumber),
-    contentType: 'application/ocsp-request',
-  })
-  // HAProxy's files take a staple with a broken signature, and every client that looks turns away.
-  const proven = proveOcspResponse(body, issuer, epochSeconds(context.clock()))
-  if (proven.certId.serialNumber !== leaf.serialNumber)
-    throw new CaError('badOcspResponse', 'The service answered about another certificate.')
-  return proven.der
 }
 
 /** Leaf and issuer: from the file, or the issuer from the file beside it, as HAProxy reads them. */
@@ -132,14 +116,6 @@ function readKey(file: string, pem: string): KeyObject {
       { cause },
     )
   }
-}
-
-/** Without blank lines: one would end the payload. */
-function bare(pem: string): string {
-  return pem
-    .split('\n')
-    .filter((text) => text.trim() !== '')
-    .join('\n')
 }
 
 export function holds(file: string, content: Uint8Array): boolean {

@@ -1,31 +1,17 @@
 import { createHash } from 'node:crypto'
+import { fetchCrls, fetchRoots } from '../client/trust.ts'
 import { epochSeconds } from '../clock.ts'
-import { CaError } from '../errors.ts'
 import { type HeldCrl, heldCrls, heldRoots } from '../haproxy/held.ts'
 import { type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
-import { parseCertificate } from '../pki/certificate/parse.ts'
-import { type CrlInfo, parseCrl } from '../pki/crl/parse.ts'
+import type { CrlInfo } from '../pki/crl/parse.ts'
 import { readCrlEntries } from '../pki/crl/parse-entry.ts'
-import { decodePem, encodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { attempt, type Delivery, type DeliveryContext, delivery, holds } from './haproxy-delivery.ts'
-import { writeFiles } from './write-files.ts'
 
 /** HAProxy checks the whole chain: the bundle holds a CRL for every CA, or the service does not give it. */
 export async function deliverCrls(file: string, bundle: string, context: DeliveryContext): Promise<Delivery> {
   const { runtime } = context
-  const pem = await fetchText(`/bundles/${encodeURIComponent(bundle)}.crl.pem`, context)
-  const now = epochSeconds(context.clock())
-  const crls = decodePem(pem, 'CRL bundle').map(({ label, der }) => {
-    const crl = parseCrl(der, 'badCrl')
-    // HAProxy refuses to start with DER or junk, and takes a delta for the full CRL.
-    if (label !== 'X509 CRL' || crl.isDelta || crl.nextUpdate === null || crl.nextUpdate <= now)
-      throw new CaError(
-        'badCrl',
-        'The service gave a CRL that is not a full, current one; nothing was changed.',
-      )
-    return crl
-  })
-  if (crls.length === 0) throw new CaError('badCrl', 'The service gave no CRL; nothing was changed.')
+  const { pem, crls } = await fetchCrls(context.client, bundle, epochSeconds(context.clock()))
   return deliverFile({ what: 'CRLs', file }, pem, {
     isHeld: async () => areThese(crls, await heldCrls(runtime, file, crls.length)),
     push: () => pushCrls(runtime, file, pem),
@@ -38,17 +24,11 @@ export async function deliverTrust(
   context: DeliveryContext,
 ): Promise<Delivery> {
   const { runtime } = context
-  const pem = await fetchText(`/bundles/${encodeURIComponent(bundle)}.pem`, context)
-  const certificates = decodePem(pem, 'roots').map(({ der }) => parseCertificate(der))
-  // HAProxy takes no intermediate for an anchor: an authority's bundle ends with its root.
-  const roots = certificates.filter(({ subject, issuer }) => subject.equals(issuer)).map(({ der }) => der)
-  if (roots.length === 0)
-    throw new CaError('badAuthorityCertificate', 'The service gave no root; nothing was changed.')
-  const text = roots.map((der) => encodePem('CERTIFICATE', der)).join('')
+  const { pem, roots } = await fetchRoots(context.client, bundle)
   const digests = roots.map((der) => createHash('sha1').update(der).digest('hex'))
-  return deliverFile({ what: 'roots', file }, text, {
+  return deliverFile({ what: 'roots', file }, pem, {
     isHeld: async () => digests.sort().join() === (await heldRoots(runtime, file)).sort().join(),
-    push: () => pushTrust(runtime, file, text),
+    push: () => pushTrust(runtime, file, pem),
   })
 }
 
@@ -78,8 +58,4 @@ function areThese(crls: readonly CrlInfo[], held: readonly HeldCrl[]): boolean {
       (one) => one.thisUpdate === thisUpdate && one.serialNumbers.every((serial) => listed.has(serial)),
     )
   })
-}
-
-async function fetchText(path: string, { client }: DeliveryContext): Promise<string> {
-  return (await client.send('GET', path)).body.toString('latin1')
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Client, Query } from './client.ts'
+import type { Client, Query } from '../client/client.ts'
 
 export interface PageOptions {
   readonly limit: number

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { KeyType } from '../pki/keys/algorithms.ts'
 import { readPublicKey } from '../pki/keys/public-key.ts'
+import { writeFiles } from '../write-files.ts'
 import type { EnrolmentFiles } from './enrolment.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { writeFiles } from './write-files.ts'
 
 /** The new key of a request that waits for approval: the same command finds it again. It becomes key.pem with its certificate. */
 export function pendingKeyFile(files: EnrolmentFiles): string {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { acmeCommand } from './acme.ts'
 import { adminKeyCommand } from './admin-key.ts'
+import { agentCommand } from './agent.ts'
 import { authorityCommand } from './authority.ts'
 import { backupCommand } from './backup.ts'
 import { bundleCommand } from './bundle.ts'
@@ -9,8 +10,7 @@ import { certCommand } from './cert.ts'
 import { crlCommand } from './crl.ts'
 import { envoyCommand } from './envoy.ts'
 import { estCommand } from './est.ts'
-import { EXIT, exitCodeTable } from './exit-codes.ts'
-import { asFailure, renderFailure } from './failure.ts'
+import { exitCodeTable } from './exit-codes.ts'
 import { haproxyCommand } from './haproxy.ts'
 import { initCommand } from './init.ts'
 import { ocspCommand } from './ocsp.ts'
@@ -21,21 +21,8 @@ import { serveCommand } from './serve.ts'
 import type { Terminal } from './terminal.ts'
 import { tokenCommand } from './token.ts'
 
-/** Runs one command line, without the program's own name, and gives its exit status. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  try {
-    await buildProgram(terminal).parseAsync([...argv], { from: 'user' })
-    return EXIT.ok
-  } catch (error) {
-    // Commander has printed its message already; help and version are no mistake.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    const failure = asFailure(error)
-    terminal.stderr(renderFailure(failure, argv.includes('--json')))
-    return failure.exitCode
-  }
-}
-
-function buildProgram(terminal: Terminal): Command {
+/** Every command, with all that they load. */
+export function buildProgram(terminal: Terminal): Command {
   const program = new Command('chancery')
     .description(
       'A certificate authority of your own: certificates over ACME and REST, OCSP, CRLs and trust bundles.',
@@ -56,20 +43,11 @@ function buildProgram(terminal: Terminal): Command {
     .addCommand(bundleCommand(terminal))
     .addCommand(envoyCommand(terminal))
     .addCommand(haproxyCommand(terminal))
+    .addCommand(agentCommand(terminal))
     .addCommand(adminKeyCommand(terminal))
     .addCommand(backupCommand(terminal))
     .addCommand(restoreCommand(terminal))
-  redirect(program, terminal)
   return program
-}
-
-/** Commander neither exits nor writes by itself. Subcommands made elsewhere do not inherit this. */
-function redirect(command: Command, terminal: Terminal): void {
-  command
-    .exitOverride()
-    .showHelpAfterError('(--help shows what is possible)')
-    .configureOutput({ writeOut: terminal.stdout, writeErr: terminal.stderr })
-  for (const child of command.commands) redirect(child, terminal)
 }
 
 function packageVersion(): string {

@@ -7,12 +7,12 @@ import { crlDer } from '../pki/crl/der-or-pem.ts'
 import { REASON, reasonCode } from '../pki/crl/reasons.ts'
 import { encodePem } from '../pki/pem.ts'
 import { normaliseSerial } from '../pki/serial-number.ts'
+import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { duration } from './hierarchy-options.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface RootCrlOptions extends RootFolderOptions {
   readonly previous?: string

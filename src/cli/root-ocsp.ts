@@ -6,10 +6,10 @@ import type { CertIdHash } from '../ocsp/cert-id.ts'
 import { makeRootResponse, type RootResponse } from '../ocsp/root-response.ts'
 import { crlDer } from '../pki/crl/der-or-pem.ts'
 import { decodePem } from '../pki/pem.ts'
+import { writeFiles } from '../write-files.ts'
 import { duration } from './hierarchy-options.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
-import { writeFiles } from './write-files.ts'
 
 interface RootOcspOptions extends RootFolderOptions {
   readonly certificate: readonly string[]

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { Client, type ServiceAddress } from '../client/client.ts'
 import { dataFiles } from '../config/data-directory.ts'
 import type { Environment } from '../config/environment.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { readSecretFile } from '../config/secret-file.ts'
-import { Client, type ServiceAddress } from './client.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 

@@ -1,10 +1,11 @@
 import { type KeyObject, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
+import type { Client } from '../client/client.ts'
+import { ServiceError } from '../client/service-error.ts'
 import { parseDuration } from '../config/duration.ts'
 import { CaError } from '../errors.ts'
 import type { IssuedAnswer, PendingAnswer } from './answers.ts'
-import type { Client } from './client.ts'
 import type { EnrolmentFiles } from './enrolment.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
@@ -87,7 +88,7 @@ async function once(
   try {
     return await client.json('POST', path, { body, headers: { 'idempotency-key': randomUUID() } })
   } catch (error) {
-    const refused = error instanceof Failure && error.problem?.type === 'urn:chancery:problem:requestRefused'
+    const refused = error instanceof ServiceError && error.code === 'requestRefused'
     if (refused) dropPendingKey(files)
     throw error
   }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseDocument } from 'yaml'
 import { CaError } from '../errors.ts'
 import { buildConfig, type Config, type RawOptions } from './config.ts'
 import { dataFiles } from './data-directory.ts'
 import { type Environment, processEnvironment } from './environment.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
+import { parseYaml } from './yaml.ts'
 
 export interface Loaded {
   readonly config: Config
@@ -52,15 +52,7 @@ function readOptions(file: string): unknown {
   return parseOptions(text)
 }
 
-/** YAML 1.2, each key once. An empty document is no options. */
+/** The text of `chancery.yaml`. */
 export function parseOptions(text: string): unknown {
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, strict: true })
-  const [problem] = [...document.errors, ...document.warnings]
-  if (problem) throw new CaError('badConfiguration', `chancery.yaml: ${problem.message.split('\n')[0]}`)
-  try {
-    return document.toJS()
-  } catch (error) {
-    // Aliases that multiply into more than the parser's bound.
-    throw new CaError('badConfiguration', `chancery.yaml: ${(error as Error).message}.`, { cause: error })
-  }
+  return parseYaml(text, 'chancery.yaml')
 }

@@ -33,7 +33,7 @@ export interface CrlHealth {
   readonly number: number | null
   /** Seconds since 1970. */
   readonly nextUpdate: number | null
-  /** False when relying parties that check CRLs refuse this authority's certificates. */
+  /** False when relying parties that check CRLs refuse this authority's certificates, and when the last attempt failed: a revocation may be missing. */
   readonly ok: boolean
   /** What is wrong or soon will be, or went wrong at the last attempt. */
   readonly reason: string | null
@@ -133,8 +133,8 @@ export class CrlPublisher {
   }
 
   /**
-   * Loads what is stored, publishes what is missing, stale or overtaken, and from then on keeps to the schedule.
-   * To be called again when an authority was added.
+   * Loads what is stored, publishes what is missing, stale, overtaken or has failed, and from then on keeps to the schedule.
+   * To be called again when an authority was added, and when the store takes writes again.
    */
   async start(): Promise<void> {
     this.#refuseIfStopped()
@@ -148,7 +148,8 @@ export class CrlPublisher {
             if (!this.#canSign(authority)) return
             // A revocation that was acknowledged just before the process died may have missed the last CRL.
             const isOvertaken = await publication.isOvertaken()
-            if (isOvertaken || this.#isDue(publication)) await this.#attempt(publication)
+            if (isOvertaken || publication.failure !== null || this.#isDue(publication))
+              await this.#attempt(publication)
           }),
         )
       }),
@@ -176,7 +177,7 @@ export class CrlPublisher {
         authority: authority.id,
         number: current?.number ?? null,
         nextUpdate: current?.nextUpdate ?? null,
-        ok: isServed(authority, publications, now),
+        ok: failure === undefined && isServed(authority, publications, now),
         reason: failure ?? lackOf(authority, publications, now) ?? this.#oversizeOf(authority),
       }
     })

@@ -26,7 +26,7 @@ export async function pushStaple(
 
 /** A newer certificate, chain and key under the same name. `pem` is the whole file. */
 export function pushCertificate(runtime: HaproxyRuntime, file: string, pem: string): Promise<Outcome> {
-  return transaction(runtime, 'cert', file, [[file, pem]])
+  return transaction(runtime, 'cert', file, [[file, bare(pem)]])
 }
 
 export function pushCrls(runtime: HaproxyRuntime, file: string, pem: string): Promise<Outcome> {
@@ -53,6 +53,14 @@ async function transaction(
   if (answer.includes('Success')) return LIVE
   await runtime.command(`abort ssl ${kind} ${file}`)
   return { live: false, reason: `HAProxy did not take ${file}: ${oneLine(answer)}` }
+}
+
+/** Without blank lines: one would end the payload. */
+function bare(pem: string): string {
+  return pem
+    .split('\n')
+    .filter((text) => text.trim() !== '')
+    .join('\n')
 }
 
 /** Past its buffer HAProxy hangs up without a word. */

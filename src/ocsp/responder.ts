@@ -154,6 +154,11 @@ export class OcspResponder {
     this.#shared.dropAll(authorityId)
   }
 
+  /** To be called when revocations may be on record that nobody heard of. */
+  revocationsInDoubt(): void {
+    for (const { id } of this.#options.authorities()) this.#shared.dropAll(id)
+  }
+
   /** To be called at the start, and after a response was brought. */
   responseBrought(): Promise<void> {
     return this.#brought.look().catch((error: unknown) => this.#options.onError(error))

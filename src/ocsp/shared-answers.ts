@@ -97,7 +97,7 @@ export class SharedAnswers {
     )
   }
 
-  /** Takes away all that was signed for an authority: its signer is not to be believed any more. */
+  /** Takes away all that was signed for an authority: it is not to be believed any more. */
   dropAll(authority: string): void {
     for (const one of this.#cache.all()) {
       if (one.authority === authority) this.#cache.drop(subjectOf(authority, one.certId.serialNumber))

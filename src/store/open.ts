@@ -7,6 +7,7 @@ import { openForReading, openForWriting } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
+import { rememberNewTokens } from './new-tokens.ts'
 import { pointReads } from './read/queries.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
@@ -74,10 +75,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     )
   }
   const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
-  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT)
+  const resumed: (() => void)[] = []
+  const onResumed = () => {
+    for (const listener of resumed) listener()
+  }
+  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
-    return storeOf(file, writer, lock)
+    return storeOf(file, writer, lock, resumed)
   } catch (error) {
     await writer.drain()
     await writer.stop()
@@ -89,7 +94,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): Store {
+function storeOf(
+  file: string,
+  writer: WriterQueue,
+  lock: { release(): void },
+  resumed: (() => void)[],
+): Store {
   const reader = openForReading(file)
   const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
   let closed: Promise<void> | undefined
@@ -102,11 +112,16 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     lock.release()
   }
   const read = pointReads(reader)
-  const { acmeAccount, write } = keepAccounts({ read, write: (kind, input) => writer.write(kind, input) })
+  const { tokenByHash, ...tokens } = rememberNewTokens({
+    read,
+    write: (kind, input) => writer.write(kind, input),
+  })
+  const { acmeAccount, write } = keepAccounts({ read, write: tokens.write })
   return {
     read: {
       ...read,
       acmeAccount,
+      tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
@@ -115,6 +130,7 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     get healthy() {
       return writer.healthy
     },
+    onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),
   }

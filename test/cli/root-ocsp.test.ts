@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { exchange } from '../../src/cli/transport.ts'
+import { exchange } from '../../src/client/transport.ts'
 import { makeRootResponse } from '../../src/ocsp/root-response.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'

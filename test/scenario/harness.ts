@@ -66,6 +66,10 @@ export class ServiceProcess {
     return readFileSync(join(this.directory, 'admin.key'), 'utf8').trim()
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** Standard error so far. */
   get log(): string {
     return this.#log()

@@ -1,7 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https'
-import { EXIT } from './exit-codes.ts'
-import { Failure } from './failure.ts'
+import { ServiceError } from './service-error.ts'
 
 /** Enough for a page of the inventory or a CRL; more means that something else answers. */
 const MAX_ANSWER = 64 * 1024 * 1024
@@ -24,10 +23,12 @@ export interface Exchange {
 export interface Answer {
   readonly status: number
   readonly contentType: string
+  /** Retry-After, where it is in seconds, as this service sends it. */
+  readonly retryAfter: number | undefined
   readonly body: Buffer
 }
 
-/** One request and its whole answer. Throws `Failure` "unreachable" where there is none. */
+/** One request and its whole answer. Throws `ServiceError` where there is none. */
 export function exchange({ url, method, headers, body, connection = {} }: Exchange): Promise<Answer> {
   const send = url.protocol === 'http:' ? httpRequest : httpsRequest
   return new Promise((resolve, reject) => {
@@ -47,7 +48,12 @@ export function exchange({ url, method, headers, body, connection = {} }: Exchan
       (response) => {
         collectBody(response).then(
           (bytes) =>
-            resolve({ status: response.statusCode ?? 0, contentType: mediaType(response), body: bytes }),
+            resolve({
+              status: response.statusCode ?? 0,
+              contentType: mediaType(response),
+              retryAfter: secondsIn(response.headers['retry-after']),
+              body: bytes,
+            }),
           fail,
         )
       },
@@ -72,24 +78,23 @@ function mediaType(response: IncomingMessage): string {
   return (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
 }
 
-function unreachable(url: URL, error: unknown): Failure {
+function secondsIn(retryAfter: string | undefined): number | undefined {
+  return retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : undefined
+}
+
+function unreachable(url: URL, error: unknown): ServiceError {
   const { code = '', message, name } = error as NodeJS.ErrnoException
   const at = url.origin
-  if (name === 'TimeoutError' || name === 'AbortError') {
-    return new Failure(EXIT.unreachable, `${at} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
-  }
-  if (code === 'ECONNREFUSED') {
-    return new Failure(
-      EXIT.unreachable,
-      `Nothing listens at ${at}. "chancery serve" starts the service; --url names another.`,
-    )
-  }
+  if (name === 'TimeoutError' || name === 'AbortError')
+    return new ServiceError('lost', `${at} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
+  if (code === 'ECONNREFUSED') return new ServiceError('silent', `Nothing listens at ${at}.`)
   if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
-    return new Failure(
-      EXIT.unreachable,
-      `The certificate at ${at} is not proven by the root given (${message.split(';')[0]}). Check --url and --root.`,
+    const reason = message.split(';')[0]
+    return new ServiceError(
+      'unproven',
+      `The certificate at ${at} is not proven by the root given (${reason}).`,
       { cause: error },
     )
   }
-  return new Failure(EXIT.unreachable, `${at} cannot be reached: ${message || code}.`, { cause: error })
+  return new ServiceError('lost', `${at} cannot be reached: ${message || code}.`, { cause: error })
 }

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { writeFiles } from '../../src/cli/write-files.ts'
-import { temporaryDirectory } from '../config/temporary.ts'
+import { writeFiles } from '../src/write-files.ts'
+import { temporaryDirectory } from './config/temporary.ts'
 
 test('writes with the mode asked for, into directories that it makes', () => {
   const dir = temporaryDirectory()

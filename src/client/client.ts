@@ -1,6 +1,5 @@
 import { Agent } from 'node:https'
-import { EXIT, exitCodeFor } from './exit-codes.ts'
-import { Failure, type Problem } from './failure.ts'
+import { type Problem, ServiceError } from './service-error.ts'
 import { type Answer, exchange } from './transport.ts'
 
 /** Where the service is, and what proves that it is the one. */
@@ -31,7 +30,7 @@ export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Talks to the REST API of one service. Every refusal is thrown as a `Failure` with its problem document. */
+/** Talks to the REST API of one service. Every refusal is thrown as a `ServiceError` with its problem document. */
 export class Client {
   readonly #address: ServiceAddress
   readonly #caller: Caller
@@ -49,7 +48,9 @@ export class Client {
     try {
       return JSON.parse(body.toString('utf8')) as T
     } catch (error) {
-      throw new Failure(EXIT.failed, `${this.#address.url.origin} answered with something other than JSON.`, {
+      const { origin } = this.#address.url
+      throw new ServiceError('refused', `${origin} answered with something other than JSON.`, {
+        status: 200,
         cause: error,
       })
     }
@@ -96,11 +97,15 @@ function withQuery(url: URL, query: Query): URL {
   return url
 }
 
-function refusal(answer: Answer, url: URL): Failure {
+function refusal(answer: Answer, url: URL): ServiceError {
   const problem = problemFrom(answer)
-  const detail =
-    problem?.detail ?? problem?.title ?? `${url.origin} answered with HTTP status ${answer.status}.`
-  return new Failure(exitCodeFor(answer.status), detail, problem ? { problem } : {})
+  const { status, retryAfter } = answer
+  const detail = problem?.detail ?? problem?.title ?? `${url.origin} answered with HTTP status ${status}.`
+  return new ServiceError('refused', detail, {
+    status,
+    ...(problem ? { problem } : {}),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
 }
 
 function problemFrom({ contentType, body }: Answer): Problem | undefined {

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import type { Environment } from '../../config/environment.ts'
+import type { CertificateConfig, NotificationConfig } from '../config.ts'
+import { type Material, partDigests } from '../material.ts'
+import type { Part } from '../schema.ts'
+import type { CertificateState } from '../state.ts'
+import { runCommand } from './command.ts'
+import { pushToHaproxy } from './haproxy.ts'
+import { sendSignal } from './signal.ts'
+
+export interface NotifyContext {
+  readonly config: CertificateConfig
+  readonly state: Pick<CertificateState, 'facts' | 'remember'>
+  /** Of the commands. */
+  readonly childEnvironment: Environment
+}
+
+/** Consumers that have not been told of everything that is in the files, and of what not. */
+export interface Outstanding {
+  readonly entry: NotificationConfig
+  readonly changed: ReadonlySet<Part>
+}
+
+export function outstanding(material: Material, { config, state }: NotifyContext): Outstanding[] {
+  const digests = partDigests(material, config.files)
+  return config.notify.flatMap((entry) => {
+    const told = state.facts.notified?.[keyOf(entry)] ?? {}
+    const changed = entry.on.filter((part) => digests[part] !== undefined && digests[part] !== told[part])
+    return changed.length === 0 ? [] : [{ entry, changed: new Set(changed) }]
+  })
+}
+
+/**
+ * Tells one consumer, and remembers that it was told: after a crash in between it is told again. Throws an `Error` that says what
+ * failed.
+ */
+export async function tell(
+  { entry, changed }: Outstanding,
+  material: Material,
+  context: NotifyContext,
+): Promise<void> {
+  const { config, state } = context
+  const environment = {
+    ...context.childEnvironment,
+    CHANCERY_CERTIFICATE: config.id,
+    CHANCERY_CHANGED: [...changed].join(' '),
+    CHANCERY_DIRECTORY: config.directory,
+  }
+  const { timeout } = entry
+  if (entry.command) await runCommand(entry.command, { timeout, environment })
+  else if (entry.signal) await sendSignal(entry, environment)
+  else {
+    const reasons = await pushToHaproxy(entry, changed, material, config)
+    if (reasons.length > 0) {
+      if (!entry.reload) throw new Error(`HAProxy must be reloaded: ${reasons[0]}`)
+      await runCommand(entry.reload, { timeout, environment })
+    }
+  }
+  const notified = { ...state.facts.notified, [keyOf(entry)]: partDigests(material, config.files) }
+  const known = new Set(config.notify.map(keyOf))
+  const kept = Object.entries(notified).filter(([key]) => known.has(key))
+  state.remember({ notified: Object.fromEntries(kept) })
+}
+
+/** Changed options are another consumer, which has been told of nothing. */
+function keyOf(entry: NotificationConfig): string {
+  return createHash('sha256').update(JSON.stringify(entry)).digest('hex').slice(0, 16)
+}
+
+/** For logs. */
+export function describe({ command, signal, pidFile, unit, haproxy }: NotificationConfig): string {
+  if (command) return `command ${command[0]}`
+  return signal ? `SIG${signal} to ${unit ?? pidFile}` : `HAProxy at ${haproxy}`
+}

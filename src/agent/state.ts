@@ -1,0 +1,99 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
+import { writeFiles } from '../write-files.ts'
+import { type Identity, identityPem, readIdentity } from './identity.ts'
+
+/** A request that may be under way: the same is asked again until there is an answer, so that nothing is issued twice. */
+export interface PendingRequest {
+  /** PEM. */
+  readonly key: string
+  readonly csr: string
+  /** What it asks for; another wish needs another CSR. */
+  readonly purpose: string
+}
+
+/** When to renew, chosen once for each window, so that a restart does not choose anew. Seconds since 1970. */
+export interface ChosenRenewal {
+  readonly serialNumber: string
+  readonly start: number
+  readonly end: number
+  readonly at: number
+}
+
+/** What must be known after a restart. */
+export interface Facts {
+  readonly renewal?: ChosenRenewal
+  /** The certificate that the CA calls revoked. */
+  readonly revoked?: string
+  /** SHA-256 of the token that was used up. */
+  readonly spentToken?: string
+  /** Seconds since 1970. */
+  readonly lastRenewal?: number
+  /** For each consumer, by a digest of its options: for each part, the digest of what it was told of. */
+  readonly notified?: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+type Kept = 'staple.der' | 'crls.pem' | 'roots.pem'
+
+/** The agent's own files for one certificate. Each is replaced by one rename and synced: a crash leaves the old or the new one. */
+export class CertificateState {
+  readonly #directory: string
+  #facts: Facts
+
+  constructor(directory: string) {
+    this.#directory = directory
+    makePrivateDirectory(directory)
+    const file = join(directory, 'facts.json')
+    this.#facts = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Facts) : {}
+  }
+
+  get facts(): Facts {
+    return this.#facts
+  }
+
+  remember(facts: Facts): void {
+    this.#facts = { ...this.#facts, ...facts }
+    this.#write('facts.json', `${JSON.stringify(this.#facts, null, 2)}\n`)
+  }
+
+  identity(): Identity | null {
+    const pem = this.#read('identity.pem')
+    return pem && readIdentity(pem.toString('utf8'))
+  }
+
+  keepIdentity(identity: Identity): void {
+    this.#write('identity.pem', identityPem(identity))
+  }
+
+  pending(): PendingRequest | null {
+    const text = this.#read('pending.json')
+    return text && (JSON.parse(text.toString('utf8')) as PendingRequest)
+  }
+
+  keepPending(request: PendingRequest): void {
+    this.#write('pending.json', `${JSON.stringify(request, null, 2)}\n`)
+  }
+
+  dropPending(): void {
+    rmSync(join(this.#directory, 'pending.json'), { force: true })
+  }
+
+  kept(name: Kept): Buffer | null {
+    return this.#read(name)
+  }
+
+  keep(name: Kept, content: string | Uint8Array): void {
+    this.#write(name, content)
+  }
+
+  #read(name: string): Buffer | null {
+    const file = join(this.#directory, name)
+    return existsSync(file) ? readFileSync(file) : null
+  }
+
+  #write(name: string, content: string | Uint8Array): void {
+    writeFiles([{ path: join(this.#directory, name), content, mode: 0o600 }])
+    syncDirectory(this.#directory)
+  }
+}

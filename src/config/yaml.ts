@@ -1,0 +1,15 @@
+import { parseDocument } from 'yaml'
+import { CaError } from '../errors.ts'
+
+/** YAML 1.2, each key once. An empty document is no options. `file` is what the `CaError` "badConfiguration" names. */
+export function parseYaml(text: string, file: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, strict: true })
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) throw new CaError('badConfiguration', `${file}: ${problem.message.split('\n')[0]}`)
+  try {
+    return document.toJS()
+  } catch (error) {
+    // Aliases that multiply into more than the parser's bound.
+    throw new CaError('badConfiguration', `${file}: ${(error as Error).message}.`, { cause: error })
+  }
+}
