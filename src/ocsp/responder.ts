@@ -3,17 +3,17 @@ import type { OcspSigner } from '../ca/ocsp-responders.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
-import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { Turns } from '../turns.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
-import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
+import { encodeOcspError, type OcspStatus } from './response.ts'
 import type { CacheChange } from './response-cache.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
+import { statusOf } from './status.ts'
 
 export interface OcspResponderOptions {
   readonly authorities: () => readonly Authority[]
@@ -279,20 +279,6 @@ function uncached(signed: SignedResponse | null): OcspAnswer {
 
 function canSign(authority: Authority): authority is IssuingAuthority {
   return authority.signer !== null
-}
-
-/**
- * Null where the answer is "unauthorized", which costs no signature. RFC 6960 would have "unknown" for what was never
- * issued, but GnuTLS lets that pass: it is said by option alone.
- */
-function statusOf(
-  row: CertificateStatus | null,
-  { neverIssued, expired, archiveCutoff = Number.POSITIVE_INFINITY }: OcspOptions,
-  now: number,
-): CertStatus | null {
-  if (row === null) return neverIssued === 'unknown' ? 'unknown' : null
-  const isOver = row.notAfter < now - (expired === 'answer' ? archiveCutoff : 0)
-  return isOver ? null : (row.revocation ?? 'good')
 }
 
 export function createOcspResponder(options: OcspResponderOptions): OcspResponder {
