@@ -35,10 +35,10 @@ export function buildHttpApp(
   const options = { ...serverOptions(log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
-  guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
   putAtOnceBefore(app, service, log)
+  guard(app, service, log, service.config.limits.httpConnections)
   return app
 }
 

@@ -59,10 +59,6 @@ export class ServiceProcess {
     this.#log = log
   }
 
-  get pid(): number {
-    return this.#child.pid!
-  }
-
   /** PEM. */
   get rootFile(): string {
     return join(this.directory, 'root.pem')
