@@ -60,7 +60,7 @@ export class Admission {
     )
   }
 
-  /** To be called before the application gets its routes. `connections`: as many as it may hold. */
+  /** To be called before the application is made ready. `connections`: as many as it may hold. */
   guard(app: FastifyInstance, { connections }: { connections: number }): ConnectionLimit {
     this.#guardServer(app.server as Server)
     // Before TLS sees a connection, and after the above: what is listened for first is prepended last.

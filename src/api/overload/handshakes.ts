@@ -31,8 +31,9 @@ export function paceHandshakes(server: Server, clock: Clock, closed: () => void)
     clock,
   })
   const begun = new Map<string, Socket>()
-  const others = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
+  // TLS listens first, from the server's making on. Whoever else does hears of each connection at once.
+  const [begin] = server.listeners('connection') as ((socket: Socket) => void)[]
+  server.removeListener('connection', begin!)
   server.on('connection', (socket: Socket) => {
     // TLS takes over what has arrived by then, and the errors too.
     const onError = () => socket.destroy()
@@ -49,7 +50,7 @@ export function paceHandshakes(server: Server, clock: Clock, closed: () => void)
         const peer = peerOf(socket)
         begun.set(peer, socket)
         socket.once('close', () => begun.delete(peer))
-        for (const listener of others) listener.call(server, socket)
+        begin!.call(server, socket)
       },
       turnAway: () => {
         socket.destroy()
