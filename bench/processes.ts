@@ -15,6 +15,8 @@ export interface Running {
 }
 
 export interface RunningService extends Running {
+  /** Of the plain listener. */
+  readonly httpPort: number
   readonly root: string
   readonly adminKey: string
   readonly directory: string
@@ -31,6 +33,15 @@ export async function startService(
 ): Promise<RunningService> {
   const directory = await mkdtemp(join(tmpdir(), 'chancery-bench-'))
   await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
+  return serveDirectory(directory, extraNodeFlags, checkout)
+}
+
+/** Likewise over a data directory, which is removed when the service is stopped. */
+export async function serveDirectory(
+  directory: string,
+  extraNodeFlags: readonly string[] = [],
+  checkout = path('..'),
+): Promise<RunningService> {
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
     ...process.env,
@@ -47,6 +58,7 @@ export async function startService(
   return {
     process: child,
     port: tlsPort,
+    httpPort,
     directory,
     root: await readFile(join(directory, 'root.pem'), 'utf8'),
     adminKey: (await readFile(join(directory, 'admin.key'), 'utf8')).trim(),
