@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import type { Authority } from '../ca/authority.ts'
 import type { PublicUrls } from '../ca/certificate-template.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
@@ -7,6 +8,7 @@ import type { CrlScope } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
 import { Turns } from '../turns.ts'
 import { CrlBuilder } from './builder.ts'
+import { CrlFiles } from './crl-files.ts'
 import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import { scopesOf } from './scopes.ts'
@@ -69,6 +71,7 @@ export class CrlPublisher {
       store: options.store,
       clock: options.clock,
       builder: new CrlBuilder(options.store.databaseFile),
+      files: new CrlFiles(join(dirname(options.store.databaseFile), 'crls')),
       turns: new Turns(MADE_AT_ONCE),
       authority: (id) => options.authorities().find((one) => one.id === id),
       options: options.options,
