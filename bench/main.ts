@@ -1,5 +1,6 @@
 import { type Options, readOptions } from './options.ts'
 import { acme } from './questions/acme.ts'
+import { crlSection } from './questions/crl.ts'
 import { growth } from './questions/growth.ts'
 import { issuance } from './questions/issuance.ts'
 import { ocsp } from './questions/ocsp.ts'
@@ -17,6 +18,8 @@ const QUESTIONS: Readonly<Record<string, (options: Options) => Promise<Section>>
   acme,
   ocsp,
   start,
+  crl: ({ long }) =>
+    crlSection({ entries: long ? [10_000, 100_000, 1_000_000] : [100_000, 1_000_000], issued: 4000 }),
   growth: ({ long }) => growth(long ? { rows: [0, 1_000_000, 10_000_000] } : {}),
 }
 
