@@ -8,9 +8,13 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
+import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
+import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { Admission } from './api/overload/admission.ts'
+import type { ConnectionLimit } from './api/overload/connections.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
@@ -19,15 +23,24 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
-/** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
-const TIMING = { connectionsCheckingInterval: 2000 }
-
-/** The plain listener. */
-export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
+/**
+ * The plain listener. `trustProxy`: the address of a client is the one that X-Forwarded-For gives; for when only our own
+ * workers connect.
+ */
+export function buildHttpApp(
+  service: Service,
+  log: FastifyBaseLogger,
+  { trustProxy = false }: { trustProxy?: boolean } = {},
+): FastifyInstance {
+  const options = { ...serverOptions(log), trustProxy, http: TIMING }
+  const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app)
+  const { rests } = guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
   app.register(openapiRoute)
+  const { ocsp: answers, clock } = service
+  const isOpen = () => app.server.listening
+  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
   return app
 }
 
@@ -50,6 +63,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
   prepare(app)
+  guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
@@ -59,6 +73,17 @@ export function buildTlsApp(
   return app
 }
 
+/** What keeps a listener able to answer when more comes than it can do. */
+function guard(
+  app: FastifyInstance,
+  { config, clock }: Service,
+  log: FastifyBaseLogger,
+  connections: number,
+): ConnectionLimit {
+  const { requests: waiting, wait: patience } = config.limits
+  return new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
+}
+
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
 function prepare(app: FastifyInstance): void {
   installProblems(app)
@@ -66,20 +91,21 @@ function prepare(app: FastifyInstance): void {
   logRequests(app)
 }
 
+const start = process.hrtime.bigint().toString(36)
 let requests = 0
 
+function newRequestId(): string {
+  return `${start}-${(++requests).toString(36)}`
+}
+
 function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
-  const start = process.hrtime.bigint().toString(36)
   return {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,
-    genReqId: () => `${start}-${(++requests).toString(36)}`,
-    // Slow or silent clients cost a socket for a bounded time.
-    requestTimeout: 30_000,
-    connectionTimeout: 60_000,
-    keepAliveTimeout: 75_000,
+    genReqId: newRequestId,
+    ...CONNECTION_LIMITS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

@@ -82,11 +82,18 @@ export function createRevocation(parts: RevocationParts): Revocation {
         CRL_PATIENCE,
       ),
   })
+  store.onResumed(() => {
+    // A revocation in doubt may have taken effect, and a CRL may have failed: neither waits for the next one.
+    ocsp.revocationsInDoubt()
+    parts.changed([])
+    crl.start().catch((error: unknown) => log.error({ err: error }, 'CRLs could not be looked through'))
+  })
   return {
     revoker,
     ocsp,
     crl,
     async start() {
+      ocsp.authoritiesChanged()
       await Promise.all([crl.start(), responders.start()])
     },
     health: () => [

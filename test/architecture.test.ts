@@ -63,7 +63,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   config: ['pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
-  ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'errors.ts'],
+  ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   crl: ['ca', 'config', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'turns.ts', 'errors.ts'],
   acme: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'recent-map.ts', 'errors.ts'],
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
@@ -115,6 +115,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   'app.ts': ['api', 'service.ts'],
   'log.ts': [],
+  workers: ['api', 'log.ts', 'ocsp', 'health.ts', 'clock.ts'],
   'listen.ts': ['config', 'errors.ts'],
   'tls-listener.ts': [
     'listen.ts',
@@ -127,10 +128,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
     'errors.ts',
   ],
+  'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
   'server.ts': [
     'tls-listener.ts',
-    'listen.ts',
-    'app.ts',
+    'plain-listener.ts',
     'log.ts',
     'service.ts',
     'ca',
@@ -265,7 +266,7 @@ describe('only', () => {
     expect(
       offenders(
         /^(@?fastify\b|node:https?$|light-my-request)/,
-        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|server\.ts$|tls-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
+        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
         'imports',
       ),
     ).toEqual([])
@@ -306,8 +307,8 @@ describe('only', () => {
     expect(files.filter(({ code }) => /process\.env/.test(code)).length).toBeGreaterThan(0)
   })
 
-  test('the store catches in worker threads what else would hold up the rest', () => {
-    expect(offenders(/^node:worker_threads$/, /^(store|crl)\//, 'imports')).toEqual([])
+  test('the store, CRLs and the plain listener have threads of their own', () => {
+    expect(offenders(/^node:worker_threads$/, /^(store|crl|workers)\//, 'imports')).toEqual([])
   })
 })
 

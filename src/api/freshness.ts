@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** How a public answer may be kept. Times in seconds since 1970. */
@@ -23,18 +24,25 @@ export function sendFresh(
   body: Buffer,
   freshness: Freshness,
 ): FastifyReply {
-  reply.headers({
-    'cache-control': `max-age=${freshness.maxAge}, public, no-transform, must-revalidate`,
-    etag: freshness.etag,
-    'last-modified': httpDate(freshness.lastModified),
-    expires: httpDate(freshness.expires),
-  })
+  reply.headers(freshnessHeaders(freshness))
   if (isKnown(request, freshness)) return reply.code(304).send()
   return reply.header('content-type', contentType).send(body)
 }
 
+export function freshnessHeaders({ maxAge, etag, lastModified, expires }: Freshness): Record<string, string> {
+  return {
+    'cache-control': `max-age=${maxAge}, public, no-transform, must-revalidate`,
+    etag,
+    'last-modified': httpDate(lastModified),
+    expires: httpDate(expires),
+  }
+}
+
 /** RFC 9110 13.2.2: If-None-Match goes before If-Modified-Since, and both mean GET and HEAD alone. */
-function isKnown({ method, headers }: FastifyRequest, freshness: Freshness): boolean {
+export function isKnown(
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+  freshness: Freshness,
+): boolean {
   const { etag, lastModified, knownFrom = lastModified } = freshness
   if (method !== 'GET' && method !== 'HEAD') return false
   const tags = headers['if-none-match']

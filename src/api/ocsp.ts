@@ -5,7 +5,7 @@ import { sendFresh } from './freshness.ts'
 import { asCaError, PROBLEMS } from './problems.ts'
 
 /** Without parameters: HAProxy and nginx compare the whole header. */
-const OCSP_RESPONSE = 'application/ocsp-response'
+export const OCSP_RESPONSE = 'application/ocsp-response'
 
 /**
  * OCSP over HTTP (RFC 6960 A, RFC 5019 5) at /ocsp. The status is 200 whatever the answer: HAProxy and nginx take no
@@ -28,7 +28,7 @@ export async function ocspRoutes(
 
   const options = { bodyLimit: MAX_REQUEST_OCTETS }
   const answer = async (request: FastifyRequest, reply: FastifyReply) =>
-    send(request, reply, await responder.respond(requestBytes(request)))
+    send(request, reply, await responder.respond(requestBytes(request), askedAs(request)))
   app.all('/ocsp', options, answer)
   app.all('/ocsp/*', options, answer)
 }
@@ -41,6 +41,20 @@ export function answerBadOcspUrl(request: FastifyRequest, reply: FastifyReply): 
   if (!/^\/ocsp(?:[/?]|$)/.test(request.raw.url ?? '')) return false
   send(request, reply, ocspError('malformedRequest'))
   return true
+}
+
+/**
+ * Octets. Requests for one certificate without extensions are far smaller, in every form in use; larger ones are not worth
+ * being known again.
+ */
+export const KNOWN_OCTETS = 512
+
+/** As `answerAtOnce` will look for it: the body of a POST, the address of a GET. Null where it does not. */
+function askedAs({ method, raw, body }: FastifyRequest): string | null {
+  if (method === 'POST')
+    return Buffer.isBuffer(body) && body.length <= KNOWN_OCTETS ? body.toString('latin1') : null
+  const { url = '' } = raw
+  return method === 'GET' && url.startsWith('/ocsp/') && url.length <= KNOWN_OCTETS ? url : null
 }
 
 /** The OCSPRequest, or bytes that are none. */

@@ -1,17 +1,36 @@
-import type { FastifyInstance } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 
 /** One line a request. No headers and no query: both may hold secrets. */
 export function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
-    request.log.info(
-      {
-        method: request.method,
-        path: request.url.split('?', 1)[0],
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
-        address: request.ip,
-      },
-      'request',
-    )
-  })
+  app.addHook('onResponse', async ({ log, raw, ip }, reply) =>
+    log.info(facts(raw, reply.raw, reply.elapsedTime, ip), 'request'),
+  )
+}
+
+/** The same line for an answer that no application gave. `start`: of `process.hrtime.bigint()`. */
+export function logAnswer(
+  log: FastifyBaseLogger,
+  reqId: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  start: bigint,
+): void {
+  const elapsed = Number(process.hrtime.bigint() - start) / 1e6
+  log.info({ reqId, ...facts(request, response, elapsed, request.socket.remoteAddress) }, 'request')
+}
+
+function facts(
+  { method, url }: IncomingMessage,
+  { statusCode }: ServerResponse,
+  milliseconds: number,
+  address: string | undefined,
+) {
+  return {
+    method,
+    path: url!.split('?', 1)[0],
+    status: statusCode,
+    ms: Math.round(milliseconds * 10) / 10,
+    address,
+  }
 }

@@ -151,7 +151,7 @@ export class Issuer {
     },
   ): Promise<Issued> {
     const { signer } = grant.authority
-    const prepared = prepare(grant, request.proof, signer, (serialNumber) =>
+    const prepared = await prepare(grant, request.proof, signer, (serialNumber) =>
       this.#shared.extensions(grant, serialNumber),
     )
     const { serialNumber } = prepared

@@ -37,17 +37,19 @@ export class Prepared {
 }
 
 /**
- * Proves the CSR's signature, builds the TBSCertificate from the grant alone, reads it back and compares it.
+ * Proves the CSR's signature, and meanwhile builds the TBSCertificate from the grant alone, reads it back and compares it.
  * Nothing of the CSR but its public key and the granted names gets in. `shared`: what follows from authority and profile;
  * which CRL the certificate names depends on its serial number as well.
  */
-export function prepare(
+export async function prepare(
   grant: Grant,
   proof: KeyProof,
   signer: Signer,
   shared: (serialNumber: string) => readonly Extension[],
-): Prepared {
-  if (proof.kind === 'csr') proveCsr(proof.csr)
+): Promise<Prepared> {
+  const proven = proof.kind === 'csr' ? proveCsr(proof.csr) : undefined
+  // It is awaited below; should the encoding fail before that, the failed proof must not end the process.
+  proven?.catch(() => {})
   const { authority, publicKey, names, subject, validity } = grant
   const serialNumber = newSerialNumber()
   const extensions = [
@@ -66,5 +68,6 @@ export function prepare(
     extensions,
   })
   checkAgainstGrant(tbs, serialNumber, grant)
+  await proven
   return new Prepared(made, serialNumber, grant, tbs)
 }

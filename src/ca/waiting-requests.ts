@@ -36,8 +36,10 @@ export class WaitingRequests {
    */
   async find(request: IssuanceRequest, principal: Principal): Promise<RequestRow | null> {
     if (isImpatient(principal)) return null
-    const row = await this.#context.store.read.requestByFingerprint(fingerprintOf(request, principal))
     const bound = principal.kind === 'token' ? principal.token.requestId : null
+    // What a token asks for binds it: one that is not bound has no request, and need not be looked for.
+    if (principal.kind === 'token' && bound === null) return null
+    const row = await this.#context.store.read.requestByFingerprint(fingerprintOf(request, principal))
     if (bound !== null && bound !== row?.requestId) {
       throw new CaError(
         'tokenSpent',
@@ -45,7 +47,7 @@ export class WaitingRequests {
       )
     }
     if (!row || stateOf(row, epochSeconds(this.#context.clock())) === 'expired') return null
-    prove(request)
+    await prove(request)
     return standing(row)
   }
 
@@ -60,7 +62,7 @@ export class WaitingRequests {
     origin: Origin,
     now: Date,
   ): Promise<RequestRow> {
-    prove(request)
+    await prove(request)
     const { store, waiting } = this.#context
     const { proof } = request
     const createdAt = epochSeconds(now)
@@ -111,6 +113,6 @@ function standing(row: RequestRow): RequestRow {
 }
 
 /** Nobody without the key hears what became of a request, or makes one. */
-function prove({ proof }: IssuanceRequest): void {
-  if (proof.kind === 'csr') proveCsr(proof.csr)
+async function prove({ proof }: IssuanceRequest): Promise<void> {
+  if (proof.kind === 'csr') await proveCsr(proof.csr)
 }

@@ -55,7 +55,7 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
   if (blocks.length !== 1)
     throw new Failure(EXIT.failed, `${file} holds ${blocks.length} PEM blocks; one CSR belongs there.`)
   const csr = parseCsr(blocks[0]!.der)
-  proveCsr(csr)
+  await proveCsr(csr)
   const root = await openRootFolder(options)
   const wish = {
     subject: csr.subject,

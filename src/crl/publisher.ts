@@ -33,7 +33,7 @@ export interface CrlHealth {
   readonly number: number | null
   /** Seconds since 1970. */
   readonly nextUpdate: number | null
-  /** False when relying parties that check CRLs refuse this authority's certificates. */
+  /** False when relying parties that check CRLs refuse this authority's certificates, and when the last attempt failed: a revocation may be missing. */
   readonly ok: boolean
   /** What is wrong or soon will be, or went wrong at the last attempt. */
   readonly reason: string | null
@@ -43,6 +43,8 @@ const HOUR = 3600
 const DAY = 24 * HOUR
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
+/** And this often whether something is due, since a clock that is set right leaps past its timers. Milliseconds. */
+const LEAP_LOOK = 30_000
 /** Enough that many share one sync of the disk, and few beside what may wait for it. */
 const MADE_AT_ONCE = 32
 
@@ -60,9 +62,13 @@ export class CrlPublisher {
   /** When `onWarning` was last told, by authority and kind. Seconds since 1970. */
   readonly #toldAt = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
+  readonly #leaps: NodeJS.Timeout
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
+    this.#leaps = setInterval(() => {
+      if (this.#state === 'started' && this.#isAnyDue()) void this.#tick()
+    }, LEAP_LOOK).unref()
     this.#authorities = options.authorities
     this.#onWarning = options.onWarning ?? (() => {})
     this.#context = {
@@ -133,8 +139,8 @@ export class CrlPublisher {
   }
 
   /**
-   * Loads what is stored, publishes what is missing, stale or overtaken, and from then on keeps to the schedule.
-   * To be called again when an authority was added.
+   * Loads what is stored, publishes what is missing, stale, overtaken or has failed, and from then on keeps to the schedule.
+   * To be called again when an authority was added, and when the store takes writes again.
    */
   async start(): Promise<void> {
     this.#refuseIfStopped()
@@ -148,7 +154,8 @@ export class CrlPublisher {
             if (!this.#canSign(authority)) return
             // A revocation that was acknowledged just before the process died may have missed the last CRL.
             const isOvertaken = await publication.isOvertaken()
-            if (isOvertaken || this.#isDue(publication)) await this.#attempt(publication)
+            if (isOvertaken || publication.failure !== null || this.#isDue(publication))
+              await this.#attempt(publication)
           }),
         )
       }),
@@ -161,6 +168,7 @@ export class CrlPublisher {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
+    clearInterval(this.#leaps)
     for (const publication of this.#all()) await publication.idle()
     await this.#context.builder.close()
   }
@@ -176,7 +184,7 @@ export class CrlPublisher {
         authority: authority.id,
         number: current?.number ?? null,
         nextUpdate: current?.nextUpdate ?? null,
-        ok: isServed(authority, publications, now),
+        ok: failure === undefined && isServed(authority, publications, now),
         reason: failure ?? lackOf(authority, publications, now) ?? this.#oversizeOf(authority),
       }
     })
@@ -276,6 +284,12 @@ export class CrlPublisher {
 
   #isDue(publication: Publication): boolean {
     return publication.dueAt() <= this.#now()
+  }
+
+  #isAnyDue(): boolean {
+    return this.#authorities().some(
+      (authority) => this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one)),
+    )
   }
 
   #canSign({ signer, certificate }: Authority): boolean {

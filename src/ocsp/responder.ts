@@ -3,15 +3,17 @@ import type { OcspSigner } from '../ca/ocsp-responders.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
-import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { Turns } from '../turns.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
-import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
+import { encodeOcspError, type OcspStatus } from './response.ts'
+import type { CacheChange } from './response-cache.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
+import { statusOf } from './status.ts'
 
 export interface OcspResponderOptions {
   readonly authorities: () => readonly Authority[]
@@ -45,7 +47,9 @@ export interface OcspAnswer {
   } | null
 }
 
-/** More signatures than this at once mean that the signer cannot keep up: later is better than never. */
+/** So many are signed at once: whatever else the event loop has to do waits for no more of them. */
+const SIGNED_AT_ONCE = 32
+/** More that wait or are being signed mean that the signer cannot keep up: later is better than never. */
 const MAX_SIGNING = 256
 /** How often answers are looked through for those to be signed ahead of time. Milliseconds. */
 const LOOK_AHEAD = 30_000
@@ -69,7 +73,9 @@ export class OcspResponder {
   readonly #brought: BroughtResponses
   readonly #timer: NodeJS.Timeout
   #refresh: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
+  #onHeld: ((change: CacheChange) => void) | null = null
 
   constructor(options: OcspResponderOptions) {
     const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
@@ -78,6 +84,7 @@ export class OcspResponder {
     this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError },
+      changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
         const authority = options.authorities().find((one) => one.id === id)
         return authority && canSign(authority)
@@ -91,10 +98,13 @@ export class OcspResponder {
     this.#timer.unref()
   }
 
-  /** Always an answer, never an exception. */
-  async respond(der: Uint8Array): Promise<OcspAnswer> {
+  /**
+   * Always an answer, never an exception. `asked`: what the request looked like before it was decoded, for `known` to answer
+   * it from then on.
+   */
+  async respond(der: Uint8Array, asked: string | null = null): Promise<OcspAnswer> {
     try {
-      return await this.#answer(parseOcspRequest(der))
+      return await this.#answer(parseOcspRequest(der), asked)
     } catch (error) {
       const code = error instanceof CaError ? error.code : null
       if (code === 'malformedRequest') return ocspError('malformedRequest')
@@ -103,6 +113,32 @@ export class OcspResponder {
       // Java takes both as undetermined; mod_ssl staples them. What may pass by itself says so.
       return ocspError(code === null ? 'internalError' : 'tryLater')
     }
+  }
+
+  /** The signed answer to a request that looks like one before, if it is held. At once; `respond` would give the same. */
+  known(asked: string): SignedResponse | null {
+    return this.#shared.known(asked)
+  }
+
+  /**
+   * Tells whoever keeps copies what changes in `held`, at once. What a copy gave to clients is to be told to `wanted`: only
+   * that is signed ahead of time.
+   */
+  copyTo(told: (change: CacheChange) => void): void {
+    this.#onHeld = told
+  }
+
+  held(): Iterable<CacheChange> {
+    return this.#shared.held()
+  }
+
+  wanted(keys: readonly string[]): void {
+    this.#shared.wanted(keys)
+  }
+
+  /** To be called after authorities came, went or changed. */
+  authoritiesChanged(): void {
+    this.#shared.keepOnly(({ authority, certId }) => this.#speakerFor([certId])?.id === authority)
   }
 
   /**
@@ -116,6 +152,11 @@ export class OcspResponder {
   /** To be called when what signed for this authority is not to be believed any more. */
   signerLost(authorityId: string): void {
     this.#shared.dropAll(authorityId)
+  }
+
+  /** To be called when revocations may be on record that nobody heard of. */
+  revocationsInDoubt(): void {
+    for (const { id } of this.#options.authorities()) this.#shared.dropAll(id)
   }
 
   /** To be called at the start, and after a response was brought. */
@@ -138,7 +179,7 @@ export class OcspResponder {
     await Promise.all([this.#shared.refreshAhead(), this.responseBrought()])
   }
 
-  async #answer(request: OcspRequest): Promise<OcspAnswer> {
+  async #answer(request: OcspRequest, asked: string | null): Promise<OcspAnswer> {
     const { certIds, nonce } = request
     const [certId] = certIds
     const authority = this.#speakerFor(certIds)
@@ -151,6 +192,8 @@ export class OcspResponder {
     // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
     if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
     const signed = await this.#shared.get(authority.id, certId)
+    // One with a nonce got none only since there were too many.
+    if (asked !== null && !nonce) this.#shared.remember(asked, certId)
     return signed ? this.#cacheable(signed) : UNAUTHORIZED
   }
 
@@ -181,26 +224,30 @@ export class OcspResponder {
       throw new CaError('overloaded', 'Too many OCSP answers are being signed.')
     this.#signing++
     try {
-      // Read before the statuses: what the answer says was true at its thisUpdate or later.
-      const now = this.#now()
-      const { store, options: optionsOf, signerOf } = this.#options
-      const options = optionsOf(authority.id)
-      const rows = await Promise.all(
-        request.certIds.map(({ serialNumber }) =>
-          serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
-        ),
-      )
-      const statuses = rows.map((row) => statusOf(row, options, now))
-      if (!statuses.every((status) => status !== null)) return null
-      const isKnown = !statuses.includes('unknown')
-      // A made-up serial number costs a signature, and no cache is of use.
-      if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
-      const authorityEnd = authority.certificate.notAfter
-      const wish = { request, statuses, now, authorityEnd, options }
-      return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
+      return await this.#turns.run(() => this.#signNow(authority, request))
     } finally {
       this.#signing--
     }
+  }
+
+  async #signNow(authority: IssuingAuthority, request: OcspRequest): Promise<SharedResponse | null> {
+    // Read before the statuses: what the answer says was true at its thisUpdate or later.
+    const now = this.#now()
+    const { store, options: optionsOf, signerOf } = this.#options
+    const options = optionsOf(authority.id)
+    const rows = await Promise.all(
+      request.certIds.map(({ serialNumber }) =>
+        serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
+      ),
+    )
+    const statuses = rows.map((row) => statusOf(row, options, now))
+    if (!statuses.every((status) => status !== null)) return null
+    const isKnown = !statuses.includes('unknown')
+    // A made-up serial number costs a signature, and no cache is of use.
+    if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
+    const authorityEnd = authority.certificate.notAfter
+    const wish = { request, statuses, now, authorityEnd, options }
+    return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
   }
 
   #takeUncached(): void {
@@ -208,19 +255,22 @@ export class OcspResponder {
     throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
-  #cacheable({ der, etag, thisUpdate, nextUpdate }: SignedResponse): OcspAnswer {
-    const half = Math.floor((thisUpdate + nextUpdate) / 2)
-    const maxAge = Math.max(0, half - this.#now())
-    return {
-      status: 'successful',
-      der,
-      cacheable: { maxAge, etag, lastModified: thisUpdate, expires: nextUpdate },
-    }
+  #cacheable(signed: SignedResponse): OcspAnswer {
+    return { status: 'successful', der: signed.der, cacheable: freshnessOf(signed, this.#now()) }
   }
 
   #now(): number {
     return epochSeconds(this.#options.clock())
   }
+}
+
+/** How the signed answer may be cached by whoever gets it now (seconds since 1970). */
+export function freshnessOf(
+  { etag, thisUpdate, nextUpdate }: SignedResponse,
+  now: number,
+): NonNullable<OcspAnswer['cacheable']> {
+  const half = Math.floor((thisUpdate + nextUpdate) / 2)
+  return { maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate }
 }
 
 function uncached(signed: SignedResponse | null): OcspAnswer {
@@ -229,20 +279,6 @@ function uncached(signed: SignedResponse | null): OcspAnswer {
 
 function canSign(authority: Authority): authority is IssuingAuthority {
   return authority.signer !== null
-}
-
-/**
- * Null where the answer is "unauthorized", which costs no signature. RFC 6960 would have "unknown" for what was never
- * issued, but GnuTLS lets that pass: it is said by option alone.
- */
-function statusOf(
-  row: CertificateStatus | null,
-  { neverIssued, expired, archiveCutoff = Number.POSITIVE_INFINITY }: OcspOptions,
-  now: number,
-): CertStatus | null {
-  if (row === null) return neverIssued === 'unknown' ? 'unknown' : null
-  const isOver = row.notAfter < now - (expired === 'answer' ? archiveCutoff : 0)
-  return isOver ? null : (row.revocation ?? 'good')
 }
 
 export function createOcspResponder(options: OcspResponderOptions): OcspResponder {

@@ -9,7 +9,7 @@ export const BUSY_MILLISECONDS = 5000
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 /**
- * Pages in the WAL (16 MiB) at which a commit also checkpoints. Four times SQLite's default: a page that many
+ * Pages in the WAL (16 MiB) at which it is checkpointed. Four times SQLite's default: a page that many
  * commits touch, as those of indexes are, then goes to the database file once instead of four times.
  */
 const CHECKPOINT_PAGES = 4000
@@ -19,10 +19,21 @@ export function openForWriting(file: string): Connection {
   return opened(new Database(file, { fileMustExist: true, timeout: BUSY_MILLISECONDS }), (db) => {
     expectPragma(db, 'journal_mode', 'wal')
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-    // 64 MiB (negative: KiB), for the indexes on serial numbers, whose pages are hit at random.
-    db.pragma('cache_size = -65536')
+    // By `checkpointIfDue`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
+    db.pragma('wal_autocheckpoint = 0')
+    // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
+    // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
+    db.pragma('cache_size = -16384')
   })
+}
+
+/**
+ * Moves what is in a long WAL into the database file. Throws where that file cannot be written or synced: nothing is lost
+ * by it, since the pages stay in the WAL and are written anew by the next attempt.
+ */
+export function checkpointIfDue(db: Connection): void {
+  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
+  if (log >= CHECKPOINT_PAGES && checkpointed < log) db.pragma('wal_checkpoint(PASSIVE)')
 }
 
 /** A connection that can only read; the WAL lets it read while the writer writes. */

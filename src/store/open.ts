@@ -7,6 +7,7 @@ import { openForReading, openForWriting } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
+import { rememberNewTokens } from './new-tokens.ts'
 import { pointReads } from './read/queries.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
@@ -26,6 +27,8 @@ const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
 /** Searches that may wait behind the one that runs. */
 const SEARCH_LIMIT = 128
 const PROBE_MILLISECONDS = 1000
+/** What a thread's commands and rows leave behind is gone soon: room for more than a few batches would only be held. */
+const YOUNG_MEGABYTES = 6
 
 /** Creates an empty database, readable by its owner alone. `conflict` if anything is there already. */
 export function createDatabase(file: string): void {
@@ -74,10 +77,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     )
   }
   const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
-  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT)
+  const resumed: (() => void)[] = []
+  const onResumed = () => {
+    for (const listener of resumed) listener()
+  }
+  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
-    return storeOf(file, writer, lock)
+    return storeOf(file, writer, lock, resumed)
   } catch (error) {
     await writer.drain()
     await writer.stop()
@@ -89,7 +96,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): Store {
+function storeOf(
+  file: string,
+  writer: WriterQueue,
+  lock: { release(): void },
+  resumed: (() => void)[],
+): Store {
   const reader = openForReading(file)
   const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
   let closed: Promise<void> | undefined
@@ -102,11 +114,16 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     lock.release()
   }
   const read = pointReads(reader)
-  const { acmeAccount, write } = keepAccounts({ read, write: (kind, input) => writer.write(kind, input) })
+  const { tokenByHash, ...tokens } = rememberNewTokens({
+    read,
+    write: (kind, input) => writer.write(kind, input),
+  })
+  const { acmeAccount, write } = keepAccounts({ read, write: tokens.write })
   return {
     read: {
       ...read,
       acmeAccount,
+      tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
@@ -115,6 +132,7 @@ function storeOf(file: string, writer: WriterQueue, lock: { release(): void }): 
     get healthy() {
       return writer.healthy
     },
+    onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),
   }
@@ -132,7 +150,8 @@ export function startSearcher(file: string): Worker {
 function startThread(name: string, workerData: unknown): Worker {
   const entry = new URL(`./${name}-thread${extname(import.meta.url)}`, import.meta.url)
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
-  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [] })
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }
+  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits })
 }
 
 function messageOf(error: unknown): string {

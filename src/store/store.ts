@@ -11,6 +11,11 @@ export interface Store {
   write<K extends CommandKind>(kind: K, input: Commands[K]['input']): Promise<Commands[K]['output']>
   /** False once the writer has failed: the service is then not ready and issues nothing. */
   readonly healthy: boolean
+  /**
+   * Called when writes are taken again after they were not. What was answered with doubt ("may or may not be on record") is
+   * decided by then: whoever keeps in memory what the database says must look again.
+   */
+  onResumed(listener: () => void): void
   readonly databaseFile: string
   /** Finishes what is queued, checkpoints the WAL, closes every connection. */
   close(): Promise<void>

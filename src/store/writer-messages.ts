@@ -20,6 +20,8 @@ export type FromWriter =
   /** It could not be opened; the thread ends. */
   | { kind: 'unusable'; error: CrossedError }
   | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean }
+  /** A checkpoint failed: no command did, but none is taken before it has recovered. */
+  | { kind: 'failed' }
   /** A probe was committed after a failure. */
   | { kind: 'recovered' }
   | { kind: 'closed' }

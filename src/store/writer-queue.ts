@@ -20,6 +20,10 @@ interface Waiting {
 }
 
 const FIRST_RESTART_MILLISECONDS = 100
+/** Between two looks at whether the writer answers. */
+const LOOK_MILLISECONDS = 1000
+/** Looks without any answer before the disk counts as hung. Looks, not time: a process that was stopped has missed some. */
+const PATIENCE = 10
 /** Tried for ever: a full disk or a lost mount may come back at any time, and nobody should be needed for it. */
 const LONGEST_RESTART_MILLISECONDS = 30_000
 
@@ -27,6 +31,7 @@ const LONGEST_RESTART_MILLISECONDS = 30_000
 export class WriterQueue {
   readonly #startWorker: () => Worker
   readonly #limit: QueueLimit
+  readonly #onResumed: () => void
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | null = null
   #outbox: QueuedCommand[] = []
@@ -40,10 +45,15 @@ export class WriterQueue {
   /** In a row, without one batch written. */
   #restarts = 0
   #restart: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
+  /** Looks in a row at which something waited and nothing had been answered. */
+  #silence = 0
 
-  constructor(startWorker: () => Worker, limit: QueueLimit) {
+  /** `onResumed`: called when writes are taken again after they were not; what was in doubt may be on record by then. */
+  constructor(startWorker: () => Worker, limit: QueueLimit, onResumed: () => void = () => {}) {
     this.#startWorker = startWorker
     this.#limit = limit
+    this.#onResumed = onResumed
   }
 
   get healthy(): boolean {
@@ -62,6 +72,7 @@ export class WriterQueue {
         return
       }
       this.#worker = worker
+      this.#watch ??= setInterval(() => this.#look(), LOOK_MILLISECONDS).unref()
       let failure: unknown
       worker.on('message', (message: FromWriter) => {
         this.#receive(message)
@@ -109,6 +120,7 @@ export class WriterQueue {
   drain(): Promise<void> {
     this.#closing = true
     clearTimeout(this.#restart)
+    clearInterval(this.#watch)
     return new Promise((resolve) => {
       this.#drained = resolve
       this.#checkDrained()
@@ -137,13 +149,30 @@ export class WriterQueue {
   }
 
   #receive(message: FromWriter): void {
-    if (message.kind === 'ready') this.#started = true
-    if (message.kind === 'ready' || message.kind === 'recovered') this.#healthy = true
+    if (message.kind === 'failed') this.#healthy = false
+    if (message.kind === 'ready' || message.kind === 'recovered') this.#resume()
     if (message.kind !== 'answers') return
+    const wasHung = this.#silence >= PATIENCE
+    this.#silence = 0
     this.#healthy = message.healthy
     if (message.healthy) this.#restarts = 0
     for (const answer of message.answers) this.#settle(answer)
     this.#checkDrained()
+    if (wasHung && message.healthy) this.#resume()
+  }
+
+  #resume(): void {
+    const first = !this.#started
+    this.#started = true
+    this.#healthy = true
+    if (!first && !this.#closing) this.#onResumed()
+  }
+
+  /** A disk that hangs does not say so. Its callers must hear something, and others must not queue behind them. */
+  #look(): void {
+    if (this.#waiting.size === 0 || ++this.#silence !== PATIENCE) return
+    this.#healthy = false
+    this.#forsake(storeFailed('The disk does not answer. This may or may not be on record.'))
   }
 
   #settle(answer: Answer): void {
@@ -159,21 +188,25 @@ export class WriterQueue {
   #gone(cause: unknown): void {
     this.#worker = null
     this.#healthy = false
+    this.#silence = 0
     this.#outbox = []
-    this.#bytes = 0
-    const lost = [...this.#waiting.values()]
-    this.#waiting.clear()
-    const error = storeFailed(
-      'The writer failed before it answered. This may or may not be on record.',
-      cause,
+    this.#forsake(
+      storeFailed('The writer failed before it answered. This may or may not be on record.', cause),
     )
-    for (const waiting of lost) waiting.reject(error)
-    this.#checkDrained()
     if (this.#closing || !this.#started) return
     const delay = Math.min(FIRST_RESTART_MILLISECONDS * 2 ** this.#restarts, LONGEST_RESTART_MILLISECONDS)
     this.#restarts++
     // A start that fails comes back here.
     this.#restart = setTimeout(() => this.start().catch(() => {}), delay)
+  }
+
+  /** Waits no longer for what was sent. */
+  #forsake(error: CaError): void {
+    this.#bytes = 0
+    const lost = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const waiting of lost) waiting.reject(error)
+    this.#checkDrained()
   }
 
   #checkDrained(): void {

@@ -1,10 +1,15 @@
+import { dirname } from 'node:path'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { syncDirectory } from '../durable-files.ts'
 import { batchRunner } from './batch.ts'
-import { type Connection, openForWriting } from './connection.ts'
+import { type Connection, checkpointIfDue, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { migrate } from './migrate.ts'
 import type { Answer, FromWriter, QueuedCommand, ToWriter, WriterSettings } from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
+
+/** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
+const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
 
 /** The thread that owns the only connection that writes. */
 class Writer {
@@ -39,57 +44,82 @@ class Writer {
       else commands.push(...message.commands)
     }
     if (commands.length > 0) {
-      const answers = this.#run(commands)
+      const { answers, recovered } = this.#run(commands)
       this.#post({ kind: 'answers', answers, healthy: this.#open !== null })
+      if (recovered) this.#post({ kind: 'recovered' })
+      this.#checkpoint()
     }
     if (closing) this.#close()
   }
 
-  #run(commands: readonly QueuedCommand[]): Answer[] {
+  #run(commands: readonly QueuedCommand[]): { answers: Answer[]; recovered: boolean } {
     // Sent before the main thread heard of the failure.
-    if (!this.#open) return refusals(commands, 'The database cannot be written at present')
+    if (!this.#open) {
+      return { answers: refusals(commands, 'The database cannot be written at present.'), recovered: false }
+    }
     try {
-      return this.#open.run(commands)
+      return { answers: this.#open.run(commands), recovered: false }
     } catch (cause) {
-      this.#fail()
-      return refusals(commands, `The database could not be written (${codeOf(cause)})`, cause)
+      // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
+      const recovered = this.#replace()
+      const code = codeOf(cause)
+      const isUndone = recovered || NEVER_WRITTEN.test(code)
+      const what = `The database could not be written (${code}).`
+      return { answers: refusals(commands, what, { isUndone, cause }), recovered }
+    }
+  }
+
+  /** Its failure is none of a command: all that was answered is in the WAL. But the WAL must not grow for ever. */
+  #checkpoint(): void {
+    try {
+      if (this.#open) checkpointIfDue(this.#open.db)
+    } catch {
+      this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
     }
   }
 
   /**
-   * After a failed sync nobody knows which pages reached the disk, and the kernel reports the failure only once:
-   * this connection must not commit again. A new one reads the WAL afresh, and must prove itself by a probe.
+   * After a failed sync nobody knows which pages reached the disk, and the kernel reports the failure only once: a second
+   * sync that succeeds proves nothing, so this connection must not commit again. A new one goes on behind the last
+   * transaction that was synced. It must prove itself by a probe, which is written over what failed, and synced. False where
+   * that fails; then it is tried again later.
    */
-  #fail(): void {
+  #replace(): boolean {
+    this.#giveUp()
+    try {
+      this.#connect()
+      const { db } = this.#open!
+      // Writes page 1 and syncs it, as any commit does, and changes nothing.
+      db.transaction(() =>
+        db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
+      ).immediate()
+      checkpointIfDue(db)
+      return true
+    } catch {
+      this.#giveUp()
+      this.#probe = setTimeout(() => {
+        if (this.#replace()) this.#post({ kind: 'recovered' })
+      }, this.#settings.probeMilliseconds)
+      return false
+    }
+  }
+
+  #giveUp(): void {
     const db = this.#open?.db
     this.#open = null
     try {
       db?.close()
     } catch {
-      // The batch is refused already, and the connection is given up either way.
+      // It is not used again either way.
     }
-    this.#probe = setTimeout(() => this.#tryAgain(), this.#settings.probeMilliseconds)
-  }
-
-  #tryAgain(): void {
-    try {
-      this.#connect()
-      // Writes page 1 and syncs it, as any commit does, and changes nothing.
-      const db = this.#open!.db
-      db.transaction(() =>
-        db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
-      ).immediate()
-    } catch {
-      this.#fail()
-      return
-    }
-    this.#post({ kind: 'recovered' })
   }
 
   #connect(): void {
     const db = openForWriting(this.#settings.file)
     try {
       migrate(db)
+      // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
+      syncDirectory(dirname(this.#settings.file))
       this.#open = { db, run: batchRunner(db) }
     } catch (error) {
       db.close()
@@ -114,8 +144,13 @@ class Writer {
   }
 }
 
-function refusals(commands: readonly QueuedCommand[], what: string, cause?: unknown): Answer[] {
-  const error = toCrossed(storeFailed(`${what}. Nothing was recorded; try again.`, cause))
+function refusals(
+  commands: readonly QueuedCommand[],
+  what: string,
+  { isUndone = true, cause }: { isUndone?: boolean; cause?: unknown } = {},
+): Answer[] {
+  const outcome = isUndone ? 'Nothing was recorded; try again.' : 'This may or may not be on record.'
+  const error = toCrossed(storeFailed(`${what} ${outcome}`, cause))
   return commands.map(({ id }) => ({ id, error }))
 }
 

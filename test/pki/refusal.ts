@@ -1,6 +1,29 @@
 import { expect } from 'vitest'
 import { CaError, type ErrorCode } from '../../src/errors.ts'
 
+/** The same for what is decided later. */
+export async function refused(running: Promise<unknown>): Promise<CaError> {
+  const outcome = await running.catch((error: unknown) => error)
+  return refusal(() => {
+    if (outcome instanceof Error) throw outcome
+  })
+}
+
+export async function expectRefused(
+  running: Promise<unknown>,
+  code: ErrorCode,
+  reason: RegExp,
+): Promise<void> {
+  const error = await refused(running)
+  expectRefusal(
+    () => {
+      throw error
+    },
+    code,
+    reason,
+  )
+}
+
 /** Runs what must be refused; the error, for more to be asked of it. */
 export function refusal(run: () => unknown): CaError {
   try {

@@ -28,7 +28,7 @@ for (const name of CHANGES) {
 }
 syncBuiltinESMExports()
 
-const { run } = await import('../../src/cli/run.ts')
+const { run } = await import('../../src/cli/program.ts')
 const { systemClock } = await import('../../src/clock.ts')
 isWatching = true
 process.exitCode = await run(process.argv.slice(2), {

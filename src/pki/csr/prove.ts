@@ -1,9 +1,12 @@
 import { constants, type VerifyKeyObjectInput, verify } from 'node:crypto'
+import { promisify } from 'node:util'
 import { CaError } from '../../errors.ts'
 import { oid, sequence } from '../der/write.ts'
 import { type HashName, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithms.ts'
 import type { CertificationRequest } from './parse.ts'
 import { RSASSA_PSS, readPssParameters } from './pss-parameters.ts'
+
+const verified = promisify(verify)
 
 interface Scheme {
   readonly family: SignatureAlgorithm['family']
@@ -23,8 +26,10 @@ const BROKEN_HASHES = new Map([
 /**
  * Proves that whoever made the CSR holds its private key (RFC 2986 4.2). Errors: `unsupportedAlgorithm`, and
  * `badCsrSignature` for a signature that is not by that key, or was made over other bytes.
+ *
+ * In libuv's pool: it is the dearest step of an enrolment, and with the key that a stranger chose.
  */
-export function proveCsr(csr: CertificationRequest): void {
+export async function proveCsr(csr: CertificationRequest): Promise<void> {
   const scheme = signatureScheme(csr)
   if (scheme.family !== csr.publicKey.family) {
     throw new CaError(
@@ -33,7 +38,7 @@ export function proveCsr(csr: CertificationRequest): void {
     )
   }
   const key = { key: csr.publicKey.keyObject, ...scheme.options }
-  if (!verify(scheme.hash, csr.signed, key, csr.signature)) {
+  if (!(await verified(scheme.hash, csr.signed, key, csr.signature))) {
     throw new CaError(
       'badCsrSignature',
       `The CSR's signature was not made by its key, or the CSR was changed; make it again.`,

@@ -2,6 +2,7 @@ import type { AcmeCertificateRow, AcmeOrderRow } from '../acme-queries.ts'
 import { serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { Page } from '../queries.ts'
+import { certificateUnpacker, type PackedDer } from './certificate-der.ts'
 import { pageOf, readCursor, writeCursor } from './cursor.ts'
 
 type Stored = Omit<AcmeOrderRow, 'identifiers' | 'authorizations' | 'profileAsked' | 'serialNumber'> & {
@@ -29,8 +30,9 @@ export function acmeOrderQueries(db: Connection) {
       'SELECT o.account FROM certificates c JOIN acme_orders o ON o.certificate = c.id WHERE c.serial = ?',
     )
     .pluck()
-  const certificate = db.prepare<[Buffer], AcmeCertificateRow>(
-    `SELECT o.account AS accountId, a.id AS authority, c.der AS der
+  const unpacked = certificateUnpacker(db)
+  const certificate = db.prepare<[Buffer], Omit<AcmeCertificateRow, 'der'> & PackedDer>(
+    `SELECT o.account AS accountId, a.id AS authority, c.der AS der, c.form AS form
      FROM certificates c JOIN acme_orders o ON o.certificate = c.id JOIN authorities a ON a.key = c.authority
      WHERE c.serial = ?`,
   )
@@ -54,7 +56,8 @@ export function acmeOrderQueries(db: Connection) {
     },
 
     async acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null> {
-      return certificate.get(serialOctets(serialNumber)) ?? null
+      const row = certificate.get(serialOctets(serialNumber))
+      return row ? { accountId: row.accountId, authority: row.authority, der: unpacked(row) } : null
     },
 
     async acmeAccountOfCertificate(serialNumber: string): Promise<number | null> {

@@ -16,9 +16,15 @@ export interface AuditSql {
   cursorOf: (row: AuditRow) => string
 }
 
+const COLUMNS = `t.id AS id, t.at AS at, t.actor AS actor, t.address AS address, t.request_id AS requestId,
+  (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.result AS result, t.detail AS detail,
+  CASE typeof(t.target) WHEN 'integer' THEN (SELECT c.serial FROM certificates c WHERE c.id = t.target)
+    ELSE t.target END AS target`
+
 /**
  * Newest first. The first of target, actor and action that is given leads, by its index; a period alone is read by
- * time, which is not always the order in which rows were written.
+ * time, which is not always the order in which rows were written. A serial number stands as the id of its certificate, or as
+ * itself where the row is older than the certificate or than that habit: both lists are merged, neither is sorted.
  */
 export function auditSql(filter: AuditFilter, page: Page): AuditSql {
   const where: string[] = []
@@ -30,7 +36,6 @@ export function auditSql(filter: AuditFilter, page: Page): AuditSql {
   const { target, actor, action, from, to } = filter
   const index = leadingIndex(filter)
   const byTime = index === 'audit_at'
-  if (target !== undefined) must('t.target = ?', targetColumn(target))
   if (actor !== undefined) must('t.actor = ?', principalColumn(actor))
   if (action !== undefined) must('t.action = (SELECT key FROM words WHERE text = ?)', action)
   if (from !== undefined) must('t.at >= ?', from)
@@ -39,15 +44,28 @@ export function auditSql(filter: AuditFilter, page: Page): AuditSql {
     if (byTime) must('(t.at, t.id) < (?, ?)', ...readCursor(page.after, 'time', ['number', 'number']))
     else must('t.id < ?', ...readCursor(page.after, 'audit', ['number']))
   }
+  const select = (conditions: readonly string[]) =>
+    `SELECT ${COLUMNS} FROM audit t ${index === null ? '' : `INDEXED BY ${index}`}
+      ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}`
+  const targets = target === undefined ? [] : targetsOf(target)
+  const lists =
+    targets.length === 0
+      ? [{ sql: select(where), values }]
+      : targets.map(({ sql, value }) => ({ sql: select([sql, ...where]), values: [value, ...values] }))
   return {
-    sql: `SELECT t.id, t.at, t.actor, t.address, t.request_id AS requestId,
-        (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.target, t.result, t.detail
-      FROM audit t ${index === null ? '' : `INDEXED BY ${index}`}
-      ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
-      ORDER BY ${byTime ? 't.at DESC, t.id DESC' : 't.id DESC'} LIMIT ?`,
-    values: [...values, page.limit + 1],
+    sql: `${lists.map(({ sql }) => sql).join(' UNION ALL ')} ORDER BY ${byTime ? 'at DESC, id DESC' : 'id DESC'} LIMIT ?`,
+    values: [...lists.flatMap((list) => list.values), page.limit + 1],
     cursorOf: (row) => (byTime ? writeCursor('time', [row.at, row.id]) : writeCursor('audit', [row.id])),
   }
+}
+
+function targetsOf(target: string): { sql: string; value: Value }[] {
+  const value = targetColumn(target)
+  const itself = { sql: 't.target = ?', value }
+  // The plus takes the affinity away, with which the index would be of no use: the column has none.
+  return typeof value === 'string'
+    ? [itself]
+    : [itself, { sql: 't.target = (SELECT +c.id FROM certificates c WHERE c.serial = ?)', value }]
 }
 
 function leadingIndex({ target, actor, action, from, to }: AuditFilter): string | null {

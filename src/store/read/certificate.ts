@@ -1,6 +1,7 @@
 import { principalColumn, serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { CertificateRow, CertificateStatus } from '../queries.ts'
+import { certificateUnpacker, type PackedDer } from './certificate-der.ts'
 import {
   factsOf,
   type StoredFacts,
@@ -9,16 +10,16 @@ import {
   summaryOf,
 } from './certificate-row.ts'
 
-interface StoredCertificate extends StoredSummary {
-  der: Buffer
+interface StoredCertificate extends StoredSummary, PackedDer {
   keyHash: Buffer
   replaces: Buffer | null
   replacedBy: Buffer | null
 }
 
 export function certificateQueries(db: Connection) {
+  const unpacked = certificateUnpacker(db)
   const bySerial = db.prepare<[Buffer], StoredCertificate>(
-    `SELECT ${SUMMARY_COLUMNS}, c.der AS der, c.key_hash AS keyHash,
+    `SELECT ${SUMMARY_COLUMNS}, c.der AS der, c.form AS form, c.key_hash AS keyHash,
        (SELECT o.serial FROM certificates o WHERE o.id = c.replaces) AS replaces,
        (SELECT n.serial FROM certificates n WHERE n.replaces = c.id ORDER BY n.id DESC LIMIT 1) AS replacedBy
      FROM certificates c LEFT JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?`,
@@ -48,7 +49,7 @@ export function certificateQueries(db: Connection) {
       if (!row) return null
       return {
         ...summaryOf(row),
-        der: row.der,
+        der: unpacked(row),
         keyHash: row.keyHash,
         replaces: row.replaces?.toString('hex') ?? null,
         replacedBy: row.replacedBy?.toString('hex') ?? null,

@@ -6,6 +6,7 @@ import { orderFulfiller, orderReplacement } from './acme-order.ts'
 import { requestApprover } from './approval.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
+import { certificatePacker } from './certificate-form.ts'
 import { tokenSpender } from './token.ts'
 import { wordKeys } from './words.ts'
 
@@ -35,7 +36,7 @@ export function issuanceHandlers(db: Connection) {
       if (record.approves) approve(record.approves, record.audit.actor, certificate, record.issuedAt)
       const requestId = record.approves?.requestId ?? null
       if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt, requestId)
-      writeAudit(record.audit)
+      writeAudit(record.audit, certificate)
       return { outcome: 'recorded' }
     },
   }
@@ -98,10 +99,11 @@ function replacedCertificate(db: Connection) {
 function certificateInserter(db: Connection) {
   const authorityKey = authorityKeys(db)
   const wordKey = wordKeys(db)
+  const pack = certificatePacker(db)
   const insert = db.prepare(
     `INSERT INTO certificates (serial, authority, profile, not_before, not_after, issued_ms, replaces, principal,
-       subject, names, key_hash, der, partition)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       subject, names, key_hash, der, partition, form)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const insertLocation = db.prepare(
     'INSERT INTO crl_locations (authority, partition, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
@@ -111,10 +113,12 @@ function certificateInserter(db: Connection) {
   )
   return (record: IssuanceRecord, replaces: number | null): number => {
     const authority = authorityKey(record.authority)
+    const profile = wordKey(record.profile)
+    const { form, der } = pack(authority, profile, record.der)
     const { lastInsertRowid } = insert.run(
       serialOctets(record.serialNumber),
       authority,
-      wordKey(record.profile),
+      profile,
       record.notBefore,
       record.notAfter,
       record.issuedAt,
@@ -123,8 +127,9 @@ function certificateInserter(db: Connection) {
       record.subject,
       namesColumn(record.names),
       record.keyHash,
-      record.der,
+      der,
       record.partition?.number ?? null,
+      form,
     )
     if (record.partition) insertLocation.run(authority, record.partition.number, record.partition.url)
     const certificate = Number(lastInsertRowid)

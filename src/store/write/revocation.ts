@@ -53,7 +53,7 @@ export function revocationHandlers(db: Connection) {
       const hardens = first?.reason === CERTIFICATE_HOLD && record.reason !== CERTIFICATE_HOLD
       if (first && !hardens) return { changed: false, authority, partition, revocation: first }
       const { revokedAt, reason, invalidityDate, entry } = record
-      save.run({ id, revokedAt, reason, invalidityDate, entry, change: writeAudit(record.audit) })
+      save.run({ id, revokedAt, reason, invalidityDate, entry, change: writeAudit(record.audit, id) })
       forgetRelease.run(id)
       return { changed: true, authority, partition, revocation: { revokedAt, reason, invalidityDate } }
     },
@@ -68,7 +68,7 @@ export function revocationHandlers(db: Connection) {
         )
       }
       remove.run(id)
-      saveRelease.run({ id, entry: record.entry, change: writeAudit(record.audit) })
+      saveRelease.run({ id, entry: record.entry, change: writeAudit(record.audit, id) })
       return { changed: true, authority, partition, revocation: null }
     },
   }

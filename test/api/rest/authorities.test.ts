@@ -156,7 +156,7 @@ describe('another authority', () => {
     expectProblem(await ca.call('/v1/certificates', { body }), 404, 'unknownAuthority')
 
     const csr = await csrOf('second')
-    proveCsr(csr)
+    await proveCsr(csr)
     expect(csr.publicKey.type).toBe('P-384')
     const root = await newRoot()
     const der = await root.sign(csr)
