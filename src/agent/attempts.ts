@@ -17,12 +17,14 @@ export class Attempts {
   failures = 0
   /** Of the last failure; null where the last attempt went well. */
   lastError: string | null = null
+  lastFailure: unknown = null
   /** Milliseconds since 1970: not before. */
   notBefore = 0
 
   succeed(): void {
     this.failures = 0
     this.lastError = null
+    this.lastFailure = null
     this.notBefore = 0
   }
 
@@ -34,6 +36,7 @@ export class Attempts {
     this.failed++
     this.failures++
     this.lastError = wordsOf(error)
+    this.lastFailure = error
     const bound = Math.max(SHORTEST, Math.min(most, FIRST * 2 ** Math.min(this.failures - 1, 30)))
     const jitter = Math.max(SHORTEST, random() * bound)
     const asked = (error instanceof ServiceError ? (error.retryAfter ?? 0) : 0) * 1000
@@ -44,6 +47,7 @@ export class Attempts {
   postpone(seconds: number, { clock, random }: Timing): void {
     this.failures = 0
     this.lastError = null
+    this.lastFailure = null
     const wait = Math.max(SHORTEST, Math.min(seconds * 1000, LONGEST_RETRY_AFTER))
     this.notBefore = clock().getTime() + wait * (1 + random() / 10)
   }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { Agent } from '../agent/agent.ts'
 import { type AgentConfig, loadAgentConfig } from '../agent/config.ts'
+import { ConsumerAway } from '../agent/notify/away.ts'
 import { systemTiming } from '../agent/timing.ts'
 import { createLog } from '../log.ts'
 import { EXIT } from './exit-codes.ts'
@@ -44,7 +45,10 @@ async function runOnce(config: AgentConfig, terminal: Terminal): Promise<void> {
     await agent.close()
   }
   const failed = agent.keepers.flatMap(({ id, attempts }) =>
-    Object.values(attempts).flatMap(({ lastError }) => (lastError === null ? [] : [`${id}: ${lastError}`])),
+    Object.values(attempts)
+      // An init container is done before its consumer starts, which then reads the files.
+      .filter(({ lastFailure }) => !(lastFailure instanceof ConsumerAway))
+      .flatMap(({ lastError }) => (lastError === null ? [] : [`${id}: ${lastError}`])),
   )
   if (failed.length > 0) throw new Failure(EXIT.failed, failed.join(' '))
   const waiting = agent.keepers.filter(({ situation }) => situation.isWaiting).map(({ id }) => id)

@@ -9,6 +9,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ownershipOf } from '../../src/agent/accounts.ts'
 import { Generations } from '../../src/agent/generations.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
 
@@ -28,6 +29,26 @@ test('every name leads to the current generation, and what is there is known aga
   expect(generations.holds(made('two', 'a.key', 'a.pem'))).toBe(false)
   expect(generations.holds(made('one', 'a.key'))).toBe(false)
   expect(new Generations(directory, MODE).current).toBe(join(directory, '..1'))
+})
+
+test('another mode is another generation', () => {
+  const directory = temporaryDirectory()
+  const one = made('one', 'a.key', 'a.pem')
+  new Generations(directory, MODE).publish(one)
+  const stricter = new Generations(directory, { ...MODE, secret: 0o600 })
+  expect(stricter.holds(one)).toBe(false)
+  stricter.publish(one)
+  expect(stricter.holds(one)).toBe(true)
+  expect(statSync(join(directory, 'a.key')).mode & 0o777).toBe(0o600)
+})
+
+test.skipIf(process.getuid?.() !== 0)('files get the owner and the group that are wanted', () => {
+  const directory = temporaryDirectory()
+  const ownership = ownershipOf({ owner: 'nobody', group: '12345' })
+  new Generations(directory, { ...MODE, ownership }).publish(made('one', 'a.key'))
+  const { uid, gid, mode } = statSync(join(directory, 'a.key'))
+  expect([uid, gid, mode & 0o777]).toEqual([ownership.uid, 12_345, 0o640])
+  expect(() => ownershipOf({ owner: 'nobody-at-all' })).toThrow(/knows no owner "nobody-at-all"/)
 })
 
 test('two generations before stay for readers that have their path, older ones go', () => {

@@ -195,6 +195,25 @@ test('a request that waits for approval keeps its key over restarts, and is aske
   expect(JSON.parse(pending).key).toBe(place.read('key.pem')!.toString())
 })
 
+test('a refusal is reported with its reason, makes no second request, and a new token makes one', async () => {
+  const place = await newPlace({
+    options: { profiles: { careful: { extends: 'server', approval: 'enrol' } } },
+  })
+  await place.giveToken(['web.example.test'], 'careful')
+  await place.once()
+  const requests = async () => (await place.ca.call('/v1/requests')).json.requests
+  const [{ id }] = await requests()
+  const body = { reason: 'not this machine' }
+  expect((await place.ca.call(`/v1/requests/${id}/refuse`, { body })).status).toBe(200)
+  await place.once()
+  await place.once()
+  expect(place.log.at(-1)?.facts.reason).toContain('not this machine')
+  expect(await requests()).toHaveLength(1)
+  await place.giveToken(['web.example.test'], 'careful')
+  await place.once()
+  expect(await requests()).toHaveLength(2)
+})
+
 test('no log line holds a token or a key', async () => {
   const place = await newPlace()
   const token = await place.giveToken()

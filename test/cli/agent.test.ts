@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 /** A machine with a configuration; its token is for this profile. */
-async function machine(profile: string): Promise<{ folder: string; file: string }> {
+async function machine(profile: string, more: object = {}): Promise<{ folder: string; file: string }> {
   const folder = temporaryDirectory()
   const file = join(folder, 'agent.yaml')
   const made = await service.json<{ token: string }>(
@@ -24,6 +24,7 @@ async function machine(profile: string): Promise<{ folder: string; file: string 
     names: ['web.example.test'],
     token: { file: join(folder, 'token') },
     directory: join(folder, 'tls'),
+    ...more,
   }
   const options = {
     services: [service.tlsUrl],
@@ -61,6 +62,14 @@ test('--once ends with 1 and says why where something failed', async () => {
   writeFileSync(join(folder, 'token'), 'chancery_token_of_nobody', { mode: 0o600 })
   const { exitCode, stderr } = await once(file)
   expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/web: .*bearer secret is not known/)])
+})
+
+test('--once is done where the consumer does not run yet', async () => {
+  const notify = [{ signal: 'HUP', pidFile: '/nowhere/nginx.pid' }, { haproxy: '/nowhere/admin.sock' }]
+  const files = { key: 'key.pem', fullchain: 'cert.pem', combined: 'all.pem' }
+  const { folder, file } = await machine('server', { notify, files })
+  expect(await once(file)).toMatchObject({ exitCode: 0 })
+  expect(readFileSync(join(folder, 'tls', 'all.pem'), 'utf8')).toContain('PRIVATE KEY')
 })
 
 test('--check looks at the file alone, and what is wrong ends with 2', async () => {
