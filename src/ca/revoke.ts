@@ -4,6 +4,7 @@ import { CaError } from '../errors.ts'
 import { encodeCrlEntry } from '../pki/crl/entry.ts'
 import type { CrlEntryInfo } from '../pki/crl/parse-entry.ts'
 import { REASON } from '../pki/crl/reasons.ts'
+import { certificatesFound } from '../store/certificates-found.ts'
 import type { AuditEntry, RevocationOutcome } from '../store/commands.ts'
 import type { CertificateFilter } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
@@ -56,6 +57,9 @@ type Changed = Pick<RevocationOutcome, 'authority' | 'partition'> & { readonly s
 /** How many certificates one step of a bulk revocation takes, so that others get their turn at the writer. */
 const BULK_STEP = 200
 
+/** Serial numbers that a preview shows. */
+const SAMPLE = 20
+
 /** Revocation is one write; OCSP and CRLs read it, so they cannot disagree. */
 export class Revoker {
   readonly #context: RevocationContext
@@ -97,11 +101,12 @@ export class Revoker {
   /** How many certificates a bulk revocation would touch, with the first few as a sample. */
   async preview(filter: CertificateFilter, limit: number): Promise<{ matched: number; sample: string[] }> {
     const { read } = this.#context.store
-    const { rows } = await read.searchCertificates(filter, { limit: 20 })
-    return {
-      matched: await read.countCertificates(filter, limit),
-      sample: rows.map((row) => row.serialNumber),
+    const sample: string[] = []
+    for await (const { serialNumber } of certificatesFound(read, filter, SAMPLE)) {
+      sample.push(serialNumber)
+      if (sample.length === SAMPLE) break
     }
+    return { matched: await read.countCertificates(filter, limit), sample }
   }
 
   /** Revokes all that match and are not revoked yet; returns how many. */

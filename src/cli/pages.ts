@@ -16,7 +16,10 @@ export function pageOptions(command: Command): Command {
     .option('--all', 'every row, page after page')
 }
 
-/** One page, or with --all every row, under the key that the API uses. */
+/**
+ * So many rows as were asked for, or with --all every row, under the key that the API uses. A page may be short or empty while
+ * there are more: the service looks at so many certificates for each, and goes on where `next` says.
+ */
 export async function allPages<Key extends string, Row>(
   client: Client,
   path: string,
@@ -28,11 +31,11 @@ export async function allPages<Key extends string, Row>(
   let next: string | null = null
   do {
     const page: Paged<Key, Row> = await client.json('GET', path, {
-      query: { ...query, limit, after: next ?? undefined },
+      query: { ...query, limit: all ? limit : limit - rows.length, after: next ?? undefined },
     })
     for (const row of page[key]) rows.push(row)
     next = page.next ?? null
-  } while (all && next !== null)
+  } while (next !== null && (all || rows.length < limit))
   return { [key]: rows, next } as Paged<Key, Row>
 }
 

@@ -5,6 +5,7 @@ import { EXTENDED_KEY_USAGES, EXTENSION, extendedKeyUsageOf } from '../pki/certi
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { Service } from '../service.ts'
+import { certificatesFound } from '../store/certificates-found.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { CertificateChoice } from './resource-name.ts'
 
@@ -62,11 +63,13 @@ async function newestWithName(
 ): Promise<CertificateRow | null> {
   const now = epochSeconds(clock())
   const text = nameText(name)
-  const { rows } = await store.read.searchCertificates(
+  let seen = 0
+  for await (const { serialNumber, names } of certificatesFound(
+    store.read,
     { name: name.value, expiresAfter: now, now },
-    { limit: CANDIDATES },
-  )
-  for (const { serialNumber, names } of rows) {
+    CANDIDATES,
+  )) {
+    if (++seen > CANDIDATES) break
     if (!names.some((one) => nameText(one) === text)) continue
     const row = await store.read.certificate(serialNumber)
     if (row && isFor(row.der, purpose)) return row

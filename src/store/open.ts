@@ -8,7 +8,9 @@ import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
 import { rememberNewTokens } from './new-tokens.ts'
+import type { CertificateFilter } from './queries.ts'
 import { pointReads } from './read/queries.ts'
+import type { CountStep } from './read/search.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
 import type { WriterSettings } from './writer-messages.ts'
@@ -125,7 +127,7 @@ function storeOf(
       acmeAccount,
       tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
-      countCertificates: (filter, limit) => searches.ask('countCertificates', filter, limit),
+      countCertificates: (filter, limit) => countAll(searches, filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
     },
     write,
@@ -161,4 +163,17 @@ function messageOf(error: unknown): string {
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? text
+}
+
+async function countAll(searches: SearchQueue, filter: CertificateFilter, limit: number): Promise<number> {
+  let count = 0
+  for (let after: string | null | undefined; after !== null && count < limit; ) {
+    const step: CountStep = await searches.ask('countStep', filter, {
+      limit: limit - count,
+      ...(after === undefined ? {} : { after }),
+    })
+    count += step.count
+    after = step.next
+  }
+  return count
 }

@@ -8,11 +8,12 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>
+  /** No query walks an index without end: a page may be short, or empty, and the search goes on at `next`, null at its end. */
   searchCertificates(
     filter: CertificateFilter,
     page: Page,
   ): Promise<{ rows: CertificateSummary[]; next: string | null }>
-  /** How many match, counting no further than `limit`. */
+  /** How many match, counting no further than `limit`; in steps, between which others search and write. */
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
   /** `serialNumber` is null for a request that has no certificate (yet). */
   idempotentIssuance(
@@ -40,6 +41,7 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   ocspResponse(authority: string, certId: Uint8Array): Promise<OcspResponseRow | null>
   /** When the first of each authority's responses ends, for those of which any were brought. */
   ocspResponseEnds(): Promise<{ authority: string; nextUpdate: number }[]>
+  /** Pages as those of `searchCertificates`. */
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
 }
 

@@ -139,7 +139,7 @@ test('a database of before forms keeps its rows as they are, and its audit log i
 
 test('the rows of a certificate are merged from two places of the index, and not sorted', () => {
   const { db } = open()
-  const { sql, values } = auditSql({ target: serial(1) }, { limit: 7 })
+  const { sql, values } = auditSql({ target: serial(1) }, { limit: 7 }).page()
   const steps = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values)
   const plan = steps.map(({ detail }) => detail)
   expect(plan.filter((step) => step.startsWith('SEARCH t USING INDEX audit_target (target=?'))).toHaveLength(

@@ -5,7 +5,7 @@ import type { CertificateFilter } from '../../src/store/queries.ts'
 import { rareLeader } from '../../src/store/read/rare-leader.ts'
 import { searchQueries } from '../../src/store/read/search.ts'
 import { planSearch } from '../../src/store/read/search-plan.ts'
-import { pageSql } from '../../src/store/read/search-sql.ts'
+import { pageSql, walkOf } from '../../src/store/read/search-sql.ts'
 import { createHandlers } from '../../src/store/write/handlers.ts'
 import { authority, issuance, NOW, revocation, serial } from './records.ts'
 
@@ -53,8 +53,8 @@ describe('what is rare leads', () => {
     ['a hold', { state: 'held' }],
     ['what is valid', { state: 'valid' }],
   ] as const)('before %s', (_, frequent) => {
-    expect(plan({ ...frequent, profile: 'rare' }).from).toContain('INDEXED BY certificates_profile ')
-    expect(plan({ ...frequent, profile: 'absent' }).from).toContain('INDEXED BY certificates_profile ')
+    expect(plan({ ...frequent, profile: 'rare' }).leader).toContain('INDEXED BY certificates_profile')
+    expect(plan({ ...frequent, profile: 'absent' }).leader).toContain('INDEXED BY certificates_profile')
     expect(plan({ ...frequent, profile: 'common' })).toEqual(
       planSearch({ now, ...frequent, profile: 'common' }),
     )
@@ -74,7 +74,7 @@ describe('what is rare leads', () => {
 
   test('and only what leads so few rows is ever sorted', () => {
     const steps = (filter: Omit<CertificateFilter, 'now'>) => {
-      const { sql, values } = pageSql({ now, ...filter }, { limit: 5 }, plan(filter))
+      const { sql, values } = pageSql(walkOf({ now, ...filter }, undefined, plan(filter)), 5, undefined)
       return db
         .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
         .all(...values)

@@ -77,7 +77,7 @@ describe('the queue', () => {
     await closed
     for (const outcome of await Promise.all(writes)) expect(outcome).toEqual({ outcome: 'recorded' })
     const db = openForReading(store.databaseFile)
-    expect(await searchesOn(db).countCertificates({ now: NOW }, 1000)).toBe(300)
+    expect(await searchesOn(db).countStep({ now: NOW }, { limit: 1000 })).toEqual({ count: 300, next: null })
     db.close()
   })
 })

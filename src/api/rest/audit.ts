@@ -4,7 +4,7 @@ import type { Service } from '../../service.ts'
 import type { AuditFilter } from '../../store/queries.ts'
 import { adminOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
-import { PageQuery, readPage } from './paging.ts'
+import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
 import { Time } from './schemas.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }))
@@ -40,6 +40,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     {
       schema: {
         summary: 'Read the audit log',
+        description: SHORT_PAGES,
         tags: ['audit'],
         querystring: Query,
         response: {

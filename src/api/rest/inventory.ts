@@ -8,7 +8,7 @@ import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, adminOrHolderOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
 import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
-import { PageQuery, readPage } from './paging.ts'
+import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
 import { SerialParams, Time } from './schemas.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
@@ -57,6 +57,7 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     {
       schema: {
         summary: 'Search the inventory',
+        description: SHORT_PAGES,
         tags: ['certificates'],
         querystring: Query,
         response: {

@@ -10,6 +10,10 @@ export const PageQuery = {
   ),
 }
 
+/** Of the lists that are searched by filters. */
+export const SHORT_PAGES =
+  'Each request looks at a limited number of rows, so that it is answered quickly whatever the filters are. A page may be short or empty while `next` is there: go on with it until it is null.'
+
 export function readPage({ limit, after }: { limit?: string; after?: string }): Page {
   const count = Number(limit ?? '50')
   if (count < 1 || count > 1000) throw new CaError('malformedRequest', 'limit is 1 to 1000.')

@@ -2,19 +2,26 @@ import { principalColumn, readPrincipal, readTarget, targetColumn } from '../col
 import type { Connection } from '../connection.ts'
 import type { AuditFilter, AuditRow, Page } from '../queries.ts'
 import { pageOf, readCursor, writeCursor } from './cursor.ts'
+import type { Condition, Value } from './search-plan.ts'
 
 interface StoredAudit extends Omit<AuditRow, 'actor' | 'target' | 'detail'> {
   actor: Buffer | string
   target: Buffer | string
   detail: string
 }
-type Value = string | number | Buffer
+
+type AuditPlace = Pick<AuditRow, 'id' | 'at'>
 
 export interface AuditSql {
-  sql: string
-  values: Value[]
-  cursorOf: (row: AuditRow) => string
+  /** The page; with `end`, no row beyond the last one that may be walked. */
+  page: (end?: AuditPlace) => { sql: string; values: Value[] }
+  /** The last of `rows` rows that are walked, in an answer of no row if there are fewer; null where no row is walked in vain. */
+  walkEnd: ((rows: number) => { sql: string; values: Value[] }) | null
+  cursorOf: (row: AuditPlace) => string
 }
+
+/** Rows of the leading index that one page looks at, at most. */
+export const AUDIT_WALK = 1000
 
 const COLUMNS = `t.id AS id, t.at AS at, t.actor AS actor, t.address AS address, t.request_id AS requestId,
   (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.result AS result, t.detail AS detail,
@@ -27,45 +34,64 @@ const COLUMNS = `t.id AS id, t.at AS at, t.actor AS actor, t.address AS address,
  * itself where the row is older than the certificate or than that habit: both lists are merged, neither is sorted.
  */
 export function auditSql(filter: AuditFilter, page: Page): AuditSql {
-  const where: string[] = []
-  const values: Value[] = []
-  const must = (condition: string, ...given: Value[]) => {
-    where.push(condition)
-    values.push(...given)
-  }
-  const { target, actor, action, from, to } = filter
   const index = leadingIndex(filter)
   const byTime = index === 'audit_at'
-  if (actor !== undefined) must('t.actor = ?', principalColumn(actor))
-  if (action !== undefined) must('t.action = (SELECT key FROM words WHERE text = ?)', action)
-  if (from !== undefined) must('t.at >= ?', from)
-  if (to !== undefined) must('t.at <= ?', to)
+  const { lead, rest } = partsOf(filter, index)
   if (page.after !== undefined) {
-    if (byTime) must('(t.at, t.id) < (?, ?)', ...readCursor(page.after, 'time', ['number', 'number']))
-    else must('t.id < ?', ...readCursor(page.after, 'audit', ['number']))
+    if (byTime)
+      lead.push({
+        sql: '(t.at, t.id) < (?, ?)',
+        values: [...readCursor(page.after, 'time', ['number', 'number'])],
+      })
+    else lead.push({ sql: 't.id < ?', values: [...readCursor(page.after, 'audit', ['number'])] })
   }
-  const select = (conditions: readonly string[]) =>
-    `SELECT ${COLUMNS} FROM audit t ${index === null ? '' : `INDEXED BY ${index}`}
-      ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}`
-  const targets = target === undefined ? [] : targetsOf(target)
-  const lists =
-    targets.length === 0
-      ? [{ sql: select(where), values }]
-      : targets.map(({ sql, value }) => ({ sql: select([sql, ...where]), values: [value, ...values] }))
+  const lists = filter.target === undefined ? [[]] : targetsOf(filter.target).map((condition) => [condition])
+  const select = (columns: string, conditions: readonly Condition[], limit: string, last: number) => {
+    const all = lists.map((list) => [...list, ...conditions])
+    const from = `SELECT ${columns} FROM audit t ${index === null ? '' : `INDEXED BY ${index}`}`
+    const each = all.map(
+      (list) => `${from} ${list.length ? `WHERE ${list.map(({ sql }) => sql).join(' AND ')}` : ''}`,
+    )
+    return {
+      sql: `${each.join(' UNION ALL ')} ORDER BY ${byTime ? 'at DESC, id DESC' : 'id DESC'} LIMIT ${limit}`,
+      values: [...all.flatMap((list) => list.flatMap(({ values }) => values)), last],
+    }
+  }
   return {
-    sql: `${lists.map(({ sql }) => sql).join(' UNION ALL ')} ORDER BY ${byTime ? 'at DESC, id DESC' : 'id DESC'} LIMIT ?`,
-    values: [...lists.flatMap((list) => list.values), page.limit + 1],
+    page: (end) =>
+      select(
+        COLUMNS,
+        end ? [...lead, { sql: 't.id >= ?', values: [end.id] }, ...rest] : [...lead, ...rest],
+        '?',
+        page.limit + 1,
+      ),
+    walkEnd: rest.length === 0 ? null : (rows) => select('t.id AS id, 0 AS at', lead, '1 OFFSET ?', rows - 1),
     cursorOf: (row) => (byTime ? writeCursor('time', [row.at, row.id]) : writeCursor('audit', [row.id])),
   }
 }
 
-function targetsOf(target: string): { sql: string; value: Value }[] {
+/** What the index is searched by, and what is left to be checked for each row. */
+function partsOf(
+  { actor, action, from, to }: AuditFilter,
+  index: string | null,
+): { lead: Condition[]; rest: Condition[] } {
+  const parts = { lead: [] as Condition[], rest: [] as Condition[] }
+  const must = (by: string, sql: string, value: Value) =>
+    (index === by ? parts.lead : parts.rest).push({ sql, values: [value] })
+  if (actor !== undefined) must('audit_actor', 't.actor = ?', principalColumn(actor))
+  if (action !== undefined) must('audit_action', 't.action = (SELECT key FROM words WHERE text = ?)', action)
+  if (from !== undefined) must('audit_at', 't.at >= ?', from)
+  if (to !== undefined) must('audit_at', 't.at <= ?', to)
+  return parts
+}
+
+function targetsOf(target: string): Condition[] {
   const value = targetColumn(target)
-  const itself = { sql: 't.target = ?', value }
+  const itself = { sql: 't.target = ?', values: [value] }
   // The plus takes the affinity away, with which the index would be of no use: the column has none.
   return typeof value === 'string'
     ? [itself]
-    : [itself, { sql: 't.target = (SELECT +c.id FROM certificates c WHERE c.serial = ?)', value }]
+    : [itself, { sql: 't.target = (SELECT +c.id FROM certificates c WHERE c.serial = ?)', values: [value] }]
 }
 
 function leadingIndex({ target, actor, action, from, to }: AuditFilter): string | null {
@@ -75,12 +101,19 @@ function leadingIndex({ target, actor, action, from, to }: AuditFilter): string 
   return from === undefined && to === undefined ? null : 'audit_at'
 }
 
-export function auditQueries(db: Connection) {
+export function auditQueries(db: Connection, walk = AUDIT_WALK) {
+  /** One transaction: the end of the walk and what is on the way there belong together. */
+  const list = db.transaction((filter: AuditFilter, page: Page) => {
+    const { page: pageSql, walkEnd, cursorOf } = auditSql(filter, page)
+    const all = <Row>({ sql, values }: { sql: string; values: Value[] }): Row[] =>
+      db.prepare<Value[], Row>(sql).all(...values)
+    const end = walkEnd ? all<AuditPlace>(walkEnd(walk))[0] : undefined
+    const { rows, next } = pageOf(all<StoredAudit>(pageSql(end)).map(auditOf), page.limit, cursorOf)
+    return { rows, next: next ?? (end ? cursorOf(end) : null) }
+  })
   return {
     async listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }> {
-      const { sql, values, cursorOf } = auditSql(filter, page)
-      const rows = db.prepare<Value[], StoredAudit>(sql).all(...values)
-      return pageOf(rows.map(auditOf), page.limit, cursorOf)
+      return list(filter, page)
     },
   }
 }

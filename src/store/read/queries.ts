@@ -16,12 +16,12 @@ import { renewalCallQueries } from './renewal-call.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
-/** The reads that may have to look at very many rows. */
-export type SearchKind = 'searchCertificates' | 'countCertificates' | 'listAudit'
-export type Searches = Pick<Queries, SearchKind>
+/** The reads that look at many rows: each at so many at most, then it says where to go on. */
+export type Searches = ReturnType<typeof searchQueries> & ReturnType<typeof auditQueries>
+export type SearchKind = keyof Searches
 
 /** The reads that find a few rows by key, on a read-only connection. */
-export function pointReads(db: Connection): Omit<Queries, SearchKind> {
+export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCertificates'> {
   return {
     ...certificateQueries(db),
     ...tokenQueries(db),

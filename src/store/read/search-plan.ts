@@ -1,25 +1,35 @@
 import { CaError } from '../../errors.ts'
-import { searchKey } from '../columns.ts'
+import { principalColumn, searchKey } from '../columns.ts'
 import type { CertificateFilter } from '../queries.ts'
 
 export type Value = string | number | Buffer
 
 /**
- * The index that leads a search, and the order that it gives for nothing: rows are read in that order, from
- * `start` on, until the page is full. Nothing is ever sorted.
+ * The index that leads a search, and the order that it gives for nothing: rows are walked in that order, from
+ * `start` to `end`, until the page is full or enough were walked. Nothing is sorted.
  */
 export interface SearchPlan {
   /** Names the order in cursors. */
   order: 'newest' | 'expiry' | 'issued' | 'serial' | 'name'
-  /** Tables up to certificates `c` and revocations `r`; CROSS JOIN keeps the leader first. */
-  from: string
+  /** The table that is walked, by one index. */
+  leader: string
+  /** Further tables, up to certificates `c` and revocations `r`; CROSS JOIN keeps the leader first. */
+  joins: string
+  /** What the index of the leader is searched by, before its sort key. */
+  lead: readonly Condition[]
   /** The sort key, unique in its whole. */
   key: readonly [string, ...string[]]
   descending: boolean
   /** Where the first page begins: rows strictly beyond this key. */
   start?: readonly [Value, number]
+  /** Where the last page ends: the bound at the far side of the sort key. */
+  end?: Condition
   /** Conditions that only this plan has. */
   conditions: readonly Condition[]
+  /** So few rows that they are read whole and sorted. */
+  few?: true
+  /** Rows that stand side by side in this index are far apart in the table: each costs the read of a page of its own. */
+  scattered?: true
 }
 
 export interface Condition {
@@ -29,7 +39,18 @@ export interface Condition {
 
 export const AUTHORITY_KEY = '(SELECT a.key FROM authorities a WHERE a.id = ?)'
 
-export const PROFILE_KEY = '(SELECT w.key FROM words w WHERE w.text = ?)'
+/** Equalities that an index of certificates is searched by; each where that part of the filter is given. */
+export const EQUAL = {
+  profile: ({ profile }: CertificateFilter) =>
+    equal('c.profile = (SELECT w.key FROM words w WHERE w.text = ?)', profile),
+  principal: ({ principal }: CertificateFilter) =>
+    equal('c.principal = ?', principal === undefined ? undefined : principalColumn(principal)),
+  authority: ({ authority }: CertificateFilter) => equal(`c.authority = ${AUTHORITY_KEY}`, authority),
+} as const
+
+function equal(sql: string, value: Value | undefined): Condition[] {
+  return value === undefined ? [] : [{ sql, values: [value] }]
+}
 
 export const REVOCATION = 'LEFT JOIN revocations r ON r.certificate = c.id'
 
@@ -45,81 +66,92 @@ export function planSearch(filter: CertificateFilter): SearchPlan {
   const byEnd = state !== undefined || (expiresBefore ?? expiresAfter) !== undefined
   // Before what is asked for along with it: a profile's certificates of years ago lie behind all of its newer ones.
   if ((issuedBefore ?? issuedAfter) !== undefined && !byEnd) return byIssuance(filter)
-  if (principal !== undefined) return newest('certificates_principal')
-  if (state === 'held') return newestHeld()
-  if (state === 'revoked') return newestRevoked(filter.authority)
+  if (principal !== undefined) return newest('principal', filter)
+  if (state === 'held') return newestHeld(filter)
+  if (state === 'revoked') return newestRevoked(filter)
   if (byEnd) return byExpiry(filter)
-  if (filter.profile !== undefined) return newest('certificates_profile')
-  if (filter.authority !== undefined) return newest('certificates_authority')
-  return newest(null)
+  if (filter.profile !== undefined) return newest('profile', filter)
+  if (filter.authority !== undefined) return newest('authority', filter)
+  return newest(null, filter)
 }
 
-function newest(index: string | null): SearchPlan {
-  const from = `certificates c ${index === null ? '' : `INDEXED BY ${index}`} ${REVOCATION}`
-  return { order: 'newest', from, key: ['c.id'], descending: true, conditions: [] }
+function newest(by: keyof typeof EQUAL | null, filter: CertificateFilter): SearchPlan {
+  return {
+    order: 'newest',
+    leader: `certificates c ${by === null ? '' : `INDEXED BY certificates_${by}`}`,
+    joins: REVOCATION,
+    lead: by === null ? [] : EQUAL[by](filter),
+    ...{ key: ['c.id'], descending: true, conditions: [] },
+  }
 }
 
-function newestHeld(): SearchPlan {
-  return revocationsFirst('INDEXED BY revocations_held', { sql: 'r.reason = 6', values: [] })
+function newestHeld(filter: CertificateFilter): SearchPlan {
+  return revocationsFirst(filter, 'INDEXED BY revocations_held', { sql: 'r.reason = 6', values: [] })
 }
 
-function newestRevoked(authority: string | undefined): SearchPlan {
-  if (authority === undefined) return revocationsFirst('')
-  return revocationsFirst('INDEXED BY revocations_authority', {
+function newestRevoked(filter: CertificateFilter): SearchPlan {
+  if (filter.authority === undefined) return revocationsFirst(filter, '')
+  return revocationsFirst(filter, 'INDEXED BY revocations_authority', {
     sql: `r.authority = ${AUTHORITY_KEY}`,
-    values: [authority],
+    values: [filter.authority],
   })
 }
 
-function revocationsFirst(index: string, ...conditions: Condition[]): SearchPlan {
+function revocationsFirst({ profile }: CertificateFilter, index: string, ...lead: Condition[]): SearchPlan {
+  // That index tells by a few octets that a certificate has another profile; its row would be a page of its own.
+  const lookup = profile === undefined ? '' : 'INDEXED BY certificates_profile'
   return {
     order: 'newest',
-    from: `revocations r ${index} CROSS JOIN certificates c ON c.id = r.certificate`,
-    key: ['r.certificate'],
-    descending: true,
-    conditions,
+    leader: `revocations r ${index}`,
+    joins: `CROSS JOIN certificates c ${lookup} ON c.id = r.certificate`,
+    lead,
+    ...{ key: ['r.certificate'], descending: true, conditions: [] },
   }
 }
 
 function byExpiry(filter: CertificateFilter): SearchPlan {
-  const index =
-    filter.profile !== undefined
-      ? 'certificates_profile_expiry'
-      : filter.authority !== undefined
-        ? 'certificates_authority_expiry'
-        : 'certificates_expiry'
-  const earliest =
-    filter.state === 'valid' ? Math.max(filter.now, filter.expiresAfter ?? filter.now) : filter.expiresAfter
+  const { state, now, expiresAfter, expiresBefore } = filter
+  const by =
+    filter.profile !== undefined ? 'profile' : filter.authority !== undefined ? 'authority' : undefined
+  const earliest = state === 'valid' ? Math.max(now, expiresAfter ?? now) : expiresAfter
+  const latest = state === 'expired' ? Math.min(now, expiresBefore ?? now) : expiresBefore
   return {
     order: 'expiry',
-    from: `certificates c INDEXED BY ${index} ${REVOCATION}`,
+    leader: `certificates c INDEXED BY ${by ? `certificates_${by}_expiry` : 'certificates_expiry'}`,
+    joins: REVOCATION,
+    lead: by ? EQUAL[by](filter) : [],
     key: ['c.not_after', 'c.id'],
     descending: false,
     ...(earliest === undefined ? {} : { start: [earliest, BEFORE_ALL] as const }),
+    ...(latest === undefined ? {} : { end: { sql: 'c.not_after < ?', values: [latest] } }),
     conditions: [],
   }
 }
 
-function byIssuance(filter: CertificateFilter): SearchPlan {
+function byIssuance({ issuedBefore, issuedAfter }: CertificateFilter): SearchPlan {
   return {
     order: 'issued',
-    from: `certificates c INDEXED BY certificates_issued ${REVOCATION}`,
+    leader: 'certificates c INDEXED BY certificates_issued',
+    ...{ joins: REVOCATION, lead: [] },
     key: ['c.issued_ms', 'c.id'],
     descending: true,
-    ...(filter.issuedBefore === undefined
-      ? {}
-      : { start: [filter.issuedBefore * 1000, BEFORE_ALL] as const }),
+    ...(issuedBefore === undefined ? {} : { start: [issuedBefore * 1000, BEFORE_ALL] as const }),
+    ...(issuedAfter === undefined ? {} : { end: { sql: 'c.issued_ms >= ?', values: [issuedAfter * 1000] } }),
     conditions: [],
   }
 }
 
 function bySerial(prefix: string): SearchPlan {
+  const { low, high } = serialRange(prefix)
   return {
     order: 'serial',
-    from: `certificates c INDEXED BY certificates_serial ${REVOCATION}`,
+    scattered: true,
+    leader: 'certificates c INDEXED BY certificates_serial',
+    ...{ joins: REVOCATION, lead: [] },
     key: ['c.serial', 'c.id'],
     descending: false,
-    start: [serialRange(prefix).low, BEFORE_ALL],
+    start: [low, BEFORE_ALL],
+    end: { sql: 'c.serial < ?', values: [high] },
     conditions: [],
   }
 }
@@ -140,15 +172,17 @@ export function serialRange(prefix: string): { low: Buffer; high: Buffer } {
   }
 }
 
-const NAMES = `certificate_names n CROSS JOIN certificates c ON c.id = n.certificate ${REVOCATION}`
+const NAMES = {
+  leader: 'certificate_names n',
+  joins: `CROSS JOIN certificates c ON c.id = n.certificate ${REVOCATION}`,
+}
 
 function byName(name: string): SearchPlan {
   return {
     order: 'newest',
-    from: NAMES,
-    key: ['n.certificate'],
-    descending: true,
-    conditions: [{ sql: 'n.name = ?', values: [searchKey(name)] }],
+    ...NAMES,
+    lead: [{ sql: 'n.name = ?', values: [searchKey(name)] }],
+    ...{ key: ['n.certificate'], descending: true, conditions: [] },
   }
 }
 
@@ -159,13 +193,13 @@ function byNameSuffix(suffix: string): SearchPlan {
     low === '' ? '\u{10ffff}' : low.slice(0, -1) + String.fromCharCode(low.charCodeAt(low.length - 1) + 1)
   return {
     order: 'name',
-    from: NAMES,
+    scattered: true,
+    ...NAMES,
+    lead: [],
     key: ['n.name', 'n.certificate'],
     descending: false,
     start: [low, BEFORE_ALL],
-    conditions: [
-      { sql: 'n.name < ?', values: [high] },
-      { sql: 'n.name = first_name(c.names, ?, ?)', values: [low, high] },
-    ],
+    end: { sql: 'n.name < ?', values: [high] },
+    conditions: [{ sql: 'n.name = first_name(c.names, ?, ?)', values: [low, high] }],
   }
 }

@@ -1,54 +1,85 @@
-import { principalColumn } from '../columns.ts'
 import type { CertificateFilter, Page } from '../queries.ts'
 import { SUMMARY_COLUMNS } from './certificate-row.ts'
 import { type CursorKey, readCursor } from './cursor.ts'
-import {
-  AUTHORITY_KEY,
-  type Condition,
-  PROFILE_KEY,
-  planSearch,
-  type SearchPlan,
-  serialRange,
-  type Value,
-} from './search-plan.ts'
+import { type Condition, EQUAL, planSearch, type SearchPlan, serialRange, type Value } from './search-plan.ts'
 
-export interface SearchSql {
-  sql: string
-  values: Value[]
-  order: SearchPlan['order']
+/** Where a walk stops at the latest: the sort key of its last row, k0 and k1. */
+export interface WalkEnd {
+  k0: Value
+  k1?: Value
 }
 
-/** One row more than the page, each with its sort key as k0 and k1. */
-export function pageSql(filter: CertificateFilter, page: Page, plan = planSearch(filter)): SearchSql {
-  const { where, values } = conditionsOf(plan, filter, page.after)
-  const keys = plan.key.map((column, index) => `${column} AS k${index}`)
-  const order = plan.key.map((column) => (plan.descending ? `${column} DESC` : column))
+export interface Sql {
+  sql: string
+  values: Value[]
+}
+
+/** The parts of a search on one page. */
+export interface Walk {
+  plan: SearchPlan
+  /** Of the index that is walked: what it is searched by, and where the walk begins. */
+  lead: readonly Condition[]
+  /** What is left to be checked for each row that is walked. */
+  rest: readonly Condition[]
+}
+
+/** Throws `malformedRequest` where `after` was made for another order. */
+export function walkOf(
+  filter: CertificateFilter,
+  after: string | undefined,
+  plan = planSearch(filter),
+): Walk {
+  const lead = [...plan.lead, ...startOf(plan, after)]
+  const answered = new Set(plan.lead.map(({ sql }) => sql))
+  // A plan's own come last: one of them calls back into JavaScript, for as few rows as possible.
+  const rest = [...filterConditions(filter).filter(({ sql }) => !answered.has(sql)), ...plan.conditions]
+  return { plan, lead, rest }
+}
+
+/** The sort key of the last of `rows` rows that are walked: from the index alone, in an answer of no row if there are fewer. */
+export function walkEndSql({ plan, lead }: Walk, rows: number): Sql {
+  const { where, values } = whereOf([...lead, ...(plan.end ? [plan.end] : [])])
   return {
-    sql: `SELECT ${SUMMARY_COLUMNS}, ${keys.join(', ')} FROM ${plan.from} ${where} ORDER BY ${order.join(', ')} LIMIT ?`,
-    values: [...values, page.limit + 1],
-    order: plan.order,
+    sql: `SELECT ${keysOf(plan)} FROM ${plan.leader} ${where} ORDER BY ${orderOf(plan)} LIMIT 1 OFFSET ?`,
+    values: [...values, rows - 1],
   }
 }
 
-export function countSql(
-  filter: CertificateFilter,
-  limit: number,
-  plan = planSearch(filter),
-): { sql: string; values: Value[] } {
-  const { where, values } = conditionsOf(plan, filter, undefined)
+/** One row more than the page, each with its sort key as k0 and k1; none beyond `end`. */
+export function pageSql(walk: Walk, limit: Page['limit'], end: WalkEnd | undefined): Sql {
+  const { plan } = walk
+  const { where, values } = conditionsOf(walk, end)
   return {
-    sql: `SELECT count(*) FROM (SELECT 1 FROM ${plan.from} ${where} LIMIT ?)`,
+    sql: `SELECT ${SUMMARY_COLUMNS}, ${keysOf(plan)} FROM ${plan.leader} ${plan.joins} ${where} ORDER BY ${orderOf(plan)} LIMIT ?`,
+    values: [...values, limit + 1],
+  }
+}
+
+export function countSql(walk: Walk, limit: number, end: WalkEnd | undefined): Sql {
+  const { leader, joins } = walk.plan
+  const { where, values } = conditionsOf(walk, end)
+  return {
+    sql: `SELECT count(*) FROM (SELECT 1 FROM ${leader} ${joins} ${where} LIMIT ?)`,
     values: [...values, limit],
   }
 }
 
+function keysOf({ key }: SearchPlan): string {
+  return key.map((column, index) => `${column} AS k${index}`).join(', ')
+}
+
+function orderOf({ key, descending }: SearchPlan): string {
+  return key.map((column) => (descending ? `${column} DESC` : column)).join(', ')
+}
+
 function conditionsOf(
-  plan: SearchPlan,
-  filter: CertificateFilter,
-  after: string | undefined,
+  { plan, lead, rest }: Walk,
+  end: WalkEnd | undefined,
 ): { where: string; values: Value[] } {
-  // A plan's own come last: one of them calls back into JavaScript, for as few rows as possible.
-  const conditions = [...startOf(plan, after), ...filterConditions(filter), ...plan.conditions]
+  return whereOf([...lead, ...endOf(plan, end), ...rest])
+}
+
+function whereOf(conditions: readonly Condition[]): { where: string; values: Value[] } {
   return {
     where: conditions.length === 0 ? '' : `WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`,
     values: conditions.flatMap(({ values }) => values),
@@ -58,9 +89,17 @@ function conditionsOf(
 /** Where reading begins. Only a place: the conditions hold for every row, also where a cursor was made up. */
 function startOf(plan: SearchPlan, after: string | undefined): Condition[] {
   const values = after === undefined ? plan.start : cursorValues(plan, after)
-  if (!values) return []
-  const marks = plan.key.map(() => '?').join(', ')
-  return [{ sql: `(${plan.key.join(', ')}) ${plan.descending ? '<' : '>'} (${marks})`, values }]
+  return values ? [beyond(plan, plan.descending ? '<' : '>', values)] : []
+}
+
+/** One bound at that side, which the index takes: the walk's end lies before the plan's, and stands for it. */
+function endOf(plan: SearchPlan, end: WalkEnd | undefined): Condition[] {
+  if (!end) return plan.end ? [plan.end] : []
+  return [beyond(plan, plan.descending ? '>=' : '<=', end.k1 === undefined ? [end.k0] : [end.k0, end.k1])]
+}
+
+function beyond({ key }: SearchPlan, comparison: string, values: readonly Value[]): Condition {
+  return { sql: `(${key.join(', ')}) ${comparison} (${key.map(() => '?').join(', ')})`, values }
 }
 
 function cursorValues(plan: SearchPlan, after: string): readonly Value[] {
@@ -71,29 +110,29 @@ function cursorValues(plan: SearchPlan, after: string): readonly Value[] {
 
 /**
  * The parts of the filter; "after" and "from" include their bound, "before" does not. A certificate is in one state
- * only: revoked or held, whether or not it has expired since, else expired or valid.
+ * only: revoked or held, whether or not it has expired since, else expired or valid. The plus leaves the index to the
+ * bounds of the walk, which move from page to page.
  */
 function filterConditions(filter: CertificateFilter): Condition[] {
-  const { now, state, profile, authority, principal, serialPrefix } = filter
-  const { issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
-  const conditions: Condition[] = []
+  const { now, state, serialPrefix, issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
+  const conditions: Condition[] = [
+    ...EQUAL.profile(filter),
+    ...EQUAL.principal(filter),
+    ...EQUAL.authority(filter),
+  ]
   const must = (sql: string, ...values: Value[]) => conditions.push({ sql, values })
-  if (profile !== undefined) must(`c.profile = ${PROFILE_KEY}`, profile)
-  if (principal !== undefined) must('c.principal = ?', principalColumn(principal))
-  if (authority !== undefined) must(`c.authority = ${AUTHORITY_KEY}`, authority)
-  if (issuedAfter !== undefined) must('c.issued_ms >= ?', issuedAfter * 1000)
-  if (issuedBefore !== undefined) must('c.issued_ms < ?', issuedBefore * 1000)
-  // The plus leaves the index to the lower bound in the plan's start, which moves from page to page.
+  if (issuedAfter !== undefined) must('+c.issued_ms >= ?', issuedAfter * 1000)
+  if (issuedBefore !== undefined) must('+c.issued_ms < ?', issuedBefore * 1000)
   if (serialPrefix !== undefined) {
     const { low, high } = serialRange(serialPrefix)
-    must('+c.serial >= ? AND c.serial < ?', low, high)
+    must('+c.serial >= ? AND +c.serial < ?', low, high)
   }
   if (expiresAfter !== undefined) must('+c.not_after >= ?', expiresAfter)
-  if (expiresBefore !== undefined) must('c.not_after < ?', expiresBefore)
+  if (expiresBefore !== undefined) must('+c.not_after < ?', expiresBefore)
   // coalesce keeps the left join one: a plain comparison would let SQLite begin with the revocations.
   if (state === 'revoked') must('coalesce(r.reason, 6) <> 6')
   if (state === 'held') must('coalesce(r.reason, 0) = 6')
   if (state === 'valid') must('+c.not_after >= ? AND r.certificate IS NULL', now)
-  if (state === 'expired') must('c.not_after < ? AND r.certificate IS NULL', now)
+  if (state === 'expired') must('+c.not_after < ? AND r.certificate IS NULL', now)
   return conditions
 }
