@@ -10,6 +10,9 @@ import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { estRoutes } from './api/est/routes.ts'
+import { healthRoutes } from './api/health.ts'
+import { countRequests } from './api/metrics/http-figures.ts'
+import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerAtOnce } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
@@ -27,8 +30,9 @@ const TIMING = { connectionsCheckingInterval: 2000 }
 /** The plain listener. */
 export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
   const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
-  prepare(app)
+  prepare(app, service)
   app.register(publicRoutes, { service })
+  if (service.config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
   app.register(openapiRoute)
   putAtOnceBefore(app, service, log)
   return app
@@ -64,21 +68,32 @@ export function buildTlsApp(
     ALPNProtocols: ALPN_PROTOCOLS,
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
-  prepare(app)
+  prepare(app, service)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
+  app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
   return app
 }
 
+/** The listener for those who watch the service: who reaches it may read. */
+export function buildMetricsApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
+  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
+  prepare(app, service)
+  app.register(healthRoutes, { service })
+  app.register(metricsRoute, { service, to: 'anybody' })
+  return app
+}
+
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
-function prepare(app: FastifyInstance): void {
+function prepare(app: FastifyInstance, service: Service): void {
   installProblems(app)
   closeAfterAnswer(app)
   logRequests(app)
+  countRequests(app, service)
 }
 
 const start = process.hrtime.bigint().toString(36)

@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import { listen } from './listen.ts'
 import { createLog } from './log.ts'
+import { startMetrics } from './metrics-listener.ts'
 import { openService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
 
@@ -67,6 +68,7 @@ export async function startServer(
     if (config.publicUrl === null) await listenPlain()
     const tls = await startTls(config, passphrase, service, log, closers)
     if (config.publicUrl !== null) await listenPlain()
+    await startMetrics(config, service, log, closers)
     listening = true
     return {
       httpUrl,

@@ -5,6 +5,7 @@ import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { AnswerCounts, type OcspCache, type OcspSays } from './answer-counts.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
@@ -34,6 +35,9 @@ export interface OcspResponderOptions {
 export interface OcspAnswer {
   readonly status: OcspStatus
   readonly der: Buffer
+  /** For the metrics. */
+  readonly says: OcspSays
+  readonly cache: OcspCache
   /** How a GET of this answer may be cached (RFC 5019 6.2); null where it may not. */
   readonly cacheable: {
     /** Seconds. Ends at half the answer's life: whatever a cache hands out has the other half left. */
@@ -53,7 +57,7 @@ const LOOK_AHEAD = 30_000
 const BROUGHT_MAX_AGE = 3600
 
 export function ocspError(status: Exclude<OcspStatus, 'successful'>): OcspAnswer {
-  return { status, der: encodeOcspError(status), cacheable: null }
+  return { status, der: encodeOcspError(status), says: status, cache: 'none', cacheable: null }
 }
 
 const UNAUTHORIZED = ocspError('unauthorized')
@@ -63,6 +67,8 @@ const UNAUTHORIZED = ocspError('unauthorized')
  * with the responses that were brought. To be stopped before the store is closed.
  */
 export class OcspResponder {
+  /** Of what was answered over HTTP. */
+  readonly counts = new AnswerCounts()
   readonly #options: OcspResponderOptions
   readonly #shared: SharedAnswers
   readonly #uncached: Rate
@@ -70,6 +76,8 @@ export class OcspResponder {
   readonly #timer: NodeJS.Timeout
   #refresh: Promise<void> = Promise.resolve()
   #signing = 0
+  /** Signatures for answers that are shared, begun so far. */
+  #misses = 0
 
   constructor(options: OcspResponderOptions) {
     const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
@@ -79,6 +87,7 @@ export class OcspResponder {
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError },
       sign: async (id, certId) => {
+        this.#misses++
         const authority = options.authorities().find((one) => one.id === id)
         return authority && canSign(authority)
           ? this.#sign(authority, { certIds: [certId], nonce: null })
@@ -110,7 +119,9 @@ export class OcspResponder {
 
   /** The signed answer to a request that looks like one before, if it is held. At once; `respond` would give the same. */
   known(asked: string): SignedResponse | null {
-    return this.#shared.known(asked)
+    const signed = this.#shared.known(asked)
+    if (signed) this.counts.answeredAtOnce(signed.says)
+    return signed
   }
 
   /** To be called after authorities came, went or changed. */
@@ -142,7 +153,7 @@ export class OcspResponder {
   }
 
   /** One for each authority whose responses are brought. */
-  health(): { authority: string; reason: string | null }[] {
+  health(): { authority: string; reason: string | null; until: number }[] {
     return this.#brought.health()
   }
 
@@ -168,10 +179,14 @@ export class OcspResponder {
     }
     // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
     if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
-    const signed = await this.#shared.get(authority.id, certId)
+    const before = this.#misses
+    const flight = this.#shared.get(authority.id, certId)
+    // Where it must be signed, that has begun by now.
+    const cache = this.#misses === before ? 'hit' : 'miss'
+    const signed = await flight
     // One with a nonce got none only since there were too many.
     if (asked !== null && !nonce) this.#shared.remember(asked, certId)
-    return signed ? this.#cacheable(signed) : UNAUTHORIZED
+    return signed ? this.#cacheable(signed, cache) : UNAUTHORIZED
   }
 
   /** The authority that issued all that is asked about, as long as its certificate lasts. */
@@ -189,8 +204,7 @@ export class OcspResponder {
     const now = this.#now()
     const maxAge = Math.min(BROUGHT_MAX_AGE, nextUpdate - now)
     return {
-      status: 'successful',
-      der,
+      ...{ status: 'successful', der, says: 'brought', cache: 'hit' },
       cacheable: { maxAge, etag, lastModified: thisUpdate, expires: now + maxAge },
     }
   }
@@ -228,8 +242,9 @@ export class OcspResponder {
     throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
-  #cacheable(signed: SignedResponse): OcspAnswer {
-    return { status: 'successful', der: signed.der, cacheable: freshnessOf(signed, this.#now()) }
+  #cacheable(signed: SignedResponse, cache: OcspCache): OcspAnswer {
+    const { der, says } = signed
+    return { status: 'successful', der, says, cache, cacheable: freshnessOf(signed, this.#now()) }
   }
 
   #now(): number {
@@ -247,7 +262,9 @@ export function freshnessOf(
 }
 
 function uncached(signed: SignedResponse | null): OcspAnswer {
-  return signed ? { status: 'successful', der: signed.der, cacheable: null } : UNAUTHORIZED
+  if (!signed) return UNAUTHORIZED
+  const { der, says } = signed
+  return { status: 'successful', der, says, cache: 'uncached', cacheable: null }
 }
 
 function canSign(authority: Authority): authority is IssuingAuthority {

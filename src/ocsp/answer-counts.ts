@@ -1,0 +1,33 @@
+import { type Count, type Tally, tally } from '../metrics/labelled.ts'
+import type { OcspStatus } from './response.ts'
+
+/** What a signed answer says of a certificate. "several": it speaks of more than one; "brought": it was signed elsewhere. */
+export type SignedSays = 'good' | 'revoked' | 'unknown' | 'several' | 'brought'
+export type OcspSays = SignedSays | Exclude<OcspStatus, 'successful'>
+
+/**
+ * How an answer was come by: before the request was read; from what is held; signed and held; signed for this request alone;
+ * without a signature.
+ */
+export type OcspCache = 'at_once' | 'hit' | 'miss' | 'uncached' | 'none'
+
+/** Answers to OCSP requests since the start. Whoever answers in another thread has its own, and adds them by `count`. */
+export class AnswerCounts {
+  readonly tally: Tally = tally('status', 'cache')
+  readonly #atOnce: Readonly<Record<SignedSays, Count>>
+
+  constructor() {
+    const of = (says: SignedSays) => this.tally.of(says, 'at_once')
+    const [good, revoked, unknown] = [of('good'), of('revoked'), of('unknown')]
+    this.#atOnce = { good, revoked, unknown, several: of('several'), brought: of('brought') }
+  }
+
+  /** An addition and nothing else: the whole answer takes a few microseconds. */
+  answeredAtOnce(says: SignedSays): void {
+    this.#atOnce[says].count++
+  }
+
+  count({ says, cache }: { readonly says: OcspSays; readonly cache: OcspCache }, times = 1): void {
+    this.tally.of(says, cache).count += times
+  }
+}
