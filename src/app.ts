@@ -11,14 +11,14 @@ import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
-import { countRequests } from './api/metrics/http-figures.ts'
+import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerAtOnce } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
-import { logRequests } from './api/request-log.ts'
+import { logRequests, logUnrouted } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
@@ -29,7 +29,10 @@ const TIMING = { connectionsCheckingInterval: 2000 }
 
 /** The plain listener. */
 export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
+  const app: FastifyInstance = Fastify({
+    ...serverOptions(service, log),
+    http: TIMING,
+  } as FastifyServerOptions)
   prepare(app, service)
   app.register(publicRoutes, { service })
   if (service.config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
@@ -67,7 +70,7 @@ export function buildTlsApp(
     handshakeTimeout: 10_000,
     ALPNProtocols: ALPN_PROTOCOLS,
   }
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
+  const app: FastifyInstance = Fastify({ ...serverOptions(service, log), https } as FastifyServerOptions)
   prepare(app, service)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
@@ -81,7 +84,10 @@ export function buildTlsApp(
 
 /** The listener for those who watch the service: who reaches it may read. */
 export function buildMetricsApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), http: TIMING } as FastifyServerOptions)
+  const app: FastifyInstance = Fastify({
+    ...serverOptions(service, log),
+    http: TIMING,
+  } as FastifyServerOptions)
   prepare(app, service)
   app.register(healthRoutes, { service })
   app.register(metricsRoute, { service, to: 'anybody' })
@@ -103,7 +109,7 @@ function newRequestId(): string {
   return `${start}-${(++requests).toString(36)}`
 }
 
-function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
+function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerOptions {
   return {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -118,6 +124,8 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
+      logUnrouted(request, reply)
+      countUnrouted(request, reply, service)
       if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)
     },
   } as FastifyServerOptions

@@ -1,11 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** One line a request. No headers and no query: both may hold secrets. */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) =>
     logLine(request.log, request.raw, reply.raw, reply.elapsedTime, request.ip),
   )
+}
+
+/** The same line where no hook sees the answer: of a request whose address could not be read. */
+export function logUnrouted({ log, raw, ip }: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.once('finish', () => logLine(log, raw, reply.raw, reply.elapsedTime, ip))
 }
 
 /** The same line for an answer that no application gave. `start`: of `process.hrtime.bigint()`. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Tally, tally } from '../../metrics/labelled.ts'
 import { timingsBy } from '../../metrics/timings.ts'
 import type { Service } from '../../service.ts'
@@ -24,15 +24,23 @@ export function httpFigures(service: Service): HttpFigures {
 
 /** Counts what the routes of this application answer. To be called before they are added. */
 export function countRequests(app: FastifyInstance, service: Service): void {
-  const { requests, durations } = httpFigures(service)
   app.addHook('onResponse', (request, reply, done) => {
-    // As it was registered. What is at no route has no name of ours.
-    const route = request.routeOptions.url ?? 'none'
-    const method = route === 'none' ? 'any' : request.method
-    requests.of(route, method, String(reply.statusCode)).count++
-    durations.of(partOf(route)).observe(reply.elapsedTime / 1000)
+    count(request, reply, service)
     done()
   })
+}
+
+/** For an answer that no hook sees: of a request whose address could not be read. */
+export function countUnrouted(request: FastifyRequest, reply: FastifyReply, service: Service): void {
+  reply.raw.once('finish', () => count(request, reply, service))
+}
+
+function count({ routeOptions, method }: FastifyRequest, reply: FastifyReply, service: Service): void {
+  const { requests, durations } = httpFigures(service)
+  // As it was registered. What is at no route has no name of ours.
+  const route = routeOptions.url ?? 'none'
+  requests.of(route, route === 'none' ? 'any' : method, String(reply.raw.statusCode)).count++
+  durations.of(partOf(route)).observe(reply.elapsedTime / 1000)
 }
 
 const PARTS: readonly (readonly [RegExp, string])[] = [

@@ -139,19 +139,21 @@ describe('what is counted', () => {
     const before = await scrape()
     await ca.call('/healthz', { as: null })
     await ca.call('/nowhere/at/all', { as: null })
+    await ca.call('/crl/%zz', { as: null })
     await ca.call('/crl/intermediate.crl', { as: null }, ca.http)
     await ca.call('/v1/certificates/0123')
     const after = await scrape()
     expect(increase(before, after, /^chancery_http_requests_total/)).toEqual({
       'chancery_http_requests_total{route="/healthz",method="GET",status="200"}': 1,
       'chancery_http_requests_total{route="none",method="any",status="404"}': 1,
+      'chancery_http_requests_total{route="none",method="any",status="400"}': 1,
       'chancery_http_requests_total{route="/crl/:authority.crl",method="GET",status="200"}': 1,
       'chancery_http_requests_total{route="/v1/certificates/:serial",method="GET",status="404"}': 1,
       'chancery_http_requests_total{route="/metrics",method="GET",status="200"}': 1,
     })
     expect(increase(before, after, /^chancery_http_request_duration_seconds_count/)).toEqual({
       'chancery_http_request_duration_seconds_count{part="operations"}': 2,
-      'chancery_http_request_duration_seconds_count{part="other"}': 1,
+      'chancery_http_request_duration_seconds_count{part="other"}': 2,
       'chancery_http_request_duration_seconds_count{part="crl"}': 1,
       'chancery_http_request_duration_seconds_count{part="rest"}': 1,
     })
