@@ -8,7 +8,7 @@ export interface AcmeServer extends Target {
   readonly directory: string
 }
 
-/** Milliseconds before an order that is processing is looked at again. */
+/** Milliseconds before what is not done yet is looked at again. */
 const PROCESSING = 2
 
 /** Answers that RFC 8555 has, as far as the driver reads them. */
@@ -27,24 +27,27 @@ export class BenchClient {
   #exchange: (bytes: Buffer) => Promise<Answer> = () => Promise.reject(new Error('not connected'))
   readonly #host: string
   readonly #key: AccountKey
+  /** Key authorizations by token, as the web server of every name gives them out. */
+  readonly #answers: Map<string, string>
   #urls: Record<string, string> = {}
   #kid: string | undefined
   #nonce = ''
 
   static async create(server: AcmeServer, answers: Map<string, string>, name: string): Promise<BenchClient> {
-    const client = new BenchClient(server)
+    const client = new BenchClient(server, answers)
     await client.open()
     client.#urls = JSON.parse((await client.#get(server.directory)).body.toString())
     await client.#get(pathOf(client.#urls.newNonce!), 'HEAD')
     const { head } = await client.#post(client.#urls.newAccount!, { termsOfServiceAgreed: true }, 201)
     client.#kid = field(head, 'location')
-    await client.#prove(name, answers)
+    await client.#prove((await client.#order(name)).authorizations[0]!)
     client.close()
     return client
   }
 
-  private constructor(server: AcmeServer) {
+  private constructor(server: AcmeServer, answers: Map<string, string>) {
     this.#server = server
+    this.#answers = answers
     this.#host = `localhost:${server.port}`
     this.#key = newAccountKey('ES256')
   }
@@ -59,12 +62,13 @@ export class BenchClient {
     this.#socket?.destroy()
   }
 
-  /** New order, its authorization looked at, finalize, download: the whole way to a certificate. `csr` in base64url. */
+  /**
+   * New order, its authorization looked at and proven if it must be, finalize, download: the whole way to a certificate.
+   * `csr` in base64url.
+   */
   async obtain(name: string, csr: string): Promise<void> {
     const order = await this.#order(name)
-    const [authorization] = order.authorizations
-    const { status } = await this.#read(authorization!)
-    if (status !== 'valid') throw new Error(`the authorization is ${status}`)
+    await this.#prove(order.authorizations[0]!)
     let { url, status: state, certificate } = await this.#finalize(order, csr)
     while (state === 'processing') {
       await pause(PROCESSING)
@@ -85,14 +89,18 @@ export class BenchClient {
     return { ...JSON.parse(body.toString()), url: field(head, 'location') }
   }
 
-  /** Once, so that every later order finds the name proven. */
-  async #prove(name: string, answers: Map<string, string>): Promise<void> {
-    const [authorization] = (await this.#order(name)).authorizations
-    const { challenges } = await this.#read(authorization!)
+  /** By http-01, where the name is not proven already. */
+  async #prove(authorization: string): Promise<void> {
+    const { status, challenges } = await this.#read(authorization)
+    if (status === 'valid') return
     const { url, token } = challenges.find(({ type }) => type === 'http-01')!
-    answers.set(token, `${token}.${this.#key.thumbprint}`)
+    this.#answers.set(token, `${token}.${this.#key.thumbprint}`)
     await this.#post(url, {}, 200)
-    while ((await this.#read(authorization!)).status !== 'valid') await pause(50)
+    for (let now = status; now !== 'valid'; { status: now } = await this.#read(authorization)) {
+      if (now !== 'pending') throw new Error(`the authorization is ${now}`)
+      await pause(PROCESSING)
+    }
+    this.#answers.delete(token)
   }
 
   async #read(url: string): Promise<Resource> {

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { quantile } from './rounds.ts'
 
 export interface Target {
   readonly port: number
@@ -8,6 +9,8 @@ export interface Target {
 }
 
 export interface Post {
+  /** POST where nothing is said. */
+  readonly method?: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
@@ -18,6 +21,8 @@ export interface Measured {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
+  /** Cores that this process kept busy. */
+  readonly clientCores: number
   readonly bodies: readonly Buffer[]
 }
 
@@ -35,6 +40,7 @@ export async function drive(
   const latencies = new Float64Array(requests.length)
   const bodies: Buffer[] = new Array(requests.length)
   let next = 0
+  const before = process.cpuUsage()
   const start = performance.now()
   await Promise.all(
     sockets.map(async (socket) => {
@@ -50,17 +56,23 @@ export async function drive(
     }),
   )
   const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(before)
   for (const socket of sockets) socket.destroy()
   latencies.sort()
-  const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))]!
-  return { perSecond: requests.length / seconds, p50: quantile(0.5), p99: quantile(0.99), bodies }
+  return {
+    perSecond: requests.length / seconds,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    clientCores: (user + system) / 1e6 / seconds,
+    bodies,
+  }
 }
 
-export function encodeRequest({ path, headers, body }: Post, host = 'localhost'): Buffer {
+export function encodeRequest({ method = 'POST', path, headers, body }: Post, host = 'localhost'): Buffer {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return Buffer.concat([
     Buffer.from(
-      `POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
+      `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`,
     ),
     body,
   ])

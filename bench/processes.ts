@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/free-port.ts'
 
 export interface Running {
   readonly process: ChildProcess
@@ -15,6 +16,8 @@ export interface Running {
 }
 
 export interface RunningService extends Running {
+  /** Of the plain listener; `port` is that of TLS. */
+  readonly httpPort: number
   readonly root: string
   readonly adminKey: string
   readonly directory: string
@@ -27,7 +30,7 @@ export interface RunningService extends Running {
 export async function startService(
   extraNodeFlags: readonly string[] = [],
   options: object = {},
-  checkout = path('..'),
+  checkout = fileURLToPath(new URL('..', import.meta.url)),
   kept?: string,
 ): Promise<RunningService> {
   const directory = kept ?? (await mkdtemp(join(tmpdir(), 'chancery-bench-')))
@@ -40,14 +43,19 @@ export async function startService(
     CHANCERY_HTTP_PORT: String(httpPort),
     CHANCERY_LOG_LEVEL: 'warn',
   }
-  const child = spawn(process.execPath, [...extraNodeFlags, join(checkout, 'src/cli.ts'), 'serve'], {
-    env: environment,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = startChild(
+    process.execPath,
+    [...extraNodeFlags, join(checkout, 'bin/chancery.js'), 'serve'],
+    {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   await firstLine(child, /Chancery is ready/)
   return {
     process: child,
     port: tlsPort,
+    httpPort,
     directory,
     root: await readFile(join(directory, 'root.pem'), 'utf8'),
     adminKey: (await readFile(join(directory, 'admin.key'), 'utf8')).trim(),
@@ -58,72 +66,79 @@ export async function startService(
   }
 }
 
-/** The bare echo server; over TLS if it is given a PEM file. */
-export async function startEcho(pemFile?: string): Promise<Running> {
-  const child = spawn(process.execPath, [path('./echo.ts'), ...(pemFile ? [pemFile] : [])], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const port = Number(await firstLine(child, /^\d+/))
-  return { process: child, port, stop: () => stop(child) }
-}
-
-/** Debian's pebble, which keeps everything in memory; it proves no name, refuses no nonce at random, and always reuses. */
-export async function startPebble(pemFile: string): Promise<Running> {
-  const [port, managementPort] = [await freePort(), await freePort()]
-  const config = `${pemFile}.pebble.json`
-  const pebble = {
-    listenAddress: `127.0.0.1:${port}`,
-    managementListenAddress: `127.0.0.1:${managementPort}`,
-    ...{ certificate: pemFile, privateKey: pemFile, httpPort: 80, tlsPort: 443 },
-  }
-  await writeFile(config, JSON.stringify({ pebble }))
-  const child = spawn('pebble', ['-config', config], {
-    env: {
-      ...process.env,
-      ...{ PEBBLE_VA_ALWAYS_VALID: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '100' },
-    },
-    // It writes several lines for each request: nobody's time should go into reading them.
-    stdio: 'ignore',
-  })
+/** A server of others, once it takes connections. What it writes goes nowhere: nobody's time should go into reading it. */
+export async function startPeer(
+  command: string,
+  args: readonly string[],
+  port: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Running> {
+  const child = startChild(command, args, { env: { ...process.env, ...environment }, stdio: 'ignore' })
   await once(child, 'spawn')
-  await untilOpen(port)
+  await untilOpen(child, port)
   return { process: child, port, stop: () => stop(child) }
 }
 
-async function untilOpen(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+async function untilOpen(child: ChildProcess, port: number): Promise<void> {
+  for (let tries = 0; tries < 4000; tries++) {
+    if (child.exitCode !== null) break
     const socket = connect({ port, host: '127.0.0.1' })
     try {
       await once(socket, 'connect')
       return
     } catch {
-      await pause(50)
+      await pause(5)
     } finally {
       socket.destroy()
     }
   }
-  throw new Error(`nobody listens on port ${port}`)
+  throw new Error(`${child.spawnargs.join(' ')}: nobody listens on port ${port}`)
 }
 
-/** Seconds of processor time so far, and the most memory held at once, in MB. */
-export function usage({ process: { pid } }: Running): { cpu: number; peakMemory: number } {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return {
-    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
-    peakMemory: Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024,
+/** Seconds of processor time so far, and the most memory held at once and that held now, in MB; with all its children. */
+export function usage({ process: { pid } }: Pick<Running, 'process'>): {
+  cpu: number
+  peakMemory: number
+  memory: number
+} {
+  const total = { cpu: 0, peakMemory: 0, memory: 0 }
+  for (const one of family(pid!)) {
+    const status = readFileSync(`/proc/${one}/status`, 'utf8')
+    total.cpu += processorSeconds(one)
+    total.peakMemory += Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024
+    total.memory += Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
   }
+  return total
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
+/** Of one process, all threads; also of one that has ended and was not waited for yet. */
+export function processorSeconds(pid: number | string): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-function firstLine(child: ChildProcess, wanted: RegExp): Promise<string> {
+function family(pid: number | string): (number | string)[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+  return [pid, ...children.flatMap(family)]
+}
+
+const started = new Set<ChildProcess>()
+// Nothing may go on once the harness has failed.
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
+/** A child that ends with this process at the latest. */
+export function startChild(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  const child = spawn(command, args, options)
+  started.add(child)
+  child.once('exit', () => started.delete(child))
+  return child
+}
+
+/** Resolves with what of the child's output matches. */
+export function firstLine(child: ChildProcess, wanted: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     child.stdout!.on('data', (chunk: Buffer) => {
@@ -135,12 +150,9 @@ function firstLine(child: ChildProcess, wanted: RegExp): Promise<string> {
   })
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Asks it to end, and waits until it has. */
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   await once(child, 'exit')
-}
-
-function path(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url))
 }

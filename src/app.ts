@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import type { SecureContextOptions } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
@@ -9,13 +8,16 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
+import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
 import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
-import { answerAtOnce } from './api/ocsp-at-once.ts'
+import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
+import { Admission } from './api/overload/admission.ts'
+import type { ConnectionLimit } from './api/overload/connections.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests, logUnrouted } from './api/request-log.ts'
@@ -24,33 +26,26 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
-/** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
-const TIMING = { connectionsCheckingInterval: 2000 }
-
-/** The plain listener. */
-export function buildHttpApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
-  const app: FastifyInstance = Fastify({
-    ...serverOptions(service, log),
-    http: TIMING,
-  } as FastifyServerOptions)
+/**
+ * The plain listener. `trustProxy`: the address of a client is the one that X-Forwarded-For gives; for when only our own
+ * workers connect.
+ */
+export function buildHttpApp(
+  service: Service,
+  log: FastifyBaseLogger,
+  { trustProxy = false }: { trustProxy?: boolean } = {},
+): FastifyInstance {
+  const options = { ...serverOptions(service, log), trustProxy, http: TIMING }
+  const app: FastifyInstance = Fastify(options as FastifyServerOptions)
   prepare(app, service)
+  const { rests } = guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
   if (service.config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
   app.register(openapiRoute)
-  putAtOnceBefore(app, service, log)
+  const { ocsp: answers, clock } = service
+  const isOpen = () => app.server.listening
+  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
   return app
-}
-
-/** In place of the application's own listener: what is known there is answered without it. */
-function putAtOnceBefore(
-  { server }: FastifyInstance,
-  { ocsp, clock }: Service,
-  log: FastifyBaseLogger,
-): void {
-  const [handler] = server.listeners('request') as RequestListener[]
-  server.removeAllListeners('request')
-  const isOpen = () => server.listening
-  server.on('request', answerAtOnce(handler!, { answers: ocsp, clock, log, newRequestId, isOpen }))
 }
 
 /** The TLS listener: enrolment and administration, and all that the plain one has. */
@@ -72,6 +67,7 @@ export function buildTlsApp(
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(service, log), https } as FastifyServerOptions)
   prepare(app, service)
+  guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
@@ -80,6 +76,17 @@ export function buildTlsApp(
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
   return app
+}
+
+/** What keeps a listener able to answer when more comes than it can do. */
+function guard(
+  app: FastifyInstance,
+  { config, clock }: Service,
+  log: FastifyBaseLogger,
+  connections: number,
+): ConnectionLimit {
+  const { requests: waiting, wait: patience } = config.limits
+  return new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
 }
 
 /** The listener for those who watch the service: who reaches it may read. */
@@ -116,10 +123,7 @@ function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerO
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,
     genReqId: newRequestId,
-    // Slow or silent clients cost a socket for a bounded time.
-    requestTimeout: 30_000,
-    connectionTimeout: 60_000,
-    keepAliveTimeout: 75_000,
+    ...CONNECTION_LIMITS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

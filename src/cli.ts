@@ -1,4 +1,4 @@
-import { run } from './cli/run.ts'
+import { run } from './cli/program.ts'
 import { systemClock } from './clock.ts'
 import { processEnvironment } from './config/environment.ts'
 

@@ -6,8 +6,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there already',
   EADDRNOTAVAIL: 'no interface of this machine has that address',
   EACCES: 'this user may not use that port',
+  ENOTSUP:
+    'this system cannot share a port between threads, which the option "workers" needs: set it to 0, its default',
   ENOTFOUND: 'the host name is not known',
 }
+
+/** Connections that the system holds for a turn of the event loop: beyond it a client's try is lost, and the next comes a second later. */
+const BACKLOG = 4096
 
 /** Binds an application; an address that cannot be had is a mistake in the configuration, and says so. */
 export async function listen(
@@ -16,10 +21,15 @@ export async function listen(
   port: number,
 ): Promise<void> {
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port, backlog: BACKLOG })
   } catch (cause) {
-    const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? '']
-    if (reason === undefined) throw cause
-    throw new CaError('badConfiguration', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause })
+    throw listenFailure(cause as NodeJS.ErrnoException, host, port)
   }
+}
+
+/** A `CaError` that says what to change, where it is known. */
+export function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): Error {
+  const reason = REASONS[cause.code ?? '']
+  if (reason === undefined) return cause
+  return new CaError('badConfiguration', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause })
 }

@@ -1,7 +1,28 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { destination, pino } from 'pino'
 
-/** JSON lines on standard error, written without holding up the event loop, and flushed when the process ends. */
-export function createLog(level: string): FastifyBaseLogger {
-  return pino({ level, base: null }, destination({ fd: 2, sync: false }))
+/** What may wait where nobody reads; lines beyond it are dropped. Octets. */
+const MOST_WAITING = 16 * 1024 * 1024
+/**
+ * So many octets at once reach a pipe in one piece (PIPE_BUF): threads that write to the same one do not cut each other's
+ * lines.
+ */
+const UNCUT = { maxWrite: 4096 }
+
+/**
+ * JSON lines on standard error, written without holding up the event loop, and flushed when the process ends. `isShared`:
+ * other threads write there too.
+ */
+export function createLog(level: string, { isShared = false } = {}): FastifyBaseLogger {
+  const stream = destination({ fd: 2, sync: false, maxLength: MOST_WAITING, ...(isShared ? UNCUT : {}) })
+  const { flushSync } = stream
+  // A log on a full disk costs lines, not the service. Without a listener the first error would end the process, and the
+  // flush at its end tries again for ever.
+  stream.on('error', () => {
+    stream.flushSync = () => {}
+  })
+  stream.on('write', () => {
+    stream.flushSync = flushSync
+  })
+  return pino({ level, base: null }, stream)
 }

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { buildHttpApp } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
-import { listen } from './listen.ts'
 import { createLog } from './log.ts'
 import { startMetrics } from './metrics-listener.ts'
+import { startPlain } from './plain-listener.ts'
 import { openService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
 
@@ -34,7 +33,10 @@ interface Surroundings {
 export async function startServer(
   config: Config,
   { passphrase }: { readonly passphrase: string },
-  { clock = systemClock, log = createLog(config.log.level) }: Partial<Surroundings> = {},
+  {
+    clock = systemClock,
+    log = createLog(config.log.level, { isShared: config.workers > 0 }),
+  }: Partial<Surroundings> = {},
 ): Promise<RunningServer> {
   let httpUrl = ''
   const service = await openService({
@@ -59,10 +61,7 @@ export async function startServer(
       reason: listening ? null : 'Not every listener is up yet.',
     }))
     const listenPlain = async () => {
-      const http = buildHttpApp(service, log)
-      closers.push(() => http.close())
-      await listen(http, config, config.httpPort)
-      httpUrl = `http://${urlHost(config)}:${portOf(http)}`
+      httpUrl = `http://${urlHost(config)}:${await startPlain(config, service, log, closers)}`
     }
     // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
     if (config.publicUrl === null) await listenPlain()

@@ -56,6 +56,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'health.ts': [],
   metrics: [],
   'turns.ts': [],
+  'daily-warnings.ts': [],
   'recent-map.ts': [],
   'durable-files.ts': [],
   'write-files.ts': [],
@@ -64,8 +65,18 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   config: ['pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
-  ocsp: ['ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'errors.ts'],
-  crl: ['ca', 'config', 'store', 'pki', 'clock.ts', 'entity-tag.ts', 'turns.ts', 'errors.ts'],
+  ocsp: ['ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
+  crl: [
+    'ca',
+    'config',
+    'store',
+    'pki',
+    'clock.ts',
+    'daily-warnings.ts',
+    'entity-tag.ts',
+    'turns.ts',
+    'errors.ts',
+  ],
   acme: ['ca', 'auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'recent-map.ts', 'errors.ts'],
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
@@ -83,7 +94,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
     'health.ts',
   ],
-  haproxy: ['errors.ts'],
+  haproxy: ['pki', 'errors.ts'],
   client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [
@@ -120,6 +131,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   'app.ts': ['api', 'service.ts'],
   'log.ts': [],
+  workers: ['api', 'log.ts', 'ocsp', 'health.ts', 'clock.ts'],
   'listen.ts': ['config', 'errors.ts'],
   'tls-listener.ts': [
     'listen.ts',
@@ -133,11 +145,11 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   'metrics-listener.ts': ['listen.ts', 'app.ts', 'service.ts', 'config'],
+  'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
   'server.ts': [
     'metrics-listener.ts',
     'tls-listener.ts',
-    'listen.ts',
-    'app.ts',
+    'plain-listener.ts',
     'log.ts',
     'service.ts',
     'ca',
@@ -272,7 +284,7 @@ describe('only', () => {
     expect(
       offenders(
         /^(@?fastify\b|node:https?$|light-my-request)/,
-        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|server\.ts$|tls-listener\.ts$|listen\.ts$|metrics-listener\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
+        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain|metrics)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
         'imports',
       ),
     ).toEqual([])
@@ -319,8 +331,8 @@ describe('only', () => {
     expect(files.filter(({ code }) => /process\.env/.test(code)).length).toBeGreaterThan(0)
   })
 
-  test('the store catches in worker threads what else would hold up the rest', () => {
-    expect(offenders(/^node:worker_threads$/, /^(store|crl)\//, 'imports')).toEqual([])
+  test('the store, CRLs and the plain listener have threads of their own', () => {
+    expect(offenders(/^node:worker_threads$/, /^(store|crl|workers)\//, 'imports')).toEqual([])
   })
 })
 

@@ -1,9 +1,5 @@
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import Database from 'better-sqlite3'
-import { dataFiles } from '../../src/config/data-directory.ts'
-import { multiply } from './multiply.ts'
-import { issueSeeds } from './seeds.ts'
+import { generateDirectory } from './directory.ts'
 
 /**
  * A data directory with very many certificates, as of a service that ran for years:
@@ -24,36 +20,12 @@ const { values } = parseArgs({
 })
 if (!values.directory) throw new Error('--directory says where the data go')
 
-await generate(values.directory)
-
-async function generate(directory: string): Promise<void> {
-  if (existsSync(directory) && readdirSync(directory).length > 0) throw new Error(`${directory} is not empty`)
-  mkdirSync(directory, { recursive: true })
-  if (values.from) cpSync(values.from, directory, { recursive: true })
-  else await issueSeeds(directory, Number(values.seeds))
-  const db = new Database(dataFiles(directory).database, { fileMustExist: true })
-  // Nothing is lost that could not be made again.
-  for (const pragma of [
-    'journal_mode = OFF',
-    'synchronous = OFF',
-    'cache_size = -3000000',
-    'foreign_keys = OFF',
-  ])
-    db.pragma(pragma)
-  const started = performance.now()
-  const onProgress = (rows: number) => {
+const started = performance.now()
+await generateDirectory(values.directory, {
+  ...{ rows: Number(values.rows), seeds: Number(values.seeds), years: Number(values.years) },
+  ...(values.from ? { from: values.from } : {}),
+  onProgress(rows) {
     const seconds = (performance.now() - started) / 1000
     process.stderr.write(`${rows} rows, ${Math.round(rows / seconds)} a second\n`)
-  }
-  try {
-    multiply(db, {
-      rows: Number(values.rows),
-      span: Number(values.years) * 365 * 86_400,
-      until: Date.now(),
-      onProgress,
-    })
-    db.pragma('journal_mode = WAL')
-  } finally {
-    db.close()
-  }
-}
+  },
+})

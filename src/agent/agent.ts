@@ -30,6 +30,8 @@ export class Agent {
   readonly trust: Trust
   readonly #context: AgentContext
   readonly #unlock: () => Promise<void>
+  /** Aborted to end every sleep. */
+  #awake = new AbortController()
 
   /** Throws `CaError` "badConfiguration", and "conflict" where another agent works with the same state. */
   static async open(context: AgentContext): Promise<Agent> {
@@ -69,7 +71,13 @@ export class Agent {
   /** Does once what is due, for each certificate. Throws `CaError` and `ServiceError` where the first root cannot be had. */
   async once(signal: AbortSignal): Promise<void> {
     await this.trust.open()
-    for (const keeper of this.keepers) await keeper.round(signal)
+    for (const keeper of this.keepers) {
+      // What a round finds out, such as a revocation, can make more due: not for ever.
+      for (let rounds = 0; rounds < 3 && !signal.aborted; rounds++) {
+        await keeper.round(signal)
+        if (keeper.dueAt > this.#context.timing.clock().getTime()) break
+      }
+    }
   }
 
   /** Until the signal aborts. */
@@ -78,9 +86,11 @@ export class Agent {
     await Promise.all(this.keepers.map((keeper) => this.#keep(keeper, signal)))
   }
 
-  /** What failed is tried again at once. */
-  forgive(): void {
-    for (const keeper of this.keepers) keeper.forgive()
+  /** Looks at everything again now, whatever it waits for: there is a new token, or something is known to have changed. */
+  hurry(): void {
+    for (const keeper of this.keepers) keeper.hurry()
+    this.#awake.abort()
+    this.#awake = new AbortController()
   }
 
   close(): Promise<void> {
@@ -98,8 +108,12 @@ export class Agent {
         // A disk that is full or gone, under the agent's own state. The others go on.
         log.error({ event: 'failed', certificate: keeper.id, reason: String(error) }, 'failed')
       }
-      await timing.sleep(Math.max(0, Math.min(wait, LONGEST_SLEEP)), signal)
+      await this.#sleep(Math.max(0, Math.min(wait, LONGEST_SLEEP)), signal)
     }
+  }
+
+  #sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return this.#context.timing.sleep(milliseconds, AbortSignal.any([signal, this.#awake.signal]))
   }
 
   async #openTrust(signal: AbortSignal): Promise<void> {
@@ -111,7 +125,7 @@ export class Agent {
       } catch (error) {
         attempts.fail(error, MOST_FOR_TRUST, timing)
         log.warn({ event: 'failed', work: 'trust', reason: attempts.lastError }, 'failed')
-        await timing.sleep(attempts.notBefore - timing.clock().getTime(), signal)
+        await this.#sleep(attempts.notBefore - timing.clock().getTime(), signal)
       }
     }
   }

@@ -1,4 +1,5 @@
 import { ServiceError } from '../client/service-error.ts'
+import { CaError } from '../errors.ts'
 import type { Timing } from './timing.ts'
 
 /** Milliseconds: the mean of the first wait is half of it. */
@@ -16,12 +17,14 @@ export class Attempts {
   failures = 0
   /** Of the last failure; null where the last attempt went well. */
   lastError: string | null = null
+  lastFailure: unknown = null
   /** Milliseconds since 1970: not before. */
   notBefore = 0
 
   succeed(): void {
     this.failures = 0
     this.lastError = null
+    this.lastFailure = null
     this.notBefore = 0
   }
 
@@ -32,7 +35,8 @@ export class Attempts {
   fail(error: unknown, most: number, { clock, random }: Timing): void {
     this.failed++
     this.failures++
-    this.lastError = error instanceof Error ? error.message : String(error)
+    this.lastError = wordsOf(error)
+    this.lastFailure = error
     const bound = Math.max(SHORTEST, Math.min(most, FIRST * 2 ** Math.min(this.failures - 1, 30)))
     const jitter = Math.max(SHORTEST, random() * bound)
     const asked = (error instanceof ServiceError ? (error.retryAfter ?? 0) : 0) * 1000
@@ -43,6 +47,7 @@ export class Attempts {
   postpone(seconds: number, { clock, random }: Timing): void {
     this.failures = 0
     this.lastError = null
+    this.lastFailure = null
     const wait = Math.max(SHORTEST, Math.min(seconds * 1000, LONGEST_RETRY_AFTER))
     this.notBefore = clock().getTime() + wait * (1 + random() / 10)
   }
@@ -52,4 +57,10 @@ export class Attempts {
     this.failures = 0
     this.notBefore = 0
   }
+}
+
+/** A `CaError` has a sentence of its own for people. */
+function wordsOf(error: unknown): string {
+  if (error instanceof CaError) return error.detail
+  return error instanceof Error ? error.message : String(error)
 }

@@ -3,6 +3,7 @@ import { fetchCrls, fetchRoots } from '../client/trust.ts'
 import { epochSeconds, rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { makeFiles } from './material.ts'
+import { ConsumerAway } from './notify/away.ts'
 import { describe, outstanding, tell } from './notify/notify.ts'
 import { hasNames, obtain } from './obtain.ts'
 import { fetchSuggestion } from './renewal.ts'
@@ -121,6 +122,7 @@ export async function tellConsumers(situation: Situation): Promise<Again> {
       errors.push(error)
     }
   }
-  if (errors.length > 0) throw errors[0]
+  // What says more than that one does not run yet goes first.
+  if (errors.length > 0) throw errors.find((one) => !(one instanceof ConsumerAway)) ?? errors[0]
   return null
 }

@@ -13,6 +13,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -57,7 +58,7 @@ export class Generations {
     return this.#path((this.#currentNumber() ?? 0) + 1)
   }
 
-  /** Whether the current generation is just this, by content, and every name leads to it. */
+  /** Whether the current generation is just this, and every name leads to it. */
   holds(files: readonly MadeFile[]): boolean {
     const { current } = this
     if (current === null || !existsSync(current)) return false
@@ -65,7 +66,19 @@ export class Generations {
     return (
       readdirSync(current).sort().join('\n') === [...names].sort().join('\n') &&
       names.every((name) => this.#isLinked(name)) &&
-      files.every(({ name, content }) => readFileSync(join(current, name)).equals(Buffer.from(content)))
+      files.every((file) => this.#isSame(join(current, file.name), file))
+    )
+  }
+
+  /** By content, mode and owner. */
+  #isSame(path: string, { content, isSecret }: MadeFile): boolean {
+    const { mode, uid, gid } = statSync(path)
+    const { ownership, secret } = this.#mode
+    return (
+      (mode & 0o7777) === (isSecret ? secret : 0o644) &&
+      uid === (ownership.uid ?? uid) &&
+      gid === (ownership.gid ?? gid) &&
+      readFileSync(path).equals(Buffer.from(content))
     )
   }
 

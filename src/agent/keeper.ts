@@ -73,9 +73,10 @@ export class Keeper {
     return Math.min(...WORK.map((work) => this.#dueAt(work)))
   }
 
-  /** What is tried again at once, though it failed. */
-  forgive(): void {
+  /** Everything is fetched and tried again at once, also a request that waits for approval. */
+  hurry(): void {
     for (const attempts of Object.values(this.attempts)) attempts.forgive()
+    this.#again.clear()
   }
 
   /** Why its consumer is not well served; none where all is valid and fresh. */

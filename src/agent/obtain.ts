@@ -58,7 +58,7 @@ export async function obtain(identity: Identity | null, context: ObtainContext):
     } catch (error) {
       if (!(error instanceof ServiceError) || !ENDED.includes(error.code ?? '')) throw error
       if (error.code === 'certificateRevoked') context.state.remember({ revoked: own.leaf.serialNumber })
-      if (token === null) throw error
+      if (token === null && error.code === 'unauthenticated') throw error
     }
   }
   if (token === null) throw new CaError('unauthenticated', tokenNeeded(identity, context))

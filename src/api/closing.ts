@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -10,22 +11,36 @@ const GRACE = 5000
  * requests and handshakes that were begun and never finished.
  */
 export function closeAfterAnswer(app: FastifyInstance): void {
-  const sockets = new Set<Socket>()
-  let closing = false
-  let timer: NodeJS.Timeout | undefined
-  // On a TLS server too these are the TCP connections, so those that never finish their handshake are among them.
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  app.addHook('preClose', async () => {
-    closing = true
-    timer = setTimeout(() => {
-      for (const socket of sockets) socket.destroy()
-    }, GRACE)
-  })
-  app.addHook('onClose', async () => clearTimeout(timer))
+  const closing = new Closing(app.server)
+  app.addHook('preClose', async () => closing.begin())
+  app.addHook('onClose', async () => closing.end())
   app.addHook('onSend', async (_request, reply) => {
-    if (closing) reply.header('connection', 'close')
+    if (closing.begun) reply.header('connection', 'close')
   })
+}
+
+/** Of one server: its connections, and when they are cut off. */
+export class Closing {
+  readonly #sockets = new Set<Socket>()
+  #timer: NodeJS.Timeout | undefined
+  begun = false
+
+  constructor(server: Pick<Server, 'on'>) {
+    // On a TLS server too these are the TCP connections, so those that never finish their handshake are among them.
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  begin(): void {
+    this.begun = true
+    this.#timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, GRACE)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
 }

@@ -1,7 +1,8 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Clock, epochSeconds } from '../clock.ts'
-import { freshnessOf } from '../ocsp/responder.ts'
+import { freshnessOf } from '../ocsp/answer.ts'
 import type { SignedResponse } from '../ocsp/sign-response.ts'
 import { freshnessHeaders, isKnown } from './freshness.ts'
 import { KNOWN_OCTETS, OCSP_RESPONSE } from './ocsp.ts'
@@ -19,6 +20,8 @@ export interface AtOnceContext {
   readonly newRequestId: () => string
   /** False from the moment on at which connections are to be closed after their answer. */
   readonly isOpen: () => boolean
+  /** Hears of each connection that was answered here. */
+  readonly rests: (connection: Socket) => void
 }
 
 /** An answer as it is written, for one second. */
@@ -35,7 +38,7 @@ interface Prepared {
  * else goes to `rest` untouched: a framework costs more than twice what the HTTP itself does.
  */
 export function answerAtOnce(rest: RequestListener, context: AtOnceContext): RequestListener {
-  const { answers, clock, log, isOpen } = context
+  const { answers, clock, log, isOpen, rests } = context
   const isLogged = log.level !== undefined && ['info', 'debug', 'trace'].includes(log.level)
   const prepared = new WeakMap<SignedResponse, Prepared>()
 
@@ -61,7 +64,8 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
       !isKnown(request, { etag, maxAge: 0, lastModified: thisUpdate, expires: nextUpdate })
     if (isNews) response.writeHead(200, ok).end(body, 'latin1')
     else response.writeHead(304, notModified).end()
-    if (start > 0n) logAnswer(log.child({ reqId: context.newRequestId() }), request, response, start)
+    rests(request.socket)
+    if (start > 0n) logAnswer(log, context.newRequestId(), request, response, start)
   }
 
   return (request, response) => {
@@ -82,6 +86,16 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
       rest(request, response)
     })
   }
+}
+
+/** Puts `answerAtOnce` in the place of all listeners that a server has for requests; the rest goes to them. */
+export function answerBeforeAll(server: Server, context: AtOnceContext): void {
+  const others = server.listeners('request') as RequestListener[]
+  server.removeAllListeners('request')
+  const rest: RequestListener = (request, response) => {
+    for (const listener of others) listener.call(server, request, response)
+  }
+  server.on('request', answerAtOnce(rest, context))
 }
 
 /** Read from the list of fields: making an object of them takes as long as all the rest here. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type OcspAnswer, ocspError } from '../ocsp/answer.ts'
 import { MAX_REQUEST_OCTETS } from '../ocsp/request.ts'
-import { type OcspAnswer, type OcspResponder, ocspError } from '../ocsp/responder.ts'
+import type { OcspResponder } from '../ocsp/responder.ts'
 import { sendFresh } from './freshness.ts'
 import { asCaError, PROBLEMS } from './problems.ts'
 

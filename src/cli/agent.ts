@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { Agent } from '../agent/agent.ts'
 import { type AgentConfig, loadAgentConfig } from '../agent/config.ts'
+import { ConsumerAway } from '../agent/notify/away.ts'
 import { systemTiming } from '../agent/timing.ts'
 import { createLog } from '../log.ts'
 import { EXIT } from './exit-codes.ts'
@@ -44,7 +45,10 @@ async function runOnce(config: AgentConfig, terminal: Terminal): Promise<void> {
     await agent.close()
   }
   const failed = agent.keepers.flatMap(({ id, attempts }) =>
-    Object.values(attempts).flatMap(({ lastError }) => (lastError === null ? [] : [`${id}: ${lastError}`])),
+    Object.values(attempts)
+      // An init container is done before its consumer starts, which then reads the files.
+      .filter(({ lastFailure }) => !(lastFailure instanceof ConsumerAway))
+      .flatMap(({ lastError }) => (lastError === null ? [] : [`${id}: ${lastError}`])),
   )
   if (failed.length > 0) throw new Failure(EXIT.failed, failed.join(' '))
   const waiting = agent.keepers.filter(({ situation }) => situation.isWaiting).map(({ id }) => id)
@@ -55,8 +59,8 @@ async function runOnce(config: AgentConfig, terminal: Terminal): Promise<void> {
 async function runAgent(config: AgentConfig, terminal: Terminal): Promise<void> {
   const stopped = untilSignal(terminal.clock)
   const { agent, timing, log } = await openAgent(config, terminal)
-  const forgive = () => agent.forgive()
-  process.on('SIGHUP', forgive)
+  const hurry = () => agent.hurry()
+  process.on('SIGHUP', hurry)
   const ending = new AbortController()
   try {
     // Without it nothing of it is loaded.
@@ -70,7 +74,7 @@ async function runAgent(config: AgentConfig, terminal: Terminal): Promise<void> 
     await listener?.close()
     log.info({ event: 'stopped' }, 'stopped')
   } finally {
-    process.off('SIGHUP', forgive)
+    process.off('SIGHUP', hurry)
     await agent.close()
   }
 }

@@ -15,6 +15,8 @@ export interface DeliveryContext {
   readonly client: Client
   readonly runtime: HaproxyRuntime
   readonly clock: Clock
+  /** All that the command is about, by the names that HAProxy has for them. */
+  readonly certificates: readonly string[]
 }
 
 export interface Delivery {

@@ -65,7 +65,7 @@ async function deliverAll(
     throw new Failure(EXIT.usage, 'Nothing to push: give --certificate, --crl-file or --ca-file.')
   // All of it is public: no admin key is needed on the machine of a proxy.
   const client = new Client(serviceAddress(service, terminal.environment), {})
-  const context = { client, runtime: socket, clock: terminal.clock }
+  const context = { client, runtime: socket, clock: terminal.clock, certificates: certificate }
   const deliveries: Delivery[] = []
   const failures: Failure[] = []
   const run = async (what: Delivery['what'], file: string, deliver: () => Promise<Delivery | Delivery[]>) => {

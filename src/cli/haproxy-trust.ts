@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto'
 import { fetchCrls, fetchRoots } from '../client/trust.ts'
 import { epochSeconds } from '../clock.ts'
-import { type HeldCrl, heldCrls, heldRoots } from '../haproxy/held.ts'
-import { type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
-import type { CrlInfo } from '../pki/crl/parse.ts'
-import { readCrlEntries } from '../pki/crl/parse-entry.ts'
+import { holdsCrls, holdsRoots, isDetached } from '../haproxy/held.ts'
+import { detached, type Outcome, pushCrls, pushTrust } from '../haproxy/push.ts'
 import { writeFiles } from '../write-files.ts'
 import { attempt, type Delivery, type DeliveryContext, delivery, holds } from './haproxy-delivery.ts'
 
@@ -13,7 +10,7 @@ export async function deliverCrls(file: string, bundle: string, context: Deliver
   const { runtime } = context
   const { pem, crls } = await fetchCrls(context.client, bundle, epochSeconds(context.clock()))
   return deliverFile({ what: 'CRLs', file }, pem, {
-    isHeld: async () => areThese(crls, await heldCrls(runtime, file, crls.length)),
+    isHeld: () => holdsCrls(runtime, file, crls),
     push: () => pushCrls(runtime, file, pem),
   })
 }
@@ -23,12 +20,16 @@ export async function deliverTrust(
   bundle: string,
   context: DeliveryContext,
 ): Promise<Delivery> {
-  const { runtime } = context
+  const { runtime, certificates } = context
   const { pem, roots } = await fetchRoots(context.client, bundle)
-  const digests = roots.map((der) => createHash('sha1').update(der).digest('hex'))
   return deliverFile({ what: 'roots', file }, pem, {
-    isHeld: async () => digests.sort().join() === (await heldRoots(runtime, file)).sort().join(),
-    push: () => pushTrust(runtime, file, pem),
+    isHeld: () => holdsRoots(runtime, file, roots),
+    push: async () => {
+      // The commit would end such a process.
+      for (const certificate of certificates)
+        if (await isDetached(runtime, certificate)) return detached(certificate)
+      return pushTrust(runtime, file, pem)
+    },
   })
 }
 
@@ -48,14 +49,4 @@ async function deliverFile(
   if (outcome === null) return { what, file, state: 'unchanged', reason: null }
   if (!isWritten) writeFiles([{ path: file, content, mode: 0o644 }])
   return delivery(what, file, outcome)
-}
-
-/** By date and entries, as far as HAProxy shows them. */
-function areThese(crls: readonly CrlInfo[], held: readonly HeldCrl[]): boolean {
-  return crls.every(({ thisUpdate, entries }) => {
-    const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
-    return held.some(
-      (one) => one.thisUpdate === thisUpdate && one.serialNumbers.every((serial) => listed.has(serial)),
-    )
-  })
 }

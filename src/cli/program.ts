@@ -1,53 +1,67 @@
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
-import { acmeCommand } from './acme.ts'
-import { adminKeyCommand } from './admin-key.ts'
-import { agentCommand } from './agent.ts'
-import { authorityCommand } from './authority.ts'
-import { backupCommand } from './backup.ts'
-import { bundleCommand } from './bundle.ts'
-import { certCommand } from './cert.ts'
-import { crlCommand } from './crl.ts'
-import { envoyCommand } from './envoy.ts'
-import { estCommand } from './est.ts'
-import { exitCodeTable } from './exit-codes.ts'
-import { haproxyCommand } from './haproxy.ts'
-import { initCommand } from './init.ts'
-import { ocspCommand } from './ocsp.ts'
-import { requestsCommand } from './request.ts'
-import { restoreCommand } from './restore.ts'
-import { rootCommand } from './root.ts'
-import { serveCommand } from './serve.ts'
+import { Command, CommanderError } from 'commander'
+import { EXIT, exitCodeTable } from './exit-codes.ts'
+import { asFailure, renderFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
-import { tokenCommand } from './token.ts'
 
-/** Every command, with all that they load. */
-export function buildProgram(terminal: Terminal): Command {
+/** In the order in which they are shown. Each is loaded when it is run: the service starts without all the others. */
+const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> = {
+  init: async () => (await import('./init.ts')).initCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  cert: async () => (await import('./cert.ts')).certCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+  est: async () => (await import('./est.ts')).estCommand,
+  acme: async () => (await import('./acme.ts')).acmeCommand,
+  request: async () => (await import('./request.ts')).requestsCommand,
+  crl: async () => (await import('./crl.ts')).crlCommand,
+  ocsp: async () => (await import('./ocsp.ts')).ocspCommand,
+  authority: async () => (await import('./authority.ts')).authorityCommand,
+  root: async () => (await import('./root.ts')).rootCommand,
+  bundle: async () => (await import('./bundle.ts')).bundleCommand,
+  envoy: async () => (await import('./envoy.ts')).envoyCommand,
+  haproxy: async () => (await import('./haproxy.ts')).haproxyCommand,
+  agent: async () => (await import('./agent.ts')).agentCommand,
+  'admin-key': async () => (await import('./admin-key.ts')).adminKeyCommand,
+  backup: async () => (await import('./backup.ts')).backupCommand,
+  restore: async () => (await import('./restore.ts')).restoreCommand,
+}
+
+/** Runs one command line, without the program's own name, and gives its exit status. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const program = await buildProgram(argv[0], terminal)
+    await program.parseAsync([...argv], { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    // Commander has printed its message already; help and version are no mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const failure = asFailure(error)
+    terminal.stderr(renderFailure(failure, argv.includes('--json')))
+    return failure.exitCode
+  }
+}
+
+async function buildProgram(wanted: string | undefined, terminal: Terminal): Promise<Command> {
   const program = new Command('chancery')
     .description(
       'A certificate authority of your own: certificates over ACME and REST, OCSP, CRLs and trust bundles.',
     )
     .version(packageVersion())
     .addHelpText('after', `\n${exitCodeTable()}`)
-    .addCommand(initCommand(terminal))
-    .addCommand(serveCommand(terminal))
-    .addCommand(certCommand(terminal))
-    .addCommand(tokenCommand(terminal))
-    .addCommand(estCommand(terminal))
-    .addCommand(acmeCommand(terminal))
-    .addCommand(requestsCommand(terminal))
-    .addCommand(crlCommand(terminal))
-    .addCommand(ocspCommand(terminal))
-    .addCommand(authorityCommand(terminal))
-    .addCommand(rootCommand(terminal))
-    .addCommand(bundleCommand(terminal))
-    .addCommand(envoyCommand(terminal))
-    .addCommand(haproxyCommand(terminal))
-    .addCommand(agentCommand(terminal))
-    .addCommand(adminKeyCommand(terminal))
-    .addCommand(backupCommand(terminal))
-    .addCommand(restoreCommand(terminal))
+  // Help, and the answer to a word that is no command, name them all.
+  const one = wanted === undefined || !Object.hasOwn(COMMANDS, wanted) ? null : COMMANDS[wanted]!
+  for (const load of one ? [one] : Object.values(COMMANDS)) program.addCommand((await load())(terminal))
+  redirect(program, terminal)
   return program
+}
+
+/** Commander neither exits nor writes by itself. Subcommands made elsewhere do not inherit this. */
+function redirect(command: Command, terminal: Terminal): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)')
+    .configureOutput({ writeOut: terminal.stdout, writeErr: terminal.stderr })
+  for (const child of command.commands) redirect(child, terminal)
 }
 
 function packageVersion(): string {

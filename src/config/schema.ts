@@ -13,6 +13,9 @@ const AUTHORITY_ID = '^[a-z0-9][a-z0-9-]{0,62}$'
 const port = (name: string, number: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65535, default: number, env: name, description })
 
+const connections = (most: number, description: string) =>
+  Type.Integer({ minimum: 16, maximum: 1_000_000, default: most, description })
+
 /**
  * Every option of the configuration file, `chancery.yaml` in the data directory: its type, its check, its default
  * and its line in docs/configuration.md all come from here.
@@ -30,6 +33,14 @@ export const FileOptions = Type.Object({
     8080,
     'Port of the plain listener: OCSP, CRLs, trust bundles, health.',
   ),
+  workers: Type.Integer({
+    minimum: 0,
+    maximum: 64,
+    default: 0,
+    env: 'CHANCERY_WORKERS',
+    description:
+      'Threads that serve the plain listener beside the main one; 0: the main thread serves it. For when OCSP alone keeps the main thread busy, or must not slow down issuance: 1 takes it away from there, more spread it over the cores. Each keeps a copy of the cached responses in memory. Needs a system that spreads connections over sockets (Linux, FreeBSD).',
+  }),
   publicUrl: Type.Optional(
     Type.String({
       env: 'CHANCERY_PUBLIC_URL',
@@ -104,6 +115,25 @@ export const FileOptions = Type.Object({
         default: 4096,
         description: 'Writes that may wait for the disk; beyond it callers get 503 with Retry-After.',
       }),
+      requests: Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 256,
+        description:
+          'Requests that may wait for their turn: so many enrolments, so many revocations and so many that only read. Beyond it callers get 503 with Retry-After. OCSP, CRLs, bundles and health do not wait.',
+      }),
+      wait: Type.Integer({
+        minimum: 1,
+        maximum: 60_000,
+        default: 500,
+        description:
+          'Milliseconds that such a request may wait. Longer means that more comes than can be served: it gets 503 with Retry-After, and so do others until the wait is shorter again.',
+      }),
+      httpConnections: connections(
+        16_384,
+        'Connections of the plain listener, some 10 KB each. Beyond it the one that has been idle for the longest is closed.',
+      ),
+      tlsConnections: connections(4096, 'The same of the TLS listener, some 60 KB each.'),
     },
     { default: {} },
   ),
@@ -114,7 +144,8 @@ export const FileOptions = Type.Object({
         minimum: 0,
         maximum: 10_000_000,
         default: 100_000,
-        description: 'Signed OCSP responses kept in memory, each some 500 bytes.',
+        description:
+          'Signed OCSP responses kept in memory: some 1.6 KB each, and 0.4 KB for each form of request that it is asked for in (GET, POST).',
       }),
       uncachedRate: Type.Integer({
         minimum: 1,

@@ -33,6 +33,16 @@ export function optionTable(): string {
     .join('')
 }
 
+/** The options of another file, which have no environment variables: for docs/agent.md. */
+export function fileTable(schema: TSchema): string {
+  const lines = rowsOf(schema, '').map(({ name, value, fallback, meaning }) =>
+    [code(name), value, code(fallback), meaning].map((cell) => cell.replaceAll('|', '\\|')).join(' | '),
+  )
+  return ['Option | Value | Default | Meaning', '--- | --- | --- | ---', ...lines]
+    .map((line) => `| ${line} |\n`)
+    .join('')
+}
+
 /** One row for each leaf; the options of a profile stand under `profiles.<name>`. */
 function rowsOf(schema: TSchema, path: string, inProfile = false): Row[] {
   if (Type.IsObject(schema)) {
@@ -55,8 +65,9 @@ function rowsOf(schema: TSchema, path: string, inProfile = false): Row[] {
     const [item] = Object.values(
       (schema as unknown as { patternProperties: Record<string, TSchema> }).patternProperties,
     )
-    return rowsOf(item!, `${path}.<name>`, true)
+    return rowsOf(item!, `${path}.<name>`, schema === FileOptions.properties.profiles)
   }
+  if (Type.IsArray(schema) && Type.IsObject(schema.items)) return rowsOf(schema.items, `${path}[]`)
   const {
     env = '',
     description = '',

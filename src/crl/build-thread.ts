@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type CrlFields, encodeCrlTbs } from '../pki/crl/list.ts'
+import { type CrlFields, crlTbsParts } from '../pki/crl/list.ts'
+import { type Roomy, roomyCopy } from '../pki/signed.ts'
 import type { CrlScope } from '../store/commands.ts'
 import { type Entries, openCrlReader } from '../store/crl-entries.ts'
 
@@ -19,8 +20,8 @@ export interface BuildRequest {
 /** All of a CRL but its entries. */
 export type CrlHead = Omit<CrlFields, 'entries'>
 
-export interface BuiltTbs {
-  readonly tbs: Uint8Array<ArrayBuffer>
+/** A TBSCertList. */
+export interface BuiltTbs extends Roomy {
   readonly count: number
 }
 
@@ -48,7 +49,7 @@ port.on('message', (request: BuildRequest | 'close') => {
   const { id } = request
   try {
     const built = build(request)
-    const buffers = [built.full, built.delta].flatMap((one) => (one ? [one.tbs.buffer] : []))
+    const buffers = [built.full, built.delta].flatMap((one) => (one ? [one.memory.buffer] : []))
     port.postMessage({ id, kind: 'built', ...built } satisfies BuildReply, buffers)
   } catch (error) {
     port.postMessage({ id, kind: 'failed', error } satisfies BuildReply)
@@ -68,6 +69,5 @@ function build({ scope, full, delta }: BuildRequest): Built {
 }
 
 function encoded(fields: CrlHead, { count, der }: Entries): BuiltTbs {
-  // A copy of its own: small Buffers share one pool, which cannot be transferred.
-  return { count, tbs: new Uint8Array(encodeCrlTbs({ ...fields, entries: der })) }
+  return { count, ...roomyCopy(crlTbsParts(fields, der)) }
 }

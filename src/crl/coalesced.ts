@@ -7,13 +7,19 @@ import { setTimeout } from 'node:timers/promises'
 export class Coalesced<T> {
   readonly #work: () => Promise<T>
   readonly #delay: number
+  readonly #pause: () => number
   #running: Promise<unknown> = Promise.resolve()
+  #rested: Promise<unknown> = Promise.resolve()
   #waiting: Promise<T> | null = null
 
-  /** `delay`: milliseconds that a run waits for others to join. */
-  constructor(work: () => Promise<T>, delay: number) {
+  /**
+   * `delay`: milliseconds that a run waits for others to join. `pause`: milliseconds from the end of a run to the next one, asked
+   * for at its end.
+   */
+  constructor(work: () => Promise<T>, delay: number, pause: () => number = () => 0) {
     this.#work = work
     this.#delay = delay
+    this.#pause = pause
   }
 
   run(): Promise<T> {
@@ -29,11 +35,16 @@ export class Coalesced<T> {
 
   async #next(): Promise<T> {
     await this.#running
-    await setTimeout(this.#delay)
+    await Promise.all([this.#rested, setTimeout(this.#delay)])
     // From here on who asks may have come too late for this run; they wait for the next.
     this.#waiting = null
     const run = this.#work()
-    this.#running = run.catch(() => {})
+    this.#running = run
+      .catch(() => {})
+      .then(() => {
+        const pause = this.#pause()
+        if (pause > 0) this.#rested = setTimeout(pause, undefined, { ref: false })
+      })
     return run
   }
 }

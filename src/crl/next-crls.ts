@@ -1,10 +1,12 @@
 import { verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Authority, IssuingAuthority } from '../ca/authority.ts'
+import type { Signer } from '../ca/signer.ts'
 import type { CrlOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import { nextCrlNumber } from '../pki/crl/number.ts'
-import { assembleSigned } from '../pki/signed.ts'
+import { LONG_INPUT, verifyLong } from '../pki/keys/long-input.ts'
+import { assembleInPlace, type Roomy, toBeSigned } from '../pki/signed.ts'
 import type { CrlBase, CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
 import type { ScopeCrlRow } from '../store/queries.ts'
 import type { BuiltTbs } from './build-thread.ts'
@@ -71,7 +73,7 @@ export async function signNextCrls(
       : null,
   })
   const signed = async (part: BuiltTbs | null, nextUpdate: number): Promise<CrlBody | null> =>
-    part && { nextUpdate, entries: part.count, der: await sign(part.tbs, issuer) }
+    part && { nextUpdate, entries: part.count, der: await sign(part, issuer) }
   const { through } = built
   return {
     ...{ ...scope, number, thisUpdate: now, through, locations },
@@ -94,13 +96,21 @@ function ableToSign(authority: Authority, now: number): IssuingAuthority {
   return { ...authority, signer }
 }
 
-async function sign(tbs: Uint8Array, { signer }: IssuingAuthority): Promise<Buffer> {
+async function sign(roomy: Roomy, { signer }: IssuingAuthority): Promise<Buffer> {
+  const tbs = toBeSigned(roomy)
   const signature = await signer.sign(tbs)
   // A CRL that does not verify makes every relying party refuse every peer.
-  if (!(await verifySignature(signer.algorithm.hash, tbs, signer.publicKey, signature))) {
+  if (!(await verifies(tbs, signer, signature))) {
     throw new CaError('internal', 'The signer made a signature that does not verify.')
   }
-  return assembleSigned(tbs, signer.algorithm, signature)
+  return assembleInPlace(roomy, signer.algorithm, signature)
+}
+
+function verifies(tbs: Uint8Array, { algorithm, publicKey }: Signer, signature: Buffer): Promise<boolean> {
+  const { hash } = algorithm
+  return hash !== null && tbs.length >= LONG_INPUT
+    ? verifyLong(hash, tbs, publicKey, signature)
+    : verifySignature(hash, tbs, publicKey, signature)
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts'
 import type { Turns } from '../turns.ts'
 import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
+import type { CrlFiles } from './crl-files.ts'
 import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
 
@@ -16,6 +17,7 @@ export interface PublicationContext {
   readonly store: Store
   readonly clock: Clock
   readonly builder: CrlBuilder
+  readonly files: CrlFiles
   /** Shared by all scopes: thousands that are due at once must not take the place of other writes. */
   readonly turns: Turns
   /** The authority as it is now, since its certificate may be replaced while the service runs. */
@@ -36,6 +38,18 @@ type Current = PublishedCrl & Pick<ScopeCrlRow, 'through' | 'base' | 'locations'
 /** Seconds. */
 const RETRY_AFTER = 60
 
+/** Octets of a CRL that the database takes; a longer one is kept in a file. */
+const LONGEST_IN_DATABASE = 256 * 1024
+
+/**
+ * A CRL is written to a file only when none has followed it for so long: in a stream of revocations 50 MB a second would go to
+ * the disk, each soon overtaken. If the process is killed before, the next start makes another. Milliseconds.
+ */
+const QUIET = 5000
+
+/** Entries. Longer lists are not made one right after the other. */
+const LONG_LIST = 50_000
+
 /** The succession of the CRLs of one scope. */
 export class Publication {
   readonly scope: CrlScope
@@ -45,13 +59,26 @@ export class Publication {
   #issuedLocations: readonly string[] = []
   #full: Current | null = null
   #delta: Current | null = null
+  /** Also where the CRL itself was lost: its number must not come again. */
+  #onRecord: { readonly full: ScopeCrlRow | null; readonly delta: ScopeCrlRow | null } = {
+    full: null,
+    delta: null,
+  }
+  #unsaved: NodeJS.Timeout | null = null
+  #saving: Promise<void> = Promise.resolve()
   #fullWanted = false
+  /** Whether the last run made a full CRL. */
+  #madeFull = false
   #failure: { readonly reason: string; readonly at: number } | null = null
 
   constructor(scope: CrlScope, context: PublicationContext) {
     this.scope = scope
     this.#context = context
-    this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), context.coalesce)
+    this.#runs = new Coalesced(
+      () => context.turns.run(() => this.#makeNext()),
+      context.coalesce,
+      () => this.#pause(),
+    )
   }
 
   get current(): PublishedCrl | null {
@@ -76,19 +103,34 @@ export class Publication {
     return this.#runs.run()
   }
 
-  idle(): Promise<void> {
-    return this.#runs.idle()
+  /** Resolves when nothing is being made, and what is served is on disk; never rejects. */
+  async idle(): Promise<void> {
+    await this.#runs.idle()
+    if (this.#unsaved) this.#save()
+    await this.#saving
   }
 
   /** Takes over the newest CRLs that are stored. */
   async load(issuedLocations: readonly string[] = this.#issuedLocations): Promise<void> {
     this.#issuedLocations = issuedLocations
     const before = this.#full?.number
-    const { full, delta } = await this.#context.store.read.scopeCrls(this.scope)
+    const onRecord = await this.#context.store.read.scopeCrls(this.scope)
+    this.#onRecord = onRecord
+    const [full, delta] = await Promise.all([
+      this.#whole(onRecord.full, 'full'),
+      this.#whole(onRecord.delta, 'delta'),
+    ])
     // A newer one may have been made while these were read.
     if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full, this.#now())
     if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta, this.#now())
     if (this.#full?.number !== before) this.#context.published(this.scope.authority)
+  }
+
+  /** With the CRL from its file where it is kept there; null if it is not there. */
+  async #whole(row: ScopeCrlRow | null, kind: 'full' | 'delta'): Promise<ScopeCrlRow | null> {
+    if (!row || row.der.length > 0) return row
+    const der = await this.#context.files.read(this.scope, kind, row.number)
+    return der && { ...row, der }
   }
 
   /** Whether there are revocations, releases or options that the current CRLs do not know of. */
@@ -137,12 +179,18 @@ export class Publication {
       const full =
         this.#fullWanted || !options.delta || !this.#delta || this.#dueAt(this.#full, options.refresh) <= now
       this.#fullWanted = false
-      const previous = { full: this.#full, delta: this.#delta }
+      this.#madeFull = full
+      const previous = { full: this.#full ?? this.#onRecord.full, delta: this.#delta ?? this.#onRecord.delta }
       const deltaUrl = options.delta ? (urls()?.deltaCrl(scope.authority, scope.partition) ?? null) : null
       const wish = { scope, previous, full, now, options, locations: this.#locations(), deltaUrl }
       const made = await signNextCrls(issuer, builder, wish)
       // Stored before it is served: a number that was seen must never come again with other contents.
-      await store.write('recordPublication', made)
+      // Of a long one that is its number: it is made anew if it is lost.
+      await store.write('recordPublication', {
+        ...made,
+        full: recorded(made.full),
+        delta: recorded(made.delta),
+      })
       this.#failure = null
       this.#take(made)
       published(scope.authority)
@@ -168,6 +216,37 @@ export class Publication {
     const now = this.#now()
     if (full) this.#full = current(row(full), now)
     this.#delta = delta ? current(row(delta), now) : null
+    this.#saveWhenQuiet()
+  }
+
+  #saveWhenQuiet(): void {
+    if (this.#unsaved) clearTimeout(this.#unsaved)
+    this.#unsaved = null
+    if (![this.#full, this.#delta].some((crl) => crl && isLong(crl))) return
+    this.#unsaved = setTimeout(() => this.#save(), QUIET)
+    this.#unsaved.unref()
+  }
+
+  #save(): void {
+    if (this.#unsaved) clearTimeout(this.#unsaved)
+    this.#unsaved = null
+    const { files, onError } = this.#context
+    this.#saving = this.#saving
+      .then(async () => {
+        for (const [kind, crl] of [['full', this.#full] as const, ['delta', this.#delta] as const]) {
+          if (crl && isLong(crl)) await files.write(this.scope, kind, crl.number, crl.der)
+        }
+      })
+      .catch((error: unknown) => onError(this.scope.authority, error))
+  }
+
+  /**
+   * Milliseconds between the CRLs of a long list: however fast revocations come, making them leaves most of the processor
+   * to others. With the time that one takes it stays below what a revocation waits.
+   */
+  #pause(): number {
+    const entries = this.#madeFull ? (this.#full?.entries ?? 0) : 0
+    return entries < LONG_LIST ? 0 : Math.min(500, entries / 2000)
   }
 
   #locations(): readonly string[] {
@@ -184,6 +263,14 @@ export class Publication {
   #now(): number {
     return epochSeconds(this.#context.clock())
   }
+}
+
+function isLong({ der }: { readonly der: Uint8Array }): boolean {
+  return der.length > LONGEST_IN_DATABASE
+}
+
+function recorded(body: CrlBody | null): CrlBody | null {
+  return body && isLong(body) ? { ...body, der: new Uint8Array() } : body
 }
 
 function current(row: ScopeCrlRow, now: number): Current {

@@ -1,16 +1,19 @@
+import { dirname, join } from 'node:path'
 import type { Authority } from '../ca/authority.ts'
 import type { PublicUrls } from '../ca/certificate-template.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { CrlOptions } from '../config/authority-schema.ts'
+import { DailyWarnings } from '../daily-warnings.ts'
 import { CaError } from '../errors.ts'
 import type { CrlScope } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
 import { Turns } from '../turns.ts'
 import { CrlBuilder } from './builder.ts'
+import { CrlFiles } from './crl-files.ts'
 import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import { scopesOf } from './scopes.ts'
-import { isServed, lackOf, oversizeOf } from './shortcomings.ts'
+import { type CrlHealth, isServed, lackOf, oversizeOf } from './shortcomings.ts'
 
 export interface CrlPublisherOptions {
   readonly authorities: () => readonly Authority[]
@@ -28,21 +31,11 @@ export interface CrlPublisherOptions {
   readonly onWarning?: (authority: string, reason: string) => void
 }
 
-export interface CrlHealth {
-  readonly authority: string
-  readonly number: number | null
-  /** Seconds since 1970. */
-  readonly nextUpdate: number | null
-  /** False when relying parties that check CRLs refuse this authority's certificates, and when the last attempt failed: a revocation may be missing. */
-  readonly ok: boolean
-  /** What is wrong or soon will be, or went wrong at the last attempt. */
-  readonly reason: string | null
-}
-
 const HOUR = 3600
-const DAY = 24 * HOUR
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
+/** And this often whether something is due, since a clock that is set right leaps past its timers. Milliseconds. */
+const LEAP_LOOK = 30_000
 /** Enough that many share one sync of the disk, and few beside what may wait for it. */
 const MADE_AT_ONCE = 32
 
@@ -55,20 +48,24 @@ export class CrlPublisher {
   readonly #context: PublicationContext
   /** By authority, the one of all certificates first, then by partition. */
   readonly #publications = new Map<string, readonly [Publication, ...Publication[]]>()
-  readonly #onWarning: (authority: string, reason: string) => void
+  readonly #warnings: DailyWarnings
   readonly #listeners: ((authority: string) => void)[] = []
-  /** When `onWarning` was last told, by authority and kind. Seconds since 1970. */
-  readonly #toldAt = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
+  readonly #leaps: NodeJS.Timeout
+  #isLoaded = false
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
+    this.#leaps = setInterval(() => {
+      if (this.#state === 'started' && this.#isAnyDue()) void this.#tick()
+    }, LEAP_LOOK).unref()
     this.#authorities = options.authorities
-    this.#onWarning = options.onWarning ?? (() => {})
+    this.#warnings = new DailyWarnings(options.onWarning ?? (() => {}))
     this.#context = {
       store: options.store,
       clock: options.clock,
       builder: new CrlBuilder(options.store.databaseFile),
+      files: new CrlFiles(join(dirname(options.store.databaseFile), 'crls')),
       turns: new Turns(MADE_AT_ONCE),
       authority: (id) => options.authorities().find((one) => one.id === id),
       options: options.options,
@@ -77,7 +74,8 @@ export class CrlPublisher {
       onError: options.onError,
       published: (authority) => {
         for (const listener of this.#listeners) listener(authority)
-        this.#warn()
+        // While what is stored is being loaded, more seems to be missing than is.
+        if (this.#isLoaded) this.#warn()
       },
     }
   }
@@ -154,6 +152,7 @@ export class CrlPublisher {
         )
       }),
     )
+    this.#isLoaded = true
     this.#warn()
     this.#schedule()
   }
@@ -162,6 +161,7 @@ export class CrlPublisher {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
+    clearInterval(this.#leaps)
     for (const publication of this.#all()) await publication.idle()
     await this.#context.builder.close()
   }
@@ -190,16 +190,10 @@ export class CrlPublisher {
   /** What the service can mend by itself is not for people: it is told of where it fails. */
   #warn(): void {
     const now = this.#now()
-    const told = (authority: string, kind: string, reason: string | null) => {
-      const key = `${authority} ${kind}`
-      if (reason === null || now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < DAY) return
-      this.#toldAt.set(key, now)
-      this.#onWarning(authority, reason)
-    }
     for (const authority of this.#valid()) {
       const { id, signer } = authority
-      told(id, 'lack', signer ? null : lackOf(authority, this.#of(id), now))
-      told(id, 'size', this.#oversizeOf(authority))
+      this.#warnings.warn(id, 'lack', signer ? null : lackOf(authority, this.#of(id), now), now)
+      this.#warnings.warn(id, 'size', this.#oversizeOf(authority), now)
     }
   }
 
@@ -277,6 +271,12 @@ export class CrlPublisher {
 
   #isDue(publication: Publication): boolean {
     return publication.dueAt() <= this.#now()
+  }
+
+  #isAnyDue(): boolean {
+    return this.#authorities().some(
+      (authority) => this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one)),
+    )
   }
 
   #canSign({ signer, certificate }: Authority): boolean {

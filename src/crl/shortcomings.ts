@@ -8,6 +8,17 @@ const DAY = 86_400
 /** Somebody has to fetch a key from a safe: they should hear of it in time. Seconds. */
 const NOTICE = 30 * DAY
 
+export interface CrlHealth {
+  readonly authority: string
+  readonly number: number | null
+  /** Seconds since 1970. */
+  readonly nextUpdate: number | null
+  /** False when relying parties that check CRLs refuse this authority's certificates, and when the last attempt failed: a revocation may be missing. */
+  readonly ok: boolean
+  /** What is wrong or soon will be, or went wrong at the last attempt. */
+  readonly reason: string | null
+}
+
 /** What is missing or soon will be in the CRLs of an authority, in words that say what to do; null if nothing. */
 export function lackOf(
   { id, signer }: Authority,

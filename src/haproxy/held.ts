@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto'
+import type { CrlInfo } from '../pki/crl/parse.ts'
+import { readCrlEntries } from '../pki/crl/parse-entry.ts'
 import type { HaproxyRuntime } from './runtime.ts'
 
 /** The serial number of the certificate that HAProxy serves under this name, lower-case hexadecimal; null if it knows none. */
@@ -6,8 +9,42 @@ export async function servedSerial(runtime: HaproxyRuntime, file: string): Promi
   return serial?.toLowerCase() ?? null
 }
 
+/**
+ * Whether HAProxy knows the certificate and no listener has it. So it is from a commit of a CRL or of roots on, in a HAProxy before the
+ * fix of its issue 3165 (2.6.12 among them): the listeners keep the certificate of before, no newer one reaches them, and the next
+ * commit of roots ends the process.
+ */
+export async function isDetached(runtime: HaproxyRuntime, file: string): Promise<boolean> {
+  return /^Status: Unused$/m.test(await runtime.command(`show ssl cert ${file}`))
+}
+
+/** Whether HAProxy uses just these CRLs under this name: by date and entries, as far as it shows them. */
+export async function holdsCrls(
+  runtime: HaproxyRuntime,
+  file: string,
+  crls: readonly CrlInfo[],
+): Promise<boolean> {
+  const held = await heldCrls(runtime, file, crls.length)
+  return crls.every(({ thisUpdate, entries }) => {
+    const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
+    return held.some(
+      (one) => one.thisUpdate === thisUpdate && one.serialNumbers.every((serial) => listed.has(serial)),
+    )
+  })
+}
+
+/** Whether HAProxy trusts just these roots (DER) under this name. */
+export async function holdsRoots(
+  runtime: HaproxyRuntime,
+  file: string,
+  roots: readonly Uint8Array[],
+): Promise<boolean> {
+  const digests = roots.map((der) => createHash('sha1').update(der).digest('hex'))
+  return digests.sort().join() === (await heldRoots(runtime, file)).sort().join()
+}
+
 /** What HAProxy shows of a CRL that it uses. */
-export interface HeldCrl {
+interface HeldCrl {
   /** Seconds since 1970. */
   readonly thisUpdate: number
   /** Lower-case hexadecimal, in any order. Of a long CRL only some are shown. */
@@ -15,7 +52,7 @@ export interface HeldCrl {
 }
 
 /** The first `count` CRLs that HAProxy uses under this name; fewer where it has fewer. */
-export async function heldCrls(runtime: HaproxyRuntime, file: string, count: number): Promise<HeldCrl[]> {
+async function heldCrls(runtime: HaproxyRuntime, file: string, count: number): Promise<HeldCrl[]> {
   const held: HeldCrl[] = []
   // One by one: an answer about all of them ends where the first long one fills HAProxy's buffer.
   for (let index = 1; index <= count; index++) {
@@ -32,7 +69,7 @@ export async function heldCrls(runtime: HaproxyRuntime, file: string, count: num
 }
 
 /** SHA-1, lower-case hexadecimal, of each certificate that HAProxy trusts under this name. */
-export async function heldRoots(runtime: HaproxyRuntime, file: string): Promise<string[]> {
+async function heldRoots(runtime: HaproxyRuntime, file: string): Promise<string[]> {
   return all(await runtime.command(`show ssl ca-file ${file}`), /^SHA1 FingerPrint: ([0-9A-F]+)/gm)
 }
 

@@ -1,3 +1,4 @@
+import { isDetached } from './held.ts'
 import type { HaproxyRuntime } from './runtime.ts'
 
 /** How it came out: HAProxy has it now, or why it must be reloaded to have it. */
@@ -24,9 +25,26 @@ export async function pushStaple(
   return transaction(runtime, 'cert', file, parts)
 }
 
-/** A newer certificate, chain and key under the same name. `pem` is the whole file. */
-export function pushCertificate(runtime: HaproxyRuntime, file: string, pem: string): Promise<Outcome> {
-  return transaction(runtime, 'cert', file, [[file, bare(pem)]])
+/**
+ * A newer certificate, chain and key under the same name, and with it its staple if there is one: no handshake then goes without.
+ * `pem` is the whole file.
+ */
+export async function pushCertificate(
+  runtime: HaproxyRuntime,
+  file: string,
+  pem: string,
+  staple: Uint8Array | null = null,
+): Promise<Outcome> {
+  const parts: [string, string][] = [[file, bare(pem)]]
+  if (staple) parts.push([`${file}.ocsp`, Buffer.from(staple).toString('base64')])
+  // Before, so that HAProxy goes on to show the certificate that its listeners have.
+  return (await isDetached(runtime, file)) ? detached(file) : transaction(runtime, 'cert', file, parts)
+}
+
+/** For a certificate of which `isDetached` holds. */
+export function detached(file: string): Outcome {
+  const reason = `HAProxy has lost hold of ${file} since it took a CRL or roots over its run-time socket (its issue 3165): reload it, and upgrade it.`
+  return { live: false, reason }
 }
 
 export function pushCrls(runtime: HaproxyRuntime, file: string, pem: string): Promise<Outcome> {

@@ -11,7 +11,10 @@ export type OcspSays = SignedSays | Exclude<OcspStatus, 'successful'>
  */
 export type OcspCache = 'at_once' | 'hit' | 'miss' | 'uncached' | 'none'
 
-/** Answers to OCSP requests since the start. Whoever answers in another thread has its own, and adds them by `count`. */
+/** How often each was said by a copy in another thread, since it last told. */
+export type Answered = Readonly<Partial<Record<SignedSays, number>>>
+
+/** Answers to OCSP requests since the start, in all threads. */
 export class AnswerCounts {
   readonly tally: Tally = tally('status', 'cache')
   readonly #atOnce: Readonly<Record<SignedSays, Count>>
@@ -27,7 +30,11 @@ export class AnswerCounts {
     this.#atOnce[says].count++
   }
 
-  count({ says, cache }: { readonly says: OcspSays; readonly cache: OcspCache }, times = 1): void {
-    this.tally.of(says, cache).count += times
+  count({ says, cache }: { readonly says: OcspSays; readonly cache: OcspCache }): void {
+    this.tally.of(says, cache).count++
+  }
+
+  add(answered: Answered): void {
+    for (const [says, times] of Object.entries(answered)) this.#atOnce[says as SignedSays].count += times
   }
 }

@@ -1,11 +1,11 @@
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
+import { DailyWarnings } from '../daily-warnings.ts'
 import type { Store } from '../store/store.ts'
 import type { CertId } from './cert-id.ts'
 import { responseTag, type SignedResponse } from './sign-response.ts'
 
 /** Somebody has to fetch a key from a safe: they should hear of it in time. Seconds. */
 const NOTICE = 30 * 86_400
-const DAY = 86_400
 
 export interface BroughtResponsesContext {
   readonly store: Store
@@ -19,10 +19,11 @@ export class BroughtResponses {
   readonly #context: BroughtResponsesContext
   /** The first end among an authority's responses, seconds since 1970. */
   #ends = new Map<string, number>()
-  readonly #toldAt = new Map<string, number>()
+  readonly #warnings: DailyWarnings
 
   constructor(context: BroughtResponsesContext) {
     this.#context = context
+    this.#warnings = new DailyWarnings(context.onWarning)
   }
 
   /** Null where there is none for exactly this CertID, or it has ended. */
@@ -38,11 +39,7 @@ export class BroughtResponses {
     const rows = await this.#context.store.read.ocspResponseEnds()
     this.#ends = new Map(rows.map(({ authority, nextUpdate }) => [authority, nextUpdate]))
     const now = this.#now()
-    for (const { authority, reason } of this.health()) {
-      if (reason === null || now - (this.#toldAt.get(authority) ?? Number.NEGATIVE_INFINITY) < DAY) continue
-      this.#toldAt.set(authority, now)
-      this.#context.onWarning(authority, reason)
-    }
+    for (const { authority, reason } of this.health()) this.#warnings.warn(authority, 'end', reason, now)
   }
 
   /** One for each authority of which there are any. A lapse stops nothing here: clients that ask hear "unauthorized". */

@@ -3,16 +3,18 @@ import type { OcspSigner } from '../ca/ocsp-responders.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
-import type { CertificateStatus } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
-import { AnswerCounts, type OcspCache, type OcspSays } from './answer-counts.ts'
+import { Turns } from '../turns.ts'
+import { answerOf, type OcspAnswer, ocspError, UNAUTHORIZED } from './answer.ts'
+import { AnswerCounts, type Answered } from './answer-counts.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
-import { type CertStatus, encodeOcspError, type OcspStatus } from './response.ts'
+import type { CacheChange } from './response-cache.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
+import { statusOf } from './status.ts'
 
 export interface OcspResponderOptions {
   readonly authorities: () => readonly Authority[]
@@ -32,35 +34,14 @@ export interface OcspResponderOptions {
   readonly onWarning?: (authority: string, reason: string) => void
 }
 
-export interface OcspAnswer {
-  readonly status: OcspStatus
-  readonly der: Buffer
-  /** For the metrics. */
-  readonly says: OcspSays
-  readonly cache: OcspCache
-  /** How a GET of this answer may be cached (RFC 5019 6.2); null where it may not. */
-  readonly cacheable: {
-    /** Seconds. Ends at half the answer's life: whatever a cache hands out has the other half left. */
-    readonly maxAge: number
-    readonly etag: string
-    /** Seconds since 1970. */
-    readonly lastModified: number
-    readonly expires: number
-  } | null
-}
-
-/** More signatures than this at once mean that the signer cannot keep up: later is better than never. */
+/** So many are signed at once: whatever else the event loop has to do waits for no more of them. */
+const SIGNED_AT_ONCE = 32
+/** More that wait or are being signed mean that the signer cannot keep up: later is better than never. */
 const MAX_SIGNING = 256
 /** How often answers are looked through for those to be signed ahead of time. Milliseconds. */
 const LOOK_AHEAD = 30_000
 /** A brought response may be followed by one that says "revoked"; a cache hides that for no longer than this. Seconds. */
 const BROUGHT_MAX_AGE = 3600
-
-export function ocspError(status: Exclude<OcspStatus, 'successful'>): OcspAnswer {
-  return { status, der: encodeOcspError(status), says: status, cache: 'none', cacheable: null }
-}
-
-const UNAUTHORIZED = ocspError('unauthorized')
 
 /**
  * Answers OCSP requests (RFC 6960, with the profile of RFC 5019) for every authority whose key is here, and for the others
@@ -75,9 +56,10 @@ export class OcspResponder {
   readonly #brought: BroughtResponses
   readonly #timer: NodeJS.Timeout
   #refresh: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
-  /** Signatures for answers that are shared, begun so far. */
-  #misses = 0
+  #onHeld: ((change: CacheChange) => void) | null = null
+  #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
     const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
@@ -86,8 +68,9 @@ export class OcspResponder {
     this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError },
+      changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
-        this.#misses++
+        this.#sharedBegun++
         const authority = options.authorities().find((one) => one.id === id)
         return authority && canSign(authority)
           ? this.#sign(authority, { certIds: [certId], nonce: null })
@@ -122,6 +105,23 @@ export class OcspResponder {
     const signed = this.#shared.known(asked)
     if (signed) this.counts.answeredAtOnce(signed.says)
     return signed
+  }
+
+  /**
+   * Tells whoever keeps copies what changes in `held`, at once. What a copy gave to clients is to be told to `wanted`: only
+   * that is signed ahead of time, and counted.
+   */
+  copyTo(told: (change: CacheChange) => void): void {
+    this.#onHeld = told
+  }
+
+  held(): Iterable<CacheChange> {
+    return this.#shared.held()
+  }
+
+  wanted(keys: readonly string[], answered: Answered = {}): void {
+    this.#shared.wanted(keys)
+    this.counts.add(answered)
   }
 
   /** To be called after authorities came, went or changed. */
@@ -173,20 +173,20 @@ export class OcspResponder {
     const authority = this.#speakerFor(certIds)
     if (!authority) return UNAUTHORIZED
     if (!canSign(authority)) return this.#handOut(authority, certIds)
+    const sign = async () => answerOf(await this.#sign(authority, request), 'uncached', null)
     if (certIds.length > 1) {
       this.#takeUncached()
-      return uncached(await this.#sign(authority, request))
+      return sign()
     }
     // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
-    if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
-    const before = this.#misses
+    if (nonce && this.#uncached.take()) return sign()
+    const begun = this.#sharedBegun
     const flight = this.#shared.get(authority.id, certId)
-    // Where it must be signed, that has begun by now.
-    const cache = this.#misses === before ? 'hit' : 'miss'
+    const cache = this.#sharedBegun === begun ? 'hit' : 'miss'
     const signed = await flight
     // One with a nonce got none only since there were too many.
     if (asked !== null && !nonce) this.#shared.remember(asked, certId)
-    return signed ? this.#cacheable(signed, cache) : UNAUTHORIZED
+    return answerOf(signed, cache, this.#now())
   }
 
   /** The authority that issued all that is asked about, as long as its certificate lasts. */
@@ -215,26 +215,30 @@ export class OcspResponder {
       throw new CaError('overloaded', 'Too many OCSP answers are being signed.')
     this.#signing++
     try {
-      // Read before the statuses: what the answer says was true at its thisUpdate or later.
-      const now = this.#now()
-      const { store, options: optionsOf, signerOf } = this.#options
-      const options = optionsOf(authority.id)
-      const rows = await Promise.all(
-        request.certIds.map(({ serialNumber }) =>
-          serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
-        ),
-      )
-      const statuses = rows.map((row) => statusOf(row, options, now))
-      if (!statuses.every((status) => status !== null)) return null
-      const isKnown = !statuses.includes('unknown')
-      // A made-up serial number costs a signature, and no cache is of use.
-      if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
-      const authorityEnd = authority.certificate.notAfter
-      const wish = { request, statuses, now, authorityEnd, options }
-      return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
+      return await this.#turns.run(() => this.#signNow(authority, request))
     } finally {
       this.#signing--
     }
+  }
+
+  async #signNow(authority: IssuingAuthority, request: OcspRequest): Promise<SharedResponse | null> {
+    // Read before the statuses: what the answer says was true at its thisUpdate or later.
+    const now = this.#now()
+    const { store, options: optionsOf, signerOf } = this.#options
+    const options = optionsOf(authority.id)
+    const rows = await Promise.all(
+      request.certIds.map(({ serialNumber }) =>
+        serialNumber === null ? null : store.read.certificateStatus(authority.id, serialNumber),
+      ),
+    )
+    const statuses = rows.map((row) => statusOf(row, options, now))
+    if (!statuses.every((status) => status !== null)) return null
+    const isKnown = !statuses.includes('unknown')
+    // A made-up serial number costs a signature, and no cache is of use.
+    if (!isKnown && request.certIds.length === 1 && !request.nonce) this.#takeUncached()
+    const authorityEnd = authority.certificate.notAfter
+    const wish = { request, statuses, now, authorityEnd, options }
+    return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
   }
 
   #takeUncached(): void {
@@ -242,47 +246,13 @@ export class OcspResponder {
     throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
-  #cacheable(signed: SignedResponse, cache: OcspCache): OcspAnswer {
-    const { der, says } = signed
-    return { status: 'successful', der, says, cache, cacheable: freshnessOf(signed, this.#now()) }
-  }
-
   #now(): number {
     return epochSeconds(this.#options.clock())
   }
 }
 
-/** How the signed answer may be cached by whoever gets it now (seconds since 1970). */
-export function freshnessOf(
-  { etag, thisUpdate, nextUpdate }: SignedResponse,
-  now: number,
-): NonNullable<OcspAnswer['cacheable']> {
-  const half = Math.floor((thisUpdate + nextUpdate) / 2)
-  return { maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate }
-}
-
-function uncached(signed: SignedResponse | null): OcspAnswer {
-  if (!signed) return UNAUTHORIZED
-  const { der, says } = signed
-  return { status: 'successful', der, says, cache: 'uncached', cacheable: null }
-}
-
 function canSign(authority: Authority): authority is IssuingAuthority {
   return authority.signer !== null
-}
-
-/**
- * Null where the answer is "unauthorized", which costs no signature. RFC 6960 would have "unknown" for what was never
- * issued, but GnuTLS lets that pass: it is said by option alone.
- */
-function statusOf(
-  row: CertificateStatus | null,
-  { neverIssued, expired, archiveCutoff = Number.POSITIVE_INFINITY }: OcspOptions,
-  now: number,
-): CertStatus | null {
-  if (row === null) return neverIssued === 'unknown' ? 'unknown' : null
-  const isOver = row.notAfter < now - (expired === 'answer' ? archiveCutoff : 0)
-  return isOver ? null : (row.revocation ?? 'good')
 }
 
 export function createOcspResponder(options: OcspResponderOptions): OcspResponder {

@@ -14,6 +14,13 @@ export interface CachedResponse {
   wanted: boolean
 }
 
+/** What became of the cache, in order, for copies of it elsewhere. */
+export type CacheChange =
+  | { readonly kind: 'put'; readonly key: string; readonly response: CachedResponse }
+  | { readonly kind: 'remove'; readonly key: string }
+  | { readonly kind: 'remember'; readonly request: string; readonly key: string }
+  | { readonly kind: 'forget'; readonly request: string }
+
 /**
  * So many requests are known again for each answer. One certificate can be asked about in no end of ways (escapes, padding,
  * extensions), of which a few are in use: more of them push out each other, and no other certificate's.
@@ -27,6 +34,7 @@ const FORMS = 4
  */
 export class ResponseCache {
   readonly #limit: number
+  readonly #changed: (change: CacheChange) => void
   /** In the order of use. */
   readonly #responses = new Map<string, CachedResponse>()
   readonly #keysOf = new Map<string, Set<string>>()
@@ -35,8 +43,9 @@ export class ResponseCache {
   /** The other way round, for as long as the answer is here. */
   readonly #formsOf = new Map<string, string[]>()
 
-  constructor(limit: number) {
+  constructor(limit: number, changed: (change: CacheChange) => void = () => {}) {
     this.#limit = limit
+    this.#changed = changed
   }
 
   get(key: string): CachedResponse | undefined {
@@ -53,6 +62,7 @@ export class ResponseCache {
     const subject = subjectOf(response.authority, response.certId.serialNumber)
     this.#removeResponse(key)
     this.#responses.set(key, response)
+    this.#changed({ kind: 'put', key, response })
     const keys = this.#keysOf.get(subject)
     if (keys) keys.add(key)
     else this.#keysOf.set(subject, new Set([key]))
@@ -70,8 +80,9 @@ export class ResponseCache {
     if (!this.#responses.has(key) || this.#known.has(request)) return
     const forms = this.#formsOf.get(key) ?? []
     this.#formsOf.set(key, forms)
-    if (forms.push(request) > FORMS) this.#known.delete(forms.shift()!)
+    if (forms.push(request) > FORMS) this.#forget(forms.shift()!)
     this.#known.set(request, key)
+    this.#changed({ kind: 'remember', request, key })
   }
 
   /** Gives what was dropped. */
@@ -86,10 +97,22 @@ export class ResponseCache {
     return [...this.#responses.values()]
   }
 
+  /** What would bring a copy that knows nothing to this state. */
+  *changes(): Generator<CacheChange> {
+    for (const [key, response] of this.#responses) yield { kind: 'put', key, response }
+    for (const [request, key] of this.#known) yield { kind: 'remember', request, key }
+  }
+
   #remove(key: string): void {
-    for (const request of this.#formsOf.get(key) ?? []) this.#known.delete(request)
+    for (const request of this.#formsOf.get(key) ?? []) this.#forget(request)
     this.#formsOf.delete(key)
+    if (this.#responses.has(key)) this.#changed({ kind: 'remove', key })
     this.#removeResponse(key)
+  }
+
+  #forget(request: string): void {
+    this.#known.delete(request)
+    this.#changed({ kind: 'forget', request })
   }
 
   #removeResponse(key: string): void {

@@ -1,6 +1,6 @@
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { CertId } from './cert-id.ts'
-import { type CachedResponse, keyOf, ResponseCache, subjectOf } from './response-cache.ts'
+import { type CacheChange, type CachedResponse, keyOf, ResponseCache, subjectOf } from './response-cache.ts'
 import type { SignedResponse } from './sign-response.ts'
 
 /** One signature under way, for all who ask the same. Null: there is nothing to answer. */
@@ -22,6 +22,8 @@ export interface SharedAnswersContext {
   readonly clock: Clock
   readonly sign: (authority: string, certId: CertId) => Promise<SharedResponse | null>
   readonly onError: (error: unknown) => void
+  /** Hears of each change of what is held, in order and at once. */
+  readonly changed: (change: CacheChange) => void
 }
 
 /** The parts of an answer's life after which it is signed anew: ahead of time if it is wanted, else when it is asked for. */
@@ -38,15 +40,28 @@ export class SharedAnswers {
 
   constructor(context: SharedAnswersContext) {
     this.#context = context
-    this.#cache = new ResponseCache(context.entries)
+    this.#cache = new ResponseCache(context.entries, context.changed)
   }
 
   /** At once what `get` would give, where the request was remembered and its answer is held and still fresh. */
   known(request: string): SignedResponse | null {
     const cached = this.#cache.find(request)
-    if (!cached || this.#ageOf(cached) > STALE) return null
+    if (!cached || !isFresh(cached, this.#now())) return null
     cached.wanted = true
     return cached
+  }
+
+  /** What a copy of all that is held must be told. */
+  held(): Iterable<CacheChange> {
+    return this.#cache.changes()
+  }
+
+  /** A copy gave these answers to somebody. */
+  wanted(keys: readonly string[]): void {
+    for (const key of keys) {
+      const cached = this.#cache.get(key)
+      if (cached) cached.wanted = true
+    }
   }
 
   /** For `known`. The request must ask about this certificate alone, and for nothing that is not in every answer. */
@@ -58,7 +73,7 @@ export class SharedAnswers {
     const key = keyOf(certId)
     const cached = this.#cache.get(key)
     if (cached) cached.wanted = true
-    if (cached && this.#ageOf(cached) <= STALE) return cached
+    if (cached && isFresh(cached, this.#now())) return cached
     try {
       return await this.#sign(authority, certId)
     } catch (error) {
@@ -99,7 +114,7 @@ export class SharedAnswers {
 
   /** Signs anew what is wanted and soon stale, so that nobody waits for it. */
   async refreshAhead(): Promise<void> {
-    const due = this.#cache.all().filter((one) => one.wanted && this.#ageOf(one) >= AHEAD)
+    const due = this.#cache.all().filter((one) => one.wanted && ageOf(one, this.#now()) >= AHEAD)
     const next = async () => {
       for (let one = due.pop(); one; one = due.pop()) {
         await this.#sign(one.authority, one.certId).catch((error) => this.#context.onError(error))
@@ -143,14 +158,22 @@ export class SharedAnswers {
     }
   }
 
-  /** How much of its life is over, from 0 to 1. */
-  #ageOf({ thisUpdate, nextUpdate }: CachedResponse): number {
-    const age = this.#now() - thisUpdate
-    // A clock that was set back must not leave answers from the future in use.
-    return age < 0 ? 1 : age / (nextUpdate - thisUpdate)
-  }
-
   #now(): number {
     return epochSeconds(this.#context.clock())
   }
+}
+
+/** Whether the answer may still be given at this time, seconds since 1970. */
+export function isFresh(response: Pick<SignedResponse, 'thisUpdate' | 'nextUpdate'>, now: number): boolean {
+  return ageOf(response, now) <= STALE
+}
+
+/** How much of its life is over, from 0 to 1. */
+function ageOf(
+  { thisUpdate, nextUpdate }: Pick<SignedResponse, 'thisUpdate' | 'nextUpdate'>,
+  now: number,
+): number {
+  const age = now - thisUpdate
+  // A clock that was set back must not leave answers from the future in use.
+  return age < 0 ? 1 : age / (nextUpdate - thisUpdate)
 }

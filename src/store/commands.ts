@@ -192,6 +192,7 @@ export interface CrlRecord extends CrlBody {
 
 export interface CrlBody {
   nextUpdate: number
+  /** Empty where it is too long for the database, and kept in a file. */
   der: Uint8Array
   entries: number
 }

@@ -21,8 +21,9 @@ export function openForWriting(file: string): Connection {
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
     // By `checkpointIfDue`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
     db.pragma('wal_autocheckpoint = 0')
-    // 64 MiB (negative: KiB), for the indexes on serial numbers, whose pages are hit at random.
-    db.pragma('cache_size = -65536')
+    // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
+    // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
+    db.pragma('cache_size = -16384')
   })
 }
 

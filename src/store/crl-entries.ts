@@ -1,11 +1,13 @@
 import type { CrlScope } from './commands.ts'
 import { openForReading } from './connection.ts'
 import { changeFinder } from './read/crl.ts'
+import { type EntryRun, entryReader } from './read/crl-runs.ts'
+import { keptLists } from './read/kept-lists.ts'
 
-/** Finished CRL entries, one after the other. */
+/** Finished CRL entries, in runs that follow each other. */
 export interface Entries {
   readonly count: number
-  readonly der: Buffer
+  readonly der: readonly Uint8Array[]
 }
 
 export interface ScopeEntries {
@@ -31,58 +33,47 @@ export interface CrlReader {
   close(): void
 }
 
-const FIRST_CAPACITY = 64 * 1024
-
 export function openCrlReader(databaseFile: string): CrlReader {
   const db = openForReading(databaseFile)
   const latestChange = changeFinder(db)
-  const select = (table: string, index: string, condition: string, order: string) =>
-    db
-      .prepare<[object], Buffer>(
-        `SELECT entry FROM ${table} INDEXED BY ${table}_${index}
-         WHERE authority = (SELECT key FROM authorities WHERE id = :authority) AND ${condition} ORDER BY ${order}`,
-      )
-      .pluck()
-  // Each in the order of its index, so that a long list needs no sorting.
+  const lists = keptLists(db)
+  const table = (name: string, index: string, where: string) =>
+    entryReader(db, { table: name, index: `${name}_${index}`, key: 'change', where })
   const ofAll = {
-    revoked: select('revocations', 'authority', 'not_after >= :floor', 'certificate'),
-    revokedSince: select('revocations', 'changes', 'change > :since', 'change'),
-    releasedSince: select('releases', 'changes', 'change > :since', 'change'),
+    revoked: table('revocations', 'changes', 'TRUE'),
+    released: table('releases', 'changes', 'TRUE'),
   }
-  const inPartition = (table: string, condition: string) =>
-    select(table, 'partition', `partition = :partition AND ${condition}`, 'change')
   const ofPartition = {
-    revoked: inPartition('revocations', 'not_after >= :floor'),
-    revokedSince: inPartition('revocations', 'change > :since'),
-    releasedSince: inPartition('releases', 'change > :since'),
+    revoked: table('revocations', 'partition', 'partition = :partition'),
+    released: table('releases', 'partition', 'partition = :partition'),
   }
-
-  // In every partition: which of them the certificate names is not on record.
-  const carriedSince = db
-    .prepare<[object], Buffer>(
-      `SELECT entry FROM carried_revocations
-       WHERE authority = (SELECT key FROM authorities WHERE id = :authority) AND change > :since ORDER BY change`,
-    )
-    .pluck()
+  // In every partition: which of them the certificate names is not on record. Its end is not known either.
+  const carried = entryReader(db, {
+    ...{ table: 'carried_revocations', index: 'carried_revocations_changes', key: 'change' },
+    ...{ where: 'TRUE', notAfter: String(Number.MAX_SAFE_INTEGER) },
+  })
+  const authorityKey = db.prepare<[string], number>('SELECT key FROM authorities WHERE id = ?').pluck()
 
   function read(scope: CrlScope, { full, delta }: EntriesWanted): ScopeEntries {
-    const { revoked, revokedSince, releasedSince } = scope.partition === null ? ofAll : ofPartition
-    const named = scope.partition === null ? { authority: scope.authority } : { ...scope }
+    const authority = authorityKey.get(scope.authority) ?? -1
+    const through = latestChange(scope)
+    const { revoked, released } = scope.partition === null ? ofAll : ofPartition
+    const named = scope.partition === null ? { authority } : { authority, partition: scope.partition }
+    const changed = (since: number) => [
+      ...revoked({ ...named, after: since, floor: 0 }),
+      ...released({ ...named, after: since, floor: 0 }),
+      ...carried({ authority, after: since, floor: 0 }),
+    ]
+    const whole = (floor: number) => [
+      ...(scope.partition === null
+        ? lists.current(authority, through, floor)
+        : revoked({ ...named, after: -1, floor })),
+      ...carried({ authority, after: -1, floor: 0 }),
+    ]
     return {
-      through: latestChange(scope),
-      full:
-        full &&
-        joined(
-          revoked.iterate({ ...named, floor: full.notAfterFloor }),
-          carriedSince.iterate({ ...named, since: -1 }),
-        ),
-      delta:
-        delta &&
-        joined(
-          revokedSince.iterate({ ...named, ...delta }),
-          releasedSince.iterate({ ...named, ...delta }),
-          carriedSince.iterate({ ...named, ...delta }),
-        ),
+      through,
+      full: full && entriesOf(whole(full.notAfterFloor)),
+      delta: delta && entriesOf(changed(delta.since)),
     }
   }
   return {
@@ -92,22 +83,6 @@ export function openCrlReader(databaseFile: string): CrlReader {
   }
 }
 
-function joined(...lists: IterableIterator<Buffer>[]): Entries {
-  // One buffer that doubles: a million little buffers would cost several times the CRL itself.
-  let der = Buffer.allocUnsafe(FIRST_CAPACITY)
-  let length = 0
-  let count = 0
-  for (const list of lists) {
-    for (const entry of list) {
-      if (length + entry.length > der.length) {
-        const larger = Buffer.allocUnsafe(Math.max(der.length * 2, length + entry.length))
-        der.copy(larger, 0, 0, length)
-        der = larger
-      }
-      der.set(entry, length)
-      length += entry.length
-      count++
-    }
-  }
-  return { count, der: der.subarray(0, length) }
+function entriesOf(runs: readonly EntryRun[]): Entries {
+  return { count: runs.reduce((sum, { count }) => sum + count, 0), der: runs.map(({ der }) => der) }
 }

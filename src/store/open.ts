@@ -27,6 +27,8 @@ const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
 /** Searches that may wait behind the one that runs. */
 const SEARCH_LIMIT = 128
 const PROBE_MILLISECONDS = 1000
+/** What a thread's commands and rows leave behind is gone soon: room for more than a few batches would only be held. */
+const YOUNG_MEGABYTES = 6
 
 /** Creates an empty database, readable by its owner alone. `conflict` if anything is there already. */
 export function createDatabase(file: string): void {
@@ -151,7 +153,8 @@ export function startSearcher(file: string): Worker {
 function startThread(name: string, workerData: unknown): Worker {
   const entry = new URL(`./${name}-thread${extname(import.meta.url)}`, import.meta.url)
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
-  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [] })
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }
+  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits })
 }
 
 function messageOf(error: unknown): string {

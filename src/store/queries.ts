@@ -133,6 +133,7 @@ export interface CrlRow {
   thisUpdate: number
   nextUpdate: number
   entries: number
+  /** Empty where it is kept in a file. */
   der: Buffer
 }
 

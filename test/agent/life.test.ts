@@ -1,16 +1,18 @@
-import { lstatSync, readdirSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
-import { DAY } from '../api/ca-fixture.ts'
+import { DAY, type TestCaOptions } from '../api/ca-fixture.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
 import { AgentPlace, serialOf } from './agent-fixture.ts'
 
-async function newPlace(
-  ...options: Parameters<typeof AgentPlace.make> extends [string, ...infer Rest] ? Rest : []
-) {
-  const place = await AgentPlace.make(temporaryDirectory(), ...options)
+async function newPlace(options?: TestCaOptions): Promise<AgentPlace> {
+  const place = await AgentPlace.make(temporaryDirectory(), options)
   onTestFinished(() => place.ca.close())
   return place
 }
+
+const serial = (place: AgentPlace) => serialOf(place.read('cert.pem'), place.read('key.pem'))
+const events = (place: AgentPlace) => place.log.map(({ facts }) => facts.event)
+const NOWHERE = { services: ['https://localhost:1'] }
 
 const ALL = {
   files: {
@@ -32,30 +34,202 @@ test('a first start enrols with the token and writes every file', async () => {
   await place.giveToken()
   expect(await place.once(ALL)).toEqual([])
   expect(serialOf(place.read('web.pem'), place.read('web.key'))).toMatch(/^[0-9a-f]{40}$/)
-  expect(
-    readdirSync(place.file('tls'))
-      .filter((name) => !name.startsWith('.'))
-      .sort(),
-  ).toEqual(Object.values(ALL.files).sort())
+  const names = readdirSync(place.file('tls')).filter((name) => !name.startsWith('.'))
+  expect(names.sort()).toEqual(Object.values(ALL.files).sort())
   expect(statSync(place.file('tls', 'web.key')).mode & 0o777).toBe(0o600)
   expect(statSync(place.file('tls', 'web.pem')).mode & 0o777).toBe(0o644)
   expect(lstatSync(place.file('tls', 'web.key')).isSymbolicLink()).toBe(true)
-  expect(place.log.map(({ message }) => message)).toEqual(['enrolled', 'written'])
+  expect(events(place)).toEqual(['enrolled', 'written'])
+  // Envoy finds the key where it never changes.
+  const { resources } = JSON.parse(readFileSync(place.file('tls', 'server.json'), 'utf8'))
+  const keyFile = resources[0].tls_certificate.private_key.filename
+  expect(keyFile).toBe(place.file('tls', '..1', 'web.key'))
+  expect(readFileSync(keyFile)).toEqual(place.read('web.key'))
 })
 
 test('it renews by itself at two thirds of the life, with a new key', async () => {
   const place = await newPlace()
   await place.giveToken()
   await place.once()
-  const first = serialOf(place.read('cert.pem'), place.read('key.pem'))
+  const first = serial(place)
   const key = place.read('key.pem')!
   place.advance(59 * DAY)
   await place.once()
-  expect(serialOf(place.read('cert.pem'), place.read('key.pem'))).toBe(first)
+  expect(serial(place)).toBe(first)
   place.advance(6 * DAY)
   expect(await place.once()).toEqual([])
-  const second = serialOf(place.read('cert.pem'), place.read('key.pem'))
-  expect(second).not.toBe(first)
+  expect(serial(place)).not.toBe(first)
   expect(place.read('key.pem')).not.toEqual(key)
-  expect(place.log.at(-2)?.facts).toMatchObject({ event: 'renewed', by: 'certificate', replaces: first })
+  const renewed = place.log.find(({ facts }) => facts.event === 'renewed')
+  expect(renewed?.facts).toMatchObject({ by: 'certificate', replaces: first })
+})
+
+test('it keeps the key where that is wanted', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once({ reuseKey: true })
+  const [first, key] = [serial(place), place.read('key.pem')]
+  place.advance(70 * DAY)
+  await place.once({ reuseKey: true })
+  expect(serial(place)).not.toBe(first)
+  expect(place.read('key.pem')).toEqual(key)
+})
+
+test('it renews when the CA calls for it, as long before its time as that may be', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once()
+  const first = serial(place)
+  place.advance(DAY)
+  const call = await place.ca.call('/v1/renewal-calls', { body: { serialNumbers: [first], within: '1m' } })
+  expect(call.status).toBe(201)
+  place.advance(60)
+  await place.once()
+  expect(serial(place)).not.toBe(first)
+})
+
+test('a CA that is away leaves everything as it was, and a warning comes in time', async () => {
+  const place = await newPlace()
+  const stapled = { files: { key: 'key.pem', fullchain: 'cert.pem', staple: 'cert.ocsp' } }
+  await place.giveToken()
+  await place.once(stapled)
+  const before = serial(place)
+  place.advance(3600)
+  expect(await place.once(stapled, NOWHERE)).toEqual([])
+  expect(serial(place)).toBe(before)
+  const failed = { event: 'failed', reason: expect.stringContaining('Nothing listens') }
+  expect(place.log.at(-1)?.facts).toMatchObject(failed)
+  // A staple lives for half a day: then the consumer is not well served, and the files stay all the same.
+  place.advance(DAY)
+  expect(await place.once(stapled, NOWHERE)).toEqual([expect.stringMatching(/^a staple expired/)])
+  expect(place.read('cert.ocsp')).not.toBeNull()
+  place.advance(80 * DAY)
+  await place.once(stapled, NOWHERE)
+  expect(place.log.at(-1)).toMatchObject({ level: 'warn', message: 'expires soon' })
+  // And when it is back, all is well.
+  expect(await place.once(stapled)).toEqual([])
+  expect(serial(place)).not.toBe(before)
+})
+
+test('where the first address does not answer, the next is asked', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  expect(await place.once({}, { services: [...NOWHERE.services, place.url] })).toEqual([])
+})
+
+test('the root may be known by its fingerprint alone, and is kept', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  const [root] = place.ca.service.authorities.roots()
+  const { createHash } = await import('node:crypto')
+  const fingerprint = createHash('sha256').update(root!).digest('hex')
+  expect(await place.once({}, { trust: { fingerprint, follow: false } })).toEqual([])
+  await expect(
+    place.once({}, { trust: { fingerprint: 'ab'.repeat(32) }, state: place.file('other') }),
+  ).rejects.toThrow(/no root with this fingerprint/)
+})
+
+test('a revoked certificate is replaced at once where there is a new token', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once(ALL)
+  const first = serialOf(place.read('web.pem'), place.read('web.key'))
+  await place.ca.call(`/v1/certificates/${first}/revoke`, { body: { reason: 'keyCompromise' } })
+  place.advance(60)
+  expect(await place.once(ALL)).toContain('the certificate is revoked')
+  expect(place.log.some(({ facts }) => /a new enrolment token is needed/.test(facts.reason))).toBe(true)
+  await place.giveToken()
+  expect(await place.once(ALL)).toEqual([])
+  expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
+})
+
+test('a revocation that only the staple tells is answered in the same start', async () => {
+  const place = await newPlace({ options: { acme: { enabled: false } } })
+  await place.giveToken()
+  await place.once(ALL)
+  const first = serialOf(place.read('web.pem'), place.read('web.key'))
+  await place.ca.call(`/v1/certificates/${first}/revoke`, { body: { reason: 'superseded' } })
+  place.advance(60)
+  await place.giveToken()
+  expect(await place.once(ALL)).toEqual([])
+  expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
+})
+
+test('other names are asked for with a token that has them, and a renewal does not bring them', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once()
+  const first = serial(place)
+  const names = ['web.example.test', 'www.example.test']
+  expect(await place.once({ names })).toEqual([])
+  expect(serial(place)).toBe(first)
+  await place.giveToken(names)
+  await place.once({ names })
+  expect(serial(place)).not.toBe(first)
+  expect(place.read('cert.pem')).not.toBeNull()
+})
+
+test('without a token it says what to do, and what it is told then works', async () => {
+  const place = await newPlace()
+  expect(await place.once()).toEqual(['there is no certificate yet'])
+  const { reason } = place.log.at(-1)!.facts
+  expect(reason).toContain(`an enrolment token is needed in ${place.file('token')}`)
+  await place.giveToken()
+  expect(await place.once()).toEqual([])
+})
+
+test('a request that waits for approval keeps its key over restarts, and is asked for once', async () => {
+  const place = await newPlace({
+    options: { profiles: { careful: { extends: 'server', approval: 'enrol' } } },
+  })
+  await place.giveToken(['web.example.test'], 'careful')
+  expect(await place.once()).toEqual(['its request waits for approval'])
+  const pending = readFileSync(place.file('state', 'web', 'pending.json'), 'utf8')
+  expect(await place.once()).toEqual(['its request waits for approval'])
+  expect(readFileSync(place.file('state', 'web', 'pending.json'), 'utf8')).toBe(pending)
+  const { json } = await place.ca.call('/v1/requests')
+  expect(json.requests).toHaveLength(1)
+  const approved = await place.ca.call(`/v1/requests/${json.requests[0].id}/approve`, { method: 'POST' })
+  expect(approved.status, approved.text).toBe(201)
+  expect(await place.once()).toEqual([])
+  expect(JSON.parse(pending).key).toBe(place.read('key.pem')!.toString())
+})
+
+test('a refusal is reported with its reason, makes no second request, and a new token makes one', async () => {
+  const place = await newPlace({
+    options: { profiles: { careful: { extends: 'server', approval: 'enrol' } } },
+  })
+  await place.giveToken(['web.example.test'], 'careful')
+  await place.once()
+  const requests = async () => (await place.ca.call('/v1/requests')).json.requests
+  const [{ id }] = await requests()
+  const body = { reason: 'not this machine' }
+  expect((await place.ca.call(`/v1/requests/${id}/refuse`, { body })).status).toBe(200)
+  await place.once()
+  await place.once()
+  expect(place.log.at(-1)?.facts.reason).toContain('not this machine')
+  expect(await requests()).toHaveLength(1)
+  await place.giveToken(['web.example.test'], 'careful')
+  await place.once()
+  expect(await requests()).toHaveLength(2)
+})
+
+test('no log line holds a token or a key', async () => {
+  const place = await newPlace()
+  const token = await place.giveToken()
+  await place.once(ALL)
+  place.advance(70 * DAY)
+  await place.once(ALL)
+  const text = JSON.stringify(place.log)
+  expect(text).not.toContain(token)
+  expect(text).not.toContain('PRIVATE KEY')
+})
+
+test('two agents do not work with one state', async () => {
+  const place = await newPlace()
+  await place.with(async () => {
+    await expect(place.once()).rejects.toMatchObject({ code: 'conflict' })
+  })
+  await place.giveToken()
+  expect(await place.once()).toEqual([])
 })

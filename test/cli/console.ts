@@ -1,4 +1,4 @@
-import { run } from '../../src/cli/run.ts'
+import { run } from '../../src/cli/program.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import { systemClock } from '../../src/clock.ts'
 import type { Environment } from '../../src/config/environment.ts'

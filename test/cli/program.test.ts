@@ -83,3 +83,14 @@ test.each([
 ])('HTTP status %d ends with %d', (status, exitCode) => {
   expect(exitCodeFor(status)).toBe(exitCode)
 })
+
+test('every command that the help names is found by that name, and by no other', async () => {
+  const { stdout } = await chancery(['--help'])
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[options\]| )/gm)].map(([, name]) => name!)
+  expect(names.length).toBeGreaterThan(15)
+  for (const name of names) {
+    const { exitCode, stdout: help } = await chancery([name, '--help'])
+    expect({ name, exitCode }).toEqual({ name, exitCode: 0 })
+    expect(help).toContain(`Usage: chancery ${name}`)
+  }
+})

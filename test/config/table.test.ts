@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { optionTable } from '../../src/config/table.ts'
+import { AgentOptions } from '../../src/agent/schema.ts'
+import { fileTable, optionTable } from '../../src/config/table.ts'
 
 const lines = optionTable().trimEnd().split('\n')
 const cells = lines.map((line) =>
@@ -32,4 +34,13 @@ test('lists options, variables, secrets and profiles', () => {
   expect(named('CHANCERY_PASSPHRASE_FILE')).toBeDefined()
   expect(named('profiles.<name>.names.dns.wildcards')?.[3]).toBe('`false`')
   expect(named('profiles.<name>.keyTypes')?.[4]).toContain('A new profile must give it')
+})
+
+test('the agent’s options are a table as well, what stands in lists and under names with it', () => {
+  const agent = fileTable(AgentOptions)
+  for (const option of ['`services`', '`certificates.<name>.names`', '`certificates.<name>.notify[].signal`'])
+    expect(agent).toContain(`| ${option} | `)
+  for (const line of agent.trimEnd().split('\n').slice(2))
+    expect(line).toMatch(/^\| `\S+` \| [^|]+ \| [^|]*\| [^|]+ \|$/)
+  expect(readFileSync(new URL('../../docs/agent.md', import.meta.url), 'utf8')).toContain(`\n${agent}\n`)
 })

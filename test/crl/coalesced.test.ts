@@ -72,3 +72,16 @@ test('idle waits for what runs and what waits, also if it fails', async () => {
   expect(done).toEqual([0])
   expect(await asked).toBe('failed')
 })
+
+test('after a pause that a run asks for, the next one comes all the same', async () => {
+  let runs = 0
+  const coalesced = new Coalesced(
+    async () => ++runs,
+    0,
+    () => 5,
+  )
+  expect(await coalesced.run()).toBe(1)
+  expect(await Promise.all([coalesced.run(), coalesced.run()])).toEqual([2, 2])
+  await coalesced.idle()
+  expect(await coalesced.run()).toBe(3)
+})

@@ -232,6 +232,29 @@ describe('the schedule', () => {
     await eventually(() => expect(publisher.current('issuing')!.thisUpdate).toBe(first + DAY))
   })
 
+  test('follows a clock that leaps forward within half a minute', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    const publisher = await started()
+    later(8 * DAY)
+    await vi.advanceTimersByTimeAsync(30_000)
+    await eventually(() => expect(publisher.current('issuing')!.thisUpdate).toBe(ca.seconds))
+    expect(publisher.health()[1]).toMatchObject({ ok: true })
+  })
+
+  test('tries again at once when it is started again, as after the disk recovered', async () => {
+    let full = false
+    const write: Store['write'] = (kind, input) =>
+      full ? Promise.reject(new CaError('storeFailed', 'The disk is full.')) : ca.store.write(kind, input)
+    const publisher = await started({ store: { ...ca.store, write } })
+    full = true
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'storeFailed' })
+    // A revocation may be missing in the one that is served.
+    expect(publisher.health()[1]).toMatchObject({ ok: false, reason: 'The disk is full.' })
+    full = false
+    await publisher.start()
+    expect(publisher.health()[1]).toMatchObject({ ok: true, reason: null })
+  })
+
   test('tries again a minute after a failure', async () => {
     let full = true
     const write: Store['write'] = (kind, input) =>

@@ -6,6 +6,7 @@ export interface Handshake {
   /** Whether an HTTP answer came: with TLS 1.3 a client certificate is refused after the handshake. */
   readonly answered: boolean
   readonly staple: 'good' | 'revoked' | 'unknown' | 'unreadable' | null
+  readonly stapleDer: Buffer | null
   /** Lower-case hexadecimal. */
   readonly serialNumber: string | null
   readonly error: string | null
@@ -22,6 +23,7 @@ export interface Visit {
 export function visit({ port, root, identity, servername = 'web.example.test' }: Visit): Promise<Handshake> {
   return new Promise((resolve) => {
     let staple: Handshake['staple'] = null
+    let stapleDer: Buffer | null = null
     let serialNumber: string | null = null
     let text = ''
     let error: string | null = null
@@ -35,6 +37,7 @@ export function visit({ port, root, identity, servername = 'web.example.test' }:
     })
     socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
     socket.on('OCSPResponse', (response: Buffer | null) => {
+      stapleDer = response
       staple = response ? statusOf(response) : null
     })
     socket.on('secureConnect', () => {
@@ -53,6 +56,7 @@ export function visit({ port, root, identity, servername = 'web.example.test' }:
       resolve({
         answered: /^HTTP\/1\.[01] 200/.test(text),
         staple,
+        stapleDer,
         serialNumber,
         error: error ?? (text.split('\r\n')[0] || null),
       }),

@@ -93,6 +93,28 @@ for (const [name, program, isMissing, configuration] of PROGRAMS)
       await haproxy.stop()
     })
 
+    test('lives on where it can take no newer certificate after a CRL, and says so until it is reloaded', async () => {
+      const { haproxy, file, push, restart, as } = await start()
+      await until(as(alice), ({ answered }) => answered, haproxy)
+      await ca.revoke((await ca.enrol('some.example.test')).serialNumber)
+      expect((await push()).stdout).toMatch(/CRLs .*: live/)
+      const next = await ca.enrol('web.example.test')
+      writeFileSync(file('web.pem'), next.certificate + next.key)
+      writeFileSync(file('roots.pem'), `${ca.root}\n`)
+      for (let times = 0; times < 2; times++) {
+        const { status, stdout, stderr } = await push()
+        const { serialNumber } = await as(alice)()
+        if (status === 0) expect(serialNumber).toBe(next.serialNumber)
+        else expect([stdout, stderr]).toEqual([expect.anything(), expect.stringMatching(/must be reloaded/)])
+        expect(haproxy.hasEnded).toBe(false)
+      }
+      await haproxy.stop()
+      const reloaded = restart()
+      await until(as(alice), ({ serialNumber }) => serialNumber === next.serialNumber, reloaded)
+      expect((await push()).status).toBe(0)
+      await reloaded.stop()
+    })
+
     test('has the staple at its start where the file was written while it was away', async () => {
       const { haproxy, push, restart, as } = await start()
       await haproxy.stop()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Authority } from '../../src/ca/authority.ts'
@@ -12,7 +13,7 @@ import { octetString } from '../../src/pki/der/write.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readAnswer } from './answer.ts'
 import { type CertIdHash, certId, nonce, ocspRequest } from './ocsp-request.ts'
-import { RESPONDER_DEFAULTS } from './options.ts'
+import { ownSigner, RESPONDER_DEFAULTS } from './options.ts'
 import { type Leaf, SmallCa } from './small-ca.ts'
 
 const HOUR = 3600
@@ -242,6 +243,43 @@ describe('at one moment', () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status)
     expect(statuses.filter((status) => status === 'successful')).toHaveLength(256)
     expect(statuses.filter((status) => status === 'tryLater')).toHaveLength(44)
+  })
+})
+
+describe('many that nobody asked about before', () => {
+  /** A responder whose signer counts: how many it signed, and the most at once. */
+  function counting() {
+    const counts = { signed: 0, now: 0, most: 0 }
+    const signerOf: OcspResponderOptions['signerOf'] = async (authority) => {
+      const own = await ownSigner(authority)
+      const sign = async (bytes: Uint8Array) => {
+        counts.signed++
+        counts.most = Math.max(counts.most, ++counts.now)
+        await turn()
+        counts.now--
+        return own.signer.sign(bytes)
+      }
+      return { ...own, signer: { ...own.signer, sign } }
+    }
+    return { counts, responder: make({ signerOf }) }
+  }
+
+  test('are signed a few at a time, each once however many ask at once, and other work goes on', async () => {
+    const leaves = await Promise.all(Array.from({ length: 200 }, () => ca.issue()))
+    const { counts, responder } = counting()
+    let turns = 0
+    let done = false
+    const others = (async () => {
+      for (; !done; turns++) await turn()
+    })()
+    const asked = leaves.flatMap((leaf) => [0, 1, 2].map(() => responder.respond(ocspRequest([idOf(leaf)]))))
+    const answers = await Promise.all(asked)
+    done = true
+    await others
+    expect(answers.map(({ status }) => status)).toEqual(Array(600).fill('successful'))
+    expect(counts).toMatchObject({ signed: 200, now: 0 })
+    expect(counts.most).toBeLessThanOrEqual(32)
+    expect(turns).toBeGreaterThan(5)
   })
 })
 

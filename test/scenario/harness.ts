@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SecureContextOptions } from 'node:tls'
 import { afterAll, expect, vi } from 'vitest'
 import { Rest } from './rest.ts'
 import { cleanEnvironment, type Outcome, run, workFolder } from './tools.ts'
@@ -28,6 +29,10 @@ export interface Settings {
   /** More variables, and options after "serve". */
   readonly environment?: Readonly<Record<string, string>>
   readonly options?: readonly string[]
+  /** A command to run it by, such as a tracer. */
+  readonly before?: readonly string[]
+  /** Descriptor for its standard error; else that is `log`. */
+  readonly errors?: number
 }
 
 /** One running service: `node src/cli.ts serve`. */
@@ -76,8 +81,8 @@ export class ServiceProcess {
   }
 
   /** A client with keep-alive connections of its own. */
-  rest(): Rest {
-    return new Rest(this.tlsUrl, readFileSync(this.rootFile, 'utf8'), this.adminKey)
+  rest(tls: SecureContextOptions = {}): Rest {
+    return new Rest(this.tlsUrl, readFileSync(this.rootFile, 'utf8'), this.adminKey, tls)
   }
 
   /** The variables with which the command line finds this service. */
@@ -122,7 +127,7 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
   const directory = settings.directory ?? workFolder()
   const { child, exited } = spawnService({ ...settings, directory })
   let errors = ''
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
   const banner = await untilReady(child, exited, () => errors)
@@ -130,8 +135,15 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
 }
 
 /** The bare process, for tests of what happens before it is ready. */
-export function spawnService({ directory = workFolder(), environment = {}, options = [] }: Settings = {}) {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
+export function spawnService({
+  directory = workFolder(),
+  environment = {},
+  options = [],
+  before = [],
+  errors,
+}: Settings = {}) {
+  const [program, ...args] = [...before, process.execPath, PROGRAM, 'serve', ...options]
+  const child: ChildProcess = spawn(program!, args, {
     cwd: workFolder(),
     // Port 0: nobody can take the port between its choice and its use.
     env: {
@@ -142,7 +154,7 @@ export function spawnService({ directory = workFolder(), environment = {}, optio
       CHANCERY_LOG_LEVEL: 'warn',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', errors ?? 'pipe'],
   })
   const exited = once(child, 'exit').finally(() => running.delete(child))
   running.set(child, exited)

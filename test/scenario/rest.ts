@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { buffer } from 'node:stream/consumers'
+import type { SecureContextOptions } from 'node:tls'
 
 export interface Reply {
   readonly status: number
@@ -23,9 +24,10 @@ export class Rest {
   readonly #url: string
   readonly #root: string
   readonly #adminKey: string
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #agent: Agent
 
-  constructor(url: string, root: string, adminKey: string) {
+  constructor(url: string, root: string, adminKey: string, tls: SecureContextOptions = {}) {
+    this.#agent = new Agent({ keepAlive: true, ...tls })
     this.#url = url
     this.#root = root
     this.#adminKey = adminKey

@@ -64,11 +64,11 @@ test('what is carried over is revoked for OCSP and in each CRL of its authority,
     delta: { since: before },
   })
   expect(entries).toMatchObject({
-    full: { count: 1, der: Buffer.from('two.') },
-    delta: { count: 1, der: Buffer.from('two.') },
+    full: { count: 1, der: [Buffer.from('two.')] },
+    delta: { count: 1, der: [Buffer.from('two.')] },
     through: before + 2,
   })
   const part = reader.entries(PART, { full: { notAfterFloor: 0 }, delta: null })
-  expect(part.full).toEqual({ count: 1, der: Buffer.from('two.') })
+  expect(part.full).toEqual({ count: 1, der: [Buffer.from('two.')] })
   reader.close()
 })

@@ -11,10 +11,10 @@ import { authority, DAY, issuance, NOW, revocation } from './records.ts'
 
 const ROWS = 3000
 const db = new Database(':memory:')
+createSchema(db)
 const searches = searchQueries(db)
 
 beforeAll(() => {
-  createSchema(db)
   const handlers = createHandlers(db)
   for (const id of ['issuing', 'other']) handlers.recordAuthority(authority({ id }))
   db.transaction(() => {
@@ -55,6 +55,16 @@ const searchesBy: [string, Omit<CertificateFilter, 'now'>, string][] = [
     'SEARCH c USING INDEX certificates_serial (serial>? AND serial<?)',
   ],
   ['issued after', { issuedAfter: NOW }, 'SEARCH c USING INDEX certificates_issued (issued_ms>?'],
+  [
+    'issued after, profile',
+    { issuedAfter: NOW, profile },
+    'SEARCH c USING INDEX certificates_issued (issued_ms>?',
+  ],
+  [
+    'issued before, authority',
+    { issuedBefore: soon, authority: authorityId },
+    'SEARCH c USING INDEX certificates_issued (issued_ms<?',
+  ],
   ['issued before', { issuedBefore: soon }, 'SEARCH c USING INDEX certificates_issued (issued_ms<?)'],
   ['expires before', { expiresBefore: soon }, 'SEARCH c USING INDEX certificates_expiry (not_after<?)'],
   ['expires after', { expiresAfter: soon }, 'SEARCH c USING INDEX certificates_expiry (not_after>?)'],

@@ -1,39 +1,74 @@
 import { join } from 'node:path'
-import { type Outcome, pushCertificate, pushCrls, pushStaple, pushTrust } from '../../haproxy/push.ts'
+import { holdsCrls, holdsRoots, isDetached, servedSerial } from '../../haproxy/held.ts'
+import {
+  detached,
+  type Outcome,
+  pushCertificate,
+  pushCrls,
+  pushStaple,
+  pushTrust,
+} from '../../haproxy/push.ts'
 import { HaproxyRuntime } from '../../haproxy/runtime.ts'
+import { parseCrl } from '../../pki/crl/parse.ts'
+import { decodePem } from '../../pki/pem.ts'
 import type { CertificateConfig, NotificationConfig } from '../config.ts'
 import type { Material } from '../material.ts'
 import type { Part } from '../schema.ts'
 
 /**
- * Brings what changed into the running HAProxy, under the names that its configuration has. Gives the reasons why it must be reloaded
- * to have the rest; throws `CaError` where it is away.
+ * Brings what changed, and is not there yet, into the running HAProxy, under the names that its configuration has. Gives the reason why
+ * it must be reloaded to have the rest, or null; throws `CaError` where it is away.
  */
 export async function pushToHaproxy(
   entry: NotificationConfig,
   changed: ReadonlySet<Part>,
-  { identity, staple, crls, roots }: Material,
+  material: Material,
   { directory, files }: CertificateConfig,
-): Promise<string[]> {
+): Promise<string | null> {
   const runtime = new HaproxyRuntime(entry.haproxy!)
-  const place = (name: string | undefined, given: string | undefined) =>
+  const place = (given: string | undefined, name: string | undefined) =>
     given ?? (name === undefined ? null : join(directory, name))
-  const certificateName = place(files.combined, entry.certificateName)
-  const crlsName = place(files.crls, entry.crlsName)
-  const rootsName = place(files.roots, entry.rootsName)
-  const outcomes: Outcome[] = []
+  const certificate = place(entry.certificateName, files.combined)
+  const roots = place(entry.rootsName, files.roots)
+  const crls = place(entry.crlsName, files.crls)
+  const steps: (() => Promise<Outcome | null>)[] = []
+  if (certificate !== null && (changed.has('certificate') || changed.has('staple')))
+    steps.push(() => bringCertificate(runtime, certificate, material))
   // Roots before CRLs: a CRL of a root that is not trusted yet would be of no use.
-  if (changed.has('roots') && roots && rootsName !== null)
-    outcomes.push(await pushTrust(runtime, rootsName, roots.toString('latin1')))
-  if (changed.has('crls') && crls && crlsName !== null)
-    outcomes.push(await pushCrls(runtime, crlsName, crls.toString('latin1')))
-  if (certificateName !== null) {
-    const { leafPem, chainPem, keyPem } = identity
-    if (changed.has('certificate'))
-      outcomes.push(await pushCertificate(runtime, certificateName, leafPem + chainPem + keyPem))
-    // With a new certificate HAProxy forgets the staple that it had.
-    if (staple && (changed.has('staple') || changed.has('certificate')))
-      outcomes.push(await pushStaple(runtime, certificateName, staple, null))
+  if (roots !== null && changed.has('roots')) steps.push(() => bringRoots(runtime, roots, material))
+  if (crls !== null && changed.has('crls')) steps.push(() => bringCrls(runtime, crls, material))
+  for (const step of steps) {
+    // A commit of roots would end such a process, with all its connections.
+    const isLost = certificate !== null && (await isDetached(runtime, certificate))
+    const outcome = isLost ? detached(certificate) : await step()
+    if (outcome?.live === false) return outcome.reason
   }
-  return outcomes.flatMap((outcome) => (outcome.live ? [] : [outcome.reason]))
+  return null
+}
+
+async function bringCertificate(
+  runtime: HaproxyRuntime,
+  file: string,
+  { identity, staple }: Material,
+): Promise<Outcome | null> {
+  const { leaf, leafPem, chainPem, keyPem } = identity
+  if ((await servedSerial(runtime, file)) !== leaf.serialNumber)
+    return pushCertificate(runtime, file, leafPem + chainPem + keyPem, staple)
+  return staple && pushStaple(runtime, file, staple, null)
+}
+
+async function bringRoots(
+  runtime: HaproxyRuntime,
+  file: string,
+  { roots }: Material,
+): Promise<Outcome | null> {
+  const pem = roots!.toString('latin1')
+  const ders = decodePem(pem, 'roots').map(({ der }) => der)
+  return (await holdsRoots(runtime, file, ders)) ? null : pushTrust(runtime, file, pem)
+}
+
+async function bringCrls(runtime: HaproxyRuntime, file: string, { crls }: Material): Promise<Outcome | null> {
+  const pem = crls!.toString('latin1')
+  const parsed = decodePem(pem, 'CRLs').map(({ der }) => parseCrl(der, 'badCrl'))
+  return (await holdsCrls(runtime, file, parsed)) ? null : pushCrls(runtime, file, pem)
 }

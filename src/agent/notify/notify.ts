@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Environment } from '../../config/environment.ts'
+import { CaError } from '../../errors.ts'
 import type { CertificateConfig, NotificationConfig } from '../config.ts'
 import { type Material, partDigests } from '../material.ts'
 import type { Part } from '../schema.ts'
 import type { CertificateState } from '../state.ts'
+import { ConsumerAway } from './away.ts'
 import { runCommand } from './command.ts'
 import { pushToHaproxy } from './haproxy.ts'
 import { sendSignal } from './signal.ts'
@@ -50,9 +52,9 @@ export async function tell(
   if (entry.command) await runCommand(entry.command, { timeout, environment })
   else if (entry.signal) await sendSignal(entry, environment)
   else {
-    const reasons = await pushToHaproxy(entry, changed, material, config)
-    if (reasons.length > 0) {
-      if (!entry.reload) throw new Error(`HAProxy must be reloaded: ${reasons[0]}`)
+    const reason = await pushToHaproxy(entry, changed, material, config).catch(whereAway)
+    if (reason !== null) {
+      if (!entry.reload) throw new Error(`HAProxy must be reloaded. ${reason}`)
       await runCommand(entry.reload, { timeout, environment })
     }
   }
@@ -71,4 +73,9 @@ function keyOf(entry: NotificationConfig): string {
 export function describe({ command, signal, pidFile, unit, haproxy }: NotificationConfig): string {
   if (command) return `command ${command[0]}`
   return signal ? `SIG${signal} to ${unit ?? pidFile}` : `HAProxy at ${haproxy}`
+}
+
+function whereAway(error: unknown): never {
+  if (error instanceof CaError && error.code === 'notFound') throw new ConsumerAway(error.detail, error)
+  throw error
 }

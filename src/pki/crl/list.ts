@@ -1,5 +1,5 @@
 import { authorityKeyIdentifier, encodeExtensions } from '../certificate/extensions.ts'
-import { context, integer, sequence, time } from '../der/write.ts'
+import { context, integer, TAG, time, tlvHeader } from '../der/write.ts'
 import { crlNumber, deltaCrlIndicator, freshestCrl, issuingDistributionPoint } from './extensions.ts'
 
 const VERSION_2 = integer(1)
@@ -29,6 +29,14 @@ export interface CrlFields {
 
 /** A TBSCertList, version 2 (RFC 5280 5.1), ready to be signed. */
 export function encodeCrlTbs(fields: CrlFields): Buffer {
+  return Buffer.concat(crlTbsParts(fields, [fields.entries]))
+}
+
+/** Likewise in parts that follow each other: `entries` are not copied, and may be given in many. */
+export function crlTbsParts(
+  fields: Omit<CrlFields, 'entries'>,
+  entries: readonly Uint8Array[],
+): readonly Uint8Array[] {
   const { baseNumber, locations = [], deltaUrls = [] } = fields
   const extensions = encodeExtensions([
     authorityKeyIdentifier(fields.authorityKeyIdentifier),
@@ -37,14 +45,22 @@ export function encodeCrlTbs(fields: CrlFields): Buffer {
     ...(locations.length > 0 ? [issuingDistributionPoint(locations)] : []),
     ...(deltaUrls.length > 0 ? [freshestCrl(deltaUrls)] : []),
   ])
-  return sequence(
+  const list = lengthOf(entries)
+  const contents = [
     VERSION_2,
     fields.signature.identifier,
     fields.issuer,
     time(fields.thisUpdate),
     time(fields.nextUpdate),
     // RFC 5280 5.1.2.6: with nothing revoked the list is absent, not empty.
-    ...(fields.entries.length > 0 ? [sequence(fields.entries)] : []),
+    ...(list > 0 ? [tlvHeader(TAG.sequence, list), ...entries] : []),
     context(0, extensions),
-  )
+  ]
+  return [tlvHeader(TAG.sequence, lengthOf(contents)), ...contents]
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
 }

@@ -26,20 +26,36 @@ export const TAG = {
 export function tlv(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   let length = 0
   for (const part of contents) length += part.length
-  const header = length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : length < 0x1000000 ? 5 : 6
+  const header = headerLength(length)
   const out = Buffer.allocUnsafe(header + length)
-  out[0] = tag
-  if (header === 2) out[1] = length
-  else {
-    out[1] = 0x80 | (header - 2)
-    out.writeUIntBE(length, 2, header - 2)
-  }
+  writeHeader(out, tag, header, length)
   let at = header
   for (const part of contents) {
     out.set(part, at)
     at += part.length
   }
   return out
+}
+
+/** Tag and length of a TLV alone, for contents too long to be copied at each level. */
+export function tlvHeader(tag: number, length: number): Buffer {
+  const header = headerLength(length)
+  const out = Buffer.allocUnsafe(header)
+  writeHeader(out, tag, header, length)
+  return out
+}
+
+function headerLength(length: number): number {
+  return length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x10000 ? 4 : length < 0x1000000 ? 5 : 6
+}
+
+function writeHeader(out: Buffer, tag: number, header: number, length: number): void {
+  out[0] = tag
+  if (header === 2) out[1] = length
+  else {
+    out[1] = 0x80 | (header - 2)
+    out.writeUIntBE(length, 2, header - 2)
+  }
 }
 
 export function sequence(...elements: readonly Uint8Array[]): Buffer {

@@ -29,7 +29,9 @@ export interface Condition {
 
 export const AUTHORITY_KEY = '(SELECT a.key FROM authorities a WHERE a.id = ?)'
 
-const REVOCATION = 'LEFT JOIN revocations r ON r.certificate = c.id'
+export const PROFILE_KEY = '(SELECT w.key FROM words w WHERE w.text = ?)'
+
+export const REVOCATION = 'LEFT JOIN revocations r ON r.certificate = c.id'
 
 /** Before every id, so that (value, BEFORE_ALL) begins with the rows at `value` itself. */
 const BEFORE_ALL = -1
@@ -39,14 +41,16 @@ export function planSearch(filter: CertificateFilter): SearchPlan {
   if (filter.name?.startsWith('*')) return byNameSuffix(filter.name.slice(1))
   if (filter.name !== undefined) return byName(filter.name)
   if (filter.serialPrefix !== undefined) return bySerial(filter.serialPrefix)
-  if (filter.principal !== undefined) return newest('certificates_principal')
-  if (filter.state === 'held') return newestHeld()
-  if (filter.state === 'revoked') return newestRevoked(filter.authority)
-  if (filter.state !== undefined || (filter.expiresBefore ?? filter.expiresAfter) !== undefined)
-    return byExpiry(filter)
+  const { state, principal, expiresBefore, expiresAfter, issuedBefore, issuedAfter } = filter
+  const byEnd = state !== undefined || (expiresBefore ?? expiresAfter) !== undefined
+  // Before what is asked for along with it: a profile's certificates of years ago lie behind all of its newer ones.
+  if ((issuedBefore ?? issuedAfter) !== undefined && !byEnd) return byIssuance(filter)
+  if (principal !== undefined) return newest('certificates_principal')
+  if (state === 'held') return newestHeld()
+  if (state === 'revoked') return newestRevoked(filter.authority)
+  if (byEnd) return byExpiry(filter)
   if (filter.profile !== undefined) return newest('certificates_profile')
   if (filter.authority !== undefined) return newest('certificates_authority')
-  if ((filter.issuedBefore ?? filter.issuedAfter) !== undefined) return byIssuance(filter)
   return newest(null)
 }
 

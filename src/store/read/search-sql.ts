@@ -5,6 +5,7 @@ import { type CursorKey, readCursor } from './cursor.ts'
 import {
   AUTHORITY_KEY,
   type Condition,
+  PROFILE_KEY,
   planSearch,
   type SearchPlan,
   serialRange,
@@ -18,8 +19,7 @@ export interface SearchSql {
 }
 
 /** One row more than the page, each with its sort key as k0 and k1. */
-export function pageSql(filter: CertificateFilter, page: Page): SearchSql {
-  const plan = planSearch(filter)
+export function pageSql(filter: CertificateFilter, page: Page, plan = planSearch(filter)): SearchSql {
   const { where, values } = conditionsOf(plan, filter, page.after)
   const keys = plan.key.map((column, index) => `${column} AS k${index}`)
   const order = plan.key.map((column) => (plan.descending ? `${column} DESC` : column))
@@ -30,8 +30,11 @@ export function pageSql(filter: CertificateFilter, page: Page): SearchSql {
   }
 }
 
-export function countSql(filter: CertificateFilter, limit: number): { sql: string; values: Value[] } {
-  const plan = planSearch(filter)
+export function countSql(
+  filter: CertificateFilter,
+  limit: number,
+  plan = planSearch(filter),
+): { sql: string; values: Value[] } {
   const { where, values } = conditionsOf(plan, filter, undefined)
   return {
     sql: `SELECT count(*) FROM (SELECT 1 FROM ${plan.from} ${where} LIMIT ?)`,
@@ -75,7 +78,7 @@ function filterConditions(filter: CertificateFilter): Condition[] {
   const { issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
   const conditions: Condition[] = []
   const must = (sql: string, ...values: Value[]) => conditions.push({ sql, values })
-  if (profile !== undefined) must('c.profile = (SELECT w.key FROM words w WHERE w.text = ?)', profile)
+  if (profile !== undefined) must(`c.profile = ${PROFILE_KEY}`, profile)
   if (principal !== undefined) must('c.principal = ?', principalColumn(principal))
   if (authority !== undefined) must(`c.authority = ${AUTHORITY_KEY}`, authority)
   if (issuedAfter !== undefined) must('c.issued_ms >= ?', issuedAfter * 1000)

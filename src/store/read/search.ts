@@ -3,26 +3,28 @@ import type { Connection } from '../connection.ts'
 import type { CertificateFilter, CertificateSummary, Page } from '../queries.ts'
 import { type StoredSummary, summaryOf } from './certificate-row.ts'
 import { pageOf, writeCursor } from './cursor.ts'
-import type { Value } from './search-plan.ts'
+import { rareLeader } from './rare-leader.ts'
+import { planSearch, type Value } from './search-plan.ts'
 import { countSql, pageSql } from './search-sql.ts'
 
 type Found = StoredSummary & { k0: Value; k1?: Value }
 
 export function searchQueries(db: Connection) {
+  const lead = rareLeader(db)
   db.function('first_name', { deterministic: true }, firstName)
   return {
     async searchCertificates(
       filter: CertificateFilter,
       page: Page,
     ): Promise<{ rows: CertificateSummary[]; next: string | null }> {
-      const { sql, values, order } = pageSql(filter, page)
+      const { sql, values, order } = pageSql(filter, page, lead(filter, planSearch(filter)))
       const found = db.prepare<Value[], Found>(sql).all(...values)
       const { rows, next } = pageOf(found, page.limit, ({ k0, k1 }) => writeCursor(order, keyText(k0, k1)))
       return { rows: rows.map(summaryOf), next }
     },
 
     async countCertificates(filter: CertificateFilter, limit: number): Promise<number> {
-      const { sql, values } = countSql(filter, limit)
+      const { sql, values } = countSql(filter, limit, lead(filter, planSearch(filter)))
       return (
         db
           .prepare<Value[], number>(sql)

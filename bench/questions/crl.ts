@@ -1,0 +1,237 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { subjectAltName } from '../../src/pki/certificate/extensions.ts'
+import { encodeCsr } from '../../src/pki/csr/encode.ts'
+import { encodeName } from '../../src/pki/distinguished-name.ts'
+import { addRevoked } from '../generate/revoked.ts'
+import { drive, type Measured, type Post, type Target } from '../load.ts'
+import { type RunningService, startService, usage } from '../processes.ts'
+import type { Section } from '../section.ts'
+
+export interface CrlQuestion {
+  /** How many certificates are revoked, for each row. */
+  readonly entries: readonly number[]
+  /** Certificates issued in each run, two with revocations beside them and two without. */
+  readonly issued: number
+  /** For profiles and comparisons. */
+  readonly flags?: readonly string[]
+  readonly checkout?: string
+}
+
+interface Outcome {
+  readonly entries: number
+  /** Milliseconds from asking for the revocation to the new full CRL being served; the median. */
+  readonly rebuild: number
+  /** MB above what the service held before the rebuilds. */
+  readonly memory: number
+  /** Milliseconds of a revocation whose delta alone is made at once; the median. */
+  readonly delta: number
+  readonly without: Beside
+  readonly beside: Beside
+  /** How many full CRLs were made beside the issuance. */
+  readonly rebuilds: number
+}
+
+interface Beside {
+  readonly perSecond: number
+  readonly p99: number
+  /** Milliseconds of the service's processor time a certificate, all threads. */
+  readonly cpu: number
+}
+
+const CONNECTIONS = 32
+const REBUILDS = 9
+
+/** How long a full CRL takes, and what it costs whoever is issued a certificate meanwhile. */
+export async function crlSection(question: CrlQuestion): Promise<Section> {
+  const outcomes: Outcome[] = []
+  for (const entries of question.entries) outcomes.push(await measure(entries, question))
+  return {
+    title: 'Full CRLs of many entries',
+    text: [
+      `A revocation, and how long until the full CRL that lists it is served: the median of ${REBUILDS}, one at a time. Then issuance over REST and TLS at ${CONNECTIONS} connections with one revocation after the other beside it, each asked for when the one before was answered, and the same without them, in turns.`,
+    ],
+    head: [
+      ...[
+        'entries',
+        'full CRL, ms',
+        'more memory, MB',
+        'delta, ms',
+        'certificates/s',
+        'p99, ms',
+        'CPU each, ms',
+      ],
+      ...['full CRLs beside', 'certificates/s beside', 'p99 beside, ms', 'CPU each beside, ms'],
+    ],
+    rows: outcomes.map(({ entries, rebuild, memory, delta, without, beside, rebuilds }) => [
+      ...[entries, rebuild.toFixed(0), memory.toFixed(0), delta.toFixed(1)],
+      ...[without.perSecond.toFixed(0), without.p99.toFixed(1), without.cpu.toFixed(2), rebuilds],
+      ...[beside.perSecond.toFixed(0), beside.p99.toFixed(1), beside.cpu.toFixed(2)],
+    ]),
+  }
+}
+
+async function measure(entries: number, { issued, flags, checkout }: CrlQuestion): Promise<Outcome> {
+  const directory = await withRevoked(entries, checkout)
+  let service = await startService(flags, {}, checkout, directory)
+  const names = await revocable(service, 400)
+  const held = memory(service)
+  const times: number[] = []
+  for (let i = 0; i < REBUILDS; i++) {
+    times.push(await timeRebuild(service, names.pop()!))
+    await pause(1000)
+  }
+  const more = usage(service).peakMemory - held
+  const target = targetOf(service)
+  await drive(target, enrolments(service, 500), CONNECTIONS)
+  const [without, beside]: [Beside[], Beside[]] = [[], []]
+  let rebuilds = 0
+  for (let round = 0; round < 2; round++) {
+    without.push(await timeIssuance(service, issued))
+    const stop = revokeOn(service, names)
+    beside.push(await timeIssuance(service, issued))
+    rebuilds += await stop()
+  }
+  await halt(service)
+  // The same CA, which leaves the full CRLs to their schedule from now on.
+  const onDeltas = { publicUrl: 'http://127.0.0.1', crl: { delta: true, onRevocation: 'delta' } }
+  service = await startService(flags, onDeltas, checkout, directory)
+  const deltas: number[] = []
+  try {
+    for (let i = 0; i < REBUILDS; i++) {
+      const start = performance.now()
+      await revoke(service, names.pop()!)
+      deltas.push(performance.now() - start)
+    }
+  } finally {
+    await service.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+  const mean = (rows: Beside[]): Beside => ({
+    perSecond: average(rows.map(({ perSecond }) => perSecond)),
+    p99: Math.max(...rows.map(({ p99 }) => p99)),
+    cpu: average(rows.map(({ cpu }) => cpu)),
+  })
+  const result = {
+    entries,
+    rebuild: median(times),
+    memory: more,
+    delta: median(deltas),
+    rebuilds,
+    without: mean(without),
+    beside: mean(beside),
+  }
+  return result
+}
+
+async function withRevoked(entries: number, checkout?: string): Promise<string> {
+  const service = await startService([], {}, checkout)
+  await drive(targetOf(service), enrolments(service, 1), 1)
+  await halt(service)
+  addRevoked(join(service.directory, 'chancery.db'), entries)
+  return service.directory
+}
+
+async function halt(service: RunningService): Promise<void> {
+  service.process.kill('SIGTERM')
+  await once(service.process, 'exit')
+}
+
+function targetOf({ port, root }: RunningService): Target {
+  return { port, ca: root }
+}
+
+let named = 0
+
+function enrolments(service: RunningService, many: number): Post[] {
+  const headers = { authorization: `Bearer ${service.adminKey}`, 'content-type': 'application/pkcs10' }
+  return Array.from({ length: many }, () => {
+    const name = `host-${String(++named).padStart(8, '0')}.bench.example.test`
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const extensions = [subjectAltName([{ type: 'dns', value: name }], false)]
+    return {
+      ...{ path: '/v1/certificates', headers },
+      body: encodeCsr({ key: privateKey, subject: encodeName([{ type: 'CN', value: name }]), extensions }),
+    }
+  })
+}
+
+async function revocable(service: RunningService, many: number): Promise<string[]> {
+  const { bodies } = await drive(targetOf(service), enrolments(service, many), 8)
+  return bodies.map((body) => (JSON.parse(body.toString()) as { serialNumber: string }).serialNumber)
+}
+
+async function revoke(service: RunningService, serialNumber: string): Promise<void> {
+  const post = {
+    path: `/v1/certificates/${serialNumber}/revoke`,
+    headers: { authorization: `Bearer ${service.adminKey}`, 'content-type': 'application/json' },
+    body: Buffer.from('{"reason":"superseded"}'),
+  }
+  await drive(targetOf(service), [post], 1, 200)
+}
+
+/** Milliseconds until the full CRL is another. */
+async function timeRebuild(service: RunningService, serialNumber: string): Promise<number> {
+  const before = await etag(service)
+  const start = performance.now()
+  await revoke(service, serialNumber)
+  while ((await etag(service)) === before) await pause(5)
+  return performance.now() - start
+}
+
+function etag({ httpPort }: RunningService): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      { port: httpPort, host: '127.0.0.1', path: '/crl/intermediate.crl', method: 'HEAD' },
+      (answer) => {
+        answer.resume()
+        resolve(answer.headers.etag)
+      },
+    )
+    asked.once('error', reject)
+    asked.end()
+  })
+}
+
+/** Revokes one after the other until the function that it returns is called, which tells how many CRLs came of it. */
+function revokeOn(service: RunningService, names: string[]): () => Promise<number> {
+  let going = true
+  const tags = new Set<string | undefined>()
+  const work = (async () => {
+    while (going) {
+      await revoke(service, names.pop()!)
+      tags.add(await etag(service))
+    }
+  })()
+  return async () => {
+    going = false
+    await work
+    return tags.size
+  }
+}
+
+async function timeIssuance(service: RunningService, many: number): Promise<Beside> {
+  const posts = enrolments(service, many)
+  const before = usage(service).cpu
+  const measured: Measured = await drive(targetOf(service), posts, CONNECTIONS)
+  const cpu = ((usage(service).cpu - before) * 1000) / many
+  return { perSecond: measured.perSecond, p99: measured.p99, cpu }
+}
+
+/** MB that the process holds now. */
+function memory({ process: { pid } }: RunningService): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0) / values.length
+}

@@ -1,0 +1,134 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as TlsServer } from 'node:tls'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Clock } from '../../clock.ts'
+import type { FaultLog } from '../../health.ts'
+import { type ConnectionLimit, limitConnections } from './connections.ts'
+import { type Comer, Gate } from './gate.ts'
+import { paceHandshakes } from './handshakes.ts'
+import { overloaded, refuse } from './refusal.ts'
+import { Tally } from './tally.ts'
+
+export interface AdmissionLimits {
+  readonly waiting: number
+  /** Milliseconds. */
+  readonly patience: number
+}
+
+/** Measured: more at once make no more of them a second, since the writer takes all that waits in one go. */
+const AT_WORK = 128
+/** Some 2 ms of the event loop. */
+const PER_TURN = 8
+/** Some 1 ms. A refusal that waits holds back what its client sends next, so that refusing leaves time for serving. */
+const REFUSALS_PER_TURN = 32
+/** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
+const PIPELINED = 16
+
+/** What relying parties and operators need, and what costs next to nothing: never waits behind enrolment. */
+const AHEAD = /^\/(?:ocsp|crl|ca|bundles|roots|healthz|readyz)(?:[/?]|$)/
+const REVOCATION = /\/(?:revoke|release|revoke-cert)(?:\?|$)/
+
+/**
+ * Keeps the service able to answer when more is asked than it can do. Public answers are not held up; revocations,
+ * reading and all else have a gate each, so that none waits behind the others. What finds its gate full is refused by 503 and
+ * Retry-After before its headers are looked at; what passes waits, where it must, once its caller is known and its body is
+ * here: slow senders hold nobody up.
+ */
+export class Admission {
+  readonly #revocations: Gate
+  readonly #reading: Gate
+  readonly #others: Gate
+  readonly #clock: Clock
+  readonly #log: FaultLog
+  readonly #refused: Tally
+  readonly #dropped: Tally
+  #refusals: (() => void)[] = []
+  readonly #comers = new WeakMap<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>()
+
+  constructor({ limits, clock, log }: { limits: AdmissionLimits; clock: Clock; log: FaultLog }) {
+    const gate = () => new Gate({ ...limits, clock, atWork: AT_WORK, perTurn: PER_TURN })
+    this.#revocations = gate()
+    this.#reading = gate()
+    this.#others = gate()
+    this.#clock = clock
+    this.#log = log
+    this.#dropped = new Tally((connections) =>
+      log.warn({ connections }, 'Connections were closed whose TLS handshake waited too long'),
+    )
+    this.#refused = new Tally((refused) =>
+      log.warn({ refused }, 'Requests were refused with 503, since more came than can be served'),
+    )
+  }
+
+  /** To be called before the application is made ready. `connections`: as many as it may hold. */
+  guard(app: FastifyInstance, { connections }: { connections: number }): ConnectionLimit {
+    this.#guardServer(app.server as Server)
+    // Before TLS sees a connection, and after the above: what is listened for first is prepended last.
+    if (app.server instanceof TlsServer) paceHandshakes(app.server, this.#clock, () => this.#dropped.add())
+    const limit = limitConnections(app.server as Server, connections, this.#log)
+    app.addHook('preValidation', (request, reply, done) => {
+      const gate = this.#gateOf(request.method, request.raw.url ?? '')
+      if (!gate) return done()
+      const comer = {
+        letIn: done,
+        turnAway: () => {
+          this.#refused.add()
+          done(overloaded())
+        },
+      }
+      this.#comers.set(request, { gate, comer })
+      reply.raw.once('close', () => gate.leave(comer))
+      gate.enter(comer)
+    })
+    // Once there is an answer, how fast it is read is a matter of the connection alone.
+    app.addHook('onSend', async (request) => {
+      const at = this.#comers.get(request)
+      at?.gate.leave(at.comer)
+    })
+    app.addHook('onClose', async () => {
+      this.#refused.stop()
+      this.#dropped.stop()
+      limit.stop()
+    })
+    return limit
+  }
+
+  /** Before anything else sees the request. */
+  #guardServer(server: Server): void {
+    const unanswered = new WeakMap<object, number>()
+    const others = server.listeners('request') as ((
+      request: IncomingMessage,
+      response: ServerResponse,
+    ) => void)[]
+    server.removeAllListeners('request')
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const { socket, method = '', url = '' } = request
+      const before = unanswered.get(socket) ?? 0
+      unanswered.set(socket, before + 1)
+      response.once('close', () => unanswered.set(socket, unanswered.get(socket)! - 1))
+      const tooMany = before >= PIPELINED
+      if (tooMany) {
+        this.#refused.add()
+        refuse(url, response, { close: true })
+      } else if (this.#gateOf(method, url)?.isFull) {
+        this.#refused.add()
+        this.#refuseLater(() => refuse(url, response, { close: false }))
+      } else for (const listener of others) listener.call(server, request, response)
+    })
+  }
+
+  #refuseLater(refusal: () => void): void {
+    if (this.#refusals.push(refusal) === 1) setImmediate(() => this.#refuseSome())
+  }
+
+  #refuseSome(): void {
+    for (const refusal of this.#refusals.splice(0, REFUSALS_PER_TURN)) refusal()
+    if (this.#refusals.length > 0) setImmediate(() => this.#refuseSome())
+  }
+
+  #gateOf(method: string, url: string): Gate | null {
+    if (AHEAD.test(url)) return null
+    if (method === 'GET' || method === 'HEAD') return this.#reading
+    return REVOCATION.test(url) ? this.#revocations : this.#others
+  }
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../../clock.ts'
+
+export interface GateLimits {
+  /** Whoever is let in works at once with at most so many others. */
+  readonly atWork: number
+  /** So many are let in during one turn of the event loop: what else the turn brings waits no longer than these take. */
+  readonly perTurn: number
+  /** So many may wait. */
+  readonly waiting: number
+  /** Milliseconds. Whoever waited for longer is turned away, and so is who comes while somebody has. */
+  readonly patience: number
+  readonly clock: Clock
+}
+
+/** Somebody at the gate. Of the two functions one is called, once, perhaps at once; neither after `leave`. */
+export interface Comer {
+  readonly letIn: () => void
+  readonly turnAway: () => void
+}
+
+/**
+ * Milliseconds. Who works for longer waits for something else, such as a name server, and does not count any more: else a few
+ * of these would keep all others out.
+ */
+const LONGEST_WORK = 1000
+
+/** How often the clock is looked at while some wait and none leaves. Milliseconds. */
+const WATCH = 10
+
+/** Lets in, in the order in which they came, as many as can be served soon, and turns the others away early. */
+export class Gate {
+  readonly #limits: GateLimits
+  /** Both in order of time: when they came, and when they were let in. */
+  readonly #waiting = new Map<Comer, number>()
+  readonly #atWork = new Map<Comer, number>()
+  #letInThisTurn = 0
+  #isScheduled = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(limits: GateLimits) {
+    this.#limits = limits
+  }
+
+  /** True where whoever comes now is turned away: to be asked before any work is done. */
+  get isFull(): boolean {
+    const { waiting, patience } = this.#limits
+    if (this.#waiting.size === 0) return false
+    if (this.#waiting.size >= waiting) return true
+    const [first] = this.#waiting.values()
+    return this.#now() - first! > patience
+  }
+
+  enter(comer: Comer): void {
+    if (this.isFull) comer.turnAway()
+    else if (this.#waiting.size === 0 && this.#hasRoom()) this.#letIn(comer)
+    else {
+      this.#waiting.set(comer, this.#now())
+      this.#schedule()
+    }
+  }
+
+  /** To be called when the work is done or nobody waits for it any more; more than once does no harm. */
+  leave(comer: Comer): void {
+    this.#waiting.delete(comer)
+    if (this.#atWork.delete(comer) && this.#waiting.size > 0) this.#schedule()
+  }
+
+  #hasRoom(): boolean {
+    const { atWork, perTurn } = this.#limits
+    return this.#atWork.size < atWork && this.#letInThisTurn < perTurn
+  }
+
+  #letIn(comer: Comer): void {
+    this.#letInThisTurn++
+    this.#schedule()
+    this.#atWork.set(comer, this.#now())
+    comer.letIn()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#turn())
+  }
+
+  #turn(): void {
+    this.#isScheduled = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#letInThisTurn = 0
+    const now = this.#now()
+    for (const [comer, since] of this.#atWork) {
+      if (now - since <= LONGEST_WORK) break
+      this.#atWork.delete(comer)
+    }
+    for (const [comer, since] of this.#waiting) {
+      // Late or not: where turns are long all are late, and yet some must be served.
+      const isLetIn = this.#hasRoom()
+      if (!isLetIn && now - since <= this.#limits.patience) break
+      this.#waiting.delete(comer)
+      if (isLetIn) this.#letIn(comer)
+      else comer.turnAway()
+    }
+    this.#watch()
+  }
+
+  /** Where all who work take long, nobody else would look at the clock. */
+  #watch(): void {
+    if (this.#waiting.size === 0) return
+    if (this.#hasRoom() || this.#letInThisTurn > 0) this.#schedule()
+    else this.#timer ??= setTimeout(() => this.#turn(), WATCH)
+  }
+
+  #now(): number {
+    return this.#limits.clock().getTime()
+  }
+}

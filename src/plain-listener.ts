@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import { buildHttpApp } from './app.ts'
+import type { Config } from './config/config.ts'
+import { listen, listenFailure } from './listen.ts'
+import type { Service } from './service.ts'
+import { PlainWorkers } from './workers/pool.ts'
+
+/** Listens by plain HTTP, in this thread or in workers. Returns the port; what must be closed again is added to `closers`. */
+export async function startPlain(
+  config: Config,
+  service: Service,
+  log: FastifyBaseLogger,
+  closers: (() => Promise<void>)[],
+): Promise<number> {
+  if (config.workers > 0) return startWorkers(config, service, log, closers)
+  const app = buildHttpApp(service, log)
+  closers.push(() => app.close())
+  await listen(app, config, config.httpPort)
+  return (app.server.address() as AddressInfo).port
+}
+
+async function startWorkers(
+  config: Config,
+  service: Service,
+  log: FastifyBaseLogger,
+  closers: (() => Promise<void>)[],
+): Promise<number> {
+  const { host, httpPort, workers: count } = config
+  await checkFree(config)
+  // Nobody else may come in here: what the workers say of their clients is believed.
+  const folder = await mkdtemp(join(tmpdir(), 'chancery-'))
+  closers.push(() => rm(folder, { recursive: true, force: true }))
+  const mainSocket = join(folder, 'main.sock')
+  const app = buildHttpApp(service, log, { trustProxy: true })
+  closers.push(() => app.close())
+  await app.listen({ path: mainSocket })
+  const { ocsp } = service
+  const pool = new PlainWorkers({
+    count,
+    host,
+    port: httpPort,
+    logLevel: config.log.level,
+    connections: Math.ceil(config.limits.httpConnections / count),
+    mainSocket,
+    ocsp,
+    log,
+  })
+  closers.push(() => pool.close())
+  try {
+    await pool.start()
+  } catch (cause) {
+    throw listenFailure(cause as NodeJS.ErrnoException, host, httpPort)
+  }
+  service.addCheck(() => pool.health())
+  return pool.port
+}
+
+/** A port that is shared would be shared with another service, too, which nobody would notice. */
+async function checkFree({ host, httpPort }: Config): Promise<void> {
+  const server = createServer().listen({ host, port: httpPort })
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    throw listenFailure(cause as NodeJS.ErrnoException, host, httpPort)
+  }
+  server.close()
+  await once(server, 'close')
+}

@@ -1,0 +1,77 @@
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { pipeline } from 'node:stream'
+import { OCSP_RESPONSE } from '../api/ocsp.ts'
+import { PROBLEMS, problemType } from '../api/problems.ts'
+import { encodeOcspError } from '../ocsp/response.ts'
+
+/** Of one connection, not of the message (RFC 9110 7.6.1); and what would tell another client's address than the socket's. */
+const LEFT_OUT =
+  /^(?:connection|keep-alive|proxy-connection|te|trailer|upgrade|expect|(?:x-)?forwarded(?:-.*)?)$/i
+
+/**
+ * Has the main thread answer, over its Unix socket, with the client's address in X-Forwarded-For. Connections stay for
+ * further requests as long as `isOpen` says so.
+ */
+export function forwardTo(socketPath: string, isOpen: () => boolean): RequestListener {
+  // As many as clients ask for: those who read slowly must not hold up the others.
+  const agent = new Agent({ keepAlive: true })
+  return (request, response) => {
+    const { method, url } = request
+    const headers = [...kept(request), 'x-forwarded-for', request.socket.remoteAddress ?? '']
+    const forwarded = httpRequest({ socketPath, agent, method, path: url, headers, setHost: false })
+    const fail = () => {
+      if (!isOpen()) response.shouldKeepAlive = false
+      if (response.headersSent) response.destroy()
+      else sendUnavailable(request, response)
+    }
+    forwarded.on('error', fail)
+    forwarded.on('response', (answer) => {
+      if (!isOpen()) response.shouldKeepAlive = false
+      response.writeHead(answer.statusCode!, answer.statusMessage, kept(answer))
+      pipeline(answer, response, () => {})
+    })
+    // Who went away is waited for no longer.
+    response.once('close', () => forwarded.destroy())
+    // An error of either side ends the other through the events above.
+    request.on('error', () => forwarded.destroy())
+    request.pipe(forwarded)
+  }
+}
+
+/** Names and values by turns. How long the body is stays; that it came in chunks does, too, for who sends it on. */
+function kept({ rawHeaders }: IncomingMessage): string[] {
+  const headers: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!LEFT_OUT.test(rawHeaders[i]!)) headers.push(rawHeaders[i]!, rawHeaders[i + 1]!)
+  }
+  return headers
+}
+
+/** The main thread does not answer. An OCSP client can read nothing but OCSP. */
+function sendUnavailable({ url = '' }: IncomingMessage, response: ServerResponse): void {
+  if (/^\/ocsp(?:[/?]|$)/.test(url)) {
+    const der = encodeOcspError('tryLater')
+    response.writeHead(200, {
+      'cache-control': 'no-store',
+      'content-type': OCSP_RESPONSE,
+      'content-length': der.length,
+    })
+    response.end(der)
+    return
+  }
+  const { status, title } = PROBLEMS.overloaded
+  const problem = {
+    type: problemType('overloaded'),
+    title,
+    status,
+    detail: 'The service does not answer at present. Try again.',
+  }
+  response.writeHead(status, { 'content-type': 'application/problem+json', 'retry-after': '5' })
+  response.end(JSON.stringify(problem))
+}

@@ -1,0 +1,74 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { workerData } from 'node:worker_threads'
+import { answerClientError } from '../api/client-error.ts'
+import { Closing } from '../api/closing.ts'
+import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
+import { answerBeforeAll } from '../api/ocsp-at-once.ts'
+import { limitConnections } from '../api/overload/connections.ts'
+import { systemClock } from '../clock.ts'
+import { createLog } from '../log.ts'
+import { HeldCopy } from '../ocsp/held-copy.ts'
+import { CurrentCopy } from './current-copy.ts'
+import { forwardTo } from './forward.ts'
+import { BEAT, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
+
+/**
+ * One of the threads that serve the plain listener. It answers OCSP requests that came before from its copy, and has the
+ * main thread answer everything else; it holds no key and opens no database.
+ */
+const { number, host, port, logLevel, connections, mainSocket, newest, channel } = workerData as WorkerSetup
+const log = createLog(logLevel, { isShared: true })
+const copy = new HeldCopy(systemClock)
+const current = new CurrentCopy(copy, channel, newest)
+const tell = (message: FromWorker) => channel.postMessage(message)
+
+const start = process.hrtime.bigint().toString(36)
+let requests = 0
+const isOpen = (): boolean => server.listening
+const server = createServer(TIMING, forwardTo(mainSocket, isOpen))
+const limit = limitConnections(server, connections, log)
+answerBeforeAll(server, {
+  answers: current,
+  clock: systemClock,
+  log,
+  newRequestId: () => `${start}-${number}-${(++requests).toString(36)}`,
+  isOpen,
+  rests: limit.rests,
+})
+server.requestTimeout = CONNECTION_LIMITS.requestTimeout
+server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
+server.setTimeout(CONNECTION_LIMITS.connectionTimeout)
+server.on('clientError', answerClientError)
+const closing = new Closing(server)
+
+let beat: NodeJS.Timeout | undefined
+server.once('error', (error: NodeJS.ErrnoException) => {
+  tell({ kind: 'refused', code: error.code, message: error.message })
+  channel.close()
+})
+server.listen({ host, port, reusePort: true }, () => {
+  tell({ kind: 'listening', port: (server.address() as AddressInfo).port })
+  beat = setInterval(
+    () => tell({ kind: 'alive', used: copy.takeUsed(), answered: copy.takeAnswered() }),
+    BEAT,
+  )
+})
+
+channel.on('message', (message: ToWorker) => {
+  if (message.kind === 'changes') current.apply(message)
+  else close()
+})
+
+/** The thread ends when nothing is left that holds it. */
+function close(): void {
+  clearInterval(beat)
+  closing.begin()
+  limit.stop()
+  server.close(() => {
+    closing.end()
+    channel.close()
+    // Idle connections to the main thread would hold it.
+    process.exit()
+  })
+}

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { expect, onTestFinished, test } from 'vitest'
+import { runCommand } from '../../src/agent/notify/command.ts'
+import { temporaryDirectory } from '../config/temporary.ts'
+import { AgentPlace } from './agent-fixture.ts'
+
+async function newPlace(): Promise<AgentPlace> {
+  const place = await AgentPlace.make(temporaryDirectory())
+  onTestFinished(() => place.ca.close())
+  return place
+}
+
+const STAPLED = { files: { key: 'key.pem', fullchain: 'cert.pem', staple: 'cert.ocsp' } }
+
+test('a command is told what changed, once for each change, and never of the token', async () => {
+  const place = await newPlace()
+  const told = place.file('told')
+  place.environment = { PATH: process.env.PATH, TOKEN_OF_WEB: await place.giveToken() }
+  const script = `echo "$CHANCERY_CERTIFICATE: $CHANCERY_CHANGED; token $TOKEN_OF_WEB" >> ${told}`
+  const certificate = {
+    ...STAPLED,
+    token: { environment: 'TOKEN_OF_WEB' },
+    notify: [{ command: ['sh', '-c', script] }],
+  }
+  expect(await place.once(certificate)).toEqual([])
+  await place.once(certificate)
+  expect(readFileSync(told, 'utf8')).toBe('web: certificate staple; token \n')
+})
+
+test('what failed is told again, and shows until then', async () => {
+  const place = await newPlace()
+  const mark = place.file('may')
+  await place.giveToken()
+  place.environment = { PATH: process.env.PATH }
+  const certificate = { notify: [{ command: ['sh', '-c', `echo not yet; test -e ${mark}`] }] }
+  expect(await place.once(certificate)).toEqual([
+    expect.stringMatching(/was not told: sh ended with 1: not yet/),
+  ])
+  writeFileSync(mark, '')
+  expect(await place.once(certificate)).toEqual([])
+})
+
+test('who is told of staples alone hears nothing of certificates', async () => {
+  const place = await newPlace()
+  const told = place.file('told')
+  await place.giveToken()
+  place.environment = { PATH: process.env.PATH }
+  const command = ['sh', '-c', `echo "$CHANCERY_CHANGED" >> ${told}`]
+  await place.once({ notify: [{ command, on: ['staple'] }] })
+  expect(existsSync(told)).toBe(false)
+  await place.once({ ...STAPLED, notify: [{ command, on: ['staple'] }] })
+  expect(readFileSync(told, 'utf8')).toBe('staple\n')
+})
+
+test('a signal goes to the process in the file', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  const child = spawn('sh', ['-c', 'trap "echo hup; exit 0" HUP; echo ready; while :; do sleep 0.05; done'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  const pidFile = place.file('pid')
+  writeFileSync(pidFile, `${child.pid}\n`)
+  const ended = once(child, 'exit')
+  expect(await place.once({ notify: [{ signal: 'HUP', pidFile }] })).toEqual([])
+  expect((await ended)[0]).toBe(0)
+  writeFileSync(pidFile, '-1')
+  const [problem] = await place.once({ notify: [{ signal: 'USR1', pidFile }] })
+  expect(problem).toContain('holds no process id')
+})
+
+test('a command that hangs is killed, and one that is not there is named', async () => {
+  const environment = { PATH: process.env.PATH }
+  await expect(runCommand(['sleep', '600'], { timeout: 1, environment })).rejects.toThrow(
+    /sleep was ended by SIGKILL, perhaps after 1 seconds/,
+  )
+  await expect(runCommand(['/nowhere/at-all'], { timeout: 1, environment })).rejects.toThrow(
+    /\/nowhere\/at-all cannot be run/,
+  )
+})

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test, vi } from 'vitest'
+import { eventually } from '../eventually.ts'
+import { newCsr } from './csr.ts'
+import { startService } from './harness.ts'
+import { checkInvariants } from './invariants.ts'
+import { Journal } from './journal.ts'
+import { Published } from './published.ts'
+import { workFolder } from './tools.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const mounts: string[] = []
+afterAll(() => {
+  for (const folder of mounts) spawnSync('umount', ['-l', folder])
+})
+
+/** A file system of 4 MiB; null where this user may not mount one. */
+function smallDisk(): string | null {
+  const folder = join(workFolder(), 'disk')
+  mkdirSync(folder)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder]).status !== 0) return null
+  mounts.push(folder)
+  return folder
+}
+
+/** Takes all the room that is left, also where somebody writes meanwhile. */
+function fill(file: string): void {
+  const descriptor = openSync(file, 'w')
+  try {
+    for (;;) writeSync(descriptor, Buffer.alloc(4096))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+test('a disk that fills up under issuance costs no acknowledged certificate, and room brings the service back', async ({
+  skip,
+}) => {
+  const disk = smallDisk()
+  if (!disk) return skip('this user may not mount a file system')
+  const directory = join(disk, 'data')
+  const service = await startService({ directory })
+  const rest = service.rest()
+  const journal = new Journal()
+  let filled = false
+  const refusals: string[] = []
+  const client = async (index: number) => {
+    for (let n = 0; refusals.length < 8; n++) {
+      if (index === 0 && n === 10 && !filled) {
+        filled = true
+        fill(join(disk, 'ballast'))
+      }
+      const { status, body, headers } = await rest.call('POST', '/v1/certificates', {
+        body: { csr: newCsr(`n${n}.c${index}.example.test`) },
+      })
+      if (status === 201) {
+        const { serialNumber, certificate } = JSON.parse(body.toString())
+        journal.certificates.set(serialNumber, certificate)
+      } else {
+        expect(status, body.toString()).toBe(503)
+        expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+        refusals.push(body.toString())
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: 4 }, (_, index) => client(index)))
+  for (const refusal of refusals) expect(refusal).toContain('Nothing was recorded')
+  const ready = await rest.call('GET', '/readyz', { bearer: null })
+  expect(ready.status).toBe(503)
+  expect(JSON.parse(ready.body.toString()).checks).toContainEqual(
+    expect.objectContaining({ name: 'store', ok: false }),
+  )
+  const [serialNumber] = journal.certificates.keys()
+  const published = await Published.of(service)
+  expect(await published.ocsp(serialNumber!)).toBe('good')
+  await published.crl()
+  expect((await rest.call('GET', '/v1/certificates?limit=1')).status).toBe(200)
+
+  rmSync(join(disk, 'ballast'))
+  await eventually(async () => expect((await rest.call('GET', '/readyz', { bearer: null })).status).toBe(200))
+  const { revocation } = await rest.json<{ revocation: { revokedAt: string; reason: string } }>(
+    'POST',
+    `/v1/certificates/${serialNumber}/revoke`,
+    { body: { reason: 'superseded' } },
+  )
+  journal.revocations.set(serialNumber!, revocation)
+  await checkInvariants(service, journal)
+  // Beside the service's own: no certificate that was refused.
+  expect(await rest.all('/v1/certificates', 'certificates')).toHaveLength(journal.certificates.size + 1)
+  rest.close()
+
+  await service.kill()
+  const restarted = await startService({ directory })
+  await checkInvariants(restarted, journal)
+  await restarted.stop()
+})
+
+test('a first start on a full disk says so, and leaves nothing that the next one stumbles over', async ({
+  skip,
+}) => {
+  const disk = smallDisk()
+  if (!disk) return skip('this user may not mount a file system')
+  const directory = join(disk, 'data')
+  fill(join(disk, 'ballast'))
+  await expect(startService({ directory })).rejects.toThrow(/ENOSPC|disk is full/)
+  rmSync(join(disk, 'ballast'))
+  const service = await startService({ directory })
+  await checkInvariants(service)
+  await service.stop()
+})

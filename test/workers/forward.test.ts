@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { forwardTo } from '../../src/workers/forward.ts'
+import { eventually } from '../eventually.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'chancery-forward-'))
+const socketPath = join(folder, 'main.sock')
+let main: Server
+let worker: Server
+let isOpen = true
+/** What the main thread does. */
+let answer: RequestListener
+
+beforeEach(async () => {
+  isOpen = true
+  answer = (_request, response) => response.end('ok')
+  main = createServer((request, response) => answer(request, response)).listen(socketPath)
+  worker = createServer(forwardTo(socketPath, () => isOpen)).listen(0, '127.0.0.1')
+  await Promise.all([once(main, 'listening'), once(worker, 'listening')])
+})
+afterEach(async () => {
+  for (const server of [worker, main]) {
+    server.closeAllConnections()
+    server.close()
+  }
+  rmSync(socketPath, { force: true })
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function ask(
+  path: string,
+  options: object = {},
+  body?: Buffer | string,
+): Promise<IncomingMessage & { body: Buffer }> {
+  const { port } = worker.address() as AddressInfo
+  const request = httpRequest({ host: '127.0.0.1', port, path, agent: false, ...options }).end(body)
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return Object.assign(response, { body: await buffer(response) })
+}
+
+test('method, address, fields and body reach the main thread; addresses that a client claims do not', async () => {
+  let seen: Partial<Pick<IncomingMessage, 'method' | 'url' | 'headers'>> & { body?: string } = {}
+  answer = async (request, response) => {
+    const { method, url, headers } = request
+    seen = { ...{ method, url, headers }, body: await text(request) } as typeof seen
+    response.writeHead(418, 'Teapot', ['x-a', '1', 'Set-Cookie', 'a', 'set-cookie', 'b']).end('short')
+  }
+  const headers = {
+    'x-forwarded-for': '203.0.113.7',
+    'X-Forwarded-Proto': 'https',
+    forwarded: 'for=203.0.113.7',
+    'if-none-match': '"x"',
+  }
+  for (const more of [{}, { 'transfer-encoding': 'chunked' }]) {
+    const options = { method: 'PUT', headers: { ...headers, ...more } }
+    const response = await ask('/a//b?c=%20', options, 'body')
+    expect(seen).toMatchObject({ method: 'PUT', url: '/a//b?c=%20', body: 'body' })
+    expect(seen.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'if-none-match': '"x"' })
+    expect(Object.keys(seen.headers!).filter((name) => name.includes('forwarded'))).toEqual([
+      'x-forwarded-for',
+    ])
+    expect([response.statusCode, response.statusMessage, response.body.toString()]).toEqual([
+      418,
+      'Teapot',
+      'short',
+    ])
+    expect(response.headers).toMatchObject({ 'x-a': '1', 'set-cookie': ['a', 'b'] })
+  }
+})
+
+test('HEAD and 304 have their fields and no body', async () => {
+  answer = (request, response) => {
+    if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 1234, etag: '"x"' }).end()
+    else response.writeHead(304, { etag: '"x"' }).end()
+  }
+  const head = await ask('/', { method: 'HEAD' })
+  expect([head.headers['content-length'], head.headers.etag, head.body.length]).toEqual(['1234', '"x"', 0])
+  const known = await ask('/')
+  expect([known.statusCode, known.headers.etag, known.body.length]).toEqual([304, '"x"', 0])
+})
+
+test('where the main thread does not answer, OCSP clients hear tryLater, and others 503', async () => {
+  answer = (request) => request.socket.destroy()
+  for (const path of ['/ocsp', '/ocsp/AAAA', '/ocsp?x']) {
+    const later = await ask(path)
+    expect([later.statusCode, later.headers['content-type']]).toEqual([200, 'application/ocsp-response'])
+    expect([later.headers['cache-control'], later.body.toString('hex')]).toEqual(['no-store', '30030a0103'])
+  }
+  const busy = await ask('/crl/intermediate.crl')
+  expect([busy.statusCode, busy.headers['retry-after']]).toEqual([503, '5'])
+  expect(JSON.parse(busy.body.toString())).toMatchObject({
+    type: 'urn:chancery:problem:overloaded',
+    status: 503,
+  })
+})
+
+test('an answer that breaks off ends the connection, so that nobody takes it for whole', async () => {
+  answer = (request, response) => {
+    response.writeHead(200, { 'content-length': 100 }).write('half')
+    setImmediate(() => request.socket.destroy())
+  }
+  await expect(ask('/')).rejects.toThrow()
+})
+
+test('who went away is not waited for: the main thread hears of it', async () => {
+  let gone = false
+  let came = false
+  answer = (_request, response) => {
+    came = true
+    response.once('close', () => {
+      gone = true
+    })
+  }
+  const { port } = worker.address() as AddressInfo
+  const request = httpRequest({ host: '127.0.0.1', port, path: '/', agent: false }).end()
+  request.on('error', () => {})
+  await eventually(() => expect(came).toBe(true))
+  request.destroy()
+  await eventually(() => expect(gone).toBe(true))
+})
+
+test('while the worker closes, an answer ends its connection', async () => {
+  answer = (_request, response) => {
+    isOpen = false
+    response.end('last')
+  }
+  const response = await ask('/', { headers: { connection: 'keep-alive' } })
+  expect([response.body.toString(), response.headers.connection]).toEqual(['last', 'close'])
+})
