@@ -59,9 +59,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'recent-map.ts': [],
   'durable-files.ts': [],
   'write-files.ts': [],
+  schema: [],
   pki: ['errors.ts'],
   store: ['pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
-  config: ['pki', 'durable-files.ts', 'errors.ts'],
+  config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
@@ -95,6 +96,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [
+    'schema',
     'client',
     'haproxy',
     'sds',
@@ -107,6 +109,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   api: [
+    'schema',
     'health.ts',
     'haproxy',
     'sds',
