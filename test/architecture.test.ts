@@ -60,9 +60,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'recent-map.ts': [],
   'durable-files.ts': [],
   'write-files.ts': [],
+  schema: [],
   pki: ['errors.ts'],
   store: ['metrics', 'pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
-  config: ['pki', 'durable-files.ts', 'errors.ts'],
+  config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ocsp: ['ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
@@ -99,6 +100,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [
     'metrics',
+    'schema',
     'client',
     'haproxy',
     'sds',
@@ -111,6 +113,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   api: [
+    'schema',
     'health.ts',
     'metrics',
     'haproxy',

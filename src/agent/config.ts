@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
-import Value from 'typebox/value'
-import { faults, isMap } from '../config/check.ts'
+import { faults } from '../config/check.ts'
 import { deepFreeze, type Frozen } from '../config/freeze.ts'
 import { parseYaml } from '../config/yaml.ts'
 import { CaError } from '../errors.ts'
 import { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { detectName } from '../pki/names/normalise.ts'
 import { distinctNames, nameText, type SubjectName } from '../pki/names/san.ts'
+import { decode, isMap } from '../schema/value.ts'
 import { AgentOptions, CertificateOptions, type NotificationOptions } from './schema.ts'
 
 export type NotificationConfig = Frozen<NotificationOptions>
@@ -43,10 +43,10 @@ export function buildAgentConfig(given: unknown): AgentConfig {
   const certificates = Object.fromEntries(
     Object.entries(options.certificates).map(([id, one]) => [
       id,
-      Value.Decode(CertificateOptions, { files: DEFAULT_FILES, ...one }),
+      decode(CertificateOptions, { files: DEFAULT_FILES, ...one }),
     ]),
   )
-  const { certificates: _, ...rest } = Value.Decode(AgentOptions, { ...options, certificates: {} })
+  const { certificates: _, ...rest } = decode(AgentOptions, { ...options, certificates: {} })
   refuse(rest.trust.file && rest.trust.fingerprint ? ['Give trust.file or trust.fingerprint, not both.'] : [])
   refuse(Object.entries(certificates).flatMap(([id, one]) => contradictions(`certificates.${id}`, one)))
   refuse(sharedDirectories(certificates))

@@ -1,6 +1,7 @@
-import Type, { type StaticDecode } from 'typebox'
+import type { StaticDecode } from 'typebox'
 import { choice, choices, type Documented, duration, flag, texts } from '../config/option.ts'
 import { KEY_TYPES } from '../pki/keys/algorithms.ts'
+import Type from '../schema/build.ts'
 
 /** What can change on disk, and what a consumer is told of. */
 export const PARTS = ['certificate', 'staple', 'crls', 'roots'] as const

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { rfc3339 } from '../clock.ts'
+import Type from '../schema/build.ts'
 import type { Service } from '../service.ts'
 
 const Check = Type.Object({

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '../schema/build.ts'
 import { choices, duration, flag, texts } from './option.ts'
 
 /** Challenges that are offered for DNS names; those that can prove an IP address are offered for it as well. */

@@ -1,4 +1,4 @@
-import Value from 'typebox/value'
+import { decode } from '../schema/value.ts'
 import {
   AuthorityCrlOptions,
   AuthorityOcspOptions,
@@ -31,8 +31,8 @@ export function resolveAuthorities(
 
 function complete(own: AuthorityLayers, common: AuthorityLayers): AuthorityConfig {
   return {
-    ocsp: Value.Decode(AuthorityOcspOptions, known(AuthorityOcspOptions, { ...common.ocsp, ...own.ocsp })),
-    crl: Value.Decode(AuthorityCrlOptions, known(AuthorityCrlOptions, { ...common.crl, ...own.crl })),
+    ocsp: decode(AuthorityOcspOptions, known(AuthorityOcspOptions, { ...common.ocsp, ...own.ocsp })),
+    crl: decode(AuthorityCrlOptions, known(AuthorityCrlOptions, { ...common.crl, ...own.crl })),
   }
 }
 

@@ -1,4 +1,5 @@
-import Type, { type StaticDecode } from 'typebox'
+import type { StaticDecode } from 'typebox'
+import Type from '../schema/build.ts'
 import { choice, duration, flag } from './option.ts'
 
 /** How OCSP is answered, for all authorities (`ocsp`) or for one (`authorities.<id>.ocsp`). */

@@ -1,6 +1,7 @@
-import Type, { type TSchema } from 'typebox'
-import Value from 'typebox/value'
+import type { TSchema } from 'typebox'
 import { CaError } from '../errors.ts'
+import Type from '../schema/build.ts'
+import { isMap, isValid as isValidValue } from '../schema/value.ts'
 import { parseDuration } from './duration.ts'
 import { nearest } from './nearest.ts'
 
@@ -66,7 +67,7 @@ function arrayFaults(schema: TSchema & { items: TSchema }, value: unknown, path:
 
 function isValid(schema: TSchema, value: unknown): boolean {
   const { duration } = schema as Keywords
-  if (!duration) return Value.Check(schema, value)
+  if (!duration) return isValidValue(schema, value)
   if (typeof value !== 'string' && typeof value !== 'number') return false
   try {
     return parseDuration(value) >= duration.minimum
@@ -84,10 +85,6 @@ export function wanted(schema: TSchema): string {
   if (type === 'boolean') return 'true or false'
   if (type === 'integer') return `a whole number from ${minimum} to ${maximum}`
   return maxLength ? `text of at most ${maxLength} characters` : 'text'
-}
-
-export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function join(path: string, key: string): string {

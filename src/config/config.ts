@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
-import Type, { type TSchema } from 'typebox'
-import Value from 'typebox/value'
+import type { TSchema } from 'typebox'
 import { CaError } from '../errors.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
+import Type from '../schema/build.ts'
+import { decode, isMap } from '../schema/value.ts'
 import { acmeContradictions } from './acme-rules.ts'
 import {
   type AuthorityConfig,
@@ -10,7 +11,7 @@ import {
   authorityContradictions,
   resolveAuthorities,
 } from './authority-options.ts'
-import { faults, isMap } from './check.ts'
+import { faults } from './check.ts'
 import type { Environment } from './environment.ts'
 import { type EstConfig, estContradictions, resolveEstLabels } from './est-rules.ts'
 import { deepFreeze, type Frozen } from './freeze.ts'
@@ -65,7 +66,7 @@ export function buildConfig({ dir, file, environment, overrides = {} }: ConfigSo
   // What has layers of its own is completed by itself, or defaults would go before what is common.
   const { est: given = {} } = options
   const layered = { profiles: {}, authorities: {}, est: { ...given, labels: {} } }
-  const { publicUrl, ...rest } = Value.Decode(FileOptions, { ...options, ...layered })
+  const { publicUrl, ...rest } = decode(FileOptions, { ...options, ...layered })
   const est = { ...rest.est, labels: resolveEstLabels(given) }
   const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles, authorities, est }
   refuse(contradictions(config))

@@ -1,5 +1,5 @@
 import type { StaticDecode } from 'typebox'
-import Value from 'typebox/value'
+import { decode } from '../schema/value.ts'
 import { EstLabelOptions, type EstOptions } from './est-schema.ts'
 import type { Frozen } from './freeze.ts'
 import type { Profile } from './profile-schema.ts'
@@ -12,10 +12,7 @@ export function resolveEstLabels(
 ): Record<string, EstLabelOptions> {
   const { labels = {}, enabled: _, ...common } = est
   return Object.fromEntries(
-    Object.entries(labels).map(([label, own]) => [
-      label,
-      Value.Decode(EstLabelOptions, { ...common, ...own }),
-    ]),
+    Object.entries(labels).map(([label, own]) => [label, decode(EstLabelOptions, { ...common, ...own })]),
   )
 }
 

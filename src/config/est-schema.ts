@@ -1,4 +1,5 @@
-import Type, { type StaticDecode } from 'typebox'
+import type { StaticDecode } from 'typebox'
+import Type from '../schema/build.ts'
 import { choice, choices, flag, texts } from './option.ts'
 
 /** Options of one label, and of the addresses without one. */

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '../schema/build.ts'
 import { DURATION_FORM, parseDuration } from './duration.ts'
 
 /** What stands beside each option in the schema: the documentation table is made of it. */

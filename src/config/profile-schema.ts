@@ -1,7 +1,8 @@
-import Type, { type StaticDecode } from 'typebox'
+import type { StaticDecode } from 'typebox'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
 import { KEY_TYPES } from '../pki/keys/algorithms.ts'
 import { NAME_TYPES } from '../pki/names/san.ts'
+import Type from '../schema/build.ts'
 import type { Frozen } from './freeze.ts'
 import { choice, choices, duration, flag, texts } from './option.ts'
 

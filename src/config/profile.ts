@@ -1,9 +1,9 @@
-import Type, { type TSchema } from 'typebox'
-import Value from 'typebox/value'
+import type { TSchema } from 'typebox'
 import { CaError } from '../errors.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
+import Type from '../schema/build.ts'
+import { decode, isMap, withDefaults } from '../schema/value.ts'
 import { BUILT_IN_PROFILES } from './built-in-profiles.ts'
-import { isMap } from './check.ts'
 import { nearest } from './nearest.ts'
 import { checkProfile } from './profile-rules.ts'
 import { type Profile, ProfileOptions } from './profile-schema.ts'
@@ -54,14 +54,14 @@ function merge(base: Layer, over: Layer): Layer {
 }
 
 function complete(name: string, layer: Layer): Profile {
-  const lacking = missing(ProfileOptions, Value.Default(ProfileOptions, Value.Clone(layer)), '')
+  const lacking = missing(ProfileOptions, withDefaults(ProfileOptions, layer), '')
   if (lacking.length > 0) {
     fail(
       name,
       `lacks ${lacking.join(', ')}: give ${lacking.length > 1 ? 'them' : 'it'}, or "extends: server".`,
     )
   }
-  const { extends: _base, subject, ...options } = Value.Decode(ProfileOptions, layer)
+  const { extends: _base, subject, ...options } = decode(ProfileOptions, layer)
   const profile = { name, ...options, subject: subjectAttributes(subject) }
   checkProfile(profile)
   return profile
@@ -75,7 +75,7 @@ function missing(schema: TSchema, value: unknown, path: string): string[] {
     const part = isMap(value) ? value[key] : undefined
     if (part !== undefined) return missing(property, part, at)
     if (Type.IsOptional(property)) return []
-    return Type.IsObject(property) ? missing(property, Value.Default(property, {}), at) : [at]
+    return Type.IsObject(property) ? missing(property, withDefaults(property, {}), at) : [at]
   })
 }
 

@@ -1,4 +1,5 @@
-import Type, { type StaticDecode } from 'typebox'
+import type { StaticDecode } from 'typebox'
+import Type from '../schema/build.ts'
 import { AcmeOptions } from './acme-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'

@@ -1,4 +1,5 @@
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import Type from '../schema/build.ts'
 import { wanted } from './check.ts'
 import { ENVIRONMENT_ONLY } from './environment.ts'
 import { FileOptions } from './schema.ts'

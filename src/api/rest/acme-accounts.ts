@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { CaError } from '../../errors.ts'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AcmeAccountRow } from '../../store/acme-queries.ts'
 import { adminOf, originOf } from '../caller.ts'

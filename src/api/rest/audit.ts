@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AuditFilter } from '../../store/queries.ts'
 import { adminOf } from '../caller.ts'

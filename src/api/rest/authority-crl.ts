@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type, { type Static } from 'typebox'
+import type { Static, TUnsafe } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
 import { installCrl } from '../../ca/hierarchy/install-crl.ts'
 import type { PublishedCrl } from '../../crl/published-crl.ts'
 import { CaError } from '../../errors.ts'
 import { crlDer } from '../../pki/crl/der-or-pem.ts'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { showTime, Time } from './schemas.ts'
@@ -46,7 +47,7 @@ export const authorityCrlRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
         params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) }),
         body: {
           content: Object.fromEntries(CRL_TYPES.map((type) => [type, bare])),
-        } as unknown as Type.TUnsafe<unknown>,
+        } as unknown as TUnsafe<unknown>,
         response: { 200: CrlView },
       },
     },

@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import type { TUnsafe } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
 import { CaError } from '../../errors.ts'
 import { installOcspResponse } from '../../ocsp/install-response.ts'
 import { reasonName } from '../../pki/crl/reasons.ts'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { showTime, Time } from './schemas.ts'
@@ -45,7 +46,7 @@ export const authorityOcspRoutes: FastifyPluginAsyncTypebox<{ service: Service }
           content: {
             [OCSP_RESPONSE]: { schema: { description: 'An OCSPResponse about one certificate, DER.' } },
           },
-        } as unknown as Type.TUnsafe<unknown>,
+        } as unknown as TUnsafe<unknown>,
         response: { 200: ResponseView },
       },
     },

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type Type from 'typebox'
+import type { Static, TSchema, TUnsafe } from 'typebox'
 import { CaError } from '../../errors.ts'
 import { type CertificationRequest, parseCsr } from '../../pki/csr/parse.ts'
 import { decodePem } from '../../pki/pem.ts'
@@ -32,13 +32,13 @@ export function acceptCsrBodies(app: FastifyInstance): void {
 }
 
 /** The schema of a body that is either JSON, and then checked, or a bare CSR, and then a Buffer. */
-export function jsonOrCsr<S extends Type.TSchema>(schema: S) {
+export function jsonOrCsr<S extends TSchema>(schema: S) {
   const bare = {
     schema: { description: 'A PKCS #10 CSR by itself, DER or PEM; further wishes stand in the query.' },
   }
   return {
     content: { 'application/json': { schema }, 'application/pkcs10': bare, 'application/x-pem-file': bare },
-  } as unknown as Type.TUnsafe<Buffer | Type.Static<S>>
+  } as unknown as TUnsafe<Buffer | Static<S>>
 }
 
 /** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import type { IssuanceRequest } from '../../ca/request.ts'
 import { CaError } from '../../errors.ts'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { applicantOf, originOf } from '../caller.ts'
 import { CertificateView } from './certificate-view.ts'

@@ -2,6 +2,7 @@ import AjvCompiler from '@fastify/ajv-compiler'
 import SerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
 import { CaError } from '../../errors.ts'
+import { serializerAtFirstUse, validatorAtFirstUse } from './lazy-compilers.ts'
 
 /**
  * Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. Fastify's
@@ -9,9 +10,10 @@ import { CaError } from '../../errors.ts'
  */
 export function useOwnParsing(app: FastifyInstance): void {
   const customOptions = { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false }
-  app.setValidatorCompiler(AjvCompiler()({}, { customOptions }))
+  app.setValidatorCompiler(validatorAtFirstUse(AjvCompiler()({}, { customOptions })))
   // Fastify always gives the status with a response's schema; its own type calls it optional.
-  app.setSerializerCompiler(SerializerCompiler()({}, {}) as FastifySerializerCompiler<unknown>)
+  const compile = SerializerCompiler()({}, {}) as FastifySerializerCompiler<unknown>
+  app.setSerializerCompiler(serializerAtFirstUse(compile))
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',

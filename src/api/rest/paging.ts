@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { CaError } from '../../errors.ts'
+import Type from '../../schema/build.ts'
 import type { Page } from '../../store/queries.ts'
 
 /** Pages by keyset: `after` is the `next` of the page before. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { isInternal } from '../../ca/internal-profiles.ts'
 import { formatDuration } from '../../config/duration.ts'
+import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { principalOf } from '../caller.ts'
 

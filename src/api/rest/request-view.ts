@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { stateOf } from '../../ca/waiting-requests.ts'
 import { encodePem } from '../../pki/pem.ts'
+import Type from '../../schema/build.ts'
 import type { RequestRow } from '../../store/approval-queries.ts'
 import { CertificateView } from './certificate-view.ts'
 import { Names, Pem, SerialNumber, showNames, showTime, Time } from './schemas.ts'
@@ -26,7 +27,7 @@ export const PendingView = Type.Object(
   { description: 'The request waits for an admin. Make it again after Retry-After seconds.' },
 )
 
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const RequestSummary = Type.Object({
   id: Type.Integer(),

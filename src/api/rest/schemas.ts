@@ -1,7 +1,8 @@
-import Type, { type Static } from 'typebox'
+import type { Static, TLiteral, TSchema, TUnion } from 'typebox'
 import { rfc3339 } from '../../clock.ts'
 import { detectName, normaliseName } from '../../pki/names/normalise.ts'
 import type { NameType, SubjectName } from '../../pki/names/san.ts'
+import Type from '../../schema/build.ts'
 
 /** Schemas that several addresses share. Each is a type, a check and a part of openapi.yaml at once. */
 
@@ -38,11 +39,11 @@ const DurationText = Type.String({
   description: 'Such as "24h", "90d" or "1h30m".',
 })
 export const Duration = Type.Union([DurationText, Type.Integer({ minimum: 0, description: 'Seconds.' })])
-export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 /** One of these texts. */
 export const oneOf = <const T extends string[]>(...values: T) =>
-  Type.Union(values.map((value) => Type.Literal(value))) as unknown as Type.TUnion<{
-    [K in keyof T]: Type.TLiteral<T[K]>
+  Type.Union(values.map((value) => Type.Literal(value))) as unknown as TUnion<{
+    [K in keyof T]: TLiteral<T[K]>
   }>
 /** The number of what has no better name. */
 export const IdText = Type.String({ pattern: '^[0-9]{1,15}$' })

@@ -1,7 +1,8 @@
-import Type, { type Static } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import type { IssuanceRequest } from '../../ca/request.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
+import Type from '../../schema/build.ts'
 import { readTime } from '../rfc3339.ts'
 import { Duration, readNames, Time, WantedNames } from './schemas.ts'
 
@@ -23,7 +24,7 @@ export const Wishes = {
 
 export const NamedWishes = { ...Wishes, names: Type.Optional(WantedNames) }
 
-type Given = Static<Type.TObject<typeof Wishes>> & { names?: WantedNames }
+type Given = Static<TObject<typeof Wishes>> & { names?: WantedNames }
 
 export function readWishes(
   given: Given,
