@@ -26,8 +26,7 @@ export class Trust {
 
   /** PEM. */
   roots(): string {
-    const followed = this.#followedFile
-    return (this.#given ?? '') + (this.#config.trust.follow && existsSync(followed) ? read(followed) : '')
+    return (this.#given ?? '') + (this.#config.trust.follow ? this.#followed() : '')
   }
 
   get isFollowing(): boolean {
@@ -39,7 +38,12 @@ export class Trust {
     if (!this.#config.trust.follow) return
     const known = this.roots()
     if (decodePem(pem, 'roots').every(({ der }) => holds(known, der))) return
-    writeFiles([{ path: this.#followedFile, content: pem, mode: 0o600 }])
+    // Other certificates follow other bundles: their roots stay.
+    writeFiles([{ path: this.#followedFile, content: this.#followed() + pem, mode: 0o600 }])
+  }
+
+  #followed(): string {
+    return existsSync(this.#followedFile) ? read(this.#followedFile) : ''
   }
 
   get #followedFile(): string {

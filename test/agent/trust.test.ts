@@ -30,6 +30,21 @@ test('a root that the CA publishes proves it from then on, also after a restart,
   expect(readFileSync(file, 'utf8')).toBe(before.rootPem)
 })
 
+test('roots of one bundle stay when those of another are followed', async () => {
+  const cas = await Promise.all([TestCa.create(), TestCa.create(), TestCa.create()])
+  onTestFinished(async () => {
+    await Promise.all(cas.map((ca) => ca.close()))
+  })
+  const [given, east, west] = cas.map(({ rootPem }) => rootPem) as [string, string, string]
+  const folder = temporaryDirectory()
+  const file = join(folder, 'root.pem')
+  writeFileSync(file, given)
+  const trust = new Trust({ services: [], state: folder, trust: { file, follow: true } })
+  await trust.open()
+  for (const bundle of [east, west, east, west]) trust.follow(bundle)
+  expect(trust.roots()).toBe(given + east + west)
+})
+
 test('a file that is not there, or holds no certificate, is named', async () => {
   const folder = temporaryDirectory()
   const trust = (file: string) => new Trust({ services: [], state: folder, trust: { file, follow: true } })

@@ -26,16 +26,20 @@ const PIPELINED = 16
 
 /** What relying parties and operators need, and what costs next to nothing: never waits behind enrolment. */
 const AHEAD = /^\/(?:ocsp|crl|ca|bundles|roots|healthz|readyz)(?:[/?]|$)/
-const REVOCATION = /\/(?:revoke|release|revoke-cert)(?:\?|$)/
+/** By callers who are known before they come to the gate: no other route may match. */
+const REVOCATION = /^\/v1\/certificates\/(?:[^/?]+\/)?(?:revoke|release)(?:\?|$)/
+/** Apart from those, since whoever asks is known only by the body: strangers can fill its gate. */
+const ACME_REVOCATION = /^\/acme\/revoke-cert(?:\?|$)/
 
 /**
  * Keeps the service able to answer when more is asked than it can do. Public answers are not held up; revocations,
- * reading and all else have a gate each, so that none waits behind the others. What finds its gate full is refused by 503 and
+ * those of ACME, reading and all else have a gate each, so that none waits behind the others. What finds its gate full is refused by 503 and
  * Retry-After before its headers are looked at; what passes waits, where it must, once its caller is known and its body is
  * here: slow senders hold nobody up.
  */
 export class Admission {
   readonly #revocations: Gate
+  readonly #acmeRevocations: Gate
   readonly #reading: Gate
   readonly #others: Gate
   readonly #clock: Clock
@@ -48,6 +52,7 @@ export class Admission {
   constructor({ limits, clock, log }: { limits: AdmissionLimits; clock: Clock; log: FaultLog }) {
     const gate = () => new Gate({ ...limits, clock, atWork: AT_WORK, perTurn: PER_TURN })
     this.#revocations = gate()
+    this.#acmeRevocations = gate()
     this.#reading = gate()
     this.#others = gate()
     this.#clock = clock
@@ -129,6 +134,7 @@ export class Admission {
   #gateOf(method: string, url: string): Gate | null {
     if (AHEAD.test(url)) return null
     if (method === 'GET' || method === 'HEAD') return this.#reading
-    return REVOCATION.test(url) ? this.#revocations : this.#others
+    if (method === 'POST' && REVOCATION.test(url)) return this.#revocations
+    return ACME_REVOCATION.test(url) ? this.#acmeRevocations : this.#others
   }
 }

@@ -1,9 +1,12 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { FaultLog } from '../../health.ts'
 import { tcpOf } from './handshakes.ts'
 import { Tally } from './tally.ts'
+
+/** Emitted by a connection of HTTP/2 once its client has proven who it is. */
+export const CLIENT_KNOWN = 'client known'
 
 export interface ConnectionLimit {
   /** For a request that was answered as it came, and that no listener of the server has heard of. */
@@ -13,13 +16,15 @@ export interface ConnectionLimit {
 
 /**
  * Bounds how many connections a listener holds. Beyond it one that does nothing is closed for the new one: so whoever holds
- * many open keeps nobody out. Connections by what they do: in their handshake or silent so far, or idle after an answer; the
- * one that has been so for the longest goes, of the kind of which there are more. Where all are at work, the new one goes.
+ * many open keeps nobody out. Connections by what they do: in their handshake or silent so far, idle after an answer, or in the
+ * middle of a request whose body has not come; the one that has been so for the longest goes, of the kind of which there are
+ * most. Where all are at work, the new one goes.
  */
 export function limitConnections(server: Server, limit: number, log: FaultLog): ConnectionLimit {
   const open = new Set<Socket>()
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
+  const receiving = new Set<Socket>()
   const atWork = new WeakMap<Socket, number>()
   const closed = new Tally((connections) =>
     log.warn({ connections, limit }, 'Idle connections were closed, since there are as many as there may be'),
@@ -27,7 +32,8 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
 
   server.prependListener('connection', (socket: Socket) => {
     if (open.size >= limit) {
-      const [longest = socket] = silent.size > idle.size ? silent : idle.size > 0 ? idle : silent
+      const [most] = [idle, silent, receiving].sort((a, b) => b.size - a.size)
+      const [longest = socket] = most!
       longest.destroy()
       forget(longest)
       closed.add()
@@ -38,30 +44,43 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
     socket.once('close', () => forget(socket))
   })
   const forget = (socket: Socket) => {
-    for (const set of [open, silent, idle]) set.delete(socket)
+    for (const set of [open, silent, idle, receiving]) set.delete(socket)
   }
 
-  server.prependListener('request', ({ socket: carrier }, response) => {
-    const socket = tcpOf(carrier)
+  server.prependListener('request', (request, response) => {
+    const socket = tcpOf(request.socket)
     silent.delete(socket)
     idle.delete(socket)
+    if (open.has(socket) && hasBody(request)) {
+      receiving.add(socket)
+      request.once('end', () => receiving.delete(socket))
+    }
     atWork.set(socket, (atWork.get(socket) ?? 0) + 1)
     response.once('close', () => {
+      receiving.delete(socket)
       const left = atWork.get(socket)! - 1
       atWork.set(socket, left)
       if (left === 0 && open.has(socket)) idle.add(socket)
     })
   })
-  // Envoy's streams: gRPC closes those that ask for nothing.
+  // Envoy's streams last, and no request is heard of here: whose client nobody knows counts as idle.
   server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol === 'h2') silent.delete(tcpOf(socket))
+    const carrier = tcpOf(socket)
+    if (socket.alpnProtocol !== 'h2' || !open.has(carrier)) return
+    silent.delete(carrier)
+    idle.add(carrier)
+    socket.once(CLIENT_KNOWN, () => idle.delete(carrier))
   })
   return {
     rests: (socket) => {
       silent.delete(socket)
       idle.delete(socket)
-      if (open.has(socket)) idle.add(socket)
+      if (open.has(socket) && !atWork.get(socket)) idle.add(socket)
     },
     stop: () => closed.stop(),
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }

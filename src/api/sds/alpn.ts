@@ -1,4 +1,8 @@
+import * as http from 'node:http'
 import type { Server, TLSSocket } from 'node:tls'
+
+/** Node's own, which reads HTTP/1.1 from a connection. */
+const { _connectionListener: readHttp1 } = http as unknown as { _connectionListener: unknown }
 
 /**
  * For the TLS listener: whoever can speak HTTP/1.1 does, as before; gRPC clients, which offer h2 alone, get that. In the
@@ -6,12 +10,13 @@ import type { Server, TLSSocket } from 'node:tls'
  */
 export const ALPN_PROTOCOLS = ['http/1.1', 'h2']
 
-/** Hands connections that agreed on h2 to `take`, and all others to whom they went before. */
+/** Hands connections that agreed on h2 to `take` instead of HTTP/1.1. Whoever else watches connections hears of all of them. */
 export function divertHttp2(server: Server, take: (socket: TLSSocket) => void): void {
   const others = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol === 'h2') take(socket)
-    else for (const listener of others) listener.call(server, socket)
+    const isHttp2 = socket.alpnProtocol === 'h2'
+    for (const listener of others) if (!isHttp2 || listener !== readHttp1) listener.call(server, socket)
+    if (isHttp2) take(socket)
   })
 }

@@ -22,6 +22,7 @@ import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
 import { bearerOf } from '../caller.ts'
+import { CLIENT_KNOWN } from '../overload/connections.ts'
 
 interface DiscoveryResponse {
   readonly version_info: string
@@ -183,9 +184,11 @@ export class GrpcSds {
 
   async #authenticate(call: Call): Promise<Principal> {
     const bearer = bearerIn(call)
-    const certificate = this.#peers.get(call.getPeer())?.certificate ?? null
-    const peerCertificate = bearer === null ? certificate : null
-    return authenticateClient({ bearer, peerCertificate }, this.#service)
+    const peer = this.#peers.get(call.getPeer())
+    const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
+    const principal = await authenticateClient({ bearer, peerCertificate }, this.#service)
+    peer?.socket.emit(CLIENT_KNOWN)
+    return principal
   }
 
   /**
