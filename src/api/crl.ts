@@ -44,7 +44,7 @@ export async function crlRoutes(
     throw new CaError('notFound', `Authority "${id}" publishes no ${kind} CRL${part}.`)
   }
 
-  function sendCrl(
+  async function sendCrl(
     request: FastifyRequest<OfAuthority>,
     reply: FastifyReply,
     crl: PublishedCrl,
@@ -53,7 +53,7 @@ export async function crlRoutes(
     const now = epochSeconds(clock())
     const maxAge = Math.max(0, Math.min(CRL_MAX_AGE, crl.nextUpdate - now))
     const [contentType, body] =
-      form === 'der' ? ['application/pkix-crl', crl.der] : ['application/x-pem-file', pemOf(crl)]
+      form === 'der' ? ['application/pkix-crl', crl.der] : ['application/x-pem-file', await crl.pemOctets]
     return sendFreshCompressed(request, reply, contentType, body, {
       maxAge,
       etag: crl.etag,
@@ -118,13 +118,4 @@ export async function crlRoutes(
         Buffer.from(encodePem('CERTIFICATE', der)),
       ),
   )
-}
-
-/** Each once: compression knows a body by its identity. */
-const pems = new WeakMap<PublishedCrl, Buffer>()
-
-function pemOf(crl: PublishedCrl): Buffer {
-  const pem = pems.get(crl) ?? Buffer.from(crl.pem)
-  pems.set(crl, pem)
-  return pem
 }

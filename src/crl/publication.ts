@@ -74,11 +74,12 @@ export class Publication {
   constructor(scope: CrlScope, context: PublicationContext) {
     this.scope = scope
     this.#context = context
-    this.#runs = new Coalesced(
-      () => context.turns.run(() => this.#makeNext()),
-      context.coalesce,
-      () => this.#pause(),
-    )
+    this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), {
+      // A delta is short: those that come while one is made are enough company for the next.
+      delay: () => (this.#wantsFull ? context.coalesce : 0),
+      pause: () => this.#pause(),
+      mustRest: () => this.#wantsFull,
+    })
   }
 
   get current(): PublishedCrl | null {
@@ -166,6 +167,12 @@ export class Publication {
     return Math.min(crl.thisUpdate + interval, crl.nextUpdate)
   }
 
+  /** Whether the next run has to make a full CRL; else the delta alone. */
+  get #wantsFull(): boolean {
+    const { delta, refresh } = this.#options
+    return this.#fullWanted || !delta || !this.#delta || this.#dueAt(this.#full, refresh) <= this.#now()
+  }
+
   async #makeNext(): Promise<PublishedCrl> {
     const { store, builder, authority, urls, onError, published } = this.#context
     const { scope } = this
@@ -176,8 +183,7 @@ export class Publication {
       // From memory: a stored list of a million entries is not read again for its number.
       if (!this.#full) await this.load()
       const now = this.#now()
-      const full =
-        this.#fullWanted || !options.delta || !this.#delta || this.#dueAt(this.#full, options.refresh) <= now
+      const full = this.#wantsFull
       this.#fullWanted = false
       this.#madeFull = full
       const previous = { full: this.#full ?? this.#onRecord.full, delta: this.#delta ?? this.#onRecord.delta }

@@ -1,5 +1,5 @@
 import { entityTag } from '../entity-tag.ts'
-import { encodePem } from '../pki/pem.ts'
+import { encodeLongPem, encodePem } from '../pki/pem.ts'
 import type { CrlRow } from '../store/queries.ts'
 
 /**
@@ -13,6 +13,8 @@ export interface PublishedCrl {
   readonly der: Buffer
   /** Made when it is first asked for: a long list takes a third more as text. */
   readonly pem: string
+  /** The same in ASCII, one copy for all who ask: made in slices, so that it holds nobody up. */
+  readonly pemOctets: Promise<Buffer>
   readonly number: number
   /** Seconds since 1970. */
   readonly thisUpdate: number
@@ -31,6 +33,7 @@ export function publishedCrl(
   now: number,
 ): PublishedCrl {
   let pem: string | undefined
+  let pemOctets: Promise<Buffer> | undefined
   return {
     ...{
       der,
@@ -44,6 +47,10 @@ export function publishedCrl(
     get pem() {
       pem ??= encodePem('X509 CRL', der)
       return pem
+    },
+    get pemOctets() {
+      pemOctets ??= encodeLongPem('X509 CRL', der)
+      return pemOctets
     },
   }
 }

@@ -2,12 +2,35 @@ import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodePem, encodePem } from '../../src/pki/pem.ts'
+import { decodePem, encodeLongPem, encodePem } from '../../src/pki/pem.ts'
 import { expectRefusal, parsesOrRefuses } from './refusal.ts'
 
 const block = '-----BEGIN TEST-----\nAAEC\n-----END TEST-----\n'
 const decode = (text: string) => decodePem(text, 'upload')
 const refused = (text: string, reason: RegExp) => expectRefusal(() => decode(text), 'malformedPem', reason)
+
+describe('encodeLongPem', () => {
+  it.each([0, 1, 47, 48, 49, 393_215, 393_216, 393_217, 1_000_000])(
+    'is encodePem in ASCII: %i octets',
+    async (length) => {
+      const der = Buffer.alloc(length + 3, 0xa5).subarray(3)
+      expect((await encodeLongPem('TEST', der)).equals(Buffer.from(encodePem('TEST', der)))).toBe(true)
+    },
+  )
+
+  it('lets others have their turn between slices', async () => {
+    let turns = 0
+    let going = true
+    const count = () => {
+      turns++
+      if (going) setImmediate(count)
+    }
+    setImmediate(count)
+    await encodeLongPem('TEST', Buffer.alloc(4_000_000))
+    going = false
+    expect(turns).toBeGreaterThan(5)
+  })
+})
 
 describe('encodePem', () => {
   it('writes what node:crypto writes, byte for byte', () => {
