@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from 'node:tls'
+import type { SecureContextOptions, Server as TlsServer } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -20,6 +20,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import { logRequests } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
+import { serveGrpc } from './api/sds/connections.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
@@ -62,6 +63,9 @@ export function buildTlsApp(
     ALPNProtocols: ALPN_PROTOCOLS,
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
+  // Before anybody else listens: so h2 connections are kept from HTTP/1.1, and from nobody else.
+  const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
+  app.addHook('preClose', endStreams)
   prepare(app)
   guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })

@@ -6,7 +6,7 @@ import type { Server, TLSSocket } from 'node:tls'
  */
 export const ALPN_PROTOCOLS = ['http/1.1', 'h2']
 
-/** Hands connections that agreed on h2 to `take`, and all others to whom they went before. */
+/** Hands connections that agreed on h2 to `take`, and all others to whom they went before. Who listens later hears of both. */
 export function divertHttp2(server: Server, take: (socket: TLSSocket) => void): void {
   const others = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
   server.removeAllListeners('secureConnection')
