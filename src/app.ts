@@ -8,7 +8,7 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
-import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
+import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerBeforeAll } from './api/ocsp-at-once.ts'
@@ -110,6 +110,7 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     requestIdHeader: false,
     genReqId: newRequestId,
     ...CONNECTION_LIMITS,
+    bodyLimit: BODY_LIMIT,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
