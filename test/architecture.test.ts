@@ -141,6 +141,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
   'server.ts': [
+    'api',
     'tls-listener.ts',
     'plain-listener.ts',
     'log.ts',
