@@ -15,7 +15,7 @@ export interface AdmissionLimits {
   readonly patience: number
 }
 
-/** Measured: more at once make no more of them a second, since the writer takes all that waits in one go. */
+/** Not measured against others: enough to fill several of the writer's batches, few enough to bound what they hold. */
 const AT_WORK = 128
 /** Some 2 ms of the event loop. */
 const PER_TURN = 8
