@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from 'node:tls'
+import type { SecureContextOptions, Server as TlsServer } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -8,7 +8,7 @@ import Fastify, {
 import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
-import { CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
+import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
 import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
@@ -23,6 +23,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import { logRequests, logUnrouted } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
+import { serveGrpc } from './api/sds/connections.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import type { Service } from './service.ts'
 
@@ -66,6 +67,9 @@ export function buildTlsApp(
     ALPNProtocols: ALPN_PROTOCOLS,
   }
   const app: FastifyInstance = Fastify({ ...serverOptions(service, log), https } as FastifyServerOptions)
+  // Before anybody else listens: so h2 connections are kept from HTTP/1.1, and from nobody else.
+  const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
+  app.addHook('preClose', endStreams)
   prepare(app, service)
   guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
@@ -124,6 +128,7 @@ function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerO
     requestIdHeader: false,
     genReqId: newRequestId,
     ...CONNECTION_LIMITS,
+    bodyLimit: BODY_LIMIT,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { descriptorLimit, fitConnections } from './api/overload/descriptors.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -31,13 +32,15 @@ interface Surroundings {
 
 /** Opens the service and both listeners. Throws `CaError` where configuration, keys or hierarchy do not let it start. */
 export async function startServer(
-  config: Config,
+  given: Config,
   { passphrase }: { readonly passphrase: string },
   {
     clock = systemClock,
-    log = createLog(config.log.level, { isShared: config.workers > 0 }),
+    log = createLog(given.log.level, { isShared: given.workers > 0 }),
   }: Partial<Surroundings> = {},
 ): Promise<RunningServer> {
+  const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), log) }
+  const config: Config = { ...given, limits }
   let httpUrl = ''
   const service = await openService({
     config,

@@ -1,6 +1,5 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { serveGrpc } from './api/sds/connections.ts'
 import { buildTlsApp } from './app.ts'
 import { renewalTime } from './ca/kept-identity.ts'
 import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
@@ -41,9 +40,7 @@ export async function startTls(
 
   let identity = await identify()
   const app = buildTlsApp(service, tlsContext(identity, config, service), log)
-  const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
   closers.push(() => app.close())
-  closers.push(endStreams)
   await listen(app, config, config.tlsPort)
 
   let timer: NodeJS.Timeout | undefined

@@ -151,6 +151,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
   'server.ts': [
     'metrics-listener.ts',
+    'api',
     'tls-listener.ts',
     'plain-listener.ts',
     'log.ts',

@@ -7,3 +7,6 @@ export const CONNECTION_LIMITS = {
 
 /** How often Node looks for requests that take too long; by default only each 30 s. Milliseconds. */
 export const TIMING = { connectionsCheckingInterval: 2000 } as const
+
+/** Octets of a body, where a route does not say that it needs more. */
+export const BODY_LIMIT: number = 128 * 1024

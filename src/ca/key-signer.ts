@@ -4,6 +4,12 @@ import { defaultHash, type HashName, signatureAlgorithm } from '../pki/keys/algo
 import { LONG_INPUT, signLong } from '../pki/keys/long-input.ts'
 import { readPublicKey } from '../pki/keys/public-key.ts'
 import type { Signer } from './signer.ts'
+import { SigningTurns } from './signing-turns.ts'
+
+/** Libuv has four threads, unless the environment says otherwise: one is left for files and names. */
+const IN_POOL = 3
+/** Of all signers, since the pool is that of the process. */
+const turns = new SigningTurns(IN_POOL)
 
 /**
  * A signer over a private key held in this process. P-256 and Ed25519 sign at once: about 40 µs, less than a
@@ -21,16 +27,20 @@ export function createKeySigner(privateKey: KeyObject, hash: HashName | null): S
     algorithm,
     publicKey,
     spki,
-    async sign(tbs) {
+    async sign(tbs, purpose = 'certificate') {
       if (tbs.length >= LONG_INPUT && algorithm.hash !== null)
         return signLong(algorithm.hash, tbs, privateKey)
       if (inline && tbs.length < LONG_INPUT) return sign(algorithm.hash, tbs, privateKey)
-      return new Promise((resolve, reject) => {
-        sign(algorithm.hash, tbs, privateKey, (error, signature) => {
-          if (error) reject(new CaError('internal', 'The signature could not be made.', { cause: error }))
-          else resolve(signature)
-        })
-      })
+      return turns.run(purpose, () => signInPool(algorithm.hash, tbs, privateKey))
     },
   }
+}
+
+function signInPool(hash: HashName | null, tbs: Uint8Array, key: KeyObject): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    sign(hash, tbs, key, (error, signature) => {
+      if (error) reject(new CaError('internal', 'The signature could not be made.', { cause: error }))
+      else resolve(signature)
+    })
+  })
 }

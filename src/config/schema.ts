@@ -132,9 +132,9 @@ export const FileOptions = Type.Object({
       }),
       httpConnections: connections(
         16_384,
-        'Connections of the plain listener, some 10 KB each. Beyond it the one that has been idle for the longest is closed.',
+        'Connections of the plain listener, some 11 KB each. Beyond it the one that has been idle for the longest is closed.',
       ),
-      tlsConnections: connections(4096, 'The same of the TLS listener, some 60 KB each.'),
+      tlsConnections: connections(4096, 'The same of the TLS listener, some 63 KB each.'),
     },
     { default: {} },
   ),

@@ -98,7 +98,7 @@ function ableToSign(authority: Authority, now: number): IssuingAuthority {
 
 async function sign(roomy: Roomy, { signer }: IssuingAuthority): Promise<Buffer> {
   const tbs = toBeSigned(roomy)
-  const signature = await signer.sign(tbs)
+  const signature = await signer.sign(tbs, 'status')
   // A CRL that does not verify makes every relying party refuse every peer.
   if (!(await verifies(tbs, signer, signature))) {
     throw new CaError('internal', 'The signer made a signature that does not verify.')

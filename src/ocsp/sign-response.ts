@@ -54,7 +54,7 @@ export async function signResponse(
     nonce,
     archiveCutoff: archiveCutoff === undefined ? null : now - archiveCutoff,
   })
-  const signature = await signer.sign(tbs)
+  const signature = await signer.sign(tbs, 'status')
   // Servers staple without looking: Envoy and HAProxy hand a broken signature on to every client.
   if (!(await verifySignature(signer.algorithm.hash, tbs, signer.publicKey, signature))) {
     throw new CaError('internal', 'The signer made a signature that does not verify.')

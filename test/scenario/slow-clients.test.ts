@@ -47,9 +47,9 @@ async function expectServed(service: ServiceProcess): Promise<void> {
 
 const GET = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
-test('9,000 idle keep-alive connections are held, are served again, and end with the service', async () => {
+test('10,000 idle keep-alive connections are held, are served again, and end with the service', async () => {
   const service = await startService()
-  const sockets = await open(portOf(service.httpUrl), 9000, GET)
+  const sockets = await open(portOf(service.httpUrl), 10_000, GET)
   await expectServed(service)
   for (const socket of [sockets[0]!, sockets.at(-1)!]) {
     socket.write(GET)

@@ -15,10 +15,10 @@ export interface AdmissionLimits {
   readonly patience: number
 }
 
-/** Measured: more at once make no more of them a second, since the writer takes all that waits in one go. */
+/** Not measured against others: enough to fill several of the writer's batches, few enough to bound what they hold. */
 const AT_WORK = 128
-/** Some 2 ms of the event loop. */
-const PER_TURN = 8
+/** Some 10 ms of the event loop. Fewer cost rate: the writer then finds less to take in one go. */
+const PER_TURN = 32
 /** Some 1 ms. A refusal that waits holds back what its client sends next, so that refusing leaves time for serving. */
 const REFUSALS_PER_TURN = 32
 /** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */

@@ -10,7 +10,7 @@ const { _connectionListener: readHttp1 } = http as unknown as { _connectionListe
  */
 export const ALPN_PROTOCOLS = ['http/1.1', 'h2']
 
-/** Hands connections that agreed on h2 to `take` instead of HTTP/1.1. Whoever else watches connections hears of all of them. */
+/** Hands connections that agreed on h2 to `take`, and all others to whom they went before. Who listens later hears of both. */
 export function divertHttp2(server: Server, take: (socket: TLSSocket) => void): void {
   const others = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
   server.removeAllListeners('secureConnection')

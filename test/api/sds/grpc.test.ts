@@ -7,7 +7,6 @@ import { promisify } from 'node:util'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { serveGrpc } from '../../../src/api/sds/connections.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { eventually } from '../../eventually.ts'
@@ -19,7 +18,6 @@ const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', imp
 const WEB = 'dns:web.example.test?key=/etc/envoy/web.key'
 
 let ca: TestCa
-let endStreams: () => Promise<void>
 let port: number
 let ends: (() => void)[]
 
@@ -27,11 +25,9 @@ beforeEach(async () => {
   ends = []
   ca = await TestCa.create()
   port = await ca.listen()
-  endStreams = serveGrpc(ca.tls.server as unknown as TlsServer, ca.service, ca.logger)
 })
 afterEach(async () => {
   for (const end of ends) end()
-  await endStreams()
   await ca.close()
 })
 

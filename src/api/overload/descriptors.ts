@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import type { FaultLog } from '../../health.ts'
+
+export interface ConnectionBounds {
+  readonly httpConnections: number
+  readonly tlsConnections: number
+}
+
+/** For the database, the threads, the CRL files, and what is asked of others. */
+const OWN = 100
+
+/** A little less than was asked for is no reason to change anything. */
+const NOTEWORTHY = 0.75
+
+/** As few connections as a listener can do with. */
+const LEAST = 16
+
+/** As many files as this process may have open; null where the system does not say. */
+export function descriptorLimit(): number | null {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return soft === undefined ? null : Number(soft)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Bounds that leave descriptors for the service itself. Where the system refuses a descriptor, it is the new connection that
+ * is cut off, and files cannot be opened either; at a bound of our own it is the one that has been idle for the longest.
+ */
+export function fitConnections(
+  wanted: ConnectionBounds,
+  descriptors: number | null,
+  log: FaultLog,
+): ConnectionBounds {
+  const all = wanted.httpConnections + wanted.tlsConnections
+  if (descriptors === null || all + OWN <= descriptors) return wanted
+  const share = Math.max(0, descriptors - OWN) / all
+  const fitted = {
+    httpConnections: Math.max(LEAST, Math.floor(wanted.httpConnections * share)),
+    tlsConnections: Math.max(LEAST, Math.floor(wanted.tlsConnections * share)),
+  }
+  if (share < NOTEWORTHY) {
+    log.warn(
+      { descriptors, ...fitted },
+      `The listeners hold fewer connections than limits.httpConnections and limits.tlsConnections allow: the process may have ${descriptors} files open, and they need ${all + OWN} (ulimit -n, LimitNOFILE)`,
+    )
+  }
+  return fitted
+}
