@@ -139,7 +139,11 @@ export async function openService({
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
-      { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
+      {
+        name: 'store',
+        ok: store.healthy,
+        reason: store.healthy ? null : 'The database cannot be written or read.',
+      },
       authorityCheck(authorities, epochSeconds(clock())),
       ...revocation.health(),
       ...checks.map((check) => check()),
