@@ -74,11 +74,13 @@ export async function startTls(
   })
   service.addCheck(() => {
     const now = epochSeconds(clock())
-    const ok = identity.notBefore <= now && now < identity.notAfter
+    const { notBefore, notAfter: until } = identity
+    const ok = notBefore <= now && now < until
     return {
       name: 'tls',
       ok,
       reason: ok ? null : 'The service’s own TLS certificate is not valid at this time.',
+      until,
     }
   })
   closers.push(async () => {

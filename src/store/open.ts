@@ -135,6 +135,9 @@ function storeOf(
     get healthy() {
       return writer.healthy && reads.healthy
     },
+    get figures() {
+      return writer.figures
+    },
     onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),
