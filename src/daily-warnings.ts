@@ -13,7 +13,9 @@ export class DailyWarnings {
   /** `reason`: null where nothing is wrong; `now`: seconds since 1970. */
   warn(authority: string, kind: string, reason: string | null, now: number): void {
     const key = `${authority} ${kind}`
-    if (reason === null || now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < DAY) return
+    const age = now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY)
+    // Below zero the clock was set back since.
+    if (reason === null || (age >= 0 && age < DAY)) return
     this.#toldAt.set(key, now)
     this.#tell(authority, reason)
   }

@@ -140,7 +140,11 @@ export async function openService({
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
-      { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
+      {
+        name: 'store',
+        ok: store.healthy,
+        reason: store.healthy ? null : 'The database cannot be written or read.',
+      },
       ...authorityChecks(authorities.all(), epochSeconds(clock())),
       ...revocation.health(),
       ...(config.acme.enabled ? [acmeCheck(acme)] : []),

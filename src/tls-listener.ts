@@ -1,7 +1,7 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildTlsApp } from './app.ts'
-import { renewalTime } from './ca/kept-identity.ts'
+import { isDue } from './ca/kept-identity.ts'
 import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
 import { serviceNames } from './ca/service-names.ts'
 import { epochSeconds } from './clock.ts'
@@ -10,11 +10,11 @@ import { listen } from './listen.ts'
 import { encodePem } from './pki/pem.ts'
 import type { Service } from './service.ts'
 
-/** The clock is looked at this often, so that a machine that slept renews soon after it wakes. Milliseconds. */
-const LONGEST_WAIT = 3_600_000
+/** The clock is looked at this often: it may be set, or the machine sleep. Milliseconds. */
+const LOOK = 1000
 
-/** Where a renewal failed, the next attempt waits at least this long. Milliseconds. */
-const SHORTEST_WAIT = 30_000
+/** Where a renewal failed, so many looks pass before the next attempt. */
+const REST = 30
 
 /**
  * Listens with a certificate of the CA's own. Without a restart it is replaced at two thirds of its life, when it is
@@ -43,39 +43,46 @@ export async function startTls(
   closers.push(() => app.close())
   await listen(app, config, config.tlsPort)
 
-  let timer: NodeJS.Timeout | undefined
-  const schedule = () => {
-    const wait = (renewalTime(identity) - epochSeconds(clock())) * 1000
-    clearTimeout(timer)
-    timer = setTimeout(renew, Math.max(SHORTEST_WAIT, Math.min(wait, LONGEST_WAIT)))
-    timer.unref()
-  }
   // One after the other: two at once would each issue a certificate.
   let renewal = Promise.resolve()
+  let underWay = 0
+  let rest = 0
   function renew(): void {
+    underWay++
     renewal = renewal.then(async () => {
       try {
         identity = await identify()
         const server = app.server as unknown as TlsServer
         server.setSecureContext(tlsContext(identity, config, service))
       } catch (error) {
+        rest = REST
         log.error({ err: error }, 'The service’s own TLS certificate could not be renewed; trying again')
       }
-      schedule()
+      underWay--
     })
   }
-  schedule()
+  const looks = setInterval(() => {
+    if (rest > 0) rest--
+    else if (underWay === 0 && isDue(identity, epochSeconds(clock()))) renew()
+  }, LOOK)
+  looks.unref()
   service.onChange((serialNumbers) => {
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) renew()
   })
   service.addCheck(() => {
-    const until = identity.notAfter
-    const ok = until > epochSeconds(clock())
-    return { name: 'tls', ok, reason: ok ? null : 'The service’s own TLS certificate has expired.', until }
+    const now = epochSeconds(clock())
+    const { notBefore, notAfter: until } = identity
+    const ok = notBefore <= now && now < until
+    return {
+      name: 'tls',
+      ok,
+      reason: ok ? null : 'The service’s own TLS certificate is not valid at this time.',
+      until,
+    }
   })
   closers.push(async () => {
+    clearInterval(looks)
     await renewal
-    clearTimeout(timer)
   })
   return app
 }

@@ -45,3 +45,8 @@ export function renewalTime({
 }: Pick<CertificateInfo, 'notBefore' | 'notAfter'>): number {
   return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
 }
+
+/** Whether another is needed at `now`: also where this one was made before the clock was set back. Seconds since 1970. */
+export function isDue(certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>, now: number): boolean {
+  return certificate.notBefore > now || renewalTime(certificate) <= now
+}

@@ -14,7 +14,7 @@ import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
 import { SERVICE_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { loadIdentity, renewalTime, saveIdentity } from './kept-identity.ts'
+import { isDue, loadIdentity, saveIdentity } from './kept-identity.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -60,7 +60,7 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
     row?.der.equals(info.der) &&
     !row.revocation &&
     row.authority === context.authorities.issuing().id &&
-    renewalTime(info) > epochSeconds(context.clock()) &&
+    !isDue(info, epochSeconds(context.clock())) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
   return identity(key, info, context)

@@ -35,7 +35,7 @@ const HOUR = 3600
 /** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
 const LONGEST_WAIT = HOUR
 /** And this often whether something is due, since a clock that is set right leaps past its timers. Milliseconds. */
-const LEAP_LOOK = 30_000
+const LEAP_LOOK = 1000
 /** Enough that many share one sync of the disk, and few beside what may wait for it. */
 const MADE_AT_ONCE = 32
 
@@ -53,11 +53,13 @@ export class CrlPublisher {
   #timer: NodeJS.Timeout | null = null
   readonly #leaps: NodeJS.Timeout
   #isLoaded = false
+  /** Under way. */
+  #ticks = 0
   #state: 'new' | 'started' | 'stopped' = 'new'
 
   constructor(options: CrlPublisherOptions) {
     this.#leaps = setInterval(() => {
-      if (this.#state === 'started' && this.#isAnyDue()) void this.#tick()
+      if (this.#state === 'started' && this.#ticks === 0 && this.#isAnyDue()) void this.#tick()
     }, LEAP_LOOK).unref()
     this.#authorities = options.authorities
     this.#warnings = new DailyWarnings(options.onWarning ?? (() => {}))
@@ -227,6 +229,7 @@ export class CrlPublisher {
 
   async #tick(): Promise<void> {
     const { onError } = this.#context
+    this.#ticks++
     await Promise.all(
       this.#authorities().flatMap((authority) =>
         this.#of(authority.id).map(async (publication) => {
@@ -236,6 +239,7 @@ export class CrlPublisher {
         }),
       ),
     )
+    this.#ticks--
     this.#warn()
     this.#schedule()
   }

@@ -1,12 +1,9 @@
 import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
+import { isStorageFailure } from './storage-failure.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
-
-/** SQLite's result codes that speak of the disk or the file, not of one command. */
-const STORAGE_FAILURE =
-  /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|NOMEM|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|PERM|ABORT|INTERRUPT)/
 
 /**
  * Runs commands as one transaction with one sync, each in a savepoint of its own, and returns their answers in
@@ -53,9 +50,4 @@ function dispatch(handlers: Handlers, { kind, input }: QueuedCommand): unknown {
   // Each pair was typed by `Store.write`; the union of all of them is what cannot be told apart here.
   const handler = handlers[kind] as (input: unknown) => unknown
   return handler(input)
-}
-
-function isStorageFailure(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && STORAGE_FAILURE.test(code)
 }

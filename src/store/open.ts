@@ -13,6 +13,7 @@ import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
+import { WatchedReads } from './watched-reads.ts'
 import type { WriterSettings } from './writer-messages.ts'
 import { type QueueLimit, WriterQueue } from './writer-queue.ts'
 
@@ -86,7 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
-    return storeOf(file, writer, lock, resumed)
+    return storeOf(settings, writer, lock, resumed)
   } catch (error) {
     await writer.drain()
     await writer.stop()
@@ -99,23 +100,25 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 function storeOf(
-  file: string,
+  { file, probeMilliseconds }: WriterSettings,
   writer: WriterQueue,
   lock: { release(): void },
   resumed: (() => void)[],
 ): Store {
   const reader = openForReading(file)
   const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
+  const reads = new WatchedReads(() => probeRead(file), probeMilliseconds)
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     await writer.drain()
     await searches.close()
+    reads.close()
     // The writer goes last: the last connection to close folds the WAL into the database and removes it.
     reader.close()
     await writer.stop()
     lock.release()
   }
-  const read = pointReads(reader)
+  const read = reads.watch(pointReads(reader))
   const { tokenByHash, ...tokens } = rememberNewTokens({
     read,
     write: (kind, input) => writer.write(kind, input),
@@ -132,7 +135,7 @@ function storeOf(
     },
     write,
     get healthy() {
-      return writer.healthy
+      return writer.healthy && reads.healthy
     },
     get figures() {
       return writer.figures
@@ -140,6 +143,16 @@ function storeOf(
     onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),
+  }
+}
+
+/** Throws where the database cannot be read; by a connection of its own, which has no page in memory yet. */
+function probeRead(file: string): void {
+  const db = openForReading(file)
+  try {
+    db.prepare('SELECT max(id) FROM audit').get()
+  } finally {
+    db.close()
   }
 }
 

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openForReading } from './connection.ts'
 import { type CrossedError, toCrossed } from './crossed-error.ts'
 import { type Searches, type SearchKind, searchesOn } from './read/queries.ts'
+import { readError } from './storage-failure.ts'
 
 /** The thread that runs searches, which may have to look at very many rows; on a read-only connection of its own. */
 
@@ -30,6 +31,6 @@ async function reply({ kind, parameters }: SearchRequest): Promise<SearchReply> 
   try {
     return { answer: await search(...parameters) }
   } catch (error) {
-    return { error: toCrossed(error) }
+    return { error: toCrossed(readError(error)) }
   }
 }

@@ -10,7 +10,7 @@ import type { Queries } from './queries.ts'
 export interface Store {
   readonly read: Queries
   write<K extends CommandKind>(kind: K, input: Commands[K]['input']): Promise<Commands[K]['output']>
-  /** False once the writer has failed: the service is then not ready and issues nothing. */
+  /** False while the database cannot be written or read: the service is then not ready. */
   readonly healthy: boolean
   /**
    * Called when writes are taken again after they were not. What was answered with doubt ("may or may not be on record") is

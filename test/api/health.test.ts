@@ -78,7 +78,7 @@ describe('not ready', () => {
       const answer = await get('/readyz')
       expect(answer.status).toBe(503)
       expect(failing(answer)).toEqual([
-        { name: 'store', ok: false, reason: 'The database cannot be written.' },
+        { name: 'store', ok: false, reason: 'The database cannot be written or read.' },
       ])
     } finally {
       Object.defineProperty(store, 'healthy', { value: true, configurable: true })

@@ -232,11 +232,11 @@ describe('the schedule', () => {
     await eventually(() => expect(publisher.current('issuing')!.thisUpdate).toBe(first + DAY))
   })
 
-  test('follows a clock that leaps forward within half a minute', async () => {
+  test('follows a clock that leaps forward within a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
     const publisher = await started()
     later(8 * DAY)
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(1000)
     await eventually(() => expect(publisher.current('issuing')!.thisUpdate).toBe(ca.seconds))
     expect(publisher.health()[1]).toMatchObject({ ok: true })
   })

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { eventually } from '../eventually.ts'
 import { newCsr } from './csr.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 import { Journal } from './journal.ts'
 import { Published } from './published.ts'
+import { failingChecks, ready } from './ready.ts'
 import type { Reply, Rest } from './rest.ts'
 import { Strace } from './strace.ts'
 import { missing } from './tools.ts'
@@ -32,12 +32,6 @@ async function acknowledgeRevocation(rest: Rest, journal: Journal, serialNumber:
   journal.revocations.set(serialNumber, revocation)
 }
 
-const failingChecks = async (rest: Rest) => {
-  const { status, body } = await rest.call('GET', '/readyz', { bearer: null })
-  const checks = JSON.parse(body.toString()).checks as { name: string; ok: boolean }[]
-  return { status, failing: checks.filter(({ ok }) => !ok).map(({ name }) => name) }
-}
-
 /** What holds while the disk is bad: writes are refused, the fault is named, and all that only reads goes on. */
 async function expectReadOnly(service: ServiceProcess, rest: Rest, serialNumber: string): Promise<void> {
   expect(await failingChecks(rest)).toMatchObject({ status: 503, failing: expect.arrayContaining(['store']) })
@@ -56,9 +50,6 @@ async function expectReadOnly(service: ServiceProcess, rest: Rest, serialNumber:
   expect(await published.ocsp(serialNumber)).toBe('good')
   expect((await published.crl()).serialNumbers).not.toContain(serialNumber)
 }
-
-const ready = (rest: Rest) =>
-  eventually(async () => expect(await failingChecks(rest)).toEqual({ status: 200, failing: [] }))
 
 const names = async (rest: Rest) =>
   (await rest.all<'certificates', { names: { dns: string[] } }>('/v1/certificates', 'certificates')).flatMap(

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SecureContextOptions } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { afterAll, expect, vi } from 'vitest'
 import { Rest } from './rest.ts'
 import { cleanEnvironment, type Outcome, run, workFolder } from './tools.ts'
@@ -81,7 +81,7 @@ export class ServiceProcess {
   }
 
   /** A client with keep-alive connections of its own. */
-  rest(tls: SecureContextOptions = {}): Rest {
+  rest(tls: ConnectionOptions = {}): Rest {
     return new Rest(this.tlsUrl, readFileSync(this.rootFile, 'utf8'), this.adminKey, tls)
   }
 

@@ -44,11 +44,16 @@ export class Published {
 
   /** What OCSP says of a serial number: "good", "revoked", or the error. */
   async ocsp(serialNumber: string): Promise<string> {
+    const answer = await this.answer(serialNumber)
+    return answer.singles[0]?.status ?? answer.status
+  }
+
+  /** The OCSP response about a serial number. */
+  async answer(serialNumber: string): Promise<ReturnType<typeof readAnswer>> {
     const request = ocspRequest([certId(this.issuer, serialNumber)])
     const headers = { 'content-type': 'application/ocsp-request' }
     const der = await body(`${this.#base}/ocsp`, { method: 'POST', body: request, headers })
-    const answer = readAnswer(der, { certificate: this.issuer })
-    return answer.singles[0]?.status ?? answer.status
+    return readAnswer(der, { certificate: this.issuer })
   }
 }
 

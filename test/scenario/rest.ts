@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { buffer } from 'node:stream/consumers'
-import type { SecureContextOptions } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 
 export interface Reply {
   readonly status: number
@@ -26,7 +26,7 @@ export class Rest {
   readonly #adminKey: string
   readonly #agent: Agent
 
-  constructor(url: string, root: string, adminKey: string, tls: SecureContextOptions = {}) {
+  constructor(url: string, root: string, adminKey: string, tls: ConnectionOptions = {}) {
     this.#agent = new Agent({ keepAlive: true, ...tls })
     this.#url = url
     this.#root = root

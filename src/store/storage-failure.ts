@@ -1,0 +1,20 @@
+import { CaError } from '../errors.ts'
+
+/** SQLite's result codes that speak of the disk or the file, not of one command. */
+const STORAGE_FAILURE =
+  /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|NOMEM|READONLY|CANTOPEN|BUSY|LOCKED|PROTOCOL|PERM|ABORT|INTERRUPT)/
+
+export function isStorageFailure(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && STORAGE_FAILURE.test(code)
+}
+
+/** What whoever reads is told: "storeFailed" where the disk or the file is at fault, else the error itself. */
+export function readError(error: unknown): unknown {
+  if (!isStorageFailure(error)) return error
+  const { code } = error as { code?: string }
+  return new CaError('storeFailed', `The database could not be read (${code}). Try again.`, {
+    retryAfter: 1,
+    cause: error,
+  })
+}

@@ -1,0 +1,56 @@
+import { isStorageFailure, readError } from './storage-failure.ts'
+
+type Reads = Record<string, (...parameters: never[]) => Promise<unknown>>
+
+/**
+ * Reads whose failures are told as such, and whether the database can be read at present. After a failure `probe` is asked
+ * every `milliseconds` until it does not throw: a service that says that it is not ready may be asked nothing else.
+ */
+export class WatchedReads {
+  readonly #probe: () => void
+  readonly #milliseconds: number
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(probe: () => void, milliseconds: number) {
+    this.#probe = probe
+    this.#milliseconds = milliseconds
+  }
+
+  get healthy(): boolean {
+    return this.#timer === null
+  }
+
+  /** The same reads, which reject with `CaError` "storeFailed" where the disk or the file is at fault. */
+  watch<R extends object>(reads: R): R {
+    const watched = Object.entries(reads as Reads).map(([name, read]) => [
+      name,
+      async (...parameters: never[]) => {
+        try {
+          return await read(...parameters)
+        } catch (error) {
+          throw this.#failed(error)
+        }
+      },
+    ])
+    return Object.fromEntries(watched) as R
+  }
+
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer)
+  }
+
+  #failed(error: unknown): unknown {
+    if (isStorageFailure(error)) this.#timer ??= setInterval(() => this.#try(), this.#milliseconds).unref()
+    return readError(error)
+  }
+
+  #try(): void {
+    try {
+      this.#probe()
+    } catch {
+      return
+    }
+    this.close()
+    this.#timer = null
+  }
+}
