@@ -10,6 +10,9 @@ import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { estRoutes } from './api/est/routes.ts'
+import { healthRoutes } from './api/health.ts'
+import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
+import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
@@ -17,7 +20,7 @@ import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
-import { logRequests } from './api/request-log.ts'
+import { logRequests, logUnrouted } from './api/request-log.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { serveGrpc } from './api/sds/connections.ts'
@@ -33,11 +36,12 @@ export function buildHttpApp(
   log: FastifyBaseLogger,
   { trustProxy = false }: { trustProxy?: boolean } = {},
 ): FastifyInstance {
-  const options = { ...serverOptions(log), trustProxy, http: TIMING }
+  const options = { ...serverOptions(service, log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
-  prepare(app)
+  prepare(app, service)
   const { rests } = guard(app, service, log, service.config.limits.httpConnections)
   app.register(publicRoutes, { service })
+  if (service.config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
   app.register(openapiRoute)
   const { ocsp: answers, clock } = service
   const isOpen = () => app.server.listening
@@ -62,17 +66,18 @@ export function buildTlsApp(
     handshakeTimeout: 10_000,
     ALPNProtocols: ALPN_PROTOCOLS,
   }
-  const app: FastifyInstance = Fastify({ ...serverOptions(log), https } as FastifyServerOptions)
+  const app: FastifyInstance = Fastify({ ...serverOptions(service, log), https } as FastifyServerOptions)
   // Before anybody else listens: so h2 connections are kept from HTTP/1.1, and from nobody else.
   const endStreams = serveGrpc(app.server as unknown as TlsServer, service, log)
   app.addHook('preClose', endStreams)
-  prepare(app)
+  prepare(app, service)
   guard(app, service, log, service.config.limits.tlsConnections)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
+  app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
   return app
 }
@@ -88,11 +93,24 @@ function guard(
   return new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
 }
 
+/** The listener for those who watch the service: who reaches it may read. */
+export function buildMetricsApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
+  const app: FastifyInstance = Fastify({
+    ...serverOptions(service, log),
+    http: TIMING,
+  } as FastifyServerOptions)
+  prepare(app, service)
+  app.register(healthRoutes, { service })
+  app.register(metricsRoute, { service, to: 'anybody' })
+  return app
+}
+
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
-function prepare(app: FastifyInstance): void {
+function prepare(app: FastifyInstance, service: Service): void {
   installProblems(app)
   closeAfterAnswer(app)
   logRequests(app)
+  countRequests(app, service)
 }
 
 const start = process.hrtime.bigint().toString(36)
@@ -102,7 +120,7 @@ function newRequestId(): string {
   return `${start}-${(++requests).toString(36)}`
 }
 
-function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
+function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerOptions {
   return {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -115,6 +133,8 @@ function serverOptions(log: FastifyBaseLogger): FastifyServerOptions {
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
+      logUnrouted(request, reply)
+      countUnrouted(request, reply, service)
       if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)
     },
   } as FastifyServerOptions

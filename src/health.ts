@@ -2,7 +2,10 @@
 export interface HealthCheck {
   readonly name: string
   readonly ok: boolean
+  /** What is wrong, or soon will be. */
   readonly reason: string | null
+  /** When it lapses unless it is renewed, seconds since 1970; absent where it does not. */
+  readonly until?: number | undefined
 }
 
 /** Where faults go that no caller hears of; Fastify's logger, pino and `console` are such. */

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { acmeRoutes } from './api/acme/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
+import { countRequests } from './api/metrics/http-figures.ts'
+import { metricsRoute } from './api/metrics/routes.ts'
 import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
@@ -72,11 +74,13 @@ export async function chancery(
   if (!given) app.addHook('onClose', () => service.close())
   // Errors of these routes alone become problem documents; the application's other routes keep theirs.
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  countRequests(app, service)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })
   app.register(estRoutes, { service })
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
+  app.register(metricsRoute, { service, to: 'admins' })
 }
 
 export default chancery

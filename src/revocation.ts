@@ -97,9 +97,12 @@ export function createRevocation(parts: RevocationParts): Revocation {
       await Promise.all([crl.start(), responders.start()])
     },
     health: () => [
-      ...crl.health().map(({ authority, ok, reason }) => ({ name: `crl:${authority}`, ok, reason })),
-      ...ocsp.health().map(({ authority, reason }) => ({ name: `ocsp:${authority}`, ok: true, reason })),
-      ...responders.health().map(({ authority, ok, reason }) => ({ name: `ocsp:${authority}`, ok, reason })),
+      ...crl.health().map(({ authority, ok, reason, nextUpdate }) => ({
+        ...{ name: `crl:${authority}`, ok, reason },
+        until: nextUpdate ?? undefined,
+      })),
+      ...ocsp.health().map(({ authority, ...check }) => ({ name: `ocsp:${authority}`, ok: true, ...check })),
+      ...responders.health().map(({ authority, ...check }) => ({ name: `ocsp:${authority}`, ...check })),
     ],
     async stop() {
       await Promise.all([crl.stop(), ocsp.stop(), responders.stop()])

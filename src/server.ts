@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import { createLog } from './log.ts'
+import { startMetrics } from './metrics-listener.ts'
 import { startPlain } from './plain-listener.ts'
 import { openService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
@@ -69,6 +70,7 @@ export async function startServer(
     if (config.publicUrl === null) await listenPlain()
     const tls = await startTls(config, passphrase, service, log, closers)
     if (config.publicUrl !== null) await listenPlain()
+    await startMetrics(config, service, log, closers)
     listening = true
     return {
       httpUrl,

@@ -16,6 +16,7 @@ import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
 import { createRevocation } from './revocation.ts'
+import { acmeCheck, authorityChecks } from './service-checks.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 
@@ -140,8 +141,9 @@ export async function openService({
     onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
       { name: 'store', ok: store.healthy, reason: store.healthy ? null : 'The database cannot be written.' },
-      authorityCheck(authorities, epochSeconds(clock())),
+      ...authorityChecks(authorities.all(), epochSeconds(clock())),
       ...revocation.health(),
+      ...(config.acme.enabled ? [acmeCheck(acme)] : []),
       ...checks.map((check) => check()),
     ],
     async close() {
@@ -159,17 +161,4 @@ export async function openService({
     throw error
   }
   return service
-}
-
-function authorityCheck(authorities: Authorities, now: number): HealthCheck {
-  const name = 'authority'
-  const issuing = authorities.all().find((one) => one.isDefault)
-  if (!issuing)
-    return { name, ok: false, reason: 'No authority can issue yet: install its signed certificate.' }
-  const ok = issuing.usableUntil > now
-  return {
-    name,
-    ok,
-    reason: ok ? null : `The certificate of authority "${issuing.id}", or one above it, has expired.`,
-  }
 }

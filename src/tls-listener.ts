@@ -69,8 +69,9 @@ export async function startTls(
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) renew()
   })
   service.addCheck(() => {
-    const ok = identity.notAfter > epochSeconds(clock())
-    return { name: 'tls', ok, reason: ok ? null : 'The service’s own TLS certificate has expired.' }
+    const until = identity.notAfter
+    const ok = until > epochSeconds(clock())
+    return { name: 'tls', ok, reason: ok ? null : 'The service’s own TLS certificate has expired.', until }
   })
   closers.push(async () => {
     await renewal

@@ -54,17 +54,18 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'entity-tag.ts': [],
   'errors.ts': [],
   'health.ts': [],
+  metrics: [],
   'turns.ts': [],
   'daily-warnings.ts': [],
   'recent-map.ts': [],
   'durable-files.ts': [],
   'write-files.ts': [],
   pki: ['errors.ts'],
-  store: ['pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
+  store: ['metrics', 'pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
   config: ['pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
-  ca: ['auth', 'config', 'store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
-  ocsp: ['ca', 'config', 'store', 'pki', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
+  ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
+  ocsp: ['ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
   crl: [
     'ca',
     'config',
@@ -76,10 +77,12 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'turns.ts',
     'errors.ts',
   ],
-  acme: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'recent-map.ts', 'errors.ts'],
+  acme: ['ca', 'auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'recent-map.ts', 'errors.ts'],
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
+  'service-checks.ts': ['acme', 'ca', 'health.ts'],
   'service.ts': [
+    'service-checks.ts',
     'acme',
     'est',
     'revocation.ts',
@@ -95,6 +98,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   client: ['ocsp', 'pki', 'errors.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [
+    'metrics',
     'client',
     'haproxy',
     'sds',
@@ -108,6 +112,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   api: [
     'health.ts',
+    'metrics',
     'haproxy',
     'sds',
     'acme',
@@ -139,9 +144,11 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
     'errors.ts',
   ],
+  'metrics-listener.ts': ['listen.ts', 'app.ts', 'service.ts', 'config'],
   'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
   'server.ts': [
     'api',
+    'metrics-listener.ts',
     'tls-listener.ts',
     'plain-listener.ts',
     'log.ts',
@@ -278,9 +285,15 @@ describe('only', () => {
     expect(
       offenders(
         /^(@?fastify\b|node:https?$|light-my-request)/,
-        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
+        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain|metrics)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
         'imports',
       ),
+    ).toEqual([])
+  })
+
+  test('the room of metrics knows Prometheus, and what shows metrics its registry', () => {
+    expect(
+      offenders(/^prom-client$/, /^(metrics\/exposition\.ts|api\/metrics\/|agent\/metrics\.ts$)/, 'imports'),
     ).toEqual([])
   })
 

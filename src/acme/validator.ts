@@ -1,4 +1,5 @@
 import { epochSeconds } from '../clock.ts'
+import { tally } from '../metrics/labelled.ts'
 import type { AcmeAuthorizationRow, AcmeChallengeRow } from '../store/acme-queries.ts'
 import type { AcmeContext } from './context.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -36,6 +37,8 @@ const MOST_WAITING = 10_000
  * or its time is over. What is processing stands in the database, and is taken up again after a restart.
  */
 export class Validator {
+  /** Attempts by the type of the challenge and what became of it: "valid", "retry" or "invalid". */
+  readonly attempts = tally('type', 'result')
   readonly #options: ValidatorOptions
   readonly #queue = new FairQueue<number>()
   readonly #underWay = new Set<number>()
@@ -72,6 +75,21 @@ export class Validator {
     this.#abort.abort()
     for (const timer of this.#pauses.values()) clearTimeout(timer)
     this.#pauses.clear()
+  }
+
+  /** Challenges in memory that nobody looks at just now; those between two attempts are not among them. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** Challenges that are being looked at. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Whether more wait than are held in memory. */
+  get isOverloaded(): boolean {
+    return this.#left
   }
 
   /** Throws "rateLimited" where this account has failed with this name too often. */
@@ -130,10 +148,12 @@ export class Validator {
     const { failure, until } = outcome
     const now = epochSeconds(clock())
     const again = failure !== null && this.#isWorthWaiting(failure, challenge.attempts)
+    const result = failure === null ? 'valid' : again ? 'retry' : 'invalid'
+    this.attempts.of(challenge.type, result).count++
     await store.write('recordAcmeAttempt', {
       challengeId,
       at: now,
-      outcome: failure === null ? 'valid' : again ? 'retry' : 'invalid',
+      outcome: result,
       error: failure && JSON.stringify(problemOf(failure)),
       expiresAt: Math.min(now + config.authorizationValidity, until ?? Number.MAX_SAFE_INTEGER),
     })

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
+import { counter, gauge } from '../metrics/exposition.ts'
 import type { Attempts } from './attempts.ts'
 import { type Keeper, WORK } from './keeper.ts'
 import type { Timing } from './timing.ts'
@@ -7,31 +8,18 @@ import type { Timing } from './timing.ts'
 export function agentMetrics(keepers: readonly Keeper[], { clock }: Timing): Registry {
   const registry = new Registry()
   const perCertificate = (name: string, help: string, read: (keeper: Keeper) => number | null) =>
-    new Gauge({
-      name: `chancery_agent_${name}`,
-      help,
-      labelNames: ['certificate'],
-      registers: [registry],
-      collect() {
-        this.reset()
-        for (const keeper of keepers) {
-          const value = read(keeper)
-          if (value !== null) this.set({ certificate: keeper.id }, value)
-        }
-      },
-    })
+    gauge(registry, { name: `chancery_agent_${name}`, help, labels: ['certificate'] }, () =>
+      keepers.flatMap((keeper) => {
+        const value = read(keeper)
+        return value === null ? [] : [{ labels: { certificate: keeper.id }, value }]
+      }),
+    )
   const perWork = (name: string, help: string, read: (attempts: Attempts) => number) =>
-    new Counter({
-      name: `chancery_agent_${name}`,
-      help,
-      labelNames: ['certificate', 'work'],
-      registers: [registry],
-      collect() {
-        this.reset()
-        for (const { id, attempts } of keepers)
-          for (const work of WORK) this.inc({ certificate: id, work }, read(attempts[work]))
-      },
-    })
+    counter(registry, { name: `chancery_agent_${name}`, help, labels: ['certificate', 'work'] }, () =>
+      keepers.flatMap(({ id, attempts }) =>
+        WORK.map((work) => ({ labels: { certificate: id, work }, value: read(attempts[work]) })),
+      ),
+    )
   const leaf = ({ situation }: Keeper) => situation.identity?.leaf
   perCertificate(
     'healthy',

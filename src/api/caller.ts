@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type AuthContext, authenticate, type Credentials } from '../auth/authenticate.ts'
-import type { Origin, Principal } from '../auth/principal.ts'
+import type { Origin, Principal, Protocol } from '../auth/principal.ts'
 import { CaError } from '../errors.ts'
 
 /** Headers of which two would mean that two readers may see two requests. */
@@ -74,9 +74,9 @@ export async function adminOrHolderOf(
   return principal
 }
 
-export function originOf(request: FastifyRequest): Origin {
+export function originOf(request: FastifyRequest, protocol: Protocol = 'rest'): Origin {
   // A client that is gone already has no address any more.
-  return { address: request.ip ?? '', requestId: request.id }
+  return { address: request.ip ?? '', requestId: request.id, protocol }
 }
 
 /** What the caller shows: a bearer secret if there is one, else a client certificate. */

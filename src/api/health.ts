@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { rfc3339 } from '../clock.ts'
 import type { Service } from '../service.ts'
 
 const Check = Type.Object({
   name: Type.String(),
   ok: Type.Boolean(),
   reason: Type.Union([Type.String(), Type.Null()]),
+  until: Type.Optional(Type.String({ description: 'When it lapses unless it is renewed. RFC 3339.' })),
 })
 
 /** `/healthz`: the process lives. `/readyz`: it can do its work, and if not, which part cannot. */
@@ -39,7 +41,13 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       const checks = service.health()
       const ready = checks.every((check) => check.ok)
       reply.code(ready ? 200 : 503).header('cache-control', 'no-store')
-      return { status: ready ? ('ready' as const) : ('not ready' as const), checks }
+      return {
+        status: ready ? ('ready' as const) : ('not ready' as const),
+        checks: checks.map(({ until, ...check }) => ({
+          ...check,
+          ...(until === undefined ? {} : { until: rfc3339(until) }),
+        })),
+      }
     },
   )
 }

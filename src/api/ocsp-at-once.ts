@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Clock, epochSeconds } from '../clock.ts'
-import { freshnessOf } from '../ocsp/responder.ts'
+import { freshnessOf } from '../ocsp/answer.ts'
 import type { SignedResponse } from '../ocsp/sign-response.ts'
 import { freshnessHeaders, isKnown } from './freshness.ts'
 import { KNOWN_OCTETS, OCSP_RESPONSE } from './ocsp.ts'

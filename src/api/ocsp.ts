@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type OcspAnswer, ocspError } from '../ocsp/answer.ts'
 import { MAX_REQUEST_OCTETS } from '../ocsp/request.ts'
-import { type OcspAnswer, type OcspResponder, ocspError } from '../ocsp/responder.ts'
+import type { OcspResponder } from '../ocsp/responder.ts'
 import { sendFresh } from './freshness.ts'
 import { asCaError, PROBLEMS } from './problems.ts'
 
@@ -24,11 +25,15 @@ export async function ocspRoutes(
   app.addHook('onRequest', async (request) => {
     request.raw.headers['content-type'] = 'application/ocsp-request'
   })
-  app.setErrorHandler((error, request, reply) => send(request, reply, errorAnswer(error, request)))
+  const counted = (answer: OcspAnswer) => {
+    responder.counts.count(answer)
+    return answer
+  }
+  app.setErrorHandler((error, request, reply) => send(request, reply, counted(errorAnswer(error, request))))
 
   const options = { bodyLimit: MAX_REQUEST_OCTETS }
   const answer = async (request: FastifyRequest, reply: FastifyReply) =>
-    send(request, reply, await responder.respond(requestBytes(request), askedAs(request)))
+    send(request, reply, counted(await responder.respond(requestBytes(request), askedAs(request))))
   app.all('/ocsp', options, answer)
   app.all('/ocsp/*', options, answer)
 }

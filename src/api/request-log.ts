@@ -1,11 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** One line a request. No headers and no query: both may hold secrets. */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async ({ log, raw, ip }, reply) =>
     log.info(facts(raw, reply.raw, reply.elapsedTime, ip), 'request'),
   )
+}
+
+/** The same line where no hook sees the answer: of a request whose address could not be read. */
+export function logUnrouted({ log, raw, ip }: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.once('finish', () => log.info(facts(raw, reply.raw, reply.elapsedTime, ip), 'request'))
 }
 
 /** The same line for an answer that no application gave. `start`: of `process.hrtime.bigint()`. */

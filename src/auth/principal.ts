@@ -54,8 +54,13 @@ export interface OrderGrant {
   readonly names: readonly SubjectName[]
 }
 
-/** Where a request came from, for the audit log. */
+/** Where a request came from, for the audit log; by which protocol, for the metrics. */
 export interface Origin {
   readonly address: string
   readonly requestId: string
+  /** Absent where the application that embeds the CA asks. */
+  readonly protocol?: Protocol
 }
+
+/** "system": the service itself. */
+export type Protocol = 'rest' | 'acme' | 'est' | 'system'

@@ -16,7 +16,7 @@ export function auditEntry(
 }
 
 /** For what the service does by itself: making the hierarchy, renewing its own certificate. */
-export const SYSTEM_ORIGIN: Origin = { address: '', requestId: '' }
+export const SYSTEM_ORIGIN: Origin = { address: '', requestId: '', protocol: 'system' }
 
 const audited = new WeakSet<object>()
 

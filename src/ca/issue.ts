@@ -8,8 +8,9 @@ import type { RequestRow } from '../store/approval-queries.ts'
 import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { auditEntry } from './audit.ts'
+import { IssuanceFigures } from './issuance-figures.ts'
 import { type Impatient, needsApproval } from './policy/approval.ts'
-import { decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
+import { askedProfile, decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
 import { prepare } from './prepare.ts'
 import { auditRefusal } from './refusal-audit.ts'
 import type { IssuanceRequest } from './request.ts'
@@ -47,6 +48,7 @@ export interface Approval {
 
 /** The one issuance path: policy, prepare, sign, record; only then is the certificate anyone's. */
 export class Issuer {
+  readonly figures = new IssuanceFigures()
   readonly #context: IssuanceContext
   readonly #shared: SharedParts
   readonly #waiting: WaitingRequests
@@ -63,24 +65,32 @@ export class Issuer {
    */
   issue(read: () => IssuanceRequest, principal: Impatient, origin: Origin): Promise<Issued>
   issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued | Pending>
-  async issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued | Pending> {
+  issue(read: () => IssuanceRequest, principal: Principal, origin: Origin): Promise<Issued | Pending> {
     const now = this.#context.clock()
     let request: IssuanceRequest | undefined
-    try {
-      request = read()
-      return await this.#issue(request, principal, origin, now)
-    } catch (error) {
-      const target = request?.renewalOf?.serialNumber ?? ''
-      await auditRefusal(error, this.#context.store, { target, principal, origin, now })
-      throw error
+    const work = async () => {
+      try {
+        request = read()
+        return await this.#issue(request, principal, origin, now)
+      } catch (error) {
+        const target = request?.renewalOf?.serialNumber ?? ''
+        await auditRefusal(error, this.#context.store, { target, principal, origin, now })
+        throw error
+      }
     }
+    return this.figures.count(origin, () => this.#profileOf(request ?? {}, principal), work)
   }
 
   /**
    * The certificate of a request that an admin approves, by policy as it is now: it is the requester's, in whose place the
    * admin stands in the audit log. "conflict" where the request was decided meanwhile, or has expired.
    */
-  async approve(approval: Approval, admin: Principal, origin: Origin): Promise<Issued> {
+  approve(approval: Approval, admin: Principal, origin: Origin): Promise<Issued> {
+    const profile = () => this.#profileOf({ profile: approval.row.profile }, approval.requester)
+    return this.figures.count(origin, profile, () => this.#approve(approval, admin, origin))
+  }
+
+  async #approve(approval: Approval, admin: Principal, origin: Origin): Promise<Issued> {
     const { request, requester, row, keptUntil } = approval
     const now = this.#context.clock()
     try {
@@ -103,6 +113,13 @@ export class Issuer {
       await auditRefusal(error, this.#context.store, { target, principal: admin, origin, now, facts })
       throw error
     }
+  }
+
+  /** For the metrics: null where no such profile exists, since its name may be anybody's. */
+  #profileOf(request: Parameters<typeof askedProfile>[0], principal: Principal): string | null {
+    const { profiles, defaultProfile } = this.#context
+    const name = askedProfile(request, principal) ?? defaultProfile
+    return profiles.has(name) ? name : null
   }
 
   async #issue(

@@ -88,13 +88,14 @@ export class OcspResponders {
   }
 
   /** One for each authority whose responses are delegated. */
-  health(): { authority: string; ok: boolean; reason: string | null }[] {
+  health(): { authority: string; ok: boolean; reason: string | null; until: number | undefined }[] {
     const now = this.#now()
     return this.#delegating().map(({ id }) => {
       const held = this.#held.get(id)
       const ok = held !== undefined && isValid(held, now)
       const failure = this.#failures.get(id)?.reason ?? null
-      return { authority: id, ok, reason: failure ?? (ok ? null : 'Its OCSP responder has no certificate.') }
+      const reason = failure ?? (ok ? null : 'Its OCSP responder has no certificate.')
+      return { authority: id, ok, reason, until: held?.certificate.notAfter }
     })
   }
 

@@ -118,8 +118,15 @@ function publicBase(given: string | undefined, httpPort: number): string | null 
 
 function contradictions(config: Config): string[] {
   const found: string[] = []
-  if (config.tlsPort === config.httpPort && config.tlsPort !== 0)
-    found.push(`tlsPort and httpPort are both ${config.tlsPort}.`)
+  const ports = {
+    tlsPort: config.tlsPort,
+    httpPort: config.httpPort,
+    'metrics.port': config.metrics.port ?? 0,
+  }
+  for (const [port, options] of Map.groupBy(Object.entries(ports), ([, number]) => number)) {
+    const names = options.map(([name]) => name)
+    if (port !== 0 && names.length > 1) found.push(`${names.join(' and ')} are both ${port}.`)
+  }
   const hasPublicUrl = config.publicUrl !== null
   found.push(...authorityContradictions(config, '', hasPublicUrl))
   for (const [id, own] of Object.entries(config.authorities))

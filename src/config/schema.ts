@@ -2,7 +2,7 @@ import Type, { type StaticDecode } from 'typebox'
 import { AcmeOptions } from './acme-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'
-import { choice, duration, texts } from './option.ts'
+import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
 /** A letter first, so that no name is taken for a number or an option. */
@@ -79,6 +79,30 @@ export const FileOptions = Type.Object({
         default: 'info',
         env: 'CHANCERY_LOG_LEVEL',
         description: 'What is logged, as JSON lines on standard error.',
+      }),
+    },
+    { default: {} },
+  ),
+  metrics: Type.Object(
+    {
+      port: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 65535,
+          env: 'CHANCERY_METRICS_PORT',
+          description:
+            'Port of a listener for `/metrics`, `/healthz` and `/readyz` alone, to anybody who reaches it. Absent: none; the TLS listener has `/metrics` for admins in any case.',
+        }),
+      ),
+      host: Type.String({
+        default: '127.0.0.1',
+        minLength: 1,
+        env: 'CHANCERY_METRICS_HOST',
+        description: 'The address that this listener binds to.',
+      }),
+      public: flag({
+        default: false,
+        description: 'Whether the plain listener, too, shows `/metrics` to anybody.',
       }),
     },
     { default: {} },

@@ -29,7 +29,9 @@ export class BroughtResponses {
   /** Null where there is none for exactly this CertID, or it has ended. */
   async find(authority: string, certId: CertId): Promise<SignedResponse | null> {
     const found = await this.#context.store.read.ocspResponse(authority, certId.bytes)
-    return found && found.nextUpdate > this.#now() ? { ...found, etag: responseTag(found.der) } : null
+    return found && found.nextUpdate > this.#now()
+      ? { ...found, etag: responseTag(found.der), says: 'brought' }
+      : null
   }
 
   /** Looks when they end, and tells who has to act. */
@@ -41,13 +43,13 @@ export class BroughtResponses {
   }
 
   /** One for each authority of which there are any. A lapse stops nothing here: clients that ask hear "unauthorized". */
-  health(): { authority: string; reason: string | null }[] {
+  health(): { authority: string; reason: string | null; until: number }[] {
     const now = this.#now()
     return [...this.#ends].map(([authority, end]) => {
       const verb = end > now ? 'ends' : 'ended'
       const help = `sign the next where the key is ("chancery root ocsp"), and bring it with "chancery ocsp install ${authority} FILE".`
       const reason = end > now + NOTICE ? null : `An OCSP response of it ${verb} at ${rfc3339(end)}: ${help}`
-      return { authority, reason }
+      return { authority, reason, until: end }
     })
   }
 

@@ -1,4 +1,5 @@
 import { type Clock, epochSeconds } from '../clock.ts'
+import type { Answered } from './answer-counts.ts'
 import { isFresh } from './shared-answers.ts'
 import type { SignedResponse } from './sign-response.ts'
 
@@ -18,6 +19,7 @@ export class HeldCopy {
   readonly #responses = new Map<string, SignedResponse>()
   readonly #known = new Map<string, string>()
   #used = new Set<string>()
+  #answered: { -readonly [Says in keyof Answered]: number } = {}
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -37,6 +39,7 @@ export class HeldCopy {
     const response = key === undefined ? undefined : this.#responses.get(key)
     if (!response || !isFresh(response, epochSeconds(this.#clock()))) return null
     this.#used.add(key!)
+    this.#answered[response.says] = (this.#answered[response.says] ?? 0) + 1
     return response
   }
 
@@ -45,5 +48,12 @@ export class HeldCopy {
     const used = [...this.#used]
     this.#used = new Set()
     return used
+  }
+
+  /** How many answers were given since the last call. */
+  takeAnswered(): Answered {
+    const answered = this.#answered
+    this.#answered = {}
+    return answered
   }
 }

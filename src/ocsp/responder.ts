@@ -5,11 +5,12 @@ import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { Turns } from '../turns.ts'
+import { answerOf, type OcspAnswer, ocspError, UNAUTHORIZED } from './answer.ts'
+import { AnswerCounts, type Answered } from './answer-counts.ts'
 import { BroughtResponses } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
-import { encodeOcspError, type OcspStatus } from './response.ts'
 import type { CacheChange } from './response-cache.ts'
 import { SharedAnswers, type SharedResponse } from './shared-answers.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
@@ -33,20 +34,6 @@ export interface OcspResponderOptions {
   readonly onWarning?: (authority: string, reason: string) => void
 }
 
-export interface OcspAnswer {
-  readonly status: OcspStatus
-  readonly der: Buffer
-  /** How a GET of this answer may be cached (RFC 5019 6.2); null where it may not. */
-  readonly cacheable: {
-    /** Seconds. Ends at half the answer's life: whatever a cache hands out has the other half left. */
-    readonly maxAge: number
-    readonly etag: string
-    /** Seconds since 1970. */
-    readonly lastModified: number
-    readonly expires: number
-  } | null
-}
-
 /** So many are signed at once: whatever else the event loop has to do waits for no more of them. */
 const SIGNED_AT_ONCE = 32
 /** More that wait or are being signed mean that the signer cannot keep up: later is better than never. */
@@ -56,17 +43,13 @@ const LOOK_AHEAD = 30_000
 /** A brought response may be followed by one that says "revoked"; a cache hides that for no longer than this. Seconds. */
 const BROUGHT_MAX_AGE = 3600
 
-export function ocspError(status: Exclude<OcspStatus, 'successful'>): OcspAnswer {
-  return { status, der: encodeOcspError(status), cacheable: null }
-}
-
-const UNAUTHORIZED = ocspError('unauthorized')
-
 /**
  * Answers OCSP requests (RFC 6960, with the profile of RFC 5019) for every authority whose key is here, and for the others
  * with the responses that were brought. To be stopped before the store is closed.
  */
 export class OcspResponder {
+  /** Of what was answered over HTTP. */
+  readonly counts = new AnswerCounts()
   readonly #options: OcspResponderOptions
   readonly #shared: SharedAnswers
   readonly #uncached: Rate
@@ -76,6 +59,7 @@ export class OcspResponder {
   readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
   #onHeld: ((change: CacheChange) => void) | null = null
+  #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
     const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
@@ -86,6 +70,7 @@ export class OcspResponder {
       ...{ entries, clock, onError },
       changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
+        this.#sharedBegun++
         const authority = options.authorities().find((one) => one.id === id)
         return authority && canSign(authority)
           ? this.#sign(authority, { certIds: [certId], nonce: null })
@@ -117,12 +102,14 @@ export class OcspResponder {
 
   /** The signed answer to a request that looks like one before, if it is held. At once; `respond` would give the same. */
   known(asked: string): SignedResponse | null {
-    return this.#shared.known(asked)
+    const signed = this.#shared.known(asked)
+    if (signed) this.counts.answeredAtOnce(signed.says)
+    return signed
   }
 
   /**
    * Tells whoever keeps copies what changes in `held`, at once. What a copy gave to clients is to be told to `wanted`: only
-   * that is signed ahead of time.
+   * that is signed ahead of time, and counted.
    */
   copyTo(told: (change: CacheChange) => void): void {
     this.#onHeld = told
@@ -132,8 +119,9 @@ export class OcspResponder {
     return this.#shared.held()
   }
 
-  wanted(keys: readonly string[]): void {
+  wanted(keys: readonly string[], answered: Answered = {}): void {
     this.#shared.wanted(keys)
+    this.counts.add(answered)
   }
 
   /** To be called after authorities came, went or changed. */
@@ -165,7 +153,7 @@ export class OcspResponder {
   }
 
   /** One for each authority whose responses are brought. */
-  health(): { authority: string; reason: string | null }[] {
+  health(): { authority: string; reason: string | null; until: number }[] {
     return this.#brought.health()
   }
 
@@ -185,16 +173,20 @@ export class OcspResponder {
     const authority = this.#speakerFor(certIds)
     if (!authority) return UNAUTHORIZED
     if (!canSign(authority)) return this.#handOut(authority, certIds)
+    const sign = async () => answerOf(await this.#sign(authority, request), 'uncached', null)
     if (certIds.length > 1) {
       this.#takeUncached()
-      return uncached(await this.#sign(authority, request))
+      return sign()
     }
     // RFC 5019 4: a responder may leave the nonce out. Beyond the rate it does, rather than say nothing.
-    if (nonce && this.#uncached.take()) return uncached(await this.#sign(authority, request))
-    const signed = await this.#shared.get(authority.id, certId)
+    if (nonce && this.#uncached.take()) return sign()
+    const begun = this.#sharedBegun
+    const flight = this.#shared.get(authority.id, certId)
+    const cache = this.#sharedBegun === begun ? 'hit' : 'miss'
+    const signed = await flight
     // One with a nonce got none only since there were too many.
     if (asked !== null && !nonce) this.#shared.remember(asked, certId)
-    return signed ? this.#cacheable(signed) : UNAUTHORIZED
+    return answerOf(signed, cache, this.#now())
   }
 
   /** The authority that issued all that is asked about, as long as its certificate lasts. */
@@ -212,8 +204,7 @@ export class OcspResponder {
     const now = this.#now()
     const maxAge = Math.min(BROUGHT_MAX_AGE, nextUpdate - now)
     return {
-      status: 'successful',
-      der,
+      ...{ status: 'successful', der, says: 'brought', cache: 'hit' },
       cacheable: { maxAge, etag, lastModified: thisUpdate, expires: now + maxAge },
     }
   }
@@ -255,26 +246,9 @@ export class OcspResponder {
     throw new CaError('overloaded', 'Too many OCSP answers are asked for that no cache can hold.')
   }
 
-  #cacheable(signed: SignedResponse): OcspAnswer {
-    return { status: 'successful', der: signed.der, cacheable: freshnessOf(signed, this.#now()) }
-  }
-
   #now(): number {
     return epochSeconds(this.#options.clock())
   }
-}
-
-/** How the signed answer may be cached by whoever gets it now (seconds since 1970). */
-export function freshnessOf(
-  { etag, thisUpdate, nextUpdate }: SignedResponse,
-  now: number,
-): NonNullable<OcspAnswer['cacheable']> {
-  const half = Math.floor((thisUpdate + nextUpdate) / 2)
-  return { maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate }
-}
-
-function uncached(signed: SignedResponse | null): OcspAnswer {
-  return signed ? { status: 'successful', der: signed.der, cacheable: null } : UNAUTHORIZED
 }
 
 function canSign(authority: Authority): authority is IssuingAuthority {

@@ -1,3 +1,4 @@
+import type { SignedSays } from './answer-counts.ts'
 import type { CertId } from './cert-id.ts'
 
 /** A signed answer to a request for one certificate without a nonce. Times in seconds since 1970. */
@@ -8,6 +9,7 @@ export interface CachedResponse {
   readonly etag: string
   readonly thisUpdate: number
   readonly nextUpdate: number
+  readonly says: SignedSays
   /** Whether anybody asked for it since it was signed. */
   wanted: boolean
 }

@@ -6,6 +6,7 @@ import { CaError } from '../errors.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import { context, sequence } from '../pki/der/write.ts'
 import { assembleSigned } from '../pki/signed.ts'
+import type { SignedSays } from './answer-counts.ts'
 import { issuerHashes } from './cert-id.ts'
 import type { OcspRequest } from './request.ts'
 import { type CertStatus, encodeOcspResponse, encodeResponseData } from './response.ts'
@@ -16,6 +17,8 @@ export interface SignedResponse {
   /** Seconds since 1970. */
   readonly thisUpdate: number
   readonly nextUpdate: number
+  /** For the metrics. */
+  readonly says: SignedSays
 }
 
 export interface ResponseWish {
@@ -58,7 +61,12 @@ export async function signResponse(
   }
   const embedded = isDelegated ? [certificates(certificate)] : []
   const der = encodeOcspResponse(assembleSigned(tbs, signer.algorithm, signature, ...embedded))
-  return { der, etag: responseTag(der), thisUpdate: now, nextUpdate }
+  return { der, etag: responseTag(der), thisUpdate: now, nextUpdate, says: saysOf(statuses) }
+}
+
+function saysOf([status, ...more]: readonly CertStatus[]): SignedSays {
+  if (more.length > 0) return 'several'
+  return typeof status === 'object' ? 'revoked' : status!
 }
 
 /** RFC 5019 6.2 recommends this form; it identifies, it protects nothing. */

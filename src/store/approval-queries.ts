@@ -6,6 +6,8 @@ export interface ApprovalQueries {
   request(requestId: number): Promise<RequestRow | null>
   /** The newest. */
   requestByFingerprint(fingerprint: Uint8Array): Promise<RequestRow | null>
+  /** How many wait for a decision. `now`: seconds since 1970. */
+  countPendingRequests(now: number): Promise<number>
   listRequests(filter: RequestFilter, page: Page): Promise<{ rows: RequestRow[]; next: string | null }>
 }
 

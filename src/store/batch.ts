@@ -1,7 +1,8 @@
+import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
-import type { Answer, QueuedCommand } from './writer-messages.ts'
+import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
 
 /** SQLite's result codes that speak of the disk or the file, not of one command. */
 const STORAGE_FAILURE =
@@ -11,7 +12,9 @@ const STORAGE_FAILURE =
  * Runs commands as one transaction with one sync, each in a savepoint of its own, and returns their answers in
  * order, none of which may be told before this returns. Throws if the transaction failed: then none took effect.
  */
-export function batchRunner(db: Connection): (commands: readonly QueuedCommand[]) => Answer[] {
+export function batchRunner(
+  db: Connection,
+): (commands: readonly QueuedCommand[]) => { answers: Answer[]; times: BatchTimes } {
   const handlers = createHandlers(db)
   const open = db.prepare('SAVEPOINT command')
   const undo = db.prepare('ROLLBACK TO command')
@@ -32,8 +35,18 @@ export function batchRunner(db: Connection): (commands: readonly QueuedCommand[]
     }
   }
 
+  let executed = 0n
   // Immediate: a transaction that begins by reading could lose its snapshot to another writer half-way.
-  return db.transaction((commands: readonly QueuedCommand[]) => commands.map(answer)).immediate
+  const run = db.transaction((commands: readonly QueuedCommand[]) => {
+    const answers = commands.map(answer)
+    executed = instant()
+    return answers
+  }).immediate
+  return (commands) => {
+    const start = instant()
+    const answers = run(commands)
+    return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+  }
 }
 
 function dispatch(handlers: Handlers, { kind, input }: QueuedCommand): unknown {

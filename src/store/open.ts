@@ -132,6 +132,9 @@ function storeOf(
     get healthy() {
       return writer.healthy
     },
+    get figures() {
+      return writer.figures
+    },
     onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
     close: () => (closed ??= close()),

@@ -1,4 +1,5 @@
 import type { CommandKind, Commands } from './commands.ts'
+import type { StoreFigures } from './figures.ts'
 import type { Queries } from './queries.ts'
 
 /**
@@ -16,6 +17,7 @@ export interface Store {
    * decided by then: whoever keeps in memory what the database says must look again.
    */
   onResumed(listener: () => void): void
+  readonly figures: StoreFigures
   readonly databaseFile: string
   /** Finishes what is queued, checkpoints the WAL, closes every connection. */
   close(): Promise<void>

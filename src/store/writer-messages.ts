@@ -14,12 +14,20 @@ export type ToWriter = { kind: 'commands'; commands: readonly QueuedCommand[] } 
 
 export type Answer = { id: number; output: unknown } | { id: number; error: CrossedError }
 
+/** Of one batch that was committed. Seconds. */
+export interface BatchTimes {
+  /** All of it: the commands and the commit. */
+  batch: number
+  /** The commit alone, which waits for the disk. */
+  commit: number
+}
+
 export type FromWriter =
   /** The database is open and migrated. */
   | { kind: 'ready' }
   /** It could not be opened; the thread ends. */
   | { kind: 'unusable'; error: CrossedError }
-  | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean }
+  | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean; times: BatchTimes | null }
   /** A checkpoint failed: no command did, but none is taken before it has recovered. */
   | { kind: 'failed' }
   /** A probe was committed after a failure. */

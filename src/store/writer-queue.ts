@@ -3,6 +3,7 @@ import { CaError } from '../errors.ts'
 import type { CommandKind, Commands } from './commands.ts'
 import { fromCrossed } from './crossed-error.ts'
 import { detach } from './detach.ts'
+import { type StoreFigures, storeFigures } from './figures.ts'
 import type { Answer, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
 
@@ -33,6 +34,7 @@ export class WriterQueue {
   readonly #limit: QueueLimit
   readonly #onResumed: () => void
   readonly #waiting = new Map<number, Waiting>()
+  readonly #counted = storeFigures()
   #worker: Worker | null = null
   #outbox: QueuedCommand[] = []
   #bytes = 0
@@ -58,6 +60,10 @@ export class WriterQueue {
 
   get healthy(): boolean {
     return this.#healthy && !this.#closing
+  }
+
+  get figures(): StoreFigures {
+    return { ...this.#counted, waiting: this.#waiting.size, bytes: this.#bytes, limit: this.#limit }
   }
 
   /** Resolves when the writer has the database open; rejects with what is wrong with it. */
@@ -100,6 +106,7 @@ export class WriterQueue {
     }
     const { copy, bytes } = detach(input)
     if (this.#full(bytes)) {
+      this.#counted.refused.count++
       return Promise.reject(
         new CaError('overloaded', 'Too many writes are waiting. Nothing was recorded; try again shortly.', {
           retryAfter: 1,
@@ -156,9 +163,20 @@ export class WriterQueue {
     this.#silence = 0
     this.#healthy = message.healthy
     if (message.healthy) this.#restarts = 0
+    this.#measure(message)
     for (const answer of message.answers) this.#settle(answer)
     this.#checkDrained()
     if (wasHung && message.healthy) this.#resume()
+  }
+
+  #measure({ times, answers }: Extract<FromWriter, { kind: 'answers' }>): void {
+    if (!times) {
+      this.#counted.failedBatches.count++
+      return
+    }
+    this.#counted.commits.observe(times.commit)
+    this.#counted.batches.observe(times.batch)
+    this.#counted.batchSizes.observe(answers.length)
   }
 
   #resume(): void {

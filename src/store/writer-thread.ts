@@ -5,7 +5,14 @@ import { batchRunner } from './batch.ts'
 import { type Connection, checkpointIfDue, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { migrate } from './migrate.ts'
-import type { Answer, FromWriter, QueuedCommand, ToWriter, WriterSettings } from './writer-messages.ts'
+import type {
+  Answer,
+  BatchTimes,
+  FromWriter,
+  QueuedCommand,
+  ToWriter,
+  WriterSettings,
+} from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
 
 /** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
@@ -15,7 +22,7 @@ const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
 class Writer {
   readonly #port: MessagePort
   readonly #settings: WriterSettings
-  #open: { db: Connection; run: (commands: readonly QueuedCommand[]) => Answer[] } | null = null
+  #open: { db: Connection; run: ReturnType<typeof batchRunner> } | null = null
   #probe: NodeJS.Timeout | undefined
 
   constructor(port: MessagePort, settings: WriterSettings) {
@@ -44,28 +51,33 @@ class Writer {
       else commands.push(...message.commands)
     }
     if (commands.length > 0) {
-      const { answers, recovered } = this.#run(commands)
-      this.#post({ kind: 'answers', answers, healthy: this.#open !== null })
+      const { answers, recovered, times } = this.#run(commands)
+      this.#post({ kind: 'answers', answers, healthy: this.#open !== null, times })
       if (recovered) this.#post({ kind: 'recovered' })
       this.#checkpoint()
     }
     if (closing) this.#close()
   }
 
-  #run(commands: readonly QueuedCommand[]): { answers: Answer[]; recovered: boolean } {
+  #run(commands: readonly QueuedCommand[]): {
+    answers: Answer[]
+    recovered: boolean
+    times: BatchTimes | null
+  } {
     // Sent before the main thread heard of the failure.
     if (!this.#open) {
-      return { answers: refusals(commands, 'The database cannot be written at present.'), recovered: false }
+      const answers = refusals(commands, 'The database cannot be written at present.')
+      return { answers, recovered: false, times: null }
     }
     try {
-      return { answers: this.#open.run(commands), recovered: false }
+      return { ...this.#open.run(commands), recovered: false }
     } catch (cause) {
       // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
       const recovered = this.#replace()
       const code = codeOf(cause)
       const isUndone = recovered || NEVER_WRITTEN.test(code)
       const what = `The database could not be written (${code}).`
-      return { answers: refusals(commands, what, { isUndone, cause }), recovered }
+      return { answers: refusals(commands, what, { isUndone, cause }), recovered, times: null }
     }
   }
 

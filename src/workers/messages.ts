@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { Answered } from '../ocsp/answer-counts.ts'
 import type { CopyChange } from '../ocsp/held-copy.ts'
 
 export interface WorkerSetup {
@@ -29,8 +30,8 @@ export type ToWorker = Changes | { readonly kind: 'close' }
 export type FromWorker =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'refused'; readonly code: string | undefined; readonly message: string }
-  /** Each second, with the keys of the answers that were given meanwhile. */
-  | { readonly kind: 'alive'; readonly used: readonly string[] }
+  /** Each second, with the keys of the answers that were given meanwhile, and how many there were. */
+  | { readonly kind: 'alive'; readonly used: readonly string[]; readonly answered: Answered }
 
 /** How often a worker says that it is alive. Milliseconds. */
 export const BEAT = 1000

@@ -69,9 +69,9 @@ export class PlainWorkers {
     this.#flush()
     const setup = { number, host, port: this.port, logLevel, connections, mainSocket, newest: this.#newest }
     const worker = new PlainWorker(start, setup, {
-      used: (keys) => {
+      used: (keys, answered) => {
         this.#failures = 0
-        ocsp.wanted(keys)
+        ocsp.wanted(keys, answered)
       },
       gone: (cause) => this.#gone(number, cause),
     })
@@ -124,6 +124,6 @@ export class PlainWorkers {
 function crossing(change: CacheChange): CopyChange {
   if (change.kind !== 'put') return change
   const { key, response } = change
-  const { der, etag, thisUpdate, nextUpdate } = response
-  return { kind: 'put', key, response: { der: der.toString('latin1'), etag, thisUpdate, nextUpdate } }
+  const { der, etag, thisUpdate, nextUpdate, says } = response
+  return { kind: 'put', key, response: { der: der.toString('latin1'), etag, thisUpdate, nextUpdate, says } }
 }

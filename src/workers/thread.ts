@@ -49,7 +49,10 @@ server.once('error', (error: NodeJS.ErrnoException) => {
 })
 server.listen({ host, port, reusePort: true }, () => {
   tell({ kind: 'listening', port: (server.address() as AddressInfo).port })
-  beat = setInterval(() => tell({ kind: 'alive', used: copy.takeUsed() }), BEAT)
+  beat = setInterval(
+    () => tell({ kind: 'alive', used: copy.takeUsed(), answered: copy.takeAnswered() }),
+    BEAT,
+  )
 })
 
 channel.on('message', (message: ToWorker) => {

@@ -1,12 +1,13 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import type { Answered } from '../ocsp/answer-counts.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 
 /** Beats that may be missed in a row. A thread that is silent for so long serves nobody, and holds the connections it has. */
 const PATIENCE = 10
 
 export interface WorkerEvents {
-  readonly used: (keys: readonly string[]) => void
+  readonly used: (keys: readonly string[], answered: Answered) => void
   /** It is no more: whether it could not start or ended later. */
   readonly gone: (cause: unknown) => void
 }
@@ -41,7 +42,7 @@ export class PlainWorker {
     this.port.catch(() => {})
     port1.on('message', (message: FromWorker) => {
       this.#silent = 0
-      if (message.kind === 'alive') events.used(message.used)
+      if (message.kind === 'alive') events.used(message.used, message.answered)
       else if (message.kind === 'listening') {
         this.#listens = true
         listening.resolve(message.port)

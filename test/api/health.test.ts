@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildHttpApp } from '../../src/app.ts'
+import { rfc3339 } from '../../src/clock.ts'
 import type { Service } from '../../src/service.ts'
 import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
 import { csrPem } from './requests.ts'
@@ -14,6 +15,9 @@ const get = (path: string, app = ca.http) => ca.call(path, { as: null }, app)
 const failing = (answer: Awaited<ReturnType<typeof get>>) =>
   answer.json.checks.filter(({ ok }: { ok: boolean }) => !ok)
 
+/** As `/readyz` has it. */
+const until = (authority: string) => rfc3339(ca.service.crl.current(authority)!.nextUpdate)
+
 /** The same service with something broken in it. */
 function broken(changes: Partial<Service>) {
   const service = Object.assign(Object.create(ca.service) as Service, changes)
@@ -27,11 +31,13 @@ test('all is well', async () => {
   expect(answer.headers['cache-control']).toBe('no-store')
   expect(answer.json).toEqual({
     status: 'ready',
-    checks: ['store', 'authority', 'crl:intermediate', 'crl:root'].map((name) => ({
-      name,
-      ok: true,
-      reason: null,
-    })),
+    checks: [
+      { name: 'store', ok: true, reason: null },
+      { name: 'authority', ok: true, reason: null, until: expect.stringMatching(/^20\d\d-/) },
+      { name: 'crl:intermediate', ok: true, reason: null, until: until('intermediate') },
+      { name: 'crl:root', ok: true, reason: null, until: until('root') },
+      { name: 'acme', ok: true, reason: null },
+    ],
   })
 })
 
@@ -42,7 +48,8 @@ describe('not ready', () => {
     const answer = await get('/readyz')
     expect(answer.status).toBe(503)
     expect(answer.json.status).toBe('not ready')
-    expect(failing(answer)).toEqual([{ name: 'crl:intermediate', ok: false, reason: 'Its CRL has expired.' }])
+    const lapsed = { name: 'crl:intermediate', ok: false, reason: 'Its CRL has expired.' }
+    expect(failing(answer)).toEqual([{ ...lapsed, until: until('intermediate') }])
     // The process is alive all the same: a restart would not help.
     expect((await get('/healthz')).status).toBe(200)
     await ca.service.crl.publish('intermediate')
@@ -58,7 +65,7 @@ describe('not ready', () => {
     expect(answer.status).toBe(503)
     expect(failing(answer)).toEqual(
       expect.arrayContaining([
-        { name: 'authority', ok: false, reason: expect.stringContaining('has expired') },
+        expect.objectContaining({ name: 'authority', reason: expect.stringContaining('has expired') }),
       ]),
     )
     ca.now = before

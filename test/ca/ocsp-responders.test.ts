@@ -49,7 +49,8 @@ test('answers are signed by a responder that the authority certified for nothing
     expect(found(oid)).toBeUndefined()
   expect(responder.notAfter).toBe(ca.seconds + 7 * DAY)
   expect(responderKeyHash).not.toBe(null)
-  expect(health()).toEqual({ name: 'ocsp:intermediate', ok: true, reason: null })
+  const { notAfter: until } = responder
+  expect(health()).toEqual({ name: 'ocsp:intermediate', ok: true, reason: null, until })
   // It came by the one path, and stands in the inventory like any other.
   const row = await ca.service.store.read.certificate(responder.serialNumber)
   expect(row).toMatchObject({ profile: 'chancery-ocsp', principal: 'system:ocsp', names: [] })

@@ -84,6 +84,7 @@ describe('defaults', () => {
       approvals: { validity: 7 * 86_400, retryAfter: 60, pendingPerCaller: 100 },
       tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
       log: { level: 'info' },
+      metrics: { host: '127.0.0.1', public: false },
       limits: { queue: 4096, requests: 256, wait: 500, httpConnections: 16_384, tlsConnections: 4096 },
       ocsp: OCSP,
       crl: CRL,

@@ -21,7 +21,7 @@ describe('a batch', () => {
       { id: 4, kind: 'revoke', input: revocation(9) },
       { id: 5, kind: 'revoke', input: revocation(1) },
     ]
-    expect(batchRunner(db)(commands)).toMatchObject([
+    expect(batchRunner(db)(commands).answers).toMatchObject([
       { id: 1, output: {} },
       { id: 2, output: { outcome: 'recorded' } },
       { id: 3, error: { code: 'internal' } },

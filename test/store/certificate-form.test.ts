@@ -61,7 +61,7 @@ test('certificates that have much in common share it, also with those of before 
 
 test('a form whose command was undone is not used, nor the one that gets its number', async () => {
   const { db, run } = open()
-  expect(run([record(1, { tokenId: 7 })])[0]).toMatchObject({ error: { code: 'tokenSpent' } })
+  expect(run([record(1, { tokenId: 7 })]).answers[0]).toMatchObject({ error: { code: 'tokenSpent' } })
   expect(forms(db)).toBe(0)
   run([record(2, { profile: 'other', der: der(2, 'other') })])
   run([record(3)])

@@ -25,7 +25,7 @@ afterEach(() => main.close())
 const put = (der: string, key = 'k'): CopyChange => ({
   kind: 'put',
   key,
-  response: { der, etag: `"${der}"`, thisUpdate: 1_800_000_000, nextUpdate: 1_800_000_100 },
+  response: { der, etag: `"${der}"`, thisUpdate: 1_800_000_000, nextUpdate: 1_800_000_100, says: 'good' },
 })
 const post = (message: ToWorker) => main.postMessage(message)
 const known = () => copy.known('/ocsp/x')?.der.toString() ?? null
@@ -81,4 +81,6 @@ test('an answer ends at half of its life, or where the clock was set back before
   expect(known()).toBeNull()
   expect(held.takeUsed()).toEqual(['k'])
   expect(held.takeUsed()).toEqual([])
+  expect(held.takeAnswered()).toEqual({ good: 1 })
+  expect(held.takeAnswered()).toEqual({})
 })

@@ -119,7 +119,7 @@ test('what is removed is posted and counted before the caller goes on, with what
 
 test('what workers gave to clients is told', async () => {
   await make(1).start()
-  threads[0]!.tell({ kind: 'alive', used: ['a', 'b'] })
+  threads[0]!.tell({ kind: 'alive', used: ['a', 'b'], answered: {} })
   await eventually(() => expect(wanted).toEqual(['a', 'b']))
 })
 
@@ -152,7 +152,7 @@ test('pauses grow while workers end at once, and are short again after one lived
     vi.advanceTimersByTime(1)
     expect(threads.length).toBe(length + 1)
   }
-  threads.at(-1)!.tell({ kind: 'alive', used: ['z'] })
+  threads.at(-1)!.tell({ kind: 'alive', used: ['z'], answered: {} })
   vi.useRealTimers()
   await eventually(() => expect(wanted).toEqual(['z']))
   threads.at(-1)!.end()
@@ -164,7 +164,7 @@ test('a worker that is silent for ten beats is ended, and replaced', async () =>
   await make(2).start()
   for (let beat = 0; beat < 11; beat++) {
     vi.advanceTimersByTime(1000)
-    threads[1]!.tell({ kind: 'alive', used: [String(beat)] })
+    threads[1]!.tell({ kind: 'alive', used: [String(beat)], answered: {} })
     await eventually(() => expect(wanted.at(-1)).toBe(String(beat)))
   }
   expect(threads.map(({ terminated }) => terminated)).toEqual([true, false])

@@ -19,7 +19,7 @@ export function accountRoutes(app: FastifyInstance, { service, acme, signed }: A
       key,
       payloadOf(one),
       jws.header.url,
-      originOf(request),
+      originOf(request, 'acme'),
     )
     reply.code(created ? 201 : 200).header('location', urls.account(account.accountId))
     const { termsOfService } = service.config.acme
@@ -34,7 +34,7 @@ export function accountRoutes(app: FastifyInstance, { service, acme, signed }: A
     const account =
       jws.payload === null
         ? holder.account
-        : await acme.accounts.update(holder, jws.payload, originOf(request))
+        : await acme.accounts.update(holder, jws.payload, originOf(request, 'acme'))
     reply.header('location', urls.account(account.accountId))
     return showAccount(account, urls)
   })
@@ -59,7 +59,7 @@ export function accountRoutes(app: FastifyInstance, { service, acme, signed }: A
   app.post('/acme/key-change', async (request, reply) => {
     const { holder, jws, urls } = await signed.byAccount(request)
     const next = await readRollover(jws, holder.key)
-    const inUseBy = await acme.accounts.rollOver(holder, next, originOf(request))
+    const inUseBy = await acme.accounts.rollOver(holder, next, originOf(request, 'acme'))
     if (inUseBy !== null) {
       throw new AcmeError('malformed', 'An account has this key already: make another one.', {
         status: 409,

@@ -41,7 +41,7 @@ export function certificateRoutes(app: FastifyInstance, { service, signed }: Acm
     const { certificate, reason } = payloadOf(one)
     const der = readOctets(certificate, 'certificate', 'malformed')
     const by = 'holder' in one ? { accountId: one.holder.account.accountId } : { key: one.key }
-    await revokeCertificate({ der, reason }, by, originOf(request), service)
+    await revokeCertificate({ der, reason }, by, originOf(request, 'acme'), service)
     return reply.code(200).send()
   })
 

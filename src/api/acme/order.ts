@@ -43,7 +43,7 @@ export function orderRoutes(app: FastifyInstance, { service, acme, signed }: Acm
     const csr = readOctets(payloadOf(one).csr, 'csr', 'badCSR')
     const { holder } = one
     const checkCaa = () => acme.checkCaaAgain(order, holder.accountUrl)
-    const fulfilled = await finalize(holder, order, csr, originOf(request), acme.context, checkCaa)
+    const fulfilled = await finalize(holder, order, csr, originOf(request, 'acme'), acme.context, checkCaa)
     // Some clients look for it here, though only newOrder must have it.
     reply.header('location', one.urls.order(order.orderId))
     return showOrder(fulfilled, one.urls)

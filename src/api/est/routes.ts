@@ -44,7 +44,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
     sendBase64(reply, 'application/csrattrs', csrAttributesOf(label), label),
   )
   add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
-    const origin = originOf(request)
+    const origin = originOf(request, 'est')
     const principal = await authenticateEnrollee(estCredentials(request), label, service)
     const issued = await onRecord(principal, origin, service, async () =>
       enrol(readLinkedCsr(request, label), principal, label, origin, service),
@@ -52,7 +52,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
     return sendIssued(reply, issued, label, service.config)
   })
   add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
-    const origin = originOf(request)
+    const origin = originOf(request, 'est')
     const holder = await renewingHolder(estCredentials(request), label, service)
     const issued = await onRecord(holder, origin, service, async () =>
       reenrol(readLinkedCsr(request, label), holder, label, origin, service),

@@ -15,7 +15,7 @@ export function serverKeyRoute(add: AddOperation, service: Service): void {
   add('serverkeygen', 'POST', 'Enrol with a key made here', async (request, reply, label) => {
     const credentials = estCredentials(request)
     const principal = await authenticateEnrollee(credentials, label, service)
-    const origin = originOf(request)
+    const origin = originOf(request, 'est')
     const caller = { principal, credentials, origin }
     const { key, isEncrypted, certificate } = await onRecord(principal, origin, service, async () =>
       enrolWithServerKey(readLinkedCsr(request, label), caller, label, service),

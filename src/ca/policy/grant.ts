@@ -129,13 +129,21 @@ function chooseProfile(request: IssuanceRequest, principal: Principal, context: 
       `This request may use profile "${granted}" alone, and the certificate has "${kept}".`,
     )
   }
-  const name = request.profile ?? granted ?? kept ?? context.defaultProfile
+  const name = askedProfile(request, principal) ?? context.defaultProfile
   const profile = context.profiles.get(name)
   if (!profile || (isInternal(name) && principal.kind !== 'system')) {
     const known = [...context.profiles.keys()].filter((one) => !isInternal(one))
     throw new CaError('unknownProfile', `There is no profile "${name}". Known: ${known.join(', ')}.`)
   }
   return profile
+}
+
+/** The name of the profile that a request is about, be it one of ours or not; undefined where it says nothing. */
+export function askedProfile(
+  request: Pick<IssuanceRequest, 'profile' | 'renewalOf'>,
+  principal: Principal,
+): string | undefined {
+  return request.profile ?? grantedProfile(principal) ?? request.renewalOf?.profile
 }
 
 function grantedProfile(principal: Principal): string | undefined {

@@ -36,7 +36,14 @@ export function approvalQueries(db: Connection) {
   const byFingerprint = db.prepare<[Uint8Array], Stored>(
     `${SELECT} WHERE r.fingerprint = ? ORDER BY r.id DESC LIMIT 1`,
   )
+  const pending = db
+    .prepare<[{ now: number }], number>(`SELECT count(*) FROM requests r WHERE ${CONDITIONS.pending}`)
+    .pluck()
   return {
+    async countPendingRequests(now: number): Promise<number> {
+      return pending.get({ now })!
+    },
+
     async request(requestId: number): Promise<RequestRow | null> {
       const row = byId.get(requestId)
       return row ? requestOf(row) : null

@@ -94,11 +94,13 @@ test('readyz says in time that the next one is due', async () => {
   await ca.service.crl.publish('intermediate')
   const ready = await ca.call('/readyz', { as: null }, ca.http)
   expect(ready.status).toBe(200)
-  expect(ready.json.checks).toContainEqual({
-    name: 'crl:root',
-    ok: true,
-    reason: expect.stringMatching(/^Its CRL ends at/),
-  })
+  expect(ready.json.checks).toContainEqual(
+    expect.objectContaining({
+      name: 'crl:root',
+      ok: true,
+      reason: expect.stringMatching(/^Its CRL ends at/),
+    }),
+  )
   ca.now = now
   await ca.service.crl.publish('intermediate')
 })
