@@ -13,18 +13,20 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   // A reset socket has nobody at its other end.
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const { status, detail } = (Object.hasOwn(FAULTS, error.code ?? '') && FAULTS[error.code!]) || NO_HTTP
-  if (socket.writable) {
-    const type = problemType('malformedRequest')
-    const problem: Omit<Problem, 'instance'> = {
-      type,
-      title: PROBLEMS.malformedRequest.title,
-      status,
-      detail,
-    }
-    const body = JSON.stringify(problem)
-    socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    )
+  if (!socket.writable) {
+    socket.destroy(error)
+    return
   }
-  socket.destroy(error)
+  const problem: Omit<Problem, 'instance'> = {
+    type: problemType('malformedRequest'),
+    title: PROBLEMS.malformedRequest.title,
+    status,
+    detail,
+  }
+  const body = JSON.stringify(problem)
+  // Destroyed only once the answer has gone out: over TLS it is not yet when this returns.
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy(error),
+  )
 }
