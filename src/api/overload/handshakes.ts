@@ -3,9 +3,6 @@ import type { Server, TLSSocket } from 'node:tls'
 import type { Clock } from '../../clock.ts'
 import { Gate } from './gate.ts'
 
-/** Milliseconds. A connection that sends no TLS hello until then is closed. */
-const SILENCE = 10_000
-
 /** A handshake is the dearest thing that a stranger can ask for: some 0.4 ms of the event loop, more than a certificate costs. */
 const PER_TURN = 4
 
@@ -21,8 +18,9 @@ export function tcpOf(socket: Socket): Socket {
 
 /**
  * Lets a TLS server begin only a few handshakes in each turn of the event loop, so that a flood of them leaves time for the
- * connections that there are. A connection costs nothing but its socket until its client has sent something. `closed` hears
- * of each that waited too long.
+ * connections that there are. What the client has sent is left unread until then: TLS on a socket that was read before lets a
+ * renegotiation through that is disabled, and loses what is written just before the end. `closed` hears of each connection that
+ * waited too long.
  */
 export function paceHandshakes(server: Server, clock: Clock, closed: () => void): void {
   // Begun counts as done: what follows waits for the client, for a bounded time.
@@ -35,17 +33,13 @@ export function paceHandshakes(server: Server, clock: Clock, closed: () => void)
   const [begin] = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeListener('connection', begin!)
   server.on('connection', (socket: Socket) => {
-    // TLS takes over what has arrived by then, and the errors too.
+    // Until TLS takes it over.
     const onError = () => socket.destroy()
-    const end = () => socket.destroy()
     socket.on('error', onError)
-    socket.setTimeout(SILENCE, end)
     const comer = {
       letIn: () => {
         gate.leave(comer)
         if (socket.destroyed) return
-        socket.setTimeout(0)
-        socket.removeListener('timeout', end)
         socket.removeListener('error', onError)
         const peer = peerOf(socket)
         begun.set(peer, socket)
@@ -57,8 +51,8 @@ export function paceHandshakes(server: Server, clock: Clock, closed: () => void)
         closed()
       },
     }
-    socket.once('readable', () => gate.enter(comer))
     socket.once('close', () => gate.leave(comer))
+    gate.enter(comer)
   })
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const peer = peerOf(socket)

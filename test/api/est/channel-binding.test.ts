@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { context, printableString } from '../../../src/pki/der/write.ts'
 import { attribute, buildCsr, dnsNames, requesting } from '../../pki/csr/building.ts'
@@ -139,14 +140,13 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (version) => {
     expect(await send(client, 'required', csr, 'simplereenroll')).toBe(200)
   })
 
-  test('the connection keeps its first handshake: a new one is refused (RFC 7030 3.5)', async () => {
+  test('the connection keeps its first handshake: a new one ends it (RFC 7030 3.5)', async () => {
     const client = await connect()
-    const outcome = await new Promise<string>((resolve) => {
-      if (!client.socket.renegotiate({}, (error) => resolve(error ? 'refused' : 'done'))) resolve('refused')
-      client.socket.once('error', () => resolve('refused'))
-      client.socket.once('close', () => resolve('refused'))
-    })
-    expect(outcome).toBe('refused')
+    client.socket.on('error', () => {})
+    const closed = once(client.socket, 'close')
+    // Where the session is taken up again, the client may be done with it before it hears that the server is not.
+    client.socket.renegotiate({}, () => {})
+    await closed
   })
 })
 
