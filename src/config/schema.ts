@@ -119,14 +119,14 @@ export const FileOptions = Type.Object({
       requests: Type.Integer({
         minimum: 1,
         maximum: 1_000_000,
-        default: 256,
+        default: 1024,
         description:
           'Requests that may wait for their turn: so many enrolments, so many revocations and so many that only read. Beyond it callers get 503 with Retry-After. OCSP, CRLs, bundles and health do not wait.',
       }),
       wait: Type.Integer({
         minimum: 1,
         maximum: 60_000,
-        default: 500,
+        default: 2000,
         description:
           'Milliseconds that such a request may wait. Longer means that more comes than can be served: it gets 503 with Retry-After, and so do others until the wait is shorter again.',
       }),

@@ -85,7 +85,7 @@ describe('defaults', () => {
       tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
       log: { level: 'info' },
       metrics: { host: '127.0.0.1', public: false },
-      limits: { queue: 4096, requests: 256, wait: 500, httpConnections: 16_384, tlsConnections: 4096 },
+      limits: { queue: 4096, requests: 1024, wait: 2000, httpConnections: 16_384, tlsConnections: 4096 },
       ocsp: OCSP,
       crl: CRL,
       authorities: {},

@@ -178,7 +178,7 @@ describe.skipIf(missing('openssl', 'curl'))('a root elsewhere, kept with openssl
     writeFileSync(join(folder, 'number.txt'), '1000\n')
     const first = await service.cli('crl', 'install', 'root', await makeCrl(''))
     expect(first).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('CRL number 4096') })
-    expect(await ready()).toContain('{"name":"crl:root","ok":true,"reason":null}')
+    expect(await ready()).toContain('{"name":"crl:root","ok":true,"reason":null,"until":"')
 
     copyFileSync(join(folder, 'root.pem'), join(user, 'root.pem'))
     await command(user, `curl -sSf ${service.httpUrl}/bundles/chain.pem -o chain.pem`)

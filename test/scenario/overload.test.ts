@@ -1,11 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { Offer, Outcome } from '../../bench/open-loop.ts'
 import { newCsr } from './csr.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { Published } from './published.ts'
+import { workFolder } from './tools.ts'
 
 const GENERATOR = new URL('../../bench/open-loop.ts', import.meta.url).pathname
 const generators = new Set<ChildProcess>()
@@ -28,7 +30,10 @@ function peakMemory(service: ServiceProcess): number {
 }
 
 test('of ten times the load that it can serve, the excess is refused, and the rest is served and kept', async () => {
-  const service = await startService()
+  const directory = workFolder()
+  // Small, so that few connections can be ten times too many.
+  writeFileSync(join(directory, 'chancery.yaml'), 'limits: { requests: 256, wait: 500 }\n')
+  const service = await startService({ directory })
   const rest = service.rest()
   const headers = { authorization: `Bearer ${service.adminKey}`, 'content-type': 'application/json' }
   const requests = Array.from({ length: 20 }, (_, i) => ({

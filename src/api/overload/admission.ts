@@ -25,7 +25,7 @@ const REFUSALS_PER_TURN = 32
 const PIPELINED = 16
 
 /** What relying parties and operators need, and what costs next to nothing: never waits behind enrolment. */
-const AHEAD = /^\/(?:ocsp|crl|ca|bundles|roots|healthz|readyz)(?:[/?]|$)/
+const AHEAD = /^\/(?:ocsp|crl|ca|bundles|roots|healthz|readyz|acme\/(?:directory|new-nonce))(?:[/?]|$)/
 /** By callers who are known before they come to the gate: no other route may match. */
 const REVOCATION = /^\/v1\/certificates\/(?:[^/?]+\/)?(?:revoke|release)(?:\?|$)/
 /** Apart from those, since whoever asks is known only by the body: strangers can fill its gate. */
