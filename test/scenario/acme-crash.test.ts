@@ -12,12 +12,15 @@ import { isConnectionError, seeded } from './load.ts'
 const ACCOUNTS = 50
 /** Hundreds of connections and seven processes: the machine may be busy. */
 vi.setConfig({ testTimeout: 180_000 })
-/** Each kill comes after one of the first so many answers from addresses with this in them: all that is written gets its turn. */
+/**
+ * Each kill comes after one of the first so many answers from addresses with this in them: all that is written gets its turn.
+ * Together they leave orders open for each that follows: what is finalised before one kill is not there for the next.
+ */
 const KILLS = [
   { where: 'new-order', within: 400 },
   { where: '/challenge/', within: 300 },
-  { where: '/finalize', within: 300 },
-  { where: '/finalize', within: 300 },
+  { where: '/finalize', within: 150 },
+  { where: '/finalize', within: 150 },
   { where: '/certificate/', within: 50 },
 ]
 const hosts = (count: number) => Array.from({ length: count }, (_, index) => `host-${index}.example.test`)
