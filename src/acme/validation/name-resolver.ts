@@ -1,5 +1,6 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { CaError } from '../../errors.ts'
+import { Turns } from '../../turns.ts'
 import type { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
 
@@ -25,8 +26,7 @@ export interface CaaRecord {
  */
 export class NameResolver {
   readonly #servers: readonly string[]
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #lookups = new Turns(MOST_SYSTEM_LOOKUPS)
 
   /**
    * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system, whose hosts file then counts
@@ -123,7 +123,7 @@ export class NameResolver {
 
   async #systemLookup(name: string, deadline: Deadline): Promise<string[]> {
     const { signal } = deadline
-    const answer = this.#inTurn(async () => (signal.aborted ? [] : await lookup(name, { all: true })))
+    const answer = this.#lookups.run(async () => (signal.aborted ? [] : await lookup(name, { all: true })))
     try {
       const found = await deadline.race(answer, 'dns', `The system's resolver did not answer for ${name}`)
       return found.map(({ address }) => address)
@@ -132,18 +132,6 @@ export class NameResolver {
       if (error instanceof ValidationFailure || signal.aborted || code === undefined) throw error
       if (NONE.has(code)) return []
       throw new ValidationFailure('dns', `DNS fails for ${name}: ${sayCode(code)}.`, 'unreachable', error)
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running < MOST_SYSTEM_LOOKUPS) this.#running++
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#running--
     }
   }
 }
