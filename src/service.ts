@@ -11,14 +11,17 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
+import { webhookName } from './config/webhook-rules.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
 import { createRevocation } from './revocation.ts'
 import { acmeCheck, authorityChecks } from './service-checks.ts'
+import type { NoticeSettings } from './store/notice-commands.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import type { Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
 export interface Service {
@@ -35,6 +38,8 @@ export interface Service {
   readonly labels: Labels
   readonly ocsp: OcspResponder
   readonly crl: CrlPublisher
+  /** Null where none are configured. */
+  readonly webhooks: Webhooks | null
   /** Where the keys of new authorities go. */
   keyPlace(): { store: Store; directory: string; passphrase: string }
   /** To be called after an authority was installed: loads it and publishes its first CRL. */
@@ -74,9 +79,12 @@ export async function openService({
   const store = await openStore({
     file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
+    notices: noticeSettings(config),
   })
   let authorities: Authorities
   try {
+    // First of all: from here on each command finds the webhooks that it has to leave word for.
+    await keepWebhooks(store, config, log)
     authorities = await Authorities.open(store, config.dir, passphrase)
   } catch (error) {
     await store.close()
@@ -117,6 +125,18 @@ export async function openService({
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 
+  // Loaded where it is needed: with the parts that call out.
+  let webhooks: Webhooks | null = null
+  try {
+    if (config.webhooks.length > 0) {
+      const { openWebhooks } = await import('./webhooks/webhooks.ts')
+      webhooks = openWebhooks({ config, store, clock, log, crl, authorities: () => authorities.all() })
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+
   const service: Service = {
     config,
     clock,
@@ -125,6 +145,7 @@ export async function openService({
     profiles,
     ocsp,
     crl,
+    webhooks,
     issuer,
     approvals,
     revoker,
@@ -148,11 +169,13 @@ export async function openService({
       ...authorityChecks(authorities.all(), epochSeconds(clock())),
       ...revocation.health(),
       ...(config.acme.enabled ? [acmeCheck(acme)] : []),
+      ...(webhooks?.health() ?? []),
       ...checks.map((check) => check()),
     ],
     async close() {
       acme.stop()
       approvals.stop()
+      await webhooks?.stop()
       await revocation.stop()
       await store.close()
     },
@@ -160,9 +183,25 @@ export async function openService({
   try {
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
     approvals.start()
+    webhooks?.start()
   } catch (error) {
     await service.close()
     throw error
   }
   return service
+}
+
+function noticeSettings({ webhooks, notices }: Config): NoticeSettings {
+  return {
+    webhooks: webhooks.map((webhook) => ({ name: webhookName(webhook), events: [...webhook.events] })),
+    most: notices.queue,
+  }
+}
+
+async function keepWebhooks(store: Store, config: Config, log: FaultLog): Promise<void> {
+  const names = config.webhooks.map(webhookName)
+  if (names.length === 0 && (await store.read.webhookCounts()).length === 0) return
+  const { forgotten } = await store.write('useWebhooks', { names })
+  if (forgotten > 0)
+    log.warn({ notices: forgotten }, 'Notices for webhooks that are configured no more were dropped')
 }

@@ -62,7 +62,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'write-files.ts': [],
   schema: [],
   pki: ['errors.ts'],
-  store: ['metrics', 'pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
+  store: ['metrics', 'pki', 'clock.ts', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
   config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
@@ -93,8 +93,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
   'service-checks.ts': ['acme', 'ca', 'health.ts'],
+  webhooks: ['acme', 'crl', 'ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'health.ts', 'errors.ts'],
   'service.ts': [
     'service-checks.ts',
+    'webhooks',
     'acme',
     'est',
     'revocation.ts',
@@ -295,11 +297,11 @@ describe('imports', () => {
 })
 
 describe('only', () => {
-  test('api, what builds applications and the client of http-01 know HTTP', () => {
+  test('api, what builds applications and the clients of http-01 and webhooks know HTTP', () => {
     expect(
       offenders(
         /^(@?fastify\b|node:https?$|light-my-request)/,
-        /^(api\/|acme\/validation\/http-get\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain|metrics)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
+        /^(api\/|acme\/validation\/http-get\.ts$|webhooks\/post\.ts$|app\.ts$|workers\/|server\.ts$|(?:tls|plain|metrics)-listener\.ts$|listen\.ts$|index\.ts$|log\.ts$|client\/|agent\/|cli\/)/,
         'imports',
       ),
     ).toEqual([])

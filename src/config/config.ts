@@ -19,6 +19,7 @@ import { nearest } from './nearest.ts'
 import { resolveProfiles } from './profile.ts'
 import type { Profile } from './profile-schema.ts'
 import { FileOptions } from './schema.ts'
+import { webhookContradictions } from './webhook-rules.ts'
 
 /** Everything that can be configured, complete and checked. Durations in seconds. */
 export type Config = Frozen<
@@ -139,6 +140,7 @@ function contradictions(config: Config): string[] {
     )
   }
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
+  found.push(...webhookContradictions(config.webhooks))
   for (const name of config.tls.names) {
     try {
       normaliseName(isIP(name) ? 'ip' : 'dns', name)

@@ -5,6 +5,7 @@ import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './a
 import { EstOptions } from './est-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
+import { NoticeOptions, WebhookOptions } from './webhook-schema.ts'
 
 /** A letter first, so that no name is taken for a number or an option. */
 const PROFILE_NAME = '^[a-z][a-z0-9-]{0,62}$'
@@ -197,6 +198,8 @@ export const FileOptions = Type.Object({
     },
     { default: {} },
   ),
+  webhooks: Type.Array(WebhookOptions, { default: [] }),
+  notices: NoticeOptions,
   profiles: Type.Record(Type.String({ pattern: PROFILE_NAME }), ProfileOptions, {
     default: {},
     description: 'Profiles by name. One with the name of a built-in profile changes only the keys it gives.',

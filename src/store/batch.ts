@@ -1,6 +1,7 @@
 import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
+import type { NoticeSettings } from './notice-commands.ts'
 import { isStorageFailure } from './storage-failure.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
@@ -11,8 +12,9 @@ import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
  */
 export function batchRunner(
   db: Connection,
+  notices?: NoticeSettings,
 ): (commands: readonly QueuedCommand[]) => { answers: Answer[]; times: BatchTimes } {
-  const handlers = createHandlers(db)
+  const handlers = createHandlers(db, notices)
   const open = db.prepare('SAVEPOINT command')
   const undo = db.prepare('ROLLBACK TO command')
   const release = db.prepare('RELEASE command')

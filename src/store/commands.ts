@@ -1,13 +1,14 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeCommands } from './acme-commands.ts'
 import type { ApprovalCommands } from './approval-commands.ts'
+import type { NoticeCommands } from './notice-commands.ts'
 
 /**
  * Every write, as plain data that crosses to the writer thread. Each is one whole operation, so that another
  * database can stand behind the same names. Times are seconds since 1970 unless the name says otherwise;
  * serial numbers are lower-case hexadecimal without leading zero octets.
  */
-export interface Commands extends AcmeCommands, ApprovalCommands {
+export interface Commands extends AcmeCommands, ApprovalCommands, NoticeCommands {
   recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
   revoke: { input: RevocationRecord; output: RevocationOutcome }
   release: { input: ReleaseRecord; output: RevocationOutcome }

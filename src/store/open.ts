@@ -8,6 +8,7 @@ import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
 import { rememberNewTokens } from './new-tokens.ts'
+import type { NoticeSettings } from './notice-commands.ts'
 import type { CertificateFilter } from './queries.ts'
 import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
@@ -24,6 +25,8 @@ export interface StoreOptions {
   queueLimit?: QueueLimit
   /** How often a writer that failed tries whether it can write again; by default 1000. */
   probeMilliseconds?: number
+  /** For whom notices of what happens are kept; by default nobody. */
+  notices?: NoticeSettings
 }
 
 const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
@@ -79,7 +82,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       `The database ${file} is in use by another Chancery process. Stop that one first, or use another data directory.`,
     )
   }
-  const settings = { file, probeMilliseconds: options.probeMilliseconds ?? PROBE_MILLISECONDS }
+  const { probeMilliseconds = PROBE_MILLISECONDS, notices } = options
+  const settings = { file, probeMilliseconds, notices }
   const resumed: (() => void)[] = []
   const onResumed = () => {
     for (const listener of resumed) listener()
@@ -132,6 +136,7 @@ function storeOf(
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => countAll(searches, filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
+      endingCertificates: (filter, after) => searches.ask('endingCertificates', filter, after),
     },
     write,
     get healthy() {

@@ -2,9 +2,10 @@ import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
 import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts } from './commands.ts'
+import type { NoticeQueries } from './notice-queries.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
-export interface Queries extends AcmeQueries, ApprovalQueries {
+export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>

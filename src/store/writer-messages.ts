@@ -1,6 +1,7 @@
 import { CaError } from '../errors.ts'
 import type { CommandKind, Commands } from './commands.ts'
 import type { CrossedError } from './crossed-error.ts'
+import type { NoticeSettings } from './notice-commands.ts'
 
 /** What passes between the main thread and the writer thread. */
 
@@ -37,6 +38,7 @@ export type FromWriter =
 export interface WriterSettings {
   file: string
   probeMilliseconds: number
+  notices?: NoticeSettings | undefined
 }
 
 /** The database cannot take writes now, or did not survive this one. */

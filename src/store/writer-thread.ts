@@ -132,7 +132,7 @@ class Writer {
       migrate(db)
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(this.#settings.file))
-      this.#open = { db, run: batchRunner(db) }
+      this.#open = { db, run: batchRunner(db, this.#settings.notices) }
     } catch (error) {
       db.close()
       throw error

@@ -90,6 +90,14 @@ describe('defaults', () => {
       crl: CRL,
       authorities: {},
       sds: { clients: [] },
+      webhooks: [],
+      notices: {
+        authorities: 90 * 86_400,
+        certificates: 7 * 86_400,
+        crls: 14 * 86_400,
+        queue: 10_000,
+        retryFor: 3 * 86_400,
+      },
     })
     expect(Object.keys(profiles)).toEqual(['server', 'client', 'peer', 'spiffe', 'short-lived'])
   })

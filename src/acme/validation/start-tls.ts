@@ -4,24 +4,29 @@ import type { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
 
 /**
- * TLS 1.2 or later over a connection, without trust in what certificate comes: the caller looks at it. `ValidationFailure` "tls"
- * where the handshake fails. `what` names the other end. The socket is destroyed on failure.
+ * TLS 1.2 or later over a connection. Unless `rejectUnauthorized` is true, without trust in what certificate comes: the caller
+ * looks at it. `ValidationFailure` "tls" where the handshake fails. `what` names the other end. The socket is destroyed on failure.
  */
 export function startTls(
   socket: Socket,
   what: string,
-  { servername, ...options }: Pick<ConnectionOptions, 'ALPNProtocols'> & { servername: string },
+  {
+    servername,
+    ...options
+  }: Pick<ConnectionOptions, 'ALPNProtocols' | 'ca' | 'rejectUnauthorized'> & { servername: string },
   deadline: Deadline,
 ): Promise<TLSSocket> {
   const { signal } = deadline
   return new Promise((resolve, reject) => {
     const stream = connect({
+      rejectUnauthorized: false,
       ...options,
       socket,
+      // What a certificate is compared with where there is no server name.
+      host: servername,
       // RFC 6066 3: an address is no server name.
       ...(isIP(servername) === 0 ? { servername } : {}),
       minVersion: 'TLSv1.2',
-      rejectUnauthorized: false,
     })
     const fail = (error: unknown) => {
       signal.removeEventListener('abort', stop)

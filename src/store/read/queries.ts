@@ -11,13 +11,16 @@ import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
 import { estUserQueries } from './est-user.ts'
 import { externalKeyQueries } from './external-key.ts'
+import { endingQueries, noticeQueries } from './notice.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
 import { renewalCallQueries } from './renewal-call.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
 /** The reads that look at many rows: each at so many at most, then it says where to go on. */
-export type Searches = ReturnType<typeof searchQueries> & ReturnType<typeof auditQueries>
+export type Searches = ReturnType<typeof searchQueries> &
+  ReturnType<typeof auditQueries> &
+  ReturnType<typeof endingQueries>
 export type SearchKind = keyof Searches
 
 /** The reads that find a few rows by key, on a read-only connection. */
@@ -36,10 +39,11 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
     ...externalKeyQueries(db),
     ...renewalCallQueries(db),
     ...approvalQueries(db),
+    ...noticeQueries(db),
   }
 }
 
 /** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
 export function searchesOn(db: Connection): Searches {
-  return { ...searchQueries(db), ...auditQueries(db) }
+  return { ...searchQueries(db), ...auditQueries(db), ...endingQueries(db) }
 }

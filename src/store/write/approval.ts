@@ -2,11 +2,13 @@ import { CaError } from '../../errors.ts'
 import type { ApprovalCommands, RequestRecord } from '../approval-commands.ts'
 import { namesColumn, principalColumn, serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
+import { requestData } from '../notice-data.ts'
 import { auditWriter } from './audit.ts'
+import type { Outbox } from './outbox.ts'
 
 type Input<K extends keyof ApprovalCommands> = ApprovalCommands[K]['input']
 
-export function approvalHandlers(db: Connection) {
+export function approvalHandlers(db: Connection, outbox: Outbox | null) {
   const findEarlier = earlierRequest(db)
   const refuseOthers = refusals(db)
   const save = requestSaver(db)
@@ -29,6 +31,7 @@ export function approvalHandlers(db: Connection) {
       refuseOthers(record, again)
       const requestId = save(record, again)
       writeAudit({ ...record.audit, target: String(requestId) })
+      outbox?.put('request.pending', record.audit.at, () => requestData(requestId, record))
       return { requestId, created: true }
     },
 

@@ -1,5 +1,6 @@
 import type { CommandKind, Commands } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import type { NoticeSettings } from '../notice-commands.ts'
 import { acmeAccountHandlers } from './acme-account.ts'
 import { acmeAuthorizationHandlers } from './acme-authorization.ts'
 import { acmeOrderHandlers } from './acme-order.ts'
@@ -12,7 +13,9 @@ import { crlHandlers } from './crl.ts'
 import { estUserHandlers } from './est-user.ts'
 import { externalKeyHandlers } from './external-key.ts'
 import { issuanceHandlers } from './issuance.ts'
+import { noticeHandlers } from './notice.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
+import { openOutbox } from './outbox.ts'
 import { renewalCallHandlers } from './renewal-call.ts'
 import { revocationHandlers } from './revocation.ts'
 import { tokenHandlers } from './token.ts'
@@ -23,10 +26,12 @@ import { tokenHandlers } from './token.ts'
  */
 export type Handlers = { [K in CommandKind]: (input: Commands[K]['input']) => Commands[K]['output'] }
 
-export function createHandlers(db: Connection): Handlers {
+/** `notices`: whom commands leave word for. */
+export function createHandlers(db: Connection, notices?: NoticeSettings): Handlers {
+  const outbox = openOutbox(db, notices)
   return {
-    ...issuanceHandlers(db),
-    ...revocationHandlers(db),
+    ...issuanceHandlers(db, outbox),
+    ...revocationHandlers(db, outbox),
     ...tokenHandlers(db),
     ...adminKeyHandlers(db),
     ...authorityHandlers(db),
@@ -40,6 +45,7 @@ export function createHandlers(db: Connection): Handlers {
     ...estUserHandlers(db),
     ...externalKeyHandlers(db),
     ...renewalCallHandlers(db),
-    ...approvalHandlers(db),
+    ...noticeHandlers(db, outbox),
+    ...approvalHandlers(db, outbox),
   }
 }

@@ -2,15 +2,17 @@ import { CaError } from '../../errors.ts'
 import { namesColumn, principalColumn, searchKey, serialOctets } from '../columns.ts'
 import type { IssuanceOutcome, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { issuanceData } from '../notice-data.ts'
 import { orderFulfiller, orderReplacement } from './acme-order.ts'
 import { requestApprover } from './approval.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 import { certificatePacker } from './certificate-form.ts'
+import type { Outbox } from './outbox.ts'
 import { tokenSpender } from './token.ts'
 import { wordKeys } from './words.ts'
 
-export function issuanceHandlers(db: Connection) {
+export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
   const replay = idempotency(db)
   const replaced = replacedCertificate(db)
   const insert = certificateInserter(db)
@@ -37,6 +39,7 @@ export function issuanceHandlers(db: Connection) {
       const requestId = record.approves?.requestId ?? null
       if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt, requestId)
       writeAudit(record.audit, certificate)
+      outbox?.put('certificate.issued', record.issuedAt, () => issuanceData(record))
       return { outcome: 'recorded' }
     },
   }

@@ -8,15 +8,19 @@ import type {
   RevocationRecord,
 } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { certificateData, revocationData, revocationType } from '../notice-data.ts'
+import { type StoredSummary, SUMMARY_COLUMNS, summaryOf } from '../read/certificate-row.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
+import type { Outbox } from './outbox.ts'
 
 /** CRLReason certificateHold (RFC 5280 5.3.1), the only revocation that can be taken back. */
 const CERTIFICATE_HOLD = 6
 
-export function revocationHandlers(db: Connection) {
+export function revocationHandlers(db: Connection, outbox: Outbox | null) {
   const find = revocationFinder(db)
   const writeAudit = auditWriter(db)
+  const dataOf = noticeData(db)
   // A hold that becomes permanent takes the new facts whole, date and all: the entry given for the CRL states
   // them, and OCSP, CRL and inventory must tell one story.
   const save = db.prepare(
@@ -55,7 +59,12 @@ export function revocationHandlers(db: Connection) {
       const { revokedAt, reason, invalidityDate, entry } = record
       save.run({ id, revokedAt, reason, invalidityDate, entry, change: writeAudit(record.audit, id) })
       forgetRelease.run(id)
-      return { changed: true, authority, partition, revocation: { revokedAt, reason, invalidityDate } }
+      const revocation = { revokedAt, reason, invalidityDate }
+      outbox?.put(revocationType(revocation), record.audit.at, () => ({
+        ...dataOf(id),
+        ...revocationData(revocation),
+      }))
+      return { changed: true, authority, partition, revocation }
     },
 
     /** The row goes; that there was a hold stays in the audit log, and in delta CRLs for as long as it matters. */
@@ -69,9 +78,18 @@ export function revocationHandlers(db: Connection) {
       }
       remove.run(id)
       saveRelease.run({ id, entry: record.entry, change: writeAudit(record.audit, id) })
+      outbox?.put('certificate.released', record.audit.at, () => dataOf(id))
       return { changed: true, authority, partition, revocation: null }
     },
   }
+}
+
+/** What a notice says of a certificate. */
+function noticeData(db: Connection) {
+  const find = db.prepare<[number], StoredSummary>(
+    `SELECT ${SUMMARY_COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = c.id WHERE c.id = ?`,
+  )
+  return (id: number) => certificateData(summaryOf(find.get(id)!))
 }
 
 interface FoundRow {

@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serviceRegistry } from '../../../src/api/metrics/service-registry.ts'
 import { runTool, toolIsMissing } from '../../pki/external-tool.ts'
+import { newWebhookSecret } from '../../webhooks/receiver.ts'
 import { TestCa } from '../ca-fixture.ts'
 import { csrPem } from '../requests.ts'
 
@@ -26,13 +29,20 @@ interface Described {
   readonly labelNames: readonly string[]
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'chancery-deployed-'))
 let ca: TestCa
 let metrics: readonly Described[]
 beforeAll(async () => {
-  ca = await TestCa.create({ options: { crl: { delta: true, partitions: 2 } } })
+  const secretFile = join(folder, 'secret')
+  writeFileSync(secretFile, newWebhookSecret(), { mode: 0o600 })
+  const webhooks = [{ url: 'http://127.0.0.1:9', secretFile }]
+  ca = await TestCa.create({ options: { crl: { delta: true, partitions: 2 }, webhooks } })
   metrics = serviceRegistry(ca.service).getMetricsAsArray() as unknown as readonly Described[]
 })
-afterAll(() => ca.close())
+afterAll(async () => {
+  await ca.close()
+  rmSync(folder, { recursive: true })
+})
 
 test('docs/metrics.md has every metric, with its type, its labels and its own words, and no other', () => {
   const rows = read('docs/metrics.md')

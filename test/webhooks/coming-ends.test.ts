@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { DAY } from '../api/ca-fixture.ts'
+import { csrPem } from '../api/requests.ts'
+import { eventually } from '../eventually.ts'
+import { startReceiver } from './receiver.ts'
+import { webhookCa } from './webhook-ca.ts'
+
+test('a certificate that ends soon and was not renewed is told of once', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }])
+  const { received } = receiver
+  const enrol = async (name: string, wishes = {}) =>
+    (await ca.enrol(csrPem([`dns:${name}.example.test`]), { validity: '10d', ...wishes }))
+      .serialNumber as string
+  const forgotten = await enrol('forgotten')
+  const revoked = await enrol('revoked')
+  await ca.call(`/v1/certificates/${revoked}/revoke`, { body: {} })
+  const renewed = await enrol('renewed')
+  await enrol('enrolled-again')
+  const long = await enrol('long', { validity: '30d' })
+  // Three quarters of ten days less an hour: nothing is late yet.
+  ca.now += 7.5 * DAY * 1000 - 3_600_000
+  await enrol('enrolled-again')
+  const renewal = await ca.call(`/v1/certificates/${renewed}/renew`, {
+    body: { csr: csrPem(['dns:renewed.example.test']) },
+  })
+  expect(renewal.status, renewal.text).toBe(201)
+  expect(received).toEqual([])
+  ca.now += 7_200_000
+  await eventually(() => expect(received.length).toBe(1))
+  expect(received[0]!.json).toMatchObject({
+    type: 'certificate.expiring',
+    data: { serialNumber: forgotten, names: ['dns:forgotten.example.test'] },
+  })
+  await eventually(async () => expect((await ca.service.store.read.webhookCounts())[0]!.waiting).toBe(0))
+  await ca.reopen()
+  // Within seven days of its end, and in the last quarter of its life.
+  ca.now += 16 * DAY * 1000
+  const serials = () => received.map(({ json }) => json.data.serialNumber)
+  await eventually(() => expect(serials()).toContain(long))
+  const told = serials()
+  expect(told.filter((one) => one === long)).toEqual([long])
+  expect(told.filter((one) => one === forgotten)).toEqual([forgotten])
+  expect(told).not.toContain(revoked)
+  expect(told).not.toContain(renewed)
+})
+
+test('authorities, and CRLs that nobody renews here, are told of once', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([receiver], { notices: { authorities: '90d', crls: '30d' } })
+  const { received } = receiver
+  const { authorities } = ca.service
+  const { notAfter } = authorities.issuing().certificate
+  ca.now = (notAfter - 80 * DAY) * 1000
+  await eventually(() => expect(received.map(({ json }) => json.type)).toEqual(['authority.expiring']))
+  expect(received[0]!.json.data).toMatchObject({
+    ...{ authority: 'intermediate', role: 'issuing', state: 'active' },
+  })
+  // The root's CRL lasts as long as the intermediate, and its key is not here.
+  ca.now = (notAfter - 20 * DAY) * 1000
+  await eventually(() => expect(received.length).toBe(2))
+  expect(received[1]!.json).toMatchObject({ type: 'crl.expiring', data: { authority: 'root' } })
+})
