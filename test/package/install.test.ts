@@ -41,6 +41,7 @@ describe('the packed package', () => {
         'LICENSE',
         'README.md',
         'bin',
+        'deploy',
         'dist',
         'migrations',
         'openapi.yaml',
