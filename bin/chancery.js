@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,9 +10,10 @@ import { fileURLToPath } from 'node:url'
 const MINIMUM = 24
 
 const here = new URL('.', import.meta.url)
-// A checkout has the sources beside it; an installed package has only what the build made of them.
-const source = new URL('../src/cli.ts', here)
-const entry = existsSync(source) ? source : new URL('../dist/cli.js', here)
+// An installed package has only what the build made of the sources. A checkout has both, and what was edited since counts.
+const built = new URL('../dist/cli.js', here)
+const sources = new URL('../src', here)
+const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 
 if (process.env.npm_command === 'exec') endWithParent()
 if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
@@ -28,6 +29,15 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
     )
     process.exitCode = 2
   }
+}
+
+/** Folders count as well: theirs is the time of what was added and removed. */
+function isUpToDate() {
+  if (!existsSync(built)) return false
+  const top = fileURLToPath(sources)
+  const time = statSync(built).mtimeMs
+  const names = ['', ...readdirSync(top, { recursive: true })]
+  return names.every((name) => statSync(join(top, name)).mtimeMs < time)
 }
 
 /** The binary of the npm package `node`, if it is installed where this package can see it. */
