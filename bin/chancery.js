@@ -15,6 +15,7 @@ const built = new URL('../dist/cli.js', here)
 const sources = new URL('../src', here)
 const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 
+if (process.argv[2] === 'serve') saveMemory()
 if (process.env.npm_command === 'exec') endWithParent()
 if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
@@ -29,6 +30,19 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
     )
     process.exitCode = 2
   }
+}
+
+/**
+ * What V8 and glibc keep for later is as much as the service needs: 340 MB under load instead of 220. Both are told at the
+ * start of a process alone, so this one starts once more in its own place, unless somebody has chosen something for it.
+ */
+function saveMemory() {
+  const { execve, execPath, execArgv, argv, env } = process
+  const chosen = `${execArgv.join(' ')} ${env.NODE_OPTIONS}`.includes('semi-space-size')
+  if (!execve || chosen || env.MALLOC_ARENA_MAX !== undefined) return
+  const allocator = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
+  const flags = [...execArgv, '--max-semi-space-size=8']
+  execve.call(process, execPath, [execPath, ...flags, ...argv.slice(1)], { ...allocator, ...env })
 }
 
 /** Folders count as well: theirs is the time of what was added and removed. */
