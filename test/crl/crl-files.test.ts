@@ -64,6 +64,29 @@ test.skipIf(toolIsMissing('strace'))(
   },
 )
 
+test.skipIf(toolIsMissing('strace')).each([
+  ['write', 'ENOSPC'],
+  ['write', 'EIO'],
+  ['fdatasync', 'EIO'],
+  ['fsync', 'EIO'],
+  ['rename', 'EIO'],
+])(
+  '%s fails with %s: the reason is told, the older list stays and no part of the newer one',
+  async (call, error) => {
+    await files.write(SCOPE, 'full', 1, listOf(1))
+    const paths = [nameOf(2), `.${nameOf(2)}`].flatMap((name) => ['-P', join(directory, name)])
+    const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`]
+    const { status, stderr } = spawnSync(
+      'strace',
+      ['-f', '-qq', '-o', '/dev/null', ...paths, ...inject, process.execPath, PROGRAM, directory, '2'],
+      { encoding: 'utf8' },
+    )
+    expect(status).toBe(1)
+    expect(stderr).toMatch(new RegExp(`storeFailed: The CRL could not be kept in ${directory}: ${error}`))
+    expect(readdirSync(directory)).toEqual([nameOf(1)])
+  },
+)
+
 test.skipIf(toolIsMissing('strace'))(
   'the older list goes only after the directory was synced with the newer one in it',
   () => {
