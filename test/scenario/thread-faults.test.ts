@@ -76,7 +76,7 @@ test.each(FAULTS)(
     const isOver = () => journal.certificates.size > 40 && (outcome === 'perhaps' || open.length > 0)
     const client = async (index: number) => {
       for (let n = 0; !isOver() || n < 10; n++) {
-        if (index === 0 && n === 3) await threads.run('chancery-writer', fault)
+        if (index === 0 && n === 3) await threads.finish('chancery-writer', fault)
         const [csr, key] = [newCsr(`n${n}.c${index}.example.test`), randomUUID()]
         const { status, body } = await enrol(csr, key)
         if (status === 201) continue
@@ -119,12 +119,9 @@ test('a search thread that ends in a search, or between two: that one is 503 and
   await issued(rest)
   const search = () => rest.call('GET', '/v1/certificates?limit=1')
   expect((await search()).status).toBe(200)
-  await threads.run('chancery-search', onStatement(/certificates/, EXIT, { methods: READS }))
-  const met = await eventually(async () => {
-    const reply = await search()
-    expect(reply.status).toBe(503)
-    return reply
-  })
+  await threads.finish('chancery-search', onStatement(/certificates/, EXIT, { methods: READS }))
+  const met = await search()
+  expect(met.status).toBe(503)
   expect(Number(met.headers['retry-after'])).toBeGreaterThan(0)
   expect(met.body.toString()).toContain('storeFailed')
   expect((await search()).status).toBe(200)
@@ -162,12 +159,11 @@ test.each([
     await revoke()
     const before = await published.crl()
     journal.sawCrl(before.number, before.der)
-    await threads.run('chancery-crl', onStatement(/./, fault, { methods: READS }))
-    const missed = await eventually(async () => {
-      const serialNumber = await revoke()
-      expect(await failingChecks(rest)).toEqual({ status: 503, failing: ['crl:intermediate'] })
-      return serialNumber
-    })
+    await threads.finish('chancery-crl', onStatement(/./, fault, { methods: READS }))
+    const missed = await revoke()
+    await eventually(async () =>
+      expect(await failingChecks(rest)).toEqual({ status: 503, failing: ['crl:intermediate'] }),
+    )
     expect((await rest.call('GET', '/readyz', { bearer: null })).body.toString()).toContain(reason)
     const meanwhile = await published.crl()
     journal.sawCrl(meanwhile.number, meanwhile.der)
