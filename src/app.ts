@@ -26,6 +26,7 @@ import { restRoutes } from './api/rest/routes.ts'
 import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { serveGrpc } from './api/sds/connections.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
+import { traceRequests } from './api/trace-requests.ts'
 import type { Service } from './service.ts'
 
 /**
@@ -112,6 +113,7 @@ export function buildMetricsApp(service: Service, log: FastifyBaseLogger): Fasti
 function prepare(app: FastifyInstance, service: Service): void {
   installProblems(app)
   closeAfterAnswer(app)
+  traceRequests(app, service)
   logRequests(app)
   countRequests(app, service)
 }

@@ -7,6 +7,7 @@ import { sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
+import { traceRequests } from './api/trace-requests.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
 import { initialise } from './ca/hierarchy/initialise.ts'
@@ -74,6 +75,7 @@ export async function chancery(
   if (!given) app.addHook('onClose', () => service.close())
   // Errors of these routes alone become problem documents; the application's other routes keep theirs.
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  traceRequests(app, service)
   countRequests(app, service)
   app.register(restRoutes, { service })
   app.register(acmeRoutes, { service })

@@ -21,6 +21,8 @@ import { acmeCheck, authorityChecks } from './service-checks.ts'
 import type { NoticeSettings } from './store/notice-commands.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import type { Tracer } from './telemetry/exporter.ts'
+import { withinService } from './tracing/spans.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
@@ -40,6 +42,8 @@ export interface Service {
   readonly crl: CrlPublisher
   /** Null where none are configured. */
   readonly webhooks: Webhooks | null
+  /** Null where nothing is traced. */
+  readonly tracer: Tracer | null
   /** Where the keys of new authorities go. */
   keyPlace(): { store: Store; directory: string; passphrase: string }
   /** To be called after an authority was installed: loads it and publishes its first CRL. */
@@ -65,13 +69,24 @@ export interface ServiceOptions {
 }
 
 /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
-export async function openService({
-  config,
-  passphrase,
-  clock,
-  log,
-  publicUrl,
-}: ServiceOptions): Promise<Service> {
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { clock, log, config } = options
+  const { endpoint } = config.tracing
+  if (endpoint === undefined) return openParts(options, null)
+  const { Tracer } = await import('./telemetry/exporter.ts')
+  const tracer = new Tracer({ clock, log, tracing: { ...config.tracing, endpoint } })
+  try {
+    return await withinService(tracer, () => openParts(options, tracer))
+  } catch (error) {
+    await tracer.stop()
+    throw error
+  }
+}
+
+async function openParts(
+  { config, passphrase, clock, log, publicUrl }: ServiceOptions,
+  tracer: Tracer | null,
+): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
   for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
     profiles.set(own.name, own)
@@ -146,6 +161,7 @@ export async function openService({
     ocsp,
     crl,
     webhooks,
+    tracer,
     issuer,
     approvals,
     revoker,
@@ -178,6 +194,7 @@ export async function openService({
       await webhooks?.stop()
       await revocation.stop()
       await store.close()
+      await tracer?.stop()
     },
   }
   try {

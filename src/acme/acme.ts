@@ -3,6 +3,7 @@ import { parseNameText } from '../pki/names/normalise.ts'
 import { RecentMap } from '../recent-map.ts'
 import type { AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow } from '../store/acme-queries.ts'
 import { Sweeper } from '../store/sweeper.ts'
+import { traced } from '../tracing/spans.ts'
 import { Accounts, usable } from './accounts.ts'
 import type { AcmeContext, Holder } from './context.ts'
 import { identifierOf, type Proof, sufficientProofs } from './identifier.ts'
@@ -115,12 +116,14 @@ export class Acme {
       accountUrl: accountUrl ?? '',
     }
     if (type !== 'dns-persist-01' || accountUrl === null) {
-      return validateChallenge(what, this.#validation, signal)
+      return traced(`validate ${type}`, () => validateChallenge(what, this.#validation, signal))
     }
     const former = await this.context.store.read.acmeFormerKeys(accountId)
     const formerThumbprints = former.map((one) => one.toString('base64url'))
     const context = { ...this.#validation, accountHashPrefix: accountHashPrefix(accountUrl) }
-    return validateChallenge({ ...what, formerThumbprints }, context, signal)
+    return traced(`validate ${type}`, () =>
+      validateChallenge({ ...what, formerThumbprints }, context, signal),
+    )
   }
 
   #keyOf({ jwk }: AcmeAccountRow): AccountKey {

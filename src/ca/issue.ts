@@ -7,6 +7,7 @@ import { assembleSigned } from '../pki/signed.ts'
 import type { RequestRow } from '../store/approval-queries.ts'
 import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
+import { traced } from '../tracing/spans.ts'
 import { auditEntry } from './audit.ts'
 import { IssuanceFigures } from './issuance-figures.ts'
 import { type Impatient, needsApproval } from './policy/approval.ts'
@@ -94,7 +95,7 @@ export class Issuer {
     const { request, requester, row, keptUntil } = approval
     const now = this.#context.clock()
     try {
-      const grant = decide(request, requester, this.#context, epochSeconds(now))
+      const grant = traced('policy', () => decide(request, requester, this.#context, epochSeconds(now)))
       const { requestId, tokenId, idempotency } = row
       return await this.#make(grant, request, requester, now, {
         tokenId,
@@ -139,7 +140,7 @@ export class Issuer {
       throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
     }
 
-    const grant = decide(request, principal, this.#context, epochSeconds(now))
+    const grant = traced('policy', () => decide(request, principal, this.#context, epochSeconds(now)))
     // A token that belongs to a request waits again, also where its profile has come to need no approval.
     const isBound = principal.kind === 'token' && principal.token.requestId !== null
     if (isBound || needsApproval(grant.profile, principal, grant.replaces !== null)) {
@@ -173,7 +174,7 @@ export class Issuer {
     )
     const { serialNumber } = prepared
     const tbs = prepared.take()
-    const der = assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
+    const der = assembleSigned(tbs, signer.algorithm, await traced('sign', () => signer.sign(tbs)))
     const record = {
       serialNumber,
       authority: grant.authority.id,

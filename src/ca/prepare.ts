@@ -4,6 +4,7 @@ import { encodeTbs } from '../pki/certificate/tbs.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { newSerialNumber } from '../pki/serial-number.ts'
+import { traced } from '../tracing/spans.ts'
 import type { Grant } from './policy/grant.ts'
 import type { KeyProof } from './request.ts'
 import type { Signer } from './signer.ts'
@@ -47,7 +48,7 @@ export async function prepare(
   signer: Signer,
   shared: (serialNumber: string) => readonly Extension[],
 ): Promise<Prepared> {
-  const proven = proof.kind === 'csr' ? proveCsr(proof.csr) : undefined
+  const proven = proof.kind === 'csr' ? traced('prove', () => proveCsr(proof.csr)) : undefined
   // It is awaited below; should the encoding fail before that, the failed proof must not end the process.
   proven?.catch(() => {})
   const { authority, publicKey, names, subject, validity } = grant

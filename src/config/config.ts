@@ -141,6 +141,9 @@ function contradictions(config: Config): string[] {
   }
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   found.push(...webhookContradictions(config.webhooks))
+  const { endpoint } = config.tracing
+  if (endpoint !== undefined && !URL.canParse(endpoint))
+    found.push(`tracing.endpoint is no address: ${endpoint}`)
   for (const name of config.tls.names) {
     try {
       normaliseName(isIP(name) ? 'ip' : 'dns', name)

@@ -5,6 +5,7 @@ import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './a
 import { EstOptions } from './est-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
+import { TracingOptions } from './tracing-schema.ts'
 import { NoticeOptions, WebhookOptions } from './webhook-schema.ts'
 
 /** A letter first, so that no name is taken for a number or an option. */
@@ -198,6 +199,7 @@ export const FileOptions = Type.Object({
     },
     { default: {} },
   ),
+  tracing: TracingOptions,
   webhooks: Type.Array(WebhookOptions, { default: [] }),
   notices: NoticeOptions,
   profiles: Type.Record(Type.String({ pattern: PROFILE_NAME }), ProfileOptions, {

@@ -9,6 +9,7 @@ import { LONG_INPUT, verifyLong } from '../pki/keys/long-input.ts'
 import { assembleInPlace, type Roomy, toBeSigned } from '../pki/signed.ts'
 import type { CrlBase, CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
 import type { ScopeCrlRow } from '../store/queries.ts'
+import { traced } from '../tracing/spans.ts'
 import type { BuiltTbs } from './build-thread.ts'
 import type { CrlBuilder } from './builder.ts'
 
@@ -57,21 +58,24 @@ export async function signNextCrls(
   }
   const endOf = (lifetime: number) => Math.min(now + lifetime, issuer.certificate.notAfter)
   const ends = { full: endOf(options.validity), delta: endOf(options.deltaValidity) }
-  const built = await builder.build({
-    scope,
-    full: wish.full
-      ? {
-          notAfterFloor: firstExpiry(previous.full, now, options.refresh),
-          fields: { ...common, nextUpdate: ends.full, deltaUrls: deltaUrl === null ? [] : [deltaUrl] },
-        }
-      : null,
-    delta: options.delta
-      ? {
-          since: base ? base.through : null,
-          fields: { ...common, nextUpdate: ends.delta, baseNumber: base?.number ?? number },
-        }
-      : null,
-  })
+  const builds = traced('build CRL', () =>
+    builder.build({
+      scope,
+      full: wish.full
+        ? {
+            notAfterFloor: firstExpiry(previous.full, now, options.refresh),
+            fields: { ...common, nextUpdate: ends.full, deltaUrls: deltaUrl === null ? [] : [deltaUrl] },
+          }
+        : null,
+      delta: options.delta
+        ? {
+            since: base ? base.through : null,
+            fields: { ...common, nextUpdate: ends.delta, baseNumber: base?.number ?? number },
+          }
+        : null,
+    }),
+  )
+  const built = await builds
   const signed = async (part: BuiltTbs | null, nextUpdate: number): Promise<CrlBody | null> =>
     part && { nextUpdate, entries: part.count, der: await sign(part, issuer) }
   const { through } = built
@@ -98,7 +102,7 @@ function ableToSign(authority: Authority, now: number): IssuingAuthority {
 
 async function sign(roomy: Roomy, { signer }: IssuingAuthority): Promise<Buffer> {
   const tbs = toBeSigned(roomy)
-  const signature = await signer.sign(tbs, 'status')
+  const signature = await traced('sign CRL', () => signer.sign(tbs, 'status'))
   // A CRL that does not verify makes every relying party refuse every peer.
   if (!(await verifies(tbs, signer, signature))) {
     throw new CaError('internal', 'The signer made a signature that does not verify.')

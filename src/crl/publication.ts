@@ -6,6 +6,7 @@ import { CaError } from '../errors.ts'
 import type { CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
 import type { ScopeCrlRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import { traced } from '../tracing/spans.ts'
 import type { Turns } from '../turns.ts'
 import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
@@ -61,7 +62,7 @@ export class Publication {
     this.scope = scope
     this.#context = context
     this.kept = new LongCrls(scope, context, () => ({ full: this.#full, delta: this.#delta }))
-    this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), {
+    this.#runs = new Coalesced(() => context.turns.run(() => traced('make CRL', () => this.#makeNext())), {
       // A delta is short: those that come while one is made are enough company for the next.
       delay: () => (this.#wantsFull ? context.coalesce : 0),
       pause: () => this.#pause(),

@@ -4,6 +4,7 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
+import { traced } from '../tracing/spans.ts'
 import { Turns } from '../turns.ts'
 import { answerOf, type OcspAnswer, ocspError, UNAUTHORIZED } from './answer.ts'
 import { AnswerCounts, type Answered } from './answer-counts.ts'
@@ -215,7 +216,9 @@ export class OcspResponder {
       throw new CaError('overloaded', 'Too many OCSP answers are being signed.')
     this.#signing++
     try {
-      return await this.#turns.run(() => this.#signNow(authority, request))
+      return await traced('sign OCSP response', () =>
+        this.#turns.run(() => this.#signNow(authority, request)),
+      )
     } finally {
       this.#signing--
     }

@@ -1,10 +1,12 @@
 import type { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
+import { instant, secondsSince } from '../metrics/timings.ts'
+import { beginSpan, type Span } from '../tracing/spans.ts'
 import type { CommandKind, Commands } from './commands.ts'
 import { fromCrossed } from './crossed-error.ts'
 import { detach } from './detach.ts'
 import { type StoreFigures, storeFigures } from './figures.ts'
-import type { Answer, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
+import type { Answer, BatchTimes, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
 
 export interface QueueLimit {
@@ -16,6 +18,8 @@ export interface QueueLimit {
 
 interface Waiting {
   bytes: number
+  /** Null where nobody wants to know, as is usual. */
+  trace: { span: Span; at: bigint } | null
   resolve: (output: unknown) => void
   reject: (error: CaError) => void
 }
@@ -114,12 +118,14 @@ export class WriterQueue {
       )
     }
     const id = this.#nextId++
+    const span = beginSpan(`record ${kind}`)
+    const trace = span && { span, at: instant() }
     // One message for all that one turn of the event loop brings: posting costs more than a command does.
     if (this.#outbox.length === 0) setImmediate(() => this.#flush())
     this.#outbox.push({ id, kind, input: copy })
     this.#bytes += bytes
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { bytes, resolve: resolve as (output: unknown) => void, reject })
+      this.#waiting.set(id, { bytes, trace, resolve: resolve as (output: unknown) => void, reject })
     })
   }
 
@@ -164,7 +170,7 @@ export class WriterQueue {
     this.#healthy = message.healthy
     if (message.healthy) this.#restarts = 0
     this.#measure(message)
-    for (const answer of message.answers) this.#settle(answer)
+    for (const answer of message.answers) this.#settle(answer, message.times)
     this.#checkDrained()
     if (wasHung && message.healthy) this.#resume()
   }
@@ -193,11 +199,12 @@ export class WriterQueue {
     this.#forsake(storeFailed('The disk does not answer. This may or may not be on record.'))
   }
 
-  #settle(answer: Answer): void {
+  #settle(answer: Answer, times: BatchTimes | null): void {
     const waiting = this.#waiting.get(answer.id)
     if (!waiting) return
     this.#waiting.delete(answer.id)
     this.#bytes -= waiting.bytes
+    if (waiting.trace) endTrace(waiting.trace, 'error' in answer, times)
     if ('error' in answer) waiting.reject(fromCrossed(answer.error))
     else waiting.resolve(answer.output)
   }
@@ -223,13 +230,29 @@ export class WriterQueue {
     this.#bytes = 0
     const lost = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const waiting of lost) waiting.reject(error)
+    for (const waiting of lost) {
+      waiting.trace?.span.end({}, true)
+      waiting.reject(error)
+    }
     this.#checkDrained()
   }
 
   #checkDrained(): void {
     if (this.#waiting.size === 0) this.#drained?.()
   }
+}
+
+/** What of it was waiting for the writer, and what the commit, which is the whole batch's. */
+function endTrace(
+  { span, at }: NonNullable<Waiting['trace']>,
+  failed: boolean,
+  times: BatchTimes | null,
+): void {
+  if (times) {
+    span.past('wait for the writer', secondsSince(at), times.batch)
+    span.past('commit', times.commit, 0)
+  }
+  span.end({}, failed)
 }
 
 function post(worker: Worker, message: ToWriter): void {

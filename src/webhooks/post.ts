@@ -1,10 +1,11 @@
-import { Agent, type ClientRequest, request } from 'node:http'
+import type { Agent, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connectTo } from '../acme/validation/connect.ts'
 import type { ValidationContext } from '../acme/validation/context.ts'
 import { Deadline } from '../acme/validation/deadline.ts'
 import { hostOf, portOf } from '../acme/validation/http-get.ts'
 import { startTls } from '../acme/validation/start-tls.ts'
+import { http } from '../node-http.ts'
 
 /** Connections to one receiver, and so notices under way to it. */
 export const MOST_AT_ONCE = 4
@@ -61,7 +62,7 @@ export class Poster {
     const { signal } = this.#stopped
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw signal.reason
-      const sent = request({
+      const sent = http.request({
         agent: this.#agent,
         method: 'POST',
         host: hostOf(url),
@@ -120,7 +121,7 @@ function secondsOf(retryAfter: string | undefined): number | null {
   return retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : null
 }
 
-class CheckedAgent extends Agent {
+class CheckedAgent extends http.Agent {
   readonly #receiver: Receiver
   readonly #signal: AbortSignal
 

@@ -91,6 +91,7 @@ describe('defaults', () => {
       authorities: {},
       sds: { clients: [] },
       webhooks: [],
+      tracing: { sampleOneIn: 1, serviceName: 'chancery' },
       notices: {
         authorities: 90 * 86_400,
         certificates: 7 * 86_400,

@@ -1,0 +1,30 @@
+import Type from '../schema/build.ts'
+
+/** OpenTelemetry. */
+export const TracingOptions = Type.Object(
+  {
+    endpoint: Type.Optional(
+      Type.String({
+        pattern: '^https?://[\\x21-\\x7e]+$',
+        wanted: 'an address such as "http://127.0.0.1:4318"',
+        env: 'CHANCERY_TRACING_ENDPOINT',
+        description:
+          'Where traces are sent, as OTLP over HTTP (JSON); `/v1/traces` is added where it has no path. Absent: nothing is traced.',
+      }),
+    ),
+    sampleOneIn: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 1,
+      description:
+        'Of so many requests one is traced. A request that says by `traceparent` whether its trace is kept is obeyed.',
+    }),
+    serviceName: Type.String({
+      default: 'chancery',
+      minLength: 1,
+      maxLength: 255,
+      description: '`service.name` of the traces.',
+    }),
+  },
+  { default: {} },
+)
