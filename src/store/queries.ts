@@ -82,6 +82,8 @@ export interface CertificateFilter {
   profile?: string
   principal?: string
   authority?: string
+  /** A part of a name or of the subject, in any letter case of ASCII. No index has it: rows are looked at one by one. */
+  text?: string
   /** Hexadecimal prefix of the serial number. */
   serialPrefix?: string
   issuedBefore?: number

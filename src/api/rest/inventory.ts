@@ -22,6 +22,14 @@ const Query = Type.Object(
         description: 'A whole name, or "*.example.test" for all below a domain.',
       }),
     ),
+    text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2048,
+        description:
+          'A part of a name or of the subject, in any letter case. Certificates are looked through one by one, the newest first, so this takes many pages where there are many; `name` takes one.',
+      }),
+    ),
     state: Type.Optional(
       Type.Union([
         Type.Literal('valid'),
@@ -46,7 +54,7 @@ const Query = Type.Object(
 )
 
 const TIMES = ['issuedBefore', 'issuedAfter', 'expiresBefore', 'expiresAfter'] as const
-const TEXTS = ['name', 'state', 'profile', 'principal', 'authority'] as const
+const TEXTS = ['name', 'text', 'state', 'profile', 'principal', 'authority'] as const
 
 /** What was issued, to whom, and what became of it. */
 export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {

@@ -1,0 +1,7 @@
+import { render } from 'preact'
+import { App } from './app.tsx'
+import './style/base.css'
+import './style/layout.css'
+import './style/parts.css'
+
+render(<App />, document.getElementById('app')!)
