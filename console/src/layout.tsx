@@ -22,7 +22,6 @@ export function Layout({ session, onSignOut, children }: LayoutProps) {
   const route = useRoute()
   const here = route.path[0] ?? ''
   const [isOpen, setOpen] = useState(false)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: closes with each step to another place
   useEffect(() => setOpen(false), [here])
   return (
     <div class="layout">

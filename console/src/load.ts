@@ -15,7 +15,6 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   const [round, setRound] = useState(0)
   const newest = useRef(load)
   newest.current = load
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for what `load` depends on
   useEffect(() => {
     const giveUp = new AbortController()
     setState(({ data }) => ({ ...(data === undefined ? {} : { data }), isLoading: true }))

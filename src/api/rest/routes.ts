@@ -19,6 +19,7 @@ import { renewalCallRoutes } from './renewal-calls.ts'
 import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
 import { stapleRoutes } from './staple.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
@@ -43,5 +44,6 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(acmeOrderRoutes, options)
   app.register(renewalCallRoutes, options)
   app.register(profileRoutes, options)
+  app.register(statisticsRoutes, options)
   app.register(auditRoutes, options)
 }
