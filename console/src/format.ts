@@ -27,6 +27,7 @@ export function time(text: string): string {
 /** "in 3 days", "2 hours ago". */
 export function relative(text: string, now = Date.now()): string {
   const seconds = (Date.parse(text) - now) / 1000
+  if (Math.abs(seconds) < 1) return 'now'
   const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size * 1.5) ?? UNITS[5]
   return RELATIVE.format(Math.round(seconds / length), unit)
 }
@@ -73,4 +74,8 @@ export function words(name: string): string {
     .replace(/\bca\b/, 'CA')
     .replace(/\baa\b/, 'AA')
     .replace(/\bcrl\b/, 'CRL')
+}
+
+export function hexOf(octets: ArrayBuffer): string {
+  return Array.from(new Uint8Array(octets), (octet) => octet.toString(16).padStart(2, '0')).join('')
 }

@@ -1,3 +1,4 @@
+import { Fragment } from 'preact'
 import { useState } from 'preact/hooks'
 import { call } from '../api/client.ts'
 import type { BulkOutcome } from '../api/types.ts'
@@ -87,9 +88,9 @@ function Outcome({ outcome: { dryRun, matched, revoked, serialNumbers } }: { out
         <p>
           Among them:{' '}
           {serialNumbers.slice(0, 6).map((serial) => (
-            <>
-              <Serial key={serial} serial={serial} />{' '}
-            </>
+            <Fragment key={serial}>
+              <Serial serial={serial} />{' '}
+            </Fragment>
           ))}
         </p>
       )}

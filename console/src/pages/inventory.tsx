@@ -1,11 +1,12 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { CertificateSummary } from '../api/types.ts'
+import { useFilter } from '../filter.ts'
 import { date } from '../format.ts'
 import { useLoad } from '../load.ts'
 import { Card, Empty, Page, ProblemNote } from '../parts/page.tsx'
-import { type Column, Pager, Table, usePages } from '../parts/table.tsx'
+import { type Column, Pager, Table } from '../parts/table.tsx'
 import { Ago, NameCell, Principal, Serial, State } from '../parts/text.tsx'
-import { replaceRoute, routeTo, useRoute } from '../route.ts'
+import { routeTo } from '../route.ts'
 import { useMay } from '../session.ts'
 import { BulkRevocation } from './bulk-revocation.tsx'
 import { findCertificates } from './find-certificates.ts'
@@ -29,22 +30,10 @@ const COLUMNS: readonly Column<CertificateSummary>[] = [
   { title: 'Serial number', show: ({ serialNumber }) => <Serial serial={serialNumber} /> },
 ]
 
-/** Milliseconds without a key before the search begins. */
-const PAUSE = 200
-
 export function Inventory() {
-  const { query } = useRoute()
-  const [filter, setFilter] = useState<Readonly<Record<string, string>>>(query)
+  const { filter, setFilter, query, pages } = useFilter('certificates')
   const [isRevoking, setRevoking] = useState(false)
   const mayRevoke = useMay('operator')
-  const pages = usePages()
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      pages.restart()
-      replaceRoute(routeTo('certificates', filter))
-    }, PAUSE)
-    return () => clearTimeout(timer)
-  }, [filter])
   const { data, problem, isLoading, reload } = useLoad(JSON.stringify([query, pages.after]), (signal) =>
     findCertificates(query, pages.after, signal),
   )

@@ -20,7 +20,7 @@ interface TableProps<Row> {
 export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
   return (
     // biome-ignore-start lint/a11y/noRedundantRoles: style sheets that make cards of rows take their roles away
-    <table role="table">
+    <table role="table" class="rows">
       <caption class="for-readers">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row">

@@ -58,9 +58,9 @@ export function Serial({ serial, isWhole = false }: { serial: string; isWhole?: 
 /** The first names, and how many more. */
 export function NameCell({ names, subject, most = 2 }: { names: Names; subject?: string; most?: number }) {
   const all = nameList(names)
-  if (all.length === 0) return <span>{subject || 'no name'}</span>
+  if (all.length === 0) return <span class="names">{subject || 'no name'}</span>
   return (
-    <span>
+    <span class="names">
       {all.slice(0, most).join(', ')}
       {all.length > most && <span class="quiet"> and {all.length - most} more</span>}
     </span>
@@ -70,9 +70,9 @@ export function NameCell({ names, subject, most = 2 }: { names: Names; subject?:
 /** Who did something: a link where it is a certificate. */
 export function Principal({ id }: { id: string }) {
   const serial = /^certificate:([0-9a-f]+)$/.exec(id)?.[1]
-  if (serial === undefined) return <span class="break">{id}</span>
+  if (serial === undefined) return <span class="principal">{id}</span>
   return (
-    <span>
+    <span class="principal">
       certificate <Serial serial={serial} />
     </span>
   )
