@@ -15,14 +15,14 @@ async function initialised(): Promise<string> {
 
 test('a leaked admin key is replaced: the new one opens the service, the old one nothing', async () => {
   const dir = await initialised()
-  const made = await chancery(['admin-key', 'create', 'ops', '--dir', dir])
+  const made = await chancery(['admin-key', 'create', 'ops', '--role', 'admin', '--offline', '--dir', dir])
   expect(made).toMatchObject({ exitCode: 0, stderr: '' })
   const file = join(dir, 'ops.key')
   expect(made.stdout).toContain(file)
   expect(made.stdout).not.toContain('chancery_admin_')
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(readFileSync(file, 'utf8')).toMatch(/^chancery_admin_[\w-]{43}\n$/)
-  const revoked = await chancery(['admin-key', 'revoke', 'default', '--dir', dir])
+  const revoked = await chancery(['admin-key', 'revoke', 'default', '--offline', '--dir', dir])
   expect(revoked).toMatchObject({ exitCode: 0, stdout: 'Admin key default is revoked.\n' })
 
   const ports = {
@@ -40,7 +40,7 @@ test('a leaked admin key is replaced: the new one opens the service, the old one
     renameSync(file, join(dir, 'admin.key'))
     expect((await chancery(['token', 'list'], environment)).exitCode).toBe(0)
     // The service has the directory: two that write admin keys at once would be one too many.
-    const busy = await chancery(['admin-key', 'create', 'more'], environment)
+    const busy = await chancery(['admin-key', 'create', 'more', '--role', 'admin', '--offline'], environment)
     expect(busy).toMatchObject({ exitCode: 2, stdout: '' })
     expect(busy.stderr).toContain('in use')
     expect(existsSync(join(dir, 'more.key'))).toBe(false)
@@ -61,22 +61,27 @@ test('a leaked admin key is replaced: the new one opens the service, the old one
 test('list shows every key there ever was, and the last one may go, with a word', async () => {
   const dir = await initialised()
   const list = async () =>
-    JSON.parse((await chancery(['admin-key', 'list', '--dir', dir, '--json'])).stdout).adminKeys
-  expect(await list()).toEqual([{ name: 'default', createdAt: expect.stringMatching(/Z$/), revokedAt: null }])
-  const last = await chancery(['admin-key', 'revoke', 'default', '--dir', dir])
+    JSON.parse((await chancery(['admin-key', 'list', '--offline', '--dir', dir, '--json'])).stdout).adminKeys
+  expect(await list()).toMatchObject([
+    { name: 'default', role: 'admin', createdAt: expect.stringMatching(/Z$/), revokedAt: null },
+  ])
+  const last = await chancery(['admin-key', 'revoke', 'default', '--offline', '--dir', dir])
   expect(last).toMatchObject({ exitCode: 0 })
   expect(last.stdout).toContain('none left')
   expect(await list()).toMatchObject([{ name: 'default', revokedAt: expect.stringMatching(/Z$/) }])
-  expect((await chancery(['admin-key', 'revoke', 'default', '--dir', dir])).stdout).toContain(
+  expect((await chancery(['admin-key', 'revoke', 'default', '--offline', '--dir', dir])).stdout).toContain(
     'was revoked before',
   )
-  const { stdout } = await chancery(['admin-key', 'list', '--dir', dir])
-  expect(stdout).toMatch(/^NAME +CREATED +REVOKED\ndefault +\S+Z +\S+Z\n$/)
+  const { stdout } = await chancery(['admin-key', 'list', '--offline', '--dir', dir])
+  expect(stdout).toMatch(
+    /^ID +NAME +ROLE +CREATED +LAST USED +REVOKED\n1 +default +admin +\S+Z +never +\S+Z\n$/,
+  )
 })
 
 test('what is taken or wrong is refused, and no file is left or lost', async () => {
   const dir = await initialised()
-  const create = (...argv: string[]) => chancery(['admin-key', 'create', ...argv, '--dir', dir])
+  const create = (...argv: string[]) =>
+    chancery(['admin-key', 'create', ...argv, '--role', 'operator', '--offline', '--dir', dir])
   const before = readFileSync(join(dir, 'admin.key'), 'utf8')
   expect(await create('ops', '--out', join(dir, 'admin.key'))).toMatchObject({ exitCode: 1 })
   expect(readFileSync(join(dir, 'admin.key'), 'utf8')).toBe(before)
@@ -86,5 +91,7 @@ test('what is taken or wrong is refused, and no file is left or lost', async () 
   expect(await create('Ops')).toMatchObject({ exitCode: 2 })
   // None of these has used the name up.
   expect(await create('ops')).toMatchObject({ exitCode: 0 })
-  expect(await chancery(['admin-key', 'revoke', 'nobody', '--dir', dir])).toMatchObject({ exitCode: 4 })
+  expect(await chancery(['admin-key', 'revoke', 'nobody', '--offline', '--dir', dir])).toMatchObject({
+    exitCode: 4,
+  })
 })
