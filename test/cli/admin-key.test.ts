@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
@@ -6,6 +6,7 @@ import { startServer } from '../../src/server.ts'
 import { openStore } from '../../src/store/open.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
 import { chancery } from './console.ts'
+import { runService } from './running-service.ts'
 
 async function initialised(): Promise<string> {
   const dir = join(temporaryDirectory(), 'data')
@@ -94,4 +95,46 @@ test('what is taken or wrong is refused, and no file is left or lost', async () 
   expect(await chancery(['admin-key', 'revoke', 'nobody', '--offline', '--dir', dir])).toMatchObject({
     exitCode: 4,
   })
+})
+
+test('over REST: a key is made, listed, rotated and revoked while the service runs', async () => {
+  const service = await runService()
+  try {
+    const create = (name: string, role: string) =>
+      service.command('admin-key', 'create', name, '--role', role)
+    expect(await create('reader', 'auditor')).toMatchObject({ exitCode: 0, stderr: '' })
+    const file = join(service.dir, 'reader.key')
+    const opens = async (key: string) =>
+      (await service.command('token', 'list', '--key-file', key)).exitCode === 0
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(await opens(file)).toBe(true)
+    // Both the file and the name are taken.
+    expect(await create('reader', 'auditor')).toMatchObject({ exitCode: 1 })
+    const own = ['--key-file', file]
+    expect(await service.command('token', 'create', '--dns', 'a.test', ...own)).toMatchObject({ exitCode: 5 })
+
+    const former = join(service.work, 'former.key')
+    copyFileSync(file, former)
+    const rotated = await service.command('admin-key', 'rotate', 'reader', '--grace', '1h')
+    expect(rotated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('opens until') })
+    expect(readFileSync(file, 'utf8')).not.toBe(readFileSync(former, 'utf8'))
+    expect([await opens(file), await opens(former)]).toEqual([true, true])
+    expect((await service.command('admin-key', 'rotate', 'reader')).exitCode).toBe(0)
+    expect([await opens(file), await opens(former)]).toEqual([true, false])
+
+    expect((await service.command('admin-key', 'revoke', 'reader')).stdout).toBe(
+      'Admin key reader is revoked.\n',
+    )
+    expect(await opens(file)).toBe(false)
+    expect(await service.command('admin-key', 'revoke', 'default')).toMatchObject({ exitCode: 1 })
+    expect(await service.command('admin-key', 'revoke', 'nobody')).toMatchObject({ exitCode: 4 })
+    const { adminKeys } = await service.json<{ adminKeys: unknown[] }>('admin-key', 'list')
+    expect(adminKeys).toMatchObject([
+      { name: 'default', role: 'admin', revokedAt: null, lastUsedAt: expect.stringMatching(/Z$/) },
+      { name: 'reader', role: 'auditor', createdBy: 'admin:default', revokedAt: expect.stringMatching(/Z$/) },
+    ])
+    expect((await service.command('admin-key', 'create', 'x')).exitCode).toBe(2)
+  } finally {
+    await service.close()
+  }
 })
