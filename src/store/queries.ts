@@ -1,7 +1,7 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
-import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts } from './commands.ts'
+import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries {
@@ -25,8 +25,9 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   token(tokenId: number): Promise<TokenRow | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
   listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
-  /** Null for a revoked one as well. */
-  adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>
+  /** By its secret, or at `now` by the one of before a rotation. Null for a revoked one as well. */
+  adminKeyByHash(hash: Uint8Array, now: number): Promise<LivingAdminKey | null>
+  adminKey(id: number): Promise<AdminKeyRow | null>
   /** All there ever were, the oldest first. */
   adminKeys(): Promise<AdminKeyRow[]>
   estUser(name: string): Promise<EstUserRow | null>
@@ -126,9 +127,20 @@ export interface TokenRow {
   request: Pick<RequestRow, 'requestId' | 'state' | 'expiresAt'> | null
 }
 
-export interface AdminKeyRow {
+export interface LivingAdminKey {
+  id: number
   name: string
+  role: Role
+  /** To the minute. */
+  lastUsedAt: number | null
+}
+
+export interface AdminKeyRow extends LivingAdminKey {
   createdAt: number
+  createdBy: string
+  rotatedAt: number | null
+  /** Until when the secret of before the newest rotation opens. */
+  formerUntil: number | null
   revokedAt: number | null
 }
 
