@@ -1,12 +1,13 @@
+import type { RawOptions } from '../../src/config/config.ts'
 import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
 
 const HOUR = 3_600_000
 
 /** A CA after some weeks of life: certificates of many ages and states, requests that wait, tokens, keys for ACME. */
-export async function sampleCa(): Promise<TestCa> {
+export async function sampleCa(options: RawOptions = {}): Promise<TestCa> {
   const ca = await TestCa.create({
-    options: { profiles: { 'code-signing': { extends: 'client', approval: 'enrol' } } },
+    options: { ...options, profiles: { 'code-signing': { extends: 'client', approval: 'enrol' } } },
   })
   const names = ['web', 'api', 'mail', 'db', 'cache', 'queue', 'login', 'shop', 'status', 'git']
   for (let day = 0; day < 30; day++) {

@@ -41,6 +41,7 @@ describe('the packed package', () => {
         'LICENSE',
         'README.md',
         'bin',
+        'console',
         'dist',
         'migrations',
         'openapi.yaml',

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<AcmeAccount>[] = [
 ]
 
 export function AcmeAccounts() {
-  const mayChange = useMay('admin')
+  const mayEnd = useMay('operator')
   const pages = usePages()
   const { data, problem, isLoading, reload } = useLoad(String(pages.after), (signal) =>
     call<{ accounts: AcmeAccount[]; next: string | null }>(
@@ -53,7 +53,7 @@ export function AcmeAccounts() {
         {data && data.accounts.length > 0 ? (
           <Table
             caption="ACME accounts"
-            columns={mayChange ? [...COLUMNS, ending] : COLUMNS}
+            columns={mayEnd ? [...COLUMNS, ending] : COLUMNS}
             rows={data.accounts}
             keyOf={({ id }) => id}
           />

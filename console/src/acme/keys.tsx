@@ -24,7 +24,8 @@ const COLUMNS: readonly Column<EabKey>[] = [
 ]
 
 export function EabKeys() {
-  const mayChange = useMay('admin')
+  const mayMake = useMay('admin')
+  const mayRevoke = useMay('operator')
   const [isMaking, setMaking] = useState(false)
   const pages = usePages()
   const { data, problem, isLoading, reload } = useLoad(String(pages.after), (signal) =>
@@ -51,7 +52,7 @@ export function EabKeys() {
     <AcmePage
       tab="keys"
       actions={
-        mayChange && (
+        mayMake && (
           <button type="button" class="primary" onClick={() => setMaking(true)}>
             New key …
           </button>
@@ -63,7 +64,7 @@ export function EabKeys() {
         {data && data.eabKeys.length > 0 ? (
           <Table
             caption="Keys of external account binding"
-            columns={mayChange ? [...COLUMNS, revocation] : COLUMNS}
+            columns={mayRevoke ? [...COLUMNS, revocation] : COLUMNS}
             rows={data.eabKeys}
             keyOf={({ kid }) => kid}
           />

@@ -23,7 +23,7 @@ export function AcmeOrders() {
     {
       title: 'Order',
       show: ({ id }) => (
-        <button type="button" class="small" aria-label={`Show order ${id}`} onClick={() => setShown(id)}>
+        <button type="button" class="small" aria-label={`Order No. ${id}`} onClick={() => setShown(id)}>
           No. {id}
         </button>
       ),

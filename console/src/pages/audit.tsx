@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
 function More({ id, requestId, detail }: Pick<AuditEntry, 'id' | 'requestId' | 'detail'>) {
   return (
     <details>
-      <summary aria-label={`More about entry ${id}`}>Show</summary>
+      <summary aria-label={`Show more about entry ${id}`}>Show</summary>
       <div class="mono break">
         {Object.entries(detail).map(([key, value]) => (
           <div key={key}>

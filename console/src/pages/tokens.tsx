@@ -21,7 +21,8 @@ const COLUMNS: readonly Column<Token>[] = [
 ]
 
 export function Tokens() {
-  const mayChange = useMay('admin')
+  const mayMake = useMay('admin')
+  const mayRevoke = useMay('operator')
   const [isMaking, setMaking] = useState(false)
   const pages = usePages()
   const { data, problem, isLoading, reload } = useLoad(String(pages.after), (signal) =>
@@ -45,7 +46,7 @@ export function Tokens() {
     <Page
       title="Tokens"
       actions={
-        mayChange && (
+        mayMake && (
           <button type="button" class="primary" onClick={() => setMaking(true)}>
             New token …
           </button>
@@ -57,7 +58,7 @@ export function Tokens() {
         {data && data.tokens.length > 0 ? (
           <Table
             caption="Enrolment tokens"
-            columns={mayChange ? [...COLUMNS, revocation] : COLUMNS}
+            columns={mayRevoke ? [...COLUMNS, revocation] : COLUMNS}
             rows={data.tokens}
             keyOf={({ id }) => id}
           />
