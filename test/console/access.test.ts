@@ -1,22 +1,25 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { AcmeCa } from '../api/acme/acme-ca.ts'
 import type { TestCa } from '../api/ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../api/requests.ts'
 import { ConsoleWindow, launch } from './browser.ts'
 import { sampleCa } from './sample-ca.ts'
 
+let sample: AcmeCa
 let ca: TestCa
 let browser: Browser
 let port: number
 
 beforeAll(async () => {
-  ca = await sampleCa({ admins: [{ san: 'email:ada@example.test', role: 'operator' }] })
+  sample = await sampleCa({ admins: [{ san: 'email:ada@example.test', role: 'operator' }] })
+  ca = sample.ca
   port = await ca.listen()
   browser = await launch()
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
-  await ca?.close()
+  await sample?.close()
 })
 
 async function keyOf(role: string): Promise<string> {

@@ -1,10 +1,12 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AcmeCa } from '../api/acme/acme-ca.ts'
 import type { TestCa } from '../api/ca-fixture.ts'
 import { violations } from './accessibility.ts'
 import { ConsoleWindow, launch } from './browser.ts'
 import { sampleCa } from './sample-ca.ts'
 
+let sample: AcmeCa
 let ca: TestCa
 let browser: Browser
 let port: number
@@ -24,7 +26,8 @@ const pages: [string, string][] = [
 ]
 
 beforeAll(async () => {
-  ca = await sampleCa()
+  sample = await sampleCa()
+  ca = sample.ca
   port = await ca.listen()
   browser = await launch()
   const { rows } = await ca.service.store.read.searchCertificates(
@@ -35,7 +38,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
-  await ca?.close()
+  await sample?.close()
 })
 
 describe.for(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
@@ -60,6 +63,7 @@ describe.for(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
       ['certificates', 'Certificates', 'Revoke many …'],
       ['tokens', 'Tokens', 'New token …'],
       ['acme/keys', 'ACME', 'New key …'],
+      ['acme/orders', 'ACME', 'Order No. 1'],
     ] as const) {
       await window.goto(path)
       await window.heading(title)

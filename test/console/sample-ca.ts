@@ -1,14 +1,14 @@
 import type { RawOptions } from '../../src/config/config.ts'
-import { TestCa } from '../api/ca-fixture.ts'
-import { csrPem } from '../api/requests.ts'
+import { AcmeCa } from '../api/acme/acme-ca.ts'
+import { csrDer, csrPem } from '../api/requests.ts'
 
 const HOUR = 3_600_000
 
 /** A CA after some weeks of life: certificates of many ages and states, requests that wait, tokens, keys for ACME. */
-export async function sampleCa(options: RawOptions = {}): Promise<TestCa> {
-  const ca = await TestCa.create({
-    options: { ...options, profiles: { 'code-signing': { extends: 'client', approval: 'enrol' } } },
-  })
+export async function sampleCa(options: RawOptions = {}): Promise<AcmeCa> {
+  const profiles = { 'code-signing': { extends: 'client', approval: 'enrol' } }
+  const acme = await AcmeCa.create({ validation: { patience: '0s' } }, { ...options, profiles })
+  const { ca } = acme
   const names = ['web', 'api', 'mail', 'db', 'cache', 'queue', 'login', 'shop', 'status', 'git']
   for (let day = 0; day < 30; day++) {
     for (let turn = 0; turn <= (day * 7) % 4; turn++) {
@@ -35,5 +35,10 @@ export async function sampleCa(options: RawOptions = {}): Promise<TestCa> {
   await ca.token({ names: { dns: ['new.example.test'] }, ttl: '2d' })
   await ca.call('/v1/acme/eab-keys', { body: { names: ['example.test'], singleUse: false, ttl: '90d' } })
   await ca.call('/v1/acme/eab-keys', { body: {} })
-  return ca
+  const client = await acme.client({ termsOfServiceAgreed: true, contact: ['mailto:ops@example.test'] })
+  const order = await client.newOrder(['localhost'])
+  await client.authorize(order, acme.solve)
+  await client.finalize(order.json.finalize, csrDer(['dns:localhost']))
+  await client.newOrder(['localhost', { type: 'ip', value: '127.0.0.1' }])
+  return acme
 }
