@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import Fastify from 'fastify'
 import { CaError } from '../../errors.ts'
+import { packageFile } from '../../package-files.ts'
 import { installProblems } from '../problems.ts'
 
 /** What `npm run build:console` writes; the package ships it. */
-const ROOT = fileURLToPath(new URL('../../../console/dist', import.meta.url))
+const ROOT = fileURLToPath(packageFile('console/dist'))
 
 /** Nothing from elsewhere, nothing inline, and no page of another site around it. */
 const POLICY = [
