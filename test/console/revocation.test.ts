@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestCa } from '../api/ca-fixture.ts'
-import { csrPem } from '../api/requests.ts'
+import { csrPem, newKey } from '../api/requests.ts'
 import { readCrl } from '../crl/published.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, ocspRequest } from '../ocsp/ocsp-request.ts'
@@ -93,6 +93,25 @@ test('many are revoked at once, after one has seen which', async () => {
   for (const name of ['one.old', 'two.old'])
     expect(await published(serials[name]!)).toEqual({ ocsp: 'revoked', isListed: true })
   expect(await published(serials.kept!)).toEqual({ ocsp: 'good', isListed: false })
+  await window.close()
+})
+
+test('the history of a certificate says who asked for it, and leads to what replaced it and back', async () => {
+  const key = newKey()
+  const first = await ca.enrol(csrPem(['dns:renewed.example.test'], { key }))
+  const renewed = await ca.call(`/v1/certificates/${first.serialNumber}/renew`, {
+    body: { csr: csrPem(['dns:renewed.example.test']) },
+  })
+  expect(renewed.status, renewed.text).toBe(201)
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  const { page } = window
+  await window.signIn()
+  await window.goto(`certificates/${first.serialNumber}`)
+  await page.getByRole('listitem').filter({ hasText: 'Issued by admin:default over REST' }).waitFor()
+  await page.getByRole('listitem').filter({ hasText: 'Replaced by' }).getByRole('link').click()
+  await page.getByRole('listitem').filter({ hasText: 'Issued as a renewal' }).waitFor()
+  await page.getByRole('listitem').filter({ hasText: 'Replaces' }).getByRole('link').click()
+  await page.getByRole('listitem').filter({ hasText: 'Replaced by' }).waitFor()
   await window.close()
 })
 

@@ -51,6 +51,12 @@ describe('the packed package', () => {
     )
   })
 
+  it('brings the console as it was built, without its sources', () => {
+    const files = readdirSync(join(folder, 'node_modules/chancery/console'), { recursive: true })
+    expect(files).toEqual(expect.arrayContaining(['dist', 'dist/index.html', 'dist/assets']))
+    expect(files.filter((name) => String(name).endsWith('.tsx'))).toEqual([])
+  })
+
   it('mounts in a Fastify application under a prefix, and issues a certificate that openssl verifies', () => {
     copyFileSync(fileURLToPath(new URL('consumer.mjs', import.meta.url)), join(folder, 'consumer.mjs'))
     const issued = JSON.parse(run(process.execPath, ['consumer.mjs']))

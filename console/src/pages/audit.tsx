@@ -2,7 +2,7 @@ import { call, query } from '../api/client.ts'
 import type { AuditEntry } from '../api/types.ts'
 import { useFilter } from '../filter.ts'
 import { useLoad } from '../load.ts'
-import { Input } from '../parts/form.tsx'
+import { dayField, Input } from '../parts/form.tsx'
 import { Empty, Page, ProblemNote } from '../parts/page.tsx'
 import { type Column, Pager, Table } from '../parts/table.tsx'
 import { At, Principal, Serial, State } from '../parts/text.tsx'
@@ -56,19 +56,16 @@ export function Audit() {
     value: filter[key] ?? '',
     onChange: (value: string) => setFilter({ ...filter, [key]: value }),
   })
-  const day = (key: string, time: string) => ({
-    type: 'date' as const,
-    value: (filter[key] ?? '').slice(0, 10),
-    onChange: (value: string) => setFilter({ ...filter, [key]: value === '' ? '' : value + time }),
-  })
+  const day = (key: string, isEnd: boolean) =>
+    dayField(filter[key], (value) => setFilter({ ...filter, [key]: value }), isEnd)
   return (
     <Page title="Audit log">
       <search class="card filters">
         <Input label="Who" placeholder="admin:default" {...field('actor')} />
         <Input label="Action" placeholder="certificate.revoke" {...field('action')} />
         <Input label="To what" placeholder="a serial number" {...field('target')} />
-        <Input label="From" {...day('from', 'T00:00:00Z')} />
-        <Input label="Until" {...day('to', 'T23:59:59Z')} />
+        <Input label="From" {...day('from', false)} />
+        <Input label="Until" {...day('to', true)} />
       </search>
       <ProblemNote problem={problem} />
       <section class="card" aria-label="Entries" aria-busy={isLoading}>

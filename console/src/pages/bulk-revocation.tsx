@@ -4,7 +4,7 @@ import { call } from '../api/client.ts'
 import type { BulkOutcome } from '../api/types.ts'
 import { number } from '../format.ts'
 import { useAction } from '../load.ts'
-import { Dialog, Input, Submit, submitting } from '../parts/form.tsx'
+import { Dialog, dayField, Input, Submit, submitting } from '../parts/form.tsx'
 import { Note } from '../parts/page.tsx'
 import { ReasonSelect } from '../parts/reason.tsx'
 import { Serial } from '../parts/text.tsx'
@@ -16,8 +16,10 @@ const FIELDS = [
   ['profile', 'Profile', ''],
   ['authority', 'Authority', ''],
   ['principal', 'Asked for by', ''],
-  ['issuedAfter', 'Issued from', 'RFC 3339, such as 2026-11-01T00:00:00Z.'],
-  ['issuedBefore', 'Issued before', ''],
+] as const
+const DAYS = [
+  ['issuedAfter', 'Issued from'],
+  ['issuedBefore', 'Issued before'],
 ] as const
 
 interface BulkRevocationProps {
@@ -33,7 +35,9 @@ export function BulkRevocation({ filter: shown, onClose, onRevoked }: BulkRevoca
   const [reason, setReason] = useState('unspecified')
   const [outcome, setOutcome] = useState<BulkOutcome>()
   const { isBusy, problem, run } = useAction()
-  const given = Object.fromEntries(FIELDS.flatMap(([key]) => (filter[key] ? [[key, filter[key]]] : [])))
+  const given = Object.fromEntries(
+    [...FIELDS, ...DAYS].flatMap(([key]) => (filter[key] ? [[key, filter[key]]] : [])),
+  )
   const change = (key: string, value: string) => {
     setFilter({ ...filter, [key]: value })
     setOutcome(undefined)
@@ -57,6 +61,11 @@ export function BulkRevocation({ filter: shown, onClose, onRevoked }: BulkRevoca
             {...(hint ? { hint } : {})}
           />
         ))}
+        <div class="filters">
+          {DAYS.map(([key, label]) => (
+            <Input key={key} label={label} {...dayField(filter[key], (value) => change(key, value))} />
+          ))}
+        </div>
         <ReasonSelect value={reason} onChange={setReason} />
         {outcome && <Outcome outcome={outcome} />}
         {outcome?.dryRun === false || (isTried && outcome.matched === 0) ? (

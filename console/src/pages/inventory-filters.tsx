@@ -1,7 +1,7 @@
 import { call } from '../api/client.ts'
 import type { Authority, Profile } from '../api/types.ts'
 import { useLoad } from '../load.ts'
-import { Input, Select } from '../parts/form.tsx'
+import { dayField, Input, Select } from '../parts/form.tsx'
 
 type Filter = Readonly<Record<string, string>>
 
@@ -14,10 +14,7 @@ const STATES = [
 ] as const
 
 /** What few ask for. */
-const LATER = ['principal', 'issuedAfter', 'issuedBefore', 'expiresAfter', 'expiresBefore']
-
-/** From when to when, as days; the API takes times. */
-const START = 'T00:00:00Z'
+const LATER = ['issuedAfter', 'issuedBefore', 'expiresAfter', 'expiresBefore']
 
 export function InventoryFilters({
   filter,
@@ -36,11 +33,7 @@ export function InventoryFilters({
     value: filter[key] ?? '',
     onChange: (value: string) => onChange({ ...filter, [key]: value }),
   })
-  const day = (key: string) => ({
-    type: 'date' as const,
-    value: (filter[key] ?? '').slice(0, 10),
-    onChange: (value: string) => onChange({ ...filter, [key]: value === '' ? '' : value + START }),
-  })
+  const day = (key: string) => dayField(filter[key], (value) => onChange({ ...filter, [key]: value }))
   const any = (names: readonly string[] = []) => [
     ['', 'Any'] as const,
     ...names.map((name) => [name, name] as const),
@@ -66,10 +59,10 @@ export function InventoryFilters({
         options={any(authorities?.authorities.map(({ id }) => id))}
         {...field('authority')}
       />
+      <Input label="Asked for by" placeholder="token:17" {...field('principal')} />
       <details class="wide" open={LATER.some((key) => filter[key])}>
         <summary>More filters</summary>
         <div class="filters">
-          <Input label="Asked for by" placeholder="token:17" {...field('principal')} />
           <Input label="Issued from" {...day('issuedAfter')} />
           <Input label="Issued before" {...day('issuedBefore')} />
           <Input label="Expires from" {...day('expiresAfter')} />

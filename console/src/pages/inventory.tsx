@@ -22,8 +22,15 @@ const COLUMNS: readonly Column<CertificateSummary>[] = [
     ),
   },
   { title: 'State', show: ({ state }) => <State state={state} /> },
-  { title: 'Profile', show: ({ profile }) => profile },
-  { title: 'Authority', show: ({ authority }) => authority },
+  {
+    title: 'Profile',
+    show: ({ profile, authority }) => (
+      <>
+        {profile}
+        <div class="quiet">{authority}</div>
+      </>
+    ),
+  },
   { title: 'Issued', show: ({ issuedAt }) => <Ago at={issuedAt} /> },
   { title: 'Expires', show: ({ notAfter }) => <time dateTime={notAfter}>{date(notAfter)}</time> },
   { title: 'Asked for by', show: ({ principal }) => <Principal id={principal} /> },

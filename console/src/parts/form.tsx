@@ -42,6 +42,16 @@ export function Input({ label, hint, value, onChange, type = 'text', isTall, ...
   )
 }
 
+/** For an `Input` of a day, where the API takes a time: that of its first second, or of its last. */
+export function dayField(value = '', onChange: (value: string) => void, isEnd = false) {
+  const time = isEnd ? 'T23:59:59Z' : 'T00:00:00Z'
+  return {
+    type: 'date' as const,
+    value: value.slice(0, 10),
+    onChange: (day: string) => onChange(day === '' ? '' : day + time),
+  }
+}
+
 interface SelectProps extends FieldProps {
   /** Value and text. */
   readonly options: readonly (readonly [string, string])[]
@@ -95,7 +105,11 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId()
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    dialog.current?.showModal()
+    // Not to the button that closes it, which is first.
+    dialog.current?.querySelector<HTMLElement>('input, select, textarea')?.focus()
+  }, [])
   return (
     <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
       <header class="card-head">

@@ -49,8 +49,8 @@ export function At({ at }: { at: string }) {
 /** A certificate by its serial number. */
 export function Serial({ serial, isWhole = false }: { serial: string; isWhole?: boolean }) {
   return (
-    <a class="mono" href={routeTo(`certificates/${serial}`)} title={serial}>
-      {isWhole ? serial : `${serial.slice(0, 12)}…`}
+    <a class={isWhole ? 'mono' : 'mono short'} href={routeTo(`certificates/${serial}`)} title={serial}>
+      {isWhole ? serial : `${serial.slice(0, 8)}…`}
     </a>
   )
 }
