@@ -137,6 +137,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'service.ts': [
     'telemetry',
     'tracing',
+    'auth',
     'service-checks.ts',
     'webhooks',
     'acme',

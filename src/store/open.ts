@@ -136,6 +136,7 @@ function storeOf(
       tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => countAll(searches, filter, limit),
+      countDay: (from) => searches.ask('countDay', from),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
       endingCertificates: (filter, after) => searches.ask('endingCertificates', filter, after),
     },
