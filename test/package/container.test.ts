@@ -122,6 +122,7 @@ test('the image has what runs, and neither compiler nor sources', () => {
   for (const name of [
     'bin/chancery.js',
     'dist/cli.js',
+    'console/dist/index.html',
     'node_modules/fastify',
     'migrations',
     'proto',
