@@ -3,6 +3,7 @@ import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Approvals } from './ca/approvals.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
+import { Phases } from './ca/hierarchy/phases.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
@@ -29,6 +30,7 @@ export interface Service {
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
   readonly approvals: Approvals
+  readonly phases: Phases
   readonly revoker: Revoker
   readonly acme: Acme
   /** Of EST. */
@@ -117,6 +119,19 @@ export async function openService({
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 
+  const authoritiesChanged = async () => {
+    await authorities.reload()
+    await revocation.start()
+    changed([])
+  }
+  const phases = new Phases({
+    ...{ store, clock, authorities, profiles },
+    propagation: config.rollover.propagation,
+    crlOf: (id) => crl.current(id),
+    ocspSignerOf: revocation.ocspSignerOf,
+    changed: authoritiesChanged,
+  })
+
   const service: Service = {
     config,
     clock,
@@ -127,15 +142,12 @@ export async function openService({
     crl,
     issuer,
     approvals,
+    phases,
     revoker,
     acme,
     labels,
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
-    async authoritiesChanged() {
-      await authorities.reload()
-      await revocation.start()
-      changed([])
-    },
+    authoritiesChanged,
     addCheck: (check) => checks.push(check),
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),

@@ -10,8 +10,15 @@ import { keyIdentifier } from '../pki/keys/public-key.ts'
 import type { AuthorityRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority, IssuingAuthority } from './authority.ts'
+import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { createKeySigner } from './key-signer.ts'
+
+/**
+ * For so long a retired authority goes on after its last certificate: for clocks that are behind, and for the list that still
+ * names what expired (RFC 5280 3.3). Seconds.
+ */
+const LAST_ANSWERS = 7 * 86_400
 
 /** Every authority that this service speaks for, in memory; `reload` after one was added or installed. */
 export class Authorities {
@@ -49,9 +56,10 @@ export class Authorities {
     return this.#byId.get(id)
   }
 
-  /** The authority to issue with: the one named, or the default. */
+  /** The authority to issue with: the default, or the one named, or the one that issues in its place. */
   issuing(id?: string): IssuingAuthority {
-    const authority = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
+    const named = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
+    const authority = named && (standIn(named, this.all()) ?? named)
     if (!authority) {
       const known = this.all()
         .filter((one) => one.signer)
@@ -95,7 +103,17 @@ export class Authorities {
       const root = authority.chain.at(-1) ?? authority.certificate.der
       roots.set(fingerprint(root), root)
     }
+    for (const { role, state, certificate } of this.#byId.values()) {
+      if (role === 'root' && state === 'retired') roots.delete(fingerprint(certificate.der))
+    }
     return [...roots.values()]
+  }
+
+  /** To be called after each certificate: one that was granted just before its authority retired ends later than was thought. */
+  recorded(id: string, notAfter: number): void {
+    const authority = this.#byId.get(id)
+    if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
+    this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })
   }
 
   /** Null while the authority waits for its certificate. */
@@ -118,22 +136,62 @@ export class Authorities {
         )
       }
     }
+    const changedAt = row.changedAt ?? row.createdAt
+    const lastExpiry =
+      row.state === 'retired' ? await this.#store.read.lastExpiry(row.id, RESPONDER_PROFILE) : null
     const path = [certificate, ...row.chain.map((der) => parseCertificate(der, 'badAuthorityCertificate'))]
     return {
       id: row.id,
       role: row.role,
       state: row.state,
       isDefault: row.isDefault,
+      replaces: row.replaces,
       createdAt: row.createdAt,
+      publishedAt: row.publishedAt ?? row.createdAt,
+      changedAt,
       certificate,
       chain: row.chain,
       signer,
       // A CA certificate signed elsewhere may lack the SKI; the key's own identifier then names it as well.
       keyIdentifier: certificate.subjectKeyIdentifier ?? keyIdentifier({ bits: certificate.keyBits }),
       usableUntil: Math.min(...path.map(({ notAfter }) => notAfter)),
+      answersUntil: answersUntil({ ...row, certificate, changedAt }, lastExpiry),
       nameLimits: path.flatMap((info) => readNameLimits(info, 'badAuthorityCertificate') ?? []),
     }
   }
+}
+
+/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. */
+function answersUntil(
+  {
+    role,
+    state,
+    certificate,
+    changedAt,
+  }: Pick<Authority, 'role' | 'certificate' | 'changedAt'> & { state: string },
+  lastExpiry: number | null,
+): number {
+  if (role === 'root' || state !== 'retired') return certificate.notAfter
+  return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
+}
+
+/** Who issues in the place of one that does not: the nearest that took its place, or, where that was taken back, whose place it has. */
+function standIn(named: Authority, all: readonly Authority[]): Authority | undefined {
+  if (named.state === 'active') return named
+  const line = [...successors(named.id, all), ...predecessors(named, all)]
+  return line.find(({ state, signer }) => state === 'active' && signer)
+}
+
+/** Those that take an authority's place, and those that take theirs, the nearest first. */
+export function successors(id: string, all: readonly Authority[]): Authority[] {
+  const next = all.filter(({ replaces }) => replaces === id)
+  return [...next, ...next.flatMap((one) => successors(one.id, all))]
+}
+
+/** The one whose place an authority takes, the one before that, and so on. */
+export function predecessors({ replaces }: Authority, all: readonly Authority[]): Authority[] {
+  const before = all.find(({ id }) => id === replaces)
+  return before ? [before, ...predecessors(before, all)] : []
 }
 
 /** SHA-256 of a DER certificate, lower-case hexadecimal. */

@@ -163,6 +163,17 @@ export const FileOptions = Type.Object({
     default: {},
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
+  rollover: Type.Object(
+    {
+      propagation: duration({
+        default: '24h',
+        minimum: 0,
+        description:
+          'How long bundles must have held the certificate of a new authority, and of its root, before it may issue: as long as the slowest of your consumers takes to fetch them.',
+      }),
+    },
+    { default: {} },
+  ),
   approvals: Type.Object(
     {
       validity: duration({

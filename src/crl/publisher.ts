@@ -270,7 +270,7 @@ export class CrlPublisher {
 
   #valid(): Authority[] {
     const now = this.#now()
-    return this.#authorities().filter(({ certificate }) => certificate.notAfter > now)
+    return this.#authorities().filter(({ answersUntil }) => answersUntil > now)
   }
 
   #isDue(publication: Publication): boolean {
@@ -283,8 +283,8 @@ export class CrlPublisher {
     )
   }
 
-  #canSign({ signer, certificate }: Authority): boolean {
-    return signer !== null && certificate.notAfter > this.#now()
+  #canSign({ signer, answersUntil }: Authority): boolean {
+    return signer !== null && answersUntil > this.#now()
   }
 
   #now(): number {

@@ -22,6 +22,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
+  changePhases: { input: PhaseChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
   leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
@@ -142,7 +143,7 @@ export interface AuthorityRecord {
   id: string
   role: 'root' | 'issuing'
   /** "pending": key and CSR exist, the certificate does not yet. */
-  state: 'pending' | 'active' | 'retired'
+  state: 'pending' | Phase
   isDefault: boolean
   certificate: Uint8Array | null
   /** DER certificates above it, nearest issuer first, root last. */
@@ -153,12 +154,20 @@ export interface AuthorityRecord {
   /** "sha256" | "sha384" | "sha512", or null for algorithms that hash by themselves. */
   hash: string | null
   createdAt: number
+  /** The id of the authority whose place it is to take. */
+  replaces: string | null
   audit: AuditEntry
 }
 
 /**
+ * "staged": published in bundles, makes its CRLs and answers OCSP, but issues nothing yet; "active": issues; "retired": issues no
+ * more, and answers for what it issued. A retired root is in no bundle.
+ */
+export type Phase = 'staged' | 'active' | 'retired'
+
+/**
  * The proven certificate of an issuing authority, and the chain above it. One that waited for it becomes active, and the
- * default if there is none; otherwise the state stays.
+ * default if there is none; where it is to take another's place it becomes staged. Otherwise the state stays.
  */
 export interface AuthorityInstallation {
   id: string
@@ -179,6 +188,16 @@ export interface AuthorityChange {
   isDefault?: true | undefined
   /** A retired authority issues no more; its CRL and OCSP answers go on until its certificate ends. */
   state?: 'active' | 'retired' | undefined
+  audit: AuditEntry
+}
+
+/** Several authorities at once. "conflict" where one is no longer in the state in which it was found. */
+export interface PhaseChange {
+  moves: readonly { id: string; from: Phase; to: Phase }[]
+  /** The authority that becomes the default; null leaves the default where it is. */
+  default: string | null
+  /** Seconds since 1970. */
+  at: number
   audit: AuditEntry
 }
 

@@ -30,6 +30,8 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   estUser(name: string): Promise<EstUserRow | null>
   listEstUsers(page: Page): Promise<{ rows: EstUserRow[]; next: string | null }>
   authorities(): Promise<AuthorityRow[]>
+  /** The last notAfter among an authority's certificates, those of `profile` left out; null where there are none. */
+  lastExpiry(authority: string, profile: string): Promise<number | null>
   /** The full one of all certificates. */
   latestCrl(authority: string): Promise<CrlRow | null>
   scopeCrls(scope: CrlScope): Promise<{ full: ScopeCrlRow | null; delta: ScopeCrlRow | null }>
@@ -128,6 +130,9 @@ export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chai
   certificate: Buffer | null
   chain: Buffer[]
   csr: Buffer | null
+  /** Since when its certificate stands in bundles, and when its state changed last. Seconds since 1970. */
+  publishedAt: number | null
+  changedAt: number | null
 }
 
 export interface CrlRow {

@@ -134,7 +134,9 @@ describe('another intermediate', () => {
     expect(await service.json('authority', 'default', 'second')).toMatchObject({ isDefault: true })
     const request = ['cert', 'request', '--name', 'third.test', '--out', join(service.work, 'third')]
     expect(await service.json(...request)).toMatchObject({ authority: 'second' })
-    expect(await service.json('authority', 'retire', 'intermediate')).toMatchObject({ state: 'retired' })
+    expect(await service.json('authority', 'retire', 'intermediate')).toMatchObject({
+      moves: [{ id: 'intermediate', from: 'active', to: 'retired' }],
+    })
     const refused = await service.command(
       ...request.slice(0, -1),
       join(service.work, 'fourth'),

@@ -46,6 +46,7 @@ export function authority(changes: Partial<AuthorityRecord> = {}): AuthorityReco
     keyFile: `keys/${id}.pem`,
     hash: 'sha256',
     createdAt: NOW,
+    replaces: null,
     audit: audit('authority.create', id),
     ...changes,
   }

@@ -8,6 +8,7 @@ import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
 import { authorityOcspRoutes } from './authority-ocsp.ts'
+import { authorityPhaseRoutes } from './authority-phase.ts'
 import { enrolRoutes } from './enrol.ts'
 import { estUserRoutes } from './est-users.ts'
 import { inventoryRoutes } from './inventory.ts'
@@ -38,6 +39,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)
+  app.register(authorityPhaseRoutes, options)
   app.register(eabKeyRoutes, options)
   app.register(acmeAccountRoutes, options)
   app.register(acmeOrderRoutes, options)
