@@ -7,6 +7,7 @@ import { Phases } from './ca/hierarchy/phases.ts'
 import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
+import { keepRootFile } from './ca/root-file.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
@@ -70,8 +71,7 @@ export async function openService({
   publicUrl,
 }: ServiceOptions): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
-    profiles.set(own.name, own)
+  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS]) profiles.set(own.name, own)
   const labels = new Labels(config, profiles)
   const store = await openStore({
     file: dataFiles(config.dir).database,
@@ -79,7 +79,10 @@ export async function openService({
   })
   let authorities: Authorities
   try {
-    authorities = await Authorities.open(store, config.dir, passphrase)
+    authorities = await Authorities.open(store, config.dir, passphrase, {
+      clock,
+      rootFor: (profile) => profiles.get(profile)?.chain,
+    })
   } catch (error) {
     await store.close()
     throw error
@@ -122,6 +125,9 @@ export async function openService({
   const authoritiesChanged = async () => {
     await authorities.reload()
     await revocation.start()
+    await keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
+      log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
+    )
     changed([])
   }
   const phases = new Phases({

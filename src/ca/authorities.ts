@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { HashName } from '../pki/keys/algorithms.ts'
 import { decryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
-import type { AuthorityRow } from '../store/queries.ts'
+import type { AuthorityRow, CrossCertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority, IssuingAuthority } from './authority.ts'
 import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { createKeySigner } from './key-signer.ts'
+import { type TrustPath, trustPaths } from './trust-paths.ts'
 
 /**
  * For so long a retired authority goes on after its last certificate: for clocks that are behind, and for the list that still
@@ -20,21 +22,37 @@ import { createKeySigner } from './key-signer.ts'
  */
 const LAST_ANSWERS = 7 * 86_400
 
+/** Which way up to a root a leaf is sent with, where there are several. */
+export interface PathPreference {
+  /** The id of the root to which leaves of this profile shall lead; undefined: the authority's own. */
+  readonly rootFor: (profile: string) => string | undefined
+  readonly clock: Clock
+}
+
 /** Every authority that this service speaks for, in memory; `reload` after one was added or installed. */
 export class Authorities {
   readonly #store: Store
   readonly #directory: string
   readonly #passphrase: string
+  readonly #preference: PathPreference
   #byId = new Map<string, Authority>()
+  #cross: readonly (CrossCertificateRow & { readonly notAfter: number })[] = []
+  #paths = new Map<string, readonly TrustPath[]>()
 
-  private constructor(store: Store, directory: string, passphrase: string) {
+  private constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
     this.#store = store
     this.#directory = directory
     this.#passphrase = passphrase
+    this.#preference = preference
   }
 
-  static async open(store: Store, directory: string, passphrase: string): Promise<Authorities> {
-    const authorities = new Authorities(store, directory, passphrase)
+  static async open(
+    store: Store,
+    directory: string,
+    passphrase: string,
+    preference: PathPreference,
+  ): Promise<Authorities> {
+    const authorities = new Authorities(store, directory, passphrase, preference)
     await authorities.reload()
     return authorities
   }
@@ -45,7 +63,18 @@ export class Authorities {
       const authority = await this.#load(row)
       if (authority) byId.set(authority.id, authority)
     }
+    this.#cross = (await this.#store.read.crossCertificates()).map((row) => ({
+      ...row,
+      notAfter: parseCertificate(row.certificate, 'badAuthorityCertificate').notAfter,
+    }))
     this.#byId = byId
+    this.#paths = new Map()
+  }
+
+  /** What authorities have from each other beside their own certificates, as long as it is valid. */
+  crossCertificates(): readonly CrossCertificateRow[] {
+    const now = epochSeconds(this.#preference.clock())
+    return this.#cross.filter(({ notAfter }) => notAfter > now)
   }
 
   all(): readonly Authority[] {
@@ -90,10 +119,35 @@ export class Authorities {
     return { ...authority, signer }
   }
 
-  /** The certificates to send after a leaf: its issuer and upwards. The root is left out: a relying party has it. */
-  chainOf(id: string): readonly Buffer[] {
+  /** The certificates to send after a leaf of this profile: its issuer and upwards. The root is left out: a relying party has it. */
+  chainFor(leaf: { authority: string; profile: string }): readonly Buffer[] {
+    return this.pathsFor(leaf)[0]?.certificates ?? []
+  }
+
+  /** Every way up to a root from a leaf of this profile: the one to send first, the others as alternates. */
+  pathsFor({ authority, profile }: { authority: string; profile: string }): readonly TrustPath[] {
+    const [own, ...others] = this.#pathsOf(authority)
+    if (!own) return []
+    const now = epochSeconds(this.#preference.clock())
+    const good = others.filter(({ root, until }) => until > now && !this.#isRetired(root))
+    const wanted = this.#byId.get(this.#preference.rootFor(profile) ?? '')?.certificate.der
+    const first = wanted && [own, ...good].find(({ root }) => root.equals(wanted))
+    return first ? [first, ...[own, ...good].filter((path) => path !== first)] : [own, ...good]
+  }
+
+  #pathsOf(id: string): readonly TrustPath[] {
     const authority = this.#byId.get(id)
-    return authority ? [authority.certificate.der, ...authority.chain.slice(0, -1)] : []
+    if (!authority) return []
+    const known = this.#paths.get(id)
+    if (known) return known
+    const cross = this.#cross.map(({ certificate }) => certificate)
+    const paths = trustPaths(authority, this.all(), cross)
+    this.#paths.set(id, paths)
+    return paths
+  }
+
+  #isRetired(root: Buffer): boolean {
+    return this.all().some(({ state, certificate }) => state === 'retired' && certificate.der.equals(root))
   }
 
   /** The trust anchors: the last certificate of every chain, each once. */
@@ -171,7 +225,9 @@ function answersUntil(
   }: Pick<Authority, 'role' | 'certificate' | 'changedAt'> & { state: string },
   lastExpiry: number | null,
 ): number {
-  if (role === 'root' || state !== 'retired') return certificate.notAfter
+  if (state !== 'retired') return certificate.notAfter
+  // Nobody trusts it any more.
+  if (role === 'root') return Math.min(certificate.notAfter, changedAt)
   return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
 }
 

@@ -67,6 +67,12 @@ export const FileOptions = Type.Object({
         minimum: 600,
         description: 'Life of the service’s own certificate, which renews itself.',
       }),
+      chain: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: 'As `chain` of a profile, for the service’s own certificate.',
+        }),
+      ),
       minVersion: choice(['TLSv1.2', 'TLSv1.3'], {
         default: 'TLSv1.2',
         description: 'The oldest TLS version that is spoken.',

@@ -22,6 +22,11 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
+  installRoots: { input: RootInstallation; output: Record<never, never> }
+  removeCrossCertificate: {
+    input: { certificate: Uint8Array; audit: AuditEntry }
+    output: { changed: boolean }
+  }
   changePhases: { input: PhaseChange; output: Record<never, never> }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
@@ -188,6 +193,16 @@ export interface AuthorityChange {
   isDefault?: true | undefined
   /** A retired authority issues no more; its CRL and OCSP answers go on until its certificate ends. */
   state?: 'active' | 'retired' | undefined
+  audit: AuditEntry
+}
+
+/** Roots with their CRLs, and cross-certificates, proven: all of it or nothing. What is on record already stays. */
+export interface RootInstallation {
+  roots: readonly { id: string; certificate: Uint8Array; crl: Omit<CrlRecord, 'authority' | 'audit'> }[]
+  /** `subject` and `issuer`: the ids of the authorities. */
+  crossCertificates: readonly { certificate: Uint8Array; subject: string; issuer: string }[]
+  /** Seconds since 1970. */
+  at: number
   audit: AuditEntry
 }
 

@@ -30,6 +30,8 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   estUser(name: string): Promise<EstUserRow | null>
   listEstUsers(page: Page): Promise<{ rows: EstUserRow[]; next: string | null }>
   authorities(): Promise<AuthorityRow[]>
+  /** The oldest first. */
+  crossCertificates(): Promise<CrossCertificateRow[]>
   /** The last notAfter among an authority's certificates, those of `profile` left out; null where there are none. */
   lastExpiry(authority: string, profile: string): Promise<number | null>
   /** The full one of all certificates. */
@@ -133,6 +135,15 @@ export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chai
   /** Since when its certificate stands in bundles, and when its state changed last. Seconds since 1970. */
   publishedAt: number | null
   changedAt: number | null
+}
+
+/** A certificate that authority `subject` has from authority `issuer`, beside its own. */
+export interface CrossCertificateRow {
+  certificate: Buffer
+  subject: string
+  issuer: string
+  /** Seconds since 1970. */
+  installedAt: number
 }
 
 export interface CrlRow {

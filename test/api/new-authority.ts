@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { publicUrls } from '../../src/ca/certificate-template.ts'
-import { makeIntermediateCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
-import { type OpenRoot, openRoot } from '../../src/ca/hierarchy/root.ts'
+import { makeCrossCertificate, makeIntermediateCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
+import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
+import { createRoot, type OpenRoot, openRoot } from '../../src/ca/hierarchy/root.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
+import { parseDnText } from '../../src/pki/distinguished-name.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
 import { type Answer, DAY, PUBLIC_URL, ROOT_PASSPHRASE, type TestCa } from './ca-fixture.ts'
 
@@ -14,9 +16,8 @@ export function ownRoot(ca: TestCa): Promise<OpenRoot> {
 
 export interface NewAuthorityWish {
   readonly replaces?: string
-  /** Who signs, and under which id the service knows it; the root that init made if absent. */
+  /** Who signs; the root that init made if absent. */
   readonly root?: OpenRoot
-  readonly rootId?: string
   /** Seconds. */
   readonly validity?: number
 }
@@ -25,7 +26,7 @@ export interface NewAuthorityWish {
 export async function newAuthority(
   ca: TestCa,
   id: string,
-  { replaces, root: given, rootId = 'root', validity = 1000 * DAY }: NewAuthorityWish = {},
+  { replaces, root: given, validity = 1000 * DAY }: NewAuthorityWish = {},
 ): Promise<Answer> {
   const made = await ca.call('/v1/authorities', { body: { id, subject: `CN=${id}`, replaces } })
   expect(made.status, made.text).toBe(201)
@@ -38,7 +39,7 @@ export async function newAuthority(
       urls: publicUrls(PUBLIC_URL),
     },
     root.certificate,
-    rootId,
+    root.id,
     root.signer,
     ca.clock(),
   )
@@ -49,4 +50,33 @@ export async function newAuthority(
   })
   expect(installed.status, installed.text).toBe(200)
   return installed
+}
+
+/** A root beside the first, with its first CRL; nothing of it is installed yet. */
+export async function secondRoot(ca: TestCa, subject = 'CN=Second Root') {
+  const folder = join(ca.directory, 'second-root')
+  const wish = { keyType: 'P-256', hash: null, subject: parseDnText(subject), validity: 3650 * DAY } as const
+  const root = await createRoot(folder, wish, ROOT_PASSPHRASE, ca.clock(), { isFirst: false })
+  return { root, certificate: encodePem('CERTIFICATE', root.certificate.der), crl: await firstCrl(ca, root) }
+}
+
+async function firstCrl(ca: TestCa, root: OpenRoot): Promise<string> {
+  const wish = { previous: null, revoke: [], validity: 1000 * DAY }
+  return encodePem('X509 CRL', (await makeNextRootCrl(root, wish, ca.clock())).der)
+}
+
+/** What `root cross` makes: `by` signs the key of `of`. PEM. */
+export async function crossed(
+  ca: TestCa,
+  of: OpenRoot,
+  by: OpenRoot,
+  validity = 1000 * DAY,
+): Promise<string> {
+  const wish = { of: of.certificate, validity, urls: publicUrls(PUBLIC_URL) }
+  return encodePem('CERTIFICATE', (await makeCrossCertificate(wish, by, ca.clock())).der)
+}
+
+export function installRoots(ca: TestCa, ...pem: string[]): Promise<Answer> {
+  const headers = { 'content-type': 'application/x-pem-file' }
+  return ca.call('/v1/roots', { body: pem.join(''), headers })
 }

@@ -19,6 +19,7 @@ import { renewRoutes } from './renew.ts'
 import { renewalCallRoutes } from './renewal-calls.ts'
 import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
+import { rootRoutes } from './roots.ts'
 import { stapleRoutes } from './staple.ts'
 import { tokenRoutes } from './tokens.ts'
 
@@ -40,6 +41,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)
   app.register(authorityPhaseRoutes, options)
+  app.register(rootRoutes, options)
   app.register(eabKeyRoutes, options)
   app.register(acmeAccountRoutes, options)
   app.register(acmeOrderRoutes, options)

@@ -6,8 +6,8 @@ import { nameToText } from '../../pki/distinguished-name.ts'
 import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
-import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
+import { rootId } from './root.ts'
 
 /**
  * Installs the signed certificate of an authority that waits for it, or a newer one for the same key and name, with the
@@ -33,14 +33,20 @@ export async function installAuthority(
     replaces: row.certificate,
     certificate: own!.der,
     chain: above.map((info) => info.der),
-    root: { ids: ['root', `root-${fingerprint(root.der).slice(0, 8)}`], certificate: root.der },
+    root: { ids: rootIds(own!, root), certificate: root.der },
     installedAt: epochSeconds(now),
     audit,
   })
 }
 
-/** What was issued below the old certificate names its issuer, and must go on to do so below the new one. */
-function proveSuccessor(next: CertificateInfo, old: CertificateInfo): void {
+/** The addresses in what the root signed name the root: where they say which id it has, that is the one. */
+function rootIds(own: CertificateInfo, root: CertificateInfo): string[] {
+  const id = rootId(root)
+  return own.der.includes(`/crl/${id}.crl`) ? [id, 'root'] : ['root', id]
+}
+
+/** What was issued below the old certificate names its issuer, and must go on to do so below another for the same key. */
+export function proveSuccessor(next: CertificateInfo, old: CertificateInfo): void {
   // RFC 5280 6.1.3 (a)(4): the issuer in a certificate or CRL is the subject of the one above it.
   if (!next.subject.equals(old.subject)) {
     throw new CaError(

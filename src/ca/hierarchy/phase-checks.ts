@@ -12,7 +12,16 @@ import type { Signer } from '../signer.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { proveCrl } from './prove-crl.ts'
 
-export const PHASE_CHECKS = ['key', 'chain', 'life', 'propagation', 'crl', 'ocsp', 'successor'] as const
+export const PHASE_CHECKS = [
+  'key',
+  'chain',
+  'life',
+  'propagation',
+  'crl',
+  'ocsp',
+  'successor',
+  'below',
+] as const
 export type PhaseCheckName = (typeof PHASE_CHECKS)[number]
 
 /** What was looked at before an authority changes its phase; `detail` says what was found, and what to do where it is not well. */
@@ -62,6 +71,29 @@ export function checkSuccessor(
     if (orphans.length === 0) return 'No profile names it.'
     return refuse(
       `Nobody would issue for ${orphans.join(', ')}, which name it. Activate an authority that replaces it, or let them name another.`,
+    )
+  })
+}
+
+/** Whether anybody still needs a root that is to leave the bundles. */
+export function checkBelow(
+  root: Authority,
+  { all, now }: Pick<PhaseCheckContext, 'all' | 'now'>,
+): Promise<PhaseCheck> {
+  return check('below', () => {
+    const others = all.filter(
+      ({ id, role, state }) => role === 'root' && state !== 'retired' && id !== root.id,
+    )
+    if (others.length === 0) refuse('It is the only root: the bundles would be empty.')
+    const below = all.find(
+      ({ role, chain, answersUntil }) =>
+        role === 'issuing' && answersUntil > now && chain.at(-1)?.equals(root.certificate.der),
+    )
+    if (!below) return 'Nothing that is still valid stands below it.'
+    return refuse(
+      below.state === 'retired'
+        ? `"${below.id}" stands below it, and answers for its certificates until ${rfc3339(below.answersUntil)}.`
+        : `"${below.id}" stands below it, and is ${below.state}: activate another below another root in its place, or install a chain up to one.`,
     )
   })
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../store/store.ts'
 import { type Authorities, predecessors, successors } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
 import {
+  checkBelow,
   checkSuccessor,
   checksBeforeActive,
   type PhaseCheck,
@@ -54,6 +55,7 @@ export class Phases {
   /** What a move would do, and how its checks stand. Throws `CaError` "unknownAuthority", or "conflict" where there is nothing to move. */
   async look({ id, phase, others }: Omit<PhaseWish, 'force'>): Promise<PhaseReport> {
     const authority = await this.#find(id, phase)
+    if (authority.role === 'root') return this.#lookAtRoot(authority, phase)
     const all = this.#context.authorities.all()
     const line = [...successors(id, all), ...predecessors(authority, all)]
     const active = line.filter(({ state }) => state === 'active')
@@ -113,13 +115,25 @@ export class Phases {
     return report
   }
 
+  /** A root is active, in the bundles, or retired. */
+  async #lookAtRoot(root: Authority, phase: Phase): Promise<PhaseReport> {
+    const { id, state } = root
+    if (phase === 'staged')
+      throw new CaError(
+        'conflict',
+        'A root is in the bundles, active, or not, retired: there is nothing between.',
+      )
+    const moves = notNone(state === phase ? [] : [{ id, from: state, to: phase }], id, phase)
+    const checks = phase === 'retired' ? [await checkBelow(root, this.#checkContext())] : []
+    return { checks, moves, becomesDefault: false }
+  }
+
   async #find(id: string, phase: Phase): Promise<Authority> {
     const { authorities, store } = this.#context
     const authority = authorities.get(id)
     if (!authority && (await store.read.authorities()).some((row) => row.id === id))
       throw new CaError('conflict', `Authority "${id}" awaits its certificate; install that first.`)
-    if (authority?.role !== 'issuing')
-      throw new CaError('unknownAuthority', `There is no issuing authority "${id}".`)
+    if (!authority) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
     if (authority.isDefault && phase !== 'active') {
       throw new CaError(
         'conflict',

@@ -1,5 +1,5 @@
 import type { Connection } from '../connection.ts'
-import type { AuthorityRow } from '../queries.ts'
+import type { AuthorityRow, CrossCertificateRow } from '../queries.ts'
 
 type StoredAuthority = Omit<AuthorityRow, 'isDefault' | 'chain'> & { isDefault: number; chain: string }
 
@@ -9,6 +9,13 @@ export function authorityQueries(db: Connection) {
        created_at AS createdAt, published_at AS publishedAt, changed_at AS changedAt,
        (SELECT id FROM authorities AS old WHERE old.key = authorities.replaces) AS replaces
      FROM authorities ORDER BY key`,
+  )
+  const cross = db.prepare<[], CrossCertificateRow>(
+    `SELECT x.certificate, subject.id AS subject, issuer.id AS issuer, x.installed_at AS installedAt
+     FROM cross_certificates AS x
+       JOIN authorities AS subject ON subject.key = x.subject
+       JOIN authorities AS issuer ON issuer.key = x.issuer
+     ORDER BY x.key`,
   )
   const lastExpiry = db
     .prepare<[string, string], number>(
@@ -25,6 +32,9 @@ export function authorityQueries(db: Connection) {
         isDefault: row.isDefault === 1,
         chain: (JSON.parse(row.chain) as string[]).map((der) => Buffer.from(der, 'base64')),
       }))
+    },
+    async crossCertificates(): Promise<CrossCertificateRow[]> {
+      return cross.all()
     },
     async lastExpiry(authority: string, profile: string): Promise<number | null> {
       return lastExpiry.get(authority, profile) ?? null

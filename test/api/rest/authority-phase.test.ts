@@ -124,7 +124,7 @@ describe('activation', () => {
     ca.now += 30 * DAY * 1000
     const late = failed(await phase('short', { phase: 'active', dryRun: true }))
     expect(late).toEqual(expect.arrayContaining(['chain', 'life']))
-    expectProblem(await phase('root', { phase: 'active' }), 404, 'unknownAuthority')
+    expectProblem(await phase('nobody', { phase: 'active' }), 404, 'unknownAuthority')
     await ca.call('/v1/authorities', { body: { id: 'bare', subject: 'CN=Bare', replaces: 'intermediate' } })
     expectProblem(await phase('bare', { phase: 'active' }), 409, 'conflict', /awaits its certificate/)
   })
