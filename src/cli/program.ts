@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> =
   ocsp: async () => (await import('./ocsp.ts')).ocspCommand,
   authority: async () => (await import('./authority.ts')).authorityCommand,
   root: async () => (await import('./root.ts')).rootCommand,
+  key: async () => (await import('./key.ts')).keyCommand,
   bundle: async () => (await import('./bundle.ts')).bundleCommand,
   envoy: async () => (await import('./envoy.ts')).envoyCommand,
   haproxy: async () => (await import('./haproxy.ts')).haproxyCommand,

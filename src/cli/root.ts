@@ -4,6 +4,7 @@ import { rootCrlCommand } from './root-crl.ts'
 import { rootCrossCommand } from './root-cross.ts'
 import { rootInstallCommand } from './root-install.ts'
 import { rootOcspCommand } from './root-ocsp.ts'
+import { rootPassphraseCommand } from './root-passphrase.ts'
 import type { Terminal } from './terminal.ts'
 
 export function rootCommand(terminal: Terminal): Command {
@@ -12,6 +13,7 @@ export function rootCommand(terminal: Terminal): Command {
     .addCommand(rootCreateCommand(terminal))
     .addCommand(rootCrossCommand(terminal))
     .addCommand(rootInstallCommand(terminal))
+    .addCommand(rootPassphraseCommand(terminal))
     .addCommand(rootCrlCommand(terminal))
     .addCommand(rootOcspCommand(terminal))
 }

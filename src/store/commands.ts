@@ -23,6 +23,11 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
   installRoots: { input: RootInstallation; output: Record<never, never> }
+  /** Each secret sealed anew, under another passphrase. */
+  resealExternalKeys: {
+    input: { keys: readonly { kid: string; sealed: Uint8Array }[]; audit: AuditEntry }
+    output: Record<never, never>
+  }
   removeCrossCertificate: {
     input: { certificate: Uint8Array; audit: AuditEntry }
     output: { changed: boolean }

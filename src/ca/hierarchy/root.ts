@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { epochSeconds } from '../../clock.ts'
-import { makePrivateDirectory, writeNewFile } from '../../durable-files.ts'
+import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeCrlTbs } from '../../pki/crl/list.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { type HashName, type KeyType, SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
-import { decryptPkcs8 } from '../../pki/keys/pkcs8.ts'
+import { decryptPkcs8, encryptPkcs8 } from '../../pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../../pki/pem.ts'
 import { assembleSigned } from '../../pki/signed.ts'
 import { fingerprint } from '../authorities.ts'
@@ -94,6 +94,17 @@ export async function openRoot(folder: string, passphrase: string): Promise<Open
   const idFile = join(folder, ID)
   const id = existsSync(idFile) ? (await readFile(idFile, 'utf8')).trim() : 'root'
   return { id, certificate, signer }
+}
+
+/** Encrypts the root's key under another passphrase: the file holds the one or the other, whatever comes in between. */
+export async function changeRootPassphrase(folder: string, old: string, next: string): Promise<void> {
+  // Proves that the key opens, and that it is the certificate's.
+  await openRoot(folder, old)
+  const file = join(folder, KEY)
+  const pem = await encryptPkcs8(decryptPkcs8(await readFile(file, 'utf8'), old), next)
+  await writeFile(`${file}.new`, pem, { mode: 0o600, flush: true })
+  await rename(`${file}.new`, file)
+  syncDirectory(folder)
 }
 
 /** The root's CRL: made by hand and rarely, so it names the day by which the next one is due. Seconds since 1970. */
