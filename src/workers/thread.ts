@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { workerData } from 'node:worker_threads'
 import { answerClientError } from '../api/client-error.ts'
@@ -8,6 +7,7 @@ import { answerBeforeAll } from '../api/ocsp-at-once.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
+import { http } from '../node-http.ts'
 import { HeldCopy } from '../ocsp/held-copy.ts'
 import { CurrentCopy } from './current-copy.ts'
 import { forwardTo } from './forward.ts'
@@ -26,7 +26,7 @@ const tell = (message: FromWorker) => channel.postMessage(message)
 const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
-const server = createServer(TIMING, forwardTo(mainSocket, isOpen))
+const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
 const limit = limitConnections(server, connections, log)
 answerBeforeAll(server, {
   answers: current,
