@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> =
   haproxy: async () => (await import('./haproxy.ts')).haproxyCommand,
   agent: async () => (await import('./agent.ts')).agentCommand,
   'admin-key': async () => (await import('./admin-key.ts')).adminKeyCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
   backup: async () => (await import('./backup.ts')).backupCommand,
   restore: async () => (await import('./restore.ts')).restoreCommand,
 }

@@ -105,17 +105,17 @@ async function encryptedAnew(file: string, old: string, next: string): Promise<s
   const at = text.indexOf(end) + end.length
   if (at < end.length)
     throw new CaError('badConfiguration', `${file} holds no encrypted key. Move it away, then try again.`)
-  const key = opened(file, text.slice(0, at), old)
+  const key = await opened(file, text.slice(0, at), old)
   const pem = await encryptPkcs8(key, next)
   const spki = (one: typeof key) => createPublicKey(one).export({ type: 'spki', format: 'der' })
-  if (!spki(decryptPkcs8(pem, next)).equals(spki(key)))
+  if (!spki(await decryptPkcs8(pem, next)).equals(spki(key)))
     throw new CaError('internal', `The key of ${file} did not read back as it was.`)
   return pem + text.slice(at)
 }
 
-function opened(file: string, pem: string, passphrase: string) {
+async function opened(file: string, pem: string, passphrase: string) {
   try {
-    return decryptPkcs8(pem, passphrase)
+    return await decryptPkcs8(pem, passphrase)
   } catch (cause) {
     if (!(cause instanceof CaError)) throw cause
     throw new CaError(cause.code, `${file}: ${cause.detail} Nothing was changed.`, { cause })

@@ -101,7 +101,7 @@ export async function changeRootPassphrase(folder: string, old: string, next: st
   // Proves that the key opens, and that it is the certificate's.
   await openRoot(folder, old)
   const file = join(folder, KEY)
-  const pem = await encryptPkcs8(decryptPkcs8(await readFile(file, 'utf8'), old), next)
+  const pem = await encryptPkcs8(await decryptPkcs8(await readFile(file, 'utf8'), old), next)
   await writeFile(`${file}.new`, pem, { mode: 0o600, flush: true })
   await rename(`${file}.new`, file)
   syncDirectory(folder)

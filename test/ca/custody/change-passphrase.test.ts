@@ -50,7 +50,7 @@ async function rightPassphrase(directory: string): Promise<string> {
   const files = readdirSync(keys).filter((name) => name.endsWith('.pem'))
   expect(files).toEqual(['intermediate.key.pem', 'service-tls.pem'])
   for (const name of files) {
-    decryptPkcs8(readFileSync(join(keys, name), 'utf8'), passphrase)
+    await decryptPkcs8(readFileSync(join(keys, name), 'utf8'), passphrase)
     expect(statSync(join(keys, name)).mode & 0o777).toBe(0o600)
   }
   expect(readFileSync(join(keys, 'service-tls.pem'), 'utf8')).toContain('BEGIN CERTIFICATE')
