@@ -9,6 +9,7 @@ import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
+import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
 import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
@@ -18,6 +19,7 @@ import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
+import { paceRequests } from './api/overload/paced-requests.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests, logUnrouted } from './api/request-log.ts'
@@ -46,6 +48,7 @@ export function buildHttpApp(
   const { ocsp: answers, clock } = service
   const isOpen = () => app.server.listening
   answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
+  paceRequests(app.server)
   return app
 }
 
@@ -79,6 +82,8 @@ export function buildTlsApp(
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
+  app.register(consoleRoutes)
+  paceRequests(app.server)
   return app
 }
 

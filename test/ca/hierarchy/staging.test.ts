@@ -35,7 +35,8 @@ async function expectWhole(directory: string, passphrase = 'passphrase', rootPas
     })
     expect(authorities.issuing().id).toBe('intermediate')
     const adminKey = readFileSync(join(directory, 'admin.key'), 'utf8').trim()
-    expect(await store.read.adminKeyByHash(hashSecret(adminKey))).toEqual({ name: 'default' })
+    const found = await store.read.adminKeyByHash(hashSecret(adminKey), 0)
+    expect(found).toMatchObject({ name: 'default', role: 'admin' })
     const root = await openRoot(join(directory, 'root-offline'), rootPassphrase)
     expect(authorities.roots()).toEqual([root.certificate.der])
   } finally {
