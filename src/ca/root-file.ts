@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -22,7 +23,9 @@ export async function keepRootFile(file: string, authorities: Authorities): Prom
   const missing = current.filter((der) => !holds(kept, der))
   if (missing.length === 0 && kept.length === there.length) return
   const text = [...kept, ...missing].map((der) => encodePem('CERTIFICATE', der)).join('')
-  await writeFile(`${file}.new`, text, { mode: 0o644, flush: true })
-  await rename(`${file}.new`, file)
+  // A name of its own: two changes at once must not write into one file.
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
+  await writeFile(temporary, text, { mode: 0o644, flush: true })
+  await rename(temporary, file)
   syncDirectory(dirname(file))
 }

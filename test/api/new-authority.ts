@@ -20,13 +20,15 @@ export interface NewAuthorityWish {
   readonly root?: OpenRoot
   /** Seconds. */
   readonly validity?: number
+  /** That the installation shall answer with. */
+  readonly status?: number
 }
 
 /** An issuing authority, made and signed as a ceremony does it, and installed. What the installation answers. */
 export async function newAuthority(
   ca: TestCa,
   id: string,
-  { replaces, root: given, validity = 1000 * DAY }: NewAuthorityWish = {},
+  { replaces, root: given, validity = 1000 * DAY, status = 200 }: NewAuthorityWish = {},
 ): Promise<Answer> {
   const made = await ca.call('/v1/authorities', { body: { id, subject: `CN=${id}`, replaces } })
   expect(made.status, made.text).toBe(201)
@@ -48,7 +50,7 @@ export async function newAuthority(
     body: encodePem('CERTIFICATE', certificate.der) + encodePem('CERTIFICATE', root.certificate.der),
     headers: { 'content-type': 'application/pem-certificate-chain' },
   })
-  expect(installed.status, installed.text).toBe(200)
+  expect(installed.status, installed.text).toBe(status)
   return installed
 }
 

@@ -5,6 +5,7 @@ import { parseCsr } from '../../pki/csr/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
+import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { rootId } from './root.ts'
@@ -21,13 +22,15 @@ export async function installAuthority(
   now: Date,
   audit: AuditEntry,
 ): Promise<void> {
-  const row = (await store.read.authorities()).find((one) => one.id === id)
+  const rows = await store.read.authorities()
+  const row = rows.find((one) => one.id === id)
   if (!row?.csr || !row.keyFile)
     throw new CaError('unknownAuthority', `There is no authority "${id}" that awaits a certificate.`)
   const { spki } = parseCsr(row.csr).publicKey
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
+  if (row.replaces !== null) checkRoot(root, rows)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
@@ -37,6 +40,15 @@ export async function installAuthority(
     installedAt: epochSeconds(now),
     audit,
   })
+}
+
+/** The bundle of CRLs is whole or not served: a new root that came without one would take it from everybody. */
+function checkRoot(root: CertificateInfo, rows: readonly AuthorityRow[]): void {
+  if (rows.some(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))) return
+  throw new CaError(
+    'conflict',
+    `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
+  )
 }
 
 /** The addresses in what the root signed name the root: where they say which id it has, that is the one. */

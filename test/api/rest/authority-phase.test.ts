@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
-import { newAuthority } from '../new-authority.ts'
+import { installRoots, newAuthority, secondRoot } from '../new-authority.ts'
 import { csrPem } from '../requests.ts'
 
 let ca: TestCa
@@ -47,6 +47,15 @@ describe('a staged authority', () => {
     expectProblem(await create({ id: 'x', subject, replaces: 'intermediate' }), 409, 'conflict', /subject/)
     expectProblem(await create({ id: 'x', subject: 'CN=X', replaces: 'root' }), 404, 'unknownAuthority')
   })
+})
+
+test('a successor below a root that is not known waits until that is installed', async () => {
+  const { root, certificate, crl } = await secondRoot(ca)
+  const made = await newAuthority(ca, 'next', { replaces: 'intermediate', root, status: 409 })
+  expectProblem(made, 409, 'conflict', /root install/)
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+  await installRoots(ca, certificate, crl)
+  expect((await newAuthority(ca, 'other', { replaces: 'intermediate', root })).json.state).toBe('staged')
 })
 
 describe('activation', () => {
