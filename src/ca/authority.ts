@@ -1,6 +1,6 @@
 import type { NameLimits } from '../pki/certificate/name-constraints.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
-import type { Phase } from '../store/commands.ts'
+import type { Phase } from '../store/authority-commands.ts'
 import type { Signer } from './signer.ts'
 
 /** A CA that this service speaks for. The root's `signer` is null: its key is offline. */

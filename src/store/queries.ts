@@ -1,7 +1,8 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
-import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
+import type { AuthorityRecord } from './authority-commands.ts'
+import type { CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries {

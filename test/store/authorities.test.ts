@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AuthorityInstallation } from '../../src/store/commands.ts'
+import type { AuthorityInstallation } from '../../src/store/authority-commands.ts'
 import { openStore } from '../../src/store/open.ts'
 import { audit, authority, DAY, issuance, NOW, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'

@@ -11,8 +11,7 @@ const FORMS: Readonly<Record<string, Render>> = {
   'application/pem-certificate-chain': (row, authorities) =>
     Buffer.from([encodePem('CERTIFICATE', row.der), ...chainPem(authorities, row)].join('')),
   'application/pkix-cert': ({ der }) => der,
-  'application/pkcs7-mime': (row, authorities) =>
-    certsOnly([row.der, ...authorities.chainFor(row)]),
+  'application/pkcs7-mime': (row, authorities) => certsOnly([row.der, ...authorities.chainFor(row)]),
 }
 
 export const FORM_TYPES = Object.keys(FORMS)

@@ -1,6 +1,7 @@
 import { type Clock, epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
-import type { AuditEntry, Phase, PhaseChange } from '../../store/commands.ts'
+import type { Phase, PhaseChange } from '../../store/authority-commands.ts'
+import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import { type Authorities, predecessors, successors } from '../authorities.ts'
 import type { Authority } from '../authority.ts'

@@ -1,5 +1,10 @@
 import { CaError } from '../../errors.ts'
-import type { AuthorityChange, AuthorityInstallation, AuthorityRecord, PhaseChange } from '../commands.ts'
+import type {
+  AuthorityChange,
+  AuthorityInstallation,
+  AuthorityRecord,
+  PhaseChange,
+} from '../authority-commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 

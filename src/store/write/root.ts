@@ -1,4 +1,5 @@
-import type { AuditEntry, RootInstallation } from '../commands.ts'
+import type { RootInstallation } from '../authority-commands.ts'
+import type { AuditEntry } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 import { authorityHandlers, authorityKeys } from './authority.ts'
