@@ -1,5 +1,6 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import { http } from '../node-http.ts'
 import { ServiceError } from './service-error.ts'
 
 /** Enough for a page of the inventory or a CRL; more means that something else answers. */
@@ -30,7 +31,7 @@ export interface Answer {
 
 /** One request and its whole answer. Throws `ServiceError` where there is none. */
 export function exchange({ url, method, headers, body, connection = {} }: Exchange): Promise<Answer> {
-  const send = url.protocol === 'http:' ? httpRequest : httpsRequest
+  const send = url.protocol === 'http:' ? http.request : httpsRequest
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(unreachable(url, error))
     const request = send(

@@ -1,6 +1,6 @@
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
+import { threadEntry } from '../package-files.ts'
 import { fromCrossed } from '../store/crossed-error.ts'
 import type { BuildReply, BuildRequest, Built } from './build-thread.ts'
 
@@ -42,9 +42,7 @@ export class CrlBuilder {
 
   #start(): Worker {
     if (this.#worker) return this.#worker
-    // With the extension that this file has: .ts from the sources, .js from the built package.
-    const entry = new URL(`./build-thread${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(entry, {
+    const worker = new Worker(threadEntry('crl/build-thread'), {
       name: 'chancery-crl',
       workerData: { databaseFile: this.#databaseFile },
       // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
