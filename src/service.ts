@@ -1,5 +1,6 @@
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
+import { Access } from './auth/access.ts'
 import { Approvals } from './ca/approvals.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
@@ -25,6 +26,7 @@ export interface Service {
   readonly config: Config
   readonly clock: Clock
   readonly store: Store
+  readonly access: Access
   readonly authorities: Authorities
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
@@ -121,6 +123,7 @@ export async function openService({
     config,
     clock,
     store,
+    access: new Access({ store, clock }, { admins: config.admins, sessionIdle: config.console.session }),
     authorities,
     profiles,
     ocsp,

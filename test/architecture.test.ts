@@ -98,6 +98,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
   'service-checks.ts': ['acme', 'ca', 'health.ts'],
   'service.ts': [
+    'auth',
     'service-checks.ts',
     'acme',
     'est',

@@ -1,11 +1,23 @@
 import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type AuthContext, authenticate, type Credentials } from '../auth/authenticate.ts'
+import { type AuthContext, authenticate, type Credentials, inRole } from '../auth/authenticate.ts'
 import type { Origin, Principal, Protocol } from '../auth/principal.ts'
+import { roleOf } from '../auth/roles.ts'
 import { CaError } from '../errors.ts'
+import { accessTo, checkRole, inRoleFor } from './rest/roles.ts'
+import { refuseForgedRequest, sessionSecret } from './session-cookie.ts'
 
 /** Headers of which two would mean that two readers may see two requests. */
-const SINGLE = new Set(['authorization', 'content-type', 'idempotency-key', 'host', 'accept'])
+const SINGLE = new Set([
+  'authorization',
+  'content-type',
+  'idempotency-key',
+  'host',
+  'accept',
+  'origin',
+  'sec-fetch-site',
+  'x-chancery-console',
+])
 
 /** Refuses a request that repeats one of them: Node keeps the first and drops the others without a word. */
 export function refuseRepeatedHeaders(app: FastifyInstance): void {
@@ -24,11 +36,35 @@ export function refuseRepeatedHeaders(app: FastifyInstance): void {
 
 const principals = new WeakMap<FastifyRequest, Promise<Principal>>()
 
-/** Strangers are turned away before a byte of their body is read. */
+/**
+ * Strangers, and those whose role does not suffice, are turned away before a byte of their body is read. Here, and nowhere
+ * else, the console's session counts.
+ */
 export function authenticateFirst(app: FastifyInstance, context: AuthContext): void {
+  const { prefix } = app
   app.addHook('onRequest', async (request) => {
-    await applicantOf(request, context)
+    const access = accessTo(request, prefix)
+    const session = sessionSecret(request)
+    if (session !== null) refuseForgedRequest(request)
+    const credentials =
+      session === null ? credentialsOf(request) : { bearer: null, peerCertificate: null, session }
+    const asked = identify(request, credentials, context).then((one) => inRoleFor(one, access, request))
+    principals.set(request, asked)
+    checkRole(access.others ? await asked : await principalOf(request, context), access)
+    if (session !== null) context.access?.sessions.use(session)
   })
+}
+
+const ids = new WeakMap<FastifyRequest, string>()
+
+/** For the line of the request log. */
+export function nameCaller(request: FastifyRequest, { id }: Principal): void {
+  ids.set(request, id)
+}
+
+/** Who was asking, if that was established. */
+export function callerId(request: FastifyRequest): string | undefined {
+  return ids.get(request)
 }
 
 /** Who is asking. Throws `CaError` "unauthenticated", and "tokenSpent": such a token opens nothing but its own certificate. */
@@ -43,25 +79,32 @@ export async function principalOf(request: FastifyRequest, context: AuthContext)
 export function applicantOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
   const known = principals.get(request)
   if (known) return known
-  const principal = (async () => {
-    const caller = await authenticate(credentialsOf(request), context)
-    // Its refusals are not audited, so that its holder cannot fill the store with them.
-    if (caller.kind === 'token' && caller.token.spentOn !== null)
-      request.log.warn({ principal: caller.id }, 'A spent token was shown')
-    return caller
-  })()
+  const principal = identify(request, credentialsOf(request), context)
   principals.set(request, principal)
   return principal
 }
 
-/** Who is asking, if it is an admin; anyone else is refused. */
+async function identify(
+  request: FastifyRequest,
+  credentials: Credentials,
+  context: AuthContext,
+): Promise<Principal> {
+  const caller = await authenticate(credentials, context)
+  nameCaller(request, caller)
+  // Its refusals are not audited, so that its holder cannot fill the store with them.
+  if (caller.kind === 'token' && caller.token.spentOn !== null)
+    request.log.warn({ principal: caller.id }, 'A spent token was shown')
+  return caller
+}
+
+/** Who is asking, if it is somebody with a role, be it the least one; anyone else is refused. */
 export async function adminOf(request: FastifyRequest, context: AuthContext): Promise<Principal> {
-  const principal = await principalOf(request, context)
-  if (principal.kind !== 'admin') throw new CaError('forbidden', 'This needs an admin key.')
+  const principal = inRole(await principalOf(request, context))
+  if (!principal) throw new CaError('forbidden', 'This needs an admin key.')
   return principal
 }
 
-/** Who is asking, if it is an admin or the very certificate that is asked about; anyone else is refused. */
+/** Who is asking, if it is somebody with a role or the very certificate that is asked about; anyone else is refused. */
 export async function adminOrHolderOf(
   request: FastifyRequest,
   serialNumber: string,
@@ -69,7 +112,7 @@ export async function adminOrHolderOf(
 ): Promise<Principal> {
   const principal = await principalOf(request, context)
   const own = principal.kind === 'certificate' && principal.serialNumber === serialNumber
-  if (principal.kind !== 'admin' && !own)
+  if (roleOf(principal) === null && !own)
     throw new CaError('forbidden', 'This needs an admin key, or the certificate itself.')
   return principal
 }

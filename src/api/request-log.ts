@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { callerId } from './caller.ts'
 
 /** One line a request. No headers and no query: both may hold secrets. */
 export function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async ({ log, raw, ip }, reply) =>
-    log.info(facts(raw, reply.raw, reply.elapsedTime, ip), 'request'),
-  )
+  app.addHook('onResponse', async (request, reply) => {
+    const { log, raw, ip } = request
+    const principal = callerId(request)
+    log.info({ ...facts(raw, reply.raw, reply.elapsedTime, ip), ...(principal && { principal }) }, 'request')
+  })
 }
 
 /** The same line where no hook sees the answer: of a request whose address could not be read. */

@@ -4,8 +4,11 @@ import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { TokenRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
+import type { Access } from './access.ts'
 import type { Principal } from './principal.ts'
+import { roleOf } from './roles.ts'
 import { hashSecret, SECRET_PREFIX } from './secrets.ts'
+import type { Session, SessionCredential } from './sessions.ts'
 import { tokenHolder } from './tokens.ts'
 
 /** What a caller shows of itself; the API takes it off the wire. */
@@ -13,16 +16,24 @@ export interface Credentials {
   readonly bearer: string | null
   /** The DER certificate whose key the peer proved in its TLS handshake. */
   readonly peerCertificate: Buffer | null
+  /** The secret of a session of the console, where the address takes one. */
+  readonly session?: string | null
 }
 
 export interface AuthContext {
   readonly store: Store
   readonly clock: Clock
+  /** Absent: there are no sessions, and certificates give no role. */
+  readonly access?: Access
 }
 
-/** A bearer secret decides if there is one; else the TLS client certificate. Throws `CaError` "unauthenticated". */
+/**
+ * A bearer secret decides if there is one; else the session, else the TLS client certificate. Throws `CaError`
+ * "unauthenticated".
+ */
 export async function authenticate(credentials: Credentials, context: AuthContext): Promise<Principal> {
   if (credentials.bearer !== null) return byBearer(credentials.bearer, context)
+  if (credentials.session) return (await bySession(credentials.session, context)).principal
   if (credentials.peerCertificate) return byCertificate(credentials.peerCertificate, context)
   throw new CaError(
     'unauthenticated',
@@ -36,10 +47,11 @@ export async function authenticate(credentials: Credentials, context: AuthContex
  */
 const REPLAY_AFTER_USE = 24 * 3600
 
-async function byBearer(secret: string, { store, clock }: AuthContext): Promise<Principal> {
+async function byBearer(secret: string, context: AuthContext): Promise<Principal> {
+  const { store, clock } = context
   if (secret.startsWith(SECRET_PREFIX.adminKey)) {
-    const key = await store.read.adminKeyByHash(hashSecret(secret))
-    if (key) return { kind: 'admin', id: `admin:${key.name}` }
+    const holder = await keyHolder(hashSecret(secret), context)
+    if (holder) return holder
   } else if (secret.startsWith(SECRET_PREFIX.token)) {
     const row = await store.read.tokenByHash(hashSecret(secret))
     if (row && row.revokedAt === null) {
@@ -61,6 +73,61 @@ async function byBearer(secret: string, { store, clock }: AuthContext): Promise<
   )
 }
 
+async function keyHolder(hash: Buffer, { store, clock, access }: AuthContext): Promise<Principal | null> {
+  const key = await store.read.adminKeyByHash(hash, epochSeconds(clock()))
+  if (!key) return null
+  access?.keyUsed(key)
+  return { kind: key.role, id: `admin:${key.name}`, keyId: key.id }
+}
+
+/** Who signed in, with the role that key or certificate give by now. Throws `CaError` "unauthenticated". */
+export async function bySession(
+  secret: string,
+  context: AuthContext,
+): Promise<{ session: Session; principal: Principal }> {
+  const session = context.access?.sessions.find(secret)
+  const principal = session ? await stillKnown(session.credential, context) : null
+  if (session && principal) return { session, principal }
+  context.access?.sessions.close(secret)
+  throw new CaError('unauthenticated', 'The session has ended: sign in again.')
+}
+
+/** Who opens a session, as the session will know it. Throws "unauthenticated", and "forbidden" for those without a role. */
+export async function sessionSubject(
+  credentials: Credentials,
+  context: AuthContext,
+): Promise<{ name: string; principal: Principal; credential: SessionCredential }> {
+  const { bearer, peerCertificate } = credentials
+  const shown = await authenticate(credentials, context)
+  const principal = inRole(shown)
+  if (!principal) {
+    throw new CaError(
+      'forbidden',
+      'Only admin keys, and certificates that the configuration gives a role, sign in.',
+    )
+  }
+  const name = principal.id.replace(/^admin:/, '')
+  return bearer === null
+    ? { name, principal, credential: { kind: 'certificate', der: peerCertificate! } }
+    : { name, principal, credential: { kind: 'adminKey', hash: hashSecret(bearer) } }
+}
+
+async function stillKnown(credential: SessionCredential, context: AuthContext): Promise<Principal | null> {
+  if (credential.kind === 'adminKey') return keyHolder(credential.hash, context)
+  return inRole(await byCertificate(credential.der, context).catch(refusedAsNull))
+}
+
+function refusedAsNull(error: unknown): null {
+  if (error instanceof CaError) return null
+  throw error
+}
+
+/** The holder of an admin key as it is, and of a certificate with a role as one who has it; null for others. */
+export function inRole(principal: Principal | null): Principal | null {
+  if (principal?.kind === 'certificate' && principal.role) return { kind: principal.role, id: principal.id }
+  return principal && roleOf(principal) ? principal : null
+}
+
 /** A request outlives its token: until it ends its caller may ask again, and hear that it was refused. */
 function isWaiting(request: TokenRow['request'], now: number): boolean {
   return request !== null && (request.state === 'refused' || request.expiresAt > now)
@@ -70,7 +137,7 @@ function isWaiting(request: TokenRow['request'], now: number): boolean {
  * The handshake proved possession of the key; the certificate itself must be, byte for byte, one that this CA
  * issued and that is good now. Chain building would add nothing, and would wrongly refuse a server certificate as a client.
  */
-async function byCertificate(der: Buffer, { store, clock }: AuthContext): Promise<Principal> {
+async function byCertificate(der: Buffer, { store, clock, access }: AuthContext): Promise<Principal> {
   const { serialNumber } = parseCertificate(der, 'unauthenticated')
   const row = await store.read.certificate(serialNumber)
   if (!row || row.der.length !== der.length || !timingSafeEqual(row.der, der)) {
@@ -87,5 +154,6 @@ async function byCertificate(der: Buffer, { store, clock }: AuthContext): Promis
       'certificateExpired',
       'The client certificate has expired: enrol again with a new token.',
     )
-  return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber }
+  const role = access?.roleOfCertificate(row) ?? null
+  return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber, ...(role && { role }) }
 }

@@ -1,11 +1,14 @@
 import type { SubjectName } from '../pki/names/san.ts'
+import type { Role } from '../store/commands.ts'
 
 /**
  * Who is asking, as established by `auth/`. `id` is what the store records with each certificate
  * and audit row: "admin:default", "token:17", "account:17", "certificate:4f…", "system:tls".
  */
 export type Principal =
-  | { readonly kind: 'admin'; readonly id: string }
+  | RoleHolder<'admin'>
+  | RoleHolder<'operator'>
+  | RoleHolder<'auditor'>
   | { readonly kind: 'token'; readonly id: string; readonly token: TokenGrant }
   /** The holder of an ACME account's key; `order` where it asks for the certificate of one. */
   | {
@@ -17,11 +20,25 @@ export type Principal =
       readonly revocable?: string
     }
   /** The holder of a certificate of this CA, who proved its key in the TLS handshake. */
-  | { readonly kind: 'certificate'; readonly id: string; readonly serialNumber: string }
+  | {
+      readonly kind: 'certificate'
+      readonly id: string
+      readonly serialNumber: string
+      /** That the configuration gives it: over REST it may do more than act for itself. */
+      readonly role?: Role
+    }
   /** Known over EST, by a password or by a certificate. */
   | { readonly kind: 'enrollee'; readonly id: string; readonly grant: EnrolleeGrant }
   /** The service itself: its own TLS certificate. */
   | { readonly kind: 'system'; readonly id: string }
+
+/** The holder of an admin key, or of a certificate that the configuration gives a role. */
+interface RoleHolder<R extends Role> {
+  readonly kind: R
+  readonly id: string
+  /** The number of the admin key. */
+  readonly keyId?: number
+}
 
 /** What a one-time enrolment token allows. */
 export interface TokenGrant {

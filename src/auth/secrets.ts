@@ -9,6 +9,7 @@ export const SECRET_PREFIX = {
   adminKey: 'chancery_admin_',
   token: 'chancery_token_',
   estUser: 'chancery_est_',
+  session: 'chancery_session_',
 } as const
 
 export function newSecret(kind: keyof typeof SECRET_PREFIX): string {

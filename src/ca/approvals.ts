@@ -1,4 +1,5 @@
 import type { Origin, Principal } from '../auth/principal.ts'
+import { actsAs } from '../auth/roles.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { RequestRow } from '../store/approval-queries.ts'
@@ -70,7 +71,8 @@ export class Approvals {
   }
 
   #now(admin: Principal): number {
-    if (admin.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may decide a request.')
+    if (!actsAs(admin, 'operator'))
+      throw new CaError('forbidden', 'Only an admin or operator may decide a request.')
     return epochSeconds(this.#context.clock())
   }
 

@@ -6,13 +6,16 @@ export function auditEntry(
   action: string,
   result: AuditEntry['result'],
   target: string,
-  principal: Pick<Principal, 'id'>,
+  principal: Pick<Principal, 'id'> & { readonly keyId?: number },
   origin: Origin,
   now: Date,
   detail: Record<string, unknown> = {},
 ): AuditEntry {
   const { address, requestId } = origin
-  return { at: now.getTime(), actor: principal.id, address, requestId, action, target, result, detail }
+  const { id: actor, keyId } = principal
+  // The name alone says which key it was; the number is for whoever compares with the list of keys.
+  const facts = keyId === undefined ? detail : { ...detail, adminKey: keyId }
+  return { at: now.getTime(), actor, address, requestId, action, target, result, detail: facts }
 }
 
 /** For what the service does by itself: making the hierarchy, renewing its own certificate. */

@@ -1,4 +1,5 @@
 import type { Origin, Principal } from '../auth/principal.ts'
+import { actsAs } from '../auth/roles.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { encodeCrlEntry } from '../pki/crl/entry.ts'
@@ -83,7 +84,8 @@ export class Revoker {
 
   /** Lifts a hold; every other revocation is for ever (RFC 5280 5.3.1). */
   async release(serialNumber: string, principal: Principal, origin: Origin): Promise<RevocationOutcome> {
-    if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may lift a hold.')
+    if (!actsAs(principal, 'operator'))
+      throw new CaError('forbidden', 'Only an admin or operator may lift a hold.')
     const { store, clock } = this.#context
     const now = clock()
     const outcome = await store.write('release', {
@@ -117,7 +119,8 @@ export class Revoker {
     origin: Origin,
   ): Promise<number> {
     const { store } = this.#context
-    if (principal.kind !== 'admin') throw new CaError('forbidden', 'Only an admin may revoke by filter.')
+    if (!actsAs(principal, 'operator'))
+      throw new CaError('forbidden', 'Only an admin or operator may revoke by filter.')
     this.#checkInvalidityDate(wish)
     const told: Changed[] = []
     let count = 0
@@ -201,7 +204,7 @@ export class Revoker {
   }
 
   async #mayRevoke(serialNumber: string, principal: Principal): Promise<void> {
-    if (principal.kind === 'admin') return
+    if (actsAs(principal, 'operator')) return
     if (principal.kind === 'certificate') {
       if (principal.serialNumber === serialNumber) return
       throw new CaError('forbidden', 'A certificate may revoke itself and no other.')
@@ -209,7 +212,7 @@ export class Revoker {
     if (principal.kind === 'account' && principal.revocable === serialNumber) return
     throw new CaError(
       'forbidden',
-      'Revocation needs an admin key, or the certificate itself over mutual TLS.',
+      'Revocation needs the role "operator", as by an admin key, or the certificate itself over mutual TLS.',
     )
   }
 }

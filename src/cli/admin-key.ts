@@ -1,24 +1,46 @@
-import { join, resolve } from 'node:path'
-import { Command } from 'commander'
-import { createAdminKey } from '../auth/admin-keys.ts'
-import { epochSeconds, rfc3339 } from '../clock.ts'
+import { randomBytes } from 'node:crypto'
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { Command, Option } from 'commander'
+import { LONGEST_GRACE } from '../auth/admin-keys.ts'
+import type { Client } from '../client/client.ts'
+import { parseDuration } from '../config/duration.ts'
+import { dataDirectory } from '../config/load.ts'
+import { writeNewFile } from '../durable-files.ts'
+import { ROLES, type Role } from '../store/commands.ts'
+import { createOffline, listOffline, revokeOffline, rotateOffline } from './admin-key-offline.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
 import { facts, table } from './layout.ts'
-import { offlineAudit, withStore } from './offline.ts'
+import { isOffline, type OfflineOptions } from './offline.ts'
+import { addServiceOptions, adminClient } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
-interface AdminKeyOptions {
-  readonly dir?: string
-  readonly json?: boolean
+const PATH = '/v1/admin-keys'
+
+export interface AdminKeyAnswer {
+  readonly id: number
+  readonly name: string
+  readonly role: Role
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly rotatedAt: string | null
+  readonly formerUntil: string | null
+  readonly lastUsedAt: string | null
+  readonly revokedAt: string | null
 }
 
-/** On the data directory itself: who holds an admin key cannot make another one of it, nor shut the others out. */
+/** Over REST as an admin; or in the data directory itself, for when nobody has a key any more. */
 export function adminKeyCommand(terminal: Terminal): Command {
   return new Command('admin-key')
-    .description('Admin keys, in the data directory itself; the service must be stopped')
+    .description('Keys of those who administer the service, each with a role')
     .addCommand(createCommand(terminal))
     .addCommand(listCommand(terminal))
+    .addCommand(rotateCommand(terminal))
     .addCommand(revokeCommand(terminal))
 }
+
+type Options = OfflineOptions & { readonly out?: string }
 
 function createCommand(terminal: Terminal): Command {
   const command = new Command('create')
@@ -27,64 +49,157 @@ function createCommand(terminal: Terminal): Command {
       '<name>',
       'who or what it is for, as the audit log will say: lower-case letters, digits, hyphens',
     )
+    .addOption(
+      new Option(
+        '--role <role>',
+        'admin: everything; operator: revoke, approve and read; auditor: read',
+      ).choices(ROLES),
+    )
     .option('--out <file>', 'where the key goes; a file that exists is left alone (<dir>/<name>.key)')
-  addDirectoryOptions(command).action(async (name: string, options: AdminKeyOptions & { out?: string }) => {
-    const file = await withStore(options, terminal, async (store, dir) => {
-      const path = resolve(options.out ?? join(dir, `${name}.key`))
-      await createAdminKey({ name, file: path }, offlineAudit('admin-key.create', name, terminal), store)
-      return path
-    })
-    print(terminal, options.json, { name, file }, () =>
+  addOptions(command).action(async (name: string, options: Options & { role?: Role }) => {
+    const { role } = options
+    if (role === undefined)
+      throw new Failure(EXIT.usage, `Say what the key is for: --role ${ROLES.join(', --role ')}.`)
+    const file = keyFile(name, options, terminal)
+    if (isOffline(options, terminal)) await createOffline({ name, role, file }, options, terminal)
+    else await createOnline({ name, role, file }, adminClient(options, terminal.environment))
+    print(terminal, options.json, { name, role, file }, () =>
       facts([
         ['Admin key', `${file} (keep it secret)`],
         ['Name', name],
+        ['Role', role],
       ]),
     )
   })
   return command
 }
 
+async function createOnline(
+  { name, role, file }: { name: string; role: Role; file: string },
+  client: Client,
+): Promise<void> {
+  if (existsSync(file))
+    throw new Failure(EXIT.failed, `${file} exists already, and was left as it is. Choose another file.`)
+  const { id, key } = await client.json<{ id: number; key: string }>('POST', PATH, { body: { name, role } })
+  try {
+    writeNewFile(file, `${key}\n`, 0o600)
+  } catch (error) {
+    // Nobody has it, so nobody shall be able to have it.
+    await client.send('DELETE', `${PATH}/${id}`)
+    throw error
+  }
+}
+
 function listCommand(terminal: Terminal): Command {
   const command = new Command('list').description('List admin keys, also revoked ones; never their secrets')
-  addDirectoryOptions(command).action(async (options: AdminKeyOptions) => {
-    const rows = await withStore(options, terminal, (store) => store.read.adminKeys())
-    const adminKeys = rows.map(({ name, createdAt, revokedAt }) => ({
-      name,
-      createdAt: rfc3339(createdAt),
-      revokedAt: revokedAt === null ? null : rfc3339(revokedAt),
-    }))
+  addOptions(command).action(async (options: Options) => {
+    const adminKeys = isOffline(options, terminal)
+      ? await listOffline(options, terminal)
+      : await listOnline(adminClient(options, terminal.environment))
     print(terminal, options.json, { adminKeys }, () =>
       table(
-        ['name', 'created', 'revoked'],
-        adminKeys.map(({ name, createdAt, revokedAt }) => [name, createdAt, revokedAt ?? '']),
+        ['id', 'name', 'role', 'created', 'last used', 'revoked'],
+        adminKeys.map(({ id, name, role, createdAt, lastUsedAt, revokedAt }) => [
+          ...[String(id), name, role, createdAt, lastUsedAt ?? 'never', revokedAt ?? ''],
+        ]),
       ),
     )
   })
   return command
 }
 
+async function listOnline(client: Client): Promise<readonly AdminKeyAnswer[]> {
+  return (await client.json<{ adminKeys: AdminKeyAnswer[] }>('GET', PATH)).adminKeys
+}
+
+function rotateCommand(terminal: Terminal): Command {
+  const command = new Command('rotate')
+    .description('Give an admin key a new secret, and write it over the file of the old one')
+    .argument('<name>', 'name, as "admin-key list" shows it')
+    .option('--grace <duration>', `for how long the old secret goes on to count: 1h, 7d (0)`)
+    .option('--out <file>', 'where the new secret goes (<dir>/<name>.key)')
+  addOptions(command).action(async (name: string, options: Options & { grace?: string }) => {
+    const file = keyFile(name, options, terminal)
+    const grace = options.grace === undefined ? 0 : parseDuration(options.grace, '--grace')
+    if (grace > LONGEST_GRACE) throw new Failure(EXIT.usage, '--grace is at most 30d.')
+    const rotate = isOffline(options, terminal)
+      ? () => rotateOffline({ name, grace }, options, terminal)
+      : () => rotateOnline({ name, grace }, adminClient(options, terminal.environment))
+    const formerUntil = await replaceKeyFile(file, rotate)
+    print(terminal, options.json, { name, file, formerUntil }, () =>
+      facts([
+        ['Admin key', `${file} (keep it secret)`],
+        ['Name', name],
+        ['Old secret', formerUntil === null ? 'opens nothing any more' : `opens until ${formerUntil}`],
+      ]),
+    )
+  })
+  return command
+}
+
+export interface RotatedKey {
+  readonly key: string
+  readonly formerUntil: string | null
+}
+
+async function rotateOnline(
+  { name, grace }: { name: string; grace: number },
+  client: Client,
+): Promise<RotatedKey> {
+  const id = await idOf(name, client)
+  return client.json<RotatedKey>('POST', `${PATH}/${id}/rotate`, { body: { grace } })
+}
+
+/** That the directory can be written is proven before there is a secret that could be lost. */
+async function replaceKeyFile(file: string, rotate: () => Promise<RotatedKey>): Promise<string | null> {
+  const beside = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+  writeNewFile(`${beside}-try`, ' '.repeat(128), 0o600)
+  rmSync(`${beside}-try`)
+  const { key, formerUntil } = await rotate()
+  writeNewFile(beside, `${key}\n`, 0o600)
+  renameSync(beside, file)
+  return formerUntil
+}
+
 function revokeCommand(terminal: Terminal): Command {
   const command = new Command('revoke')
     .description('Make an admin key useless; tokens that were made with it stay good')
     .argument('<name>', 'name, as "admin-key list" shows it')
-  addDirectoryOptions(command).action(async (name: string, options: AdminKeyOptions) => {
-    const at = epochSeconds(terminal.clock())
-    const audit = offlineAudit('admin-key.revoke', name, terminal)
-    const outcome = await withStore(options, terminal, (store) =>
-      store.write('revokeAdminKey', { name, at, audit }),
-    )
-    print(terminal, options.json, { name, ...outcome }, () => {
-      const done = `Admin key ${name} ${outcome.changed ? 'is revoked' : 'was revoked before'}.\n`
-      return outcome.left > 0
+  addOptions(command).action(async (name: string, options: Options) => {
+    const { changed, left } = isOffline(options, terminal)
+      ? await revokeOffline(name, options, terminal)
+      : await revokeOnline(name, adminClient(options, terminal.environment))
+    print(terminal, options.json, { name, changed }, () => {
+      const done = `Admin key ${name} ${changed ? 'is revoked' : 'was revoked before'}.\n`
+      return left > 0
         ? done
-        : `${done}There is none left: nobody can administer the service until "chancery admin-key create" makes another.\n`
+        : `${done}There is none left with the role "admin": nobody can administer the service until "chancery admin-key create --offline" makes another.\n`
     })
   })
   return command
 }
 
-function addDirectoryOptions(command: Command): Command {
-  return command
-    .option('--dir <directory>', 'data directory (CHANCERY_DIR, ./data)')
-    .option('--json', 'machine-readable output: one JSON document')
+/** The service keeps one admin in any case. */
+async function revokeOnline(name: string, client: Client): Promise<{ changed: boolean; left: number }> {
+  const { changed } = await client.json<{ changed: boolean }>('DELETE', `${PATH}/${await idOf(name, client)}`)
+  return { changed, left: 1 }
+}
+
+async function idOf(name: string, client: Client): Promise<number> {
+  const found = (await listOnline(client)).find((one) => one.name === name)
+  if (!found) throw new Failure(EXIT.notFound, `There is no admin key "${name}".`)
+  return found.id
+}
+
+/** The first key, "default", is in `admin.key`. */
+function keyFile(name: string, { dir, out }: Options, terminal: Terminal): string {
+  if (out !== undefined) return resolve(out)
+  return join(dataDirectory(terminal.environment, dir), `${name === 'default' ? 'admin' : name}.key`)
+}
+
+function addOptions(command: Command): Command {
+  return addServiceOptions(command).option(
+    '--offline',
+    'work on the data directory itself; the service must be stopped',
+  )
 }

@@ -5,6 +5,7 @@ import { normaliseName } from '../pki/names/normalise.ts'
 import Type from '../schema/build.ts'
 import { decode, isMap } from '../schema/value.ts'
 import { acmeContradictions } from './acme-rules.ts'
+import { adminContradictions } from './admin-schema.ts'
 import {
   type AuthorityConfig,
   type AuthorityLayers,
@@ -138,6 +139,7 @@ function contradictions(config: Config): string[] {
       `defaultProfile "${config.defaultProfile}" does not exist${guess ? `; did you mean "${guess}"?` : '.'}`,
     )
   }
+  found.push(...adminContradictions(config.admins, config.profiles))
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   for (const name of config.tls.names) {
     try {

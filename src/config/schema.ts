@@ -1,6 +1,7 @@
 import type { StaticDecode } from 'typebox'
 import Type from '../schema/build.ts'
 import { AcmeOptions } from './acme-schema.ts'
+import { AdminCertificates, ConsoleOptions } from './admin-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
@@ -138,6 +139,8 @@ export const FileOptions = Type.Object({
     },
     { default: {} },
   ),
+  console: ConsoleOptions,
+  admins: AdminCertificates,
   ocsp: Type.Object(
     {
       ...AuthorityOcspOptions.properties,

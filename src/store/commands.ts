@@ -13,12 +13,14 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
   release: { input: ReleaseRecord; output: RevocationOutcome }
   createToken: { input: TokenRecord; output: { tokenId: number } }
   revokeToken: { input: { tokenId: number; at: number; audit: AuditEntry }; output: { changed: boolean } }
-  createAdminKey: { input: AdminKeyRecord; output: Record<never, never> }
-  /** `left`: how many keys still open the door afterwards. */
+  createAdminKey: { input: AdminKeyRecord; output: { id: number } }
+  rotateAdminKey: { input: AdminKeyRotation; output: Record<never, never> }
+  /** `left`: how many keys with the role "admin" there still are. `keepAdmin`: "conflict" rather than none. */
   revokeAdminKey: {
-    input: { name: string; at: number; audit: AuditEntry }
+    input: { id: number; at: number; keepAdmin: boolean; audit: AuditEntry }
     output: { changed: boolean; left: number }
   }
+  adminKeyUsed: { input: { id: number; at: number }; output: Record<never, never> }
   recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
   installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
   changeAuthority: { input: AuthorityChange; output: Record<never, never> }
@@ -130,10 +132,25 @@ export interface TokenRecord {
   audit: AuditEntry
 }
 
+/** What the holder of an admin key may do, the most first: everything; revoke and approve, beside reading; read. */
+export const ROLES = ['admin', 'operator', 'auditor'] as const
+export type Role = (typeof ROLES)[number]
+
 export interface AdminKeyRecord {
   name: string
+  role: Role
   hash: Uint8Array
   createdAt: number
+  createdBy: string
+  audit: AuditEntry
+}
+
+/** A new secret for an admin key. `formerUntil`: until when the secret of before still opens; null: no more. */
+export interface AdminKeyRotation {
+  id: number
+  hash: Uint8Array
+  at: number
+  formerUntil: number | null
   audit: AuditEntry
 }
 

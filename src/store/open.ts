@@ -132,6 +132,7 @@ function storeOf(
       tokenByHash,
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => countAll(searches, filter, limit),
+      countDay: (from) => searches.ask('countDay', from),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
     },
     write,

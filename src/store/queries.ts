@@ -1,7 +1,7 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
-import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts } from './commands.ts'
+import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries {
@@ -15,6 +15,8 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   ): Promise<{ rows: CertificateSummary[]; next: string | null }>
   /** How many match, counting no further than `limit`; in steps, between which others search and write. */
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
+  /** What became of certificates on the day that begins at `from`, in seconds since 1970; no further than some bound. */
+  countDay(from: number): Promise<DayCount>
   /** `serialNumber` is null for a request that has no certificate (yet). */
   idempotentIssuance(
     scope: string,
@@ -23,8 +25,9 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   token(tokenId: number): Promise<TokenRow | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>
   listTokens(page: Page): Promise<{ rows: TokenRow[]; next: string | null }>
-  /** Null for a revoked one as well. */
-  adminKeyByHash(hash: Uint8Array): Promise<{ name: string } | null>
+  /** By its secret, or at `now` by the one of before a rotation. Null for a revoked one as well. */
+  adminKeyByHash(hash: Uint8Array, now: number): Promise<LivingAdminKey | null>
+  adminKey(id: number): Promise<AdminKeyRow | null>
   /** All there ever were, the oldest first. */
   adminKeys(): Promise<AdminKeyRow[]>
   estUser(name: string): Promise<EstUserRow | null>
@@ -82,6 +85,8 @@ export interface CertificateFilter {
   profile?: string
   principal?: string
   authority?: string
+  /** A part of a name or of the subject, in any letter case of ASCII. No index has it: rows are looked at one by one. */
+  text?: string
   /** Hexadecimal prefix of the serial number. */
   serialPrefix?: string
   issuedBefore?: number
@@ -90,6 +95,16 @@ export interface CertificateFilter {
   expiresAfter?: number
   /** Needed by `state`: what "expired" is measured against. */
   now: number
+}
+
+export interface DayCount {
+  /** Seconds since 1970. */
+  from: number
+  issued: number
+  /** Those that end on it, revoked or not. */
+  expiring: number
+  /** Those that are revoked or held now, and are so since that day. */
+  revoked: number
 }
 
 /** `after` is the `next` of the page before; opaque to callers, `malformedRequest` if it was made up. */
@@ -112,9 +127,20 @@ export interface TokenRow {
   request: Pick<RequestRow, 'requestId' | 'state' | 'expiresAt'> | null
 }
 
-export interface AdminKeyRow {
+export interface LivingAdminKey {
+  id: number
   name: string
+  role: Role
+  /** To the minute. */
+  lastUsedAt: number | null
+}
+
+export interface AdminKeyRow extends LivingAdminKey {
   createdAt: number
+  createdBy: string
+  rotatedAt: number | null
+  /** Until when the secret of before the newest rotation opens. */
+  formerUntil: number | null
   revokedAt: number | null
 }
 

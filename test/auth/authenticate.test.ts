@@ -21,7 +21,7 @@ afterAll(() => ca.close())
 const context = () => ({ store: ca.service.store, clock: ca.clock })
 const who = (bearer: string | null, peerCertificate: Buffer | null = null) =>
   authenticate({ bearer, peerCertificate }, context())
-const ADMIN = { kind: 'admin' as const, id: 'admin:default' }
+const ADMIN = { kind: 'admin' as const, id: 'admin:default', keyId: 1 }
 const NAMES = [{ type: 'dns' as const, value: 'a.example.test' }]
 const csr = csrPem(['dns:a.example.test'])
 const token = (ttl: number) =>

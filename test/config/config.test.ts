@@ -41,6 +41,8 @@ describe('defaults', () => {
     const { profiles, ...config } = build()
     expect(config).toEqual({
       dir: '/srv/ca',
+      admins: [],
+      console: { session: 1800 },
       acme: {
         authorizationValidity: 2_592_000,
         caa: false,

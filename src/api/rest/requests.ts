@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import { roleOf } from '../../auth/roles.ts'
 import { epochSeconds } from '../../clock.ts'
 import { parseDuration } from '../../config/duration.ts'
 import { CaError } from '../../errors.ts'
@@ -79,11 +80,11 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       },
     },
     async (request) => {
-      const { id, kind } = await applicantOf(request, service)
-      const isAdmin = kind === 'admin'
+      const caller = await applicantOf(request, service)
+      const isAdmin = roleOf(caller) !== null
       const row = await store.read.request(Number(request.params.id))
       // Whether there are requests of others is nobody's business.
-      if (!row || (!isAdmin && row.principal !== id))
+      if (!row || (!isAdmin && row.principal !== caller.id))
         throw new CaError('notFound', `There is no request ${request.params.id}.`)
       return show(row, isAdmin)
     },

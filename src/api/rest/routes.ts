@@ -4,6 +4,7 @@ import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
 import { acmeAccountRoutes } from './acme-accounts.ts'
 import { eabKeyRoutes } from './acme-eab-keys.ts'
 import { acmeOrderRoutes } from './acme-orders.ts'
+import { adminKeyRoutes } from './admin-keys.ts'
 import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
@@ -18,13 +19,21 @@ import { renewRoutes } from './renew.ts'
 import { renewalCallRoutes } from './renewal-calls.ts'
 import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
+import { sessionRoutes } from './session.ts'
 import { stapleRoutes } from './staple.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
 export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
   useOwnParsing(app)
   refuseRepeatedHeaders(app)
+  app.register(sessionRoutes, options)
+  app.register(administration, options)
+}
+
+/** What is for those who are known. */
+const administration: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
   authenticateFirst(app, options.service)
   auditRefusals(app, options.service)
   app.register(enrolRoutes, options)
@@ -43,5 +52,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
   app.register(acmeOrderRoutes, options)
   app.register(renewalCallRoutes, options)
   app.register(profileRoutes, options)
+  app.register(statisticsRoutes, options)
   app.register(auditRoutes, options)
+  app.register(adminKeyRoutes, options)
 }

@@ -66,7 +66,7 @@ async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
   let made: Made
   try {
     await createAdminKey(
-      { name: 'default', file: files.adminKey },
+      { name: 'default', role: 'admin', file: files.adminKey },
       systemAudit('admin-key.create', 'default', clock()),
       store,
     )

@@ -40,6 +40,8 @@ export function decide(
   context: PolicyContext,
   now: number,
 ): Grant {
+  if (principal.kind === 'operator' || principal.kind === 'auditor')
+    throw new CaError('forbidden', 'Of those with a role only an admin gets certificates.')
   const profile = chooseProfile(request, principal, context)
   const chosen = chooseAuthority(request, principal, profile)
   const authority =

@@ -9,6 +9,7 @@ import { auditQueries } from './audit.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
+import { dayCountQueries } from './day-counts.ts'
 import { estUserQueries } from './est-user.ts'
 import { externalKeyQueries } from './external-key.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
@@ -17,7 +18,9 @@ import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
 /** The reads that look at many rows: each at so many at most, then it says where to go on. */
-export type Searches = ReturnType<typeof searchQueries> & ReturnType<typeof auditQueries>
+export type Searches = ReturnType<typeof searchQueries> &
+  ReturnType<typeof auditQueries> &
+  ReturnType<typeof dayCountQueries>
 export type SearchKind = keyof Searches
 
 /** The reads that find a few rows by key, on a read-only connection. */
@@ -41,5 +44,5 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
 
 /** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
 export function searchesOn(db: Connection): Searches {
-  return { ...searchQueries(db), ...auditQueries(db) }
+  return { ...searchQueries(db), ...auditQueries(db), ...dayCountQueries(db) }
 }

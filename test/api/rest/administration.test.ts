@@ -70,7 +70,7 @@ test('the audit log tells the whole story, the newest first, by filter and by pa
     action: 'certificate.revoke',
     target: serialNumber,
     result: 'ok',
-    detail: { reason: 4 },
+    detail: { reason: 4, adminKey: 1 },
   })
   const actions = async (query: string) =>
     (await ca.call(`/v1/audit?${query}`)).json.entries.map(({ action }: { action: string }) => action)

@@ -32,7 +32,8 @@ async function expectWhole(directory: string, passphrase = 'passphrase', rootPas
     const authorities = await Authorities.open(store, directory, passphrase)
     expect(authorities.issuing().id).toBe('intermediate')
     const adminKey = readFileSync(join(directory, 'admin.key'), 'utf8').trim()
-    expect(await store.read.adminKeyByHash(hashSecret(adminKey))).toEqual({ name: 'default' })
+    const found = await store.read.adminKeyByHash(hashSecret(adminKey), 0)
+    expect(found).toMatchObject({ name: 'default', role: 'admin' })
     const root = await openRoot(join(directory, 'root-offline'), rootPassphrase)
     expect(authorities.roots()).toEqual([root.certificate.der])
   } finally {

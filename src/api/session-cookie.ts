@@ -1,0 +1,52 @@
+import type { FastifyRequest } from 'fastify'
+import { CaError } from '../errors.ts'
+
+/** The prefix makes browsers take it from this host alone, over TLS, for every path (RFC 6265bis 4.1.3.2). */
+const NAME = '__Host-chancery-session'
+
+const ATTRIBUTES = 'HttpOnly; Secure; SameSite=Strict; Path=/'
+
+/** Set-Cookie for a session that was opened. It ends with the browser, or when the service says so. */
+export function sessionCookie(secret: string): string {
+  return `${NAME}=${secret}; ${ATTRIBUTES}`
+}
+
+/** Set-Cookie that makes the browser forget it. */
+export function expiredCookie(): string {
+  return `${NAME}=; ${ATTRIBUTES}; Max-Age=0`
+}
+
+/** The session's secret; null where there is none, or where an Authorization header says who is asking. */
+export function sessionSecret({ headers }: FastifyRequest): string | null {
+  const { cookie, authorization } = headers
+  if (cookie === undefined || authorization !== undefined) return null
+  const found = cookie.split(';').flatMap((part) => {
+    const [name, ...value] = part.trim().split('=')
+    return name === NAME ? [value.join('=')] : []
+  })
+  if (found.length > 1)
+    throw new CaError('malformedRequest', 'The session’s cookie stands twice: sign in again.')
+  return found[0] || null
+}
+
+/** Browsers send the cookie with every request: what changes something must show that the console made it. Throws "forbidden". */
+export function refuseForgedRequest(request: FastifyRequest): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  if (!isRead && request.headers['x-chancery-console'] !== '1') {
+    throw new CaError(
+      'forbidden',
+      'A session changes something only with the header "X-Chancery-Console: 1".',
+    )
+  }
+  refuseOtherSites(request, isRead)
+}
+
+/** Throws `CaError` "forbidden" for what a page of another origin makes a browser send. `typed`: or somebody in its address bar. */
+export function refuseOtherSites({ headers }: FastifyRequest, typed = false): void {
+  const { origin, host } = headers
+  const site = headers['sec-fetch-site']
+  const sameSite = site === undefined || site === 'same-origin' || (typed && site === 'none')
+  const sameOrigin = origin === undefined || origin === `https://${host}`
+  if (!sameSite || !sameOrigin)
+    throw new CaError('forbidden', 'A page of another origin may not use a session here.')
+}

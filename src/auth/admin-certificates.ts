@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { normaliseName } from '../pki/names/normalise.ts'
+import { type NameType, nameText } from '../pki/names/san.ts'
+import type { Role } from '../store/commands.ts'
+import type { CertificateRow } from '../store/queries.ts'
+import { includesRole } from './roles.ts'
+
+/** What a certificate must be to give its holder a role; every part that is there must fit. */
+export interface AdminCertificateRule {
+  readonly role: Role
+  /** "email:ada@example.test". */
+  readonly san?: string
+  readonly subject?: string
+  /** SHA-256, hexadecimal, with or without colons. */
+  readonly fingerprint?: string
+  readonly profile?: string
+}
+
+/** The role that a certificate of this CA gives its holder, if any: the highest of those whose every condition it fulfils. */
+export type RoleOfCertificate = (row: CertificateRow) => Role | null
+
+/** Throws `CaError` "badName" for a name that is none. */
+export function certificateRoles(admins: readonly AdminCertificateRule[]): RoleOfCertificate {
+  const rules = admins.map(({ role, san, subject, fingerprint, profile }) => ({
+    role,
+    subject,
+    profile,
+    name: san === undefined ? undefined : normalised(san),
+    print: fingerprint?.replaceAll(':', '').toLowerCase(),
+  }))
+  if (rules.length === 0) return () => null
+  return (row) => {
+    const names = row.names.map(nameText)
+    const print = createHash('sha256').update(row.der).digest('hex')
+    const roles = rules
+      .filter(
+        (rule) =>
+          (rule.name === undefined || names.includes(rule.name)) &&
+          (rule.subject === undefined || rule.subject === row.subject) &&
+          (rule.print === undefined || rule.print === print) &&
+          (rule.profile === undefined || rule.profile === row.profile),
+      )
+      .map(({ role }) => role)
+    return roles.reduce<Role | null>((most, role) => (most && includesRole(most, role) ? most : role), null)
+  }
+}
+
+function normalised(san: string): string {
+  const colon = san.indexOf(':')
+  return nameText(normaliseName(san.slice(0, colon) as NameType, san.slice(colon + 1)))
+}
