@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { CaError } from '../errors.ts'
 import type { Connection } from './connection.ts'
+import { defineChainHash } from './write/older-chain.ts'
 
 // From src/store/ and from dist/store/ alike, the package's top is two levels up.
 const MIGRATIONS = new URL('../../migrations/', import.meta.url)
@@ -43,6 +44,7 @@ function apply(db: Connection, from: number, directory: URL): void {
   for (const [index, name] of migrationFiles(directory).entries()) {
     if (index < from) continue
     const sql = readFileSync(new URL(name, directory), 'utf8')
+    defineChainHash(db)
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${index + 1}`)

@@ -132,6 +132,8 @@ function storeOf(
       searchCertificates: (filter, page) => searches.ask('searchCertificates', filter, page),
       countCertificates: (filter, limit) => countAll(searches, filter, limit),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
+      auditChain: (after, through, limit) => searches.ask('auditChain', after, through, limit),
+      auditHeads: (after, through) => searches.ask('auditHeads', after, through),
     },
     write,
     get healthy() {

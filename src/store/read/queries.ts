@@ -6,6 +6,7 @@ import { acmeOrderQueries } from './acme-order.ts'
 import { adminKeyQueries } from './admin-key.ts'
 import { approvalQueries } from './approval.ts'
 import { auditQueries } from './audit.ts'
+import { auditChainQueries, auditEndQueries } from './audit-chain.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
@@ -17,7 +18,9 @@ import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
 
 /** The reads that look at many rows: each at so many at most, then it says where to go on. */
-export type Searches = ReturnType<typeof searchQueries> & ReturnType<typeof auditQueries>
+export type Searches = ReturnType<typeof searchQueries> &
+  ReturnType<typeof auditQueries> &
+  ReturnType<typeof auditChainQueries>
 export type SearchKind = keyof Searches
 
 /** The reads that find a few rows by key, on a read-only connection. */
@@ -26,6 +29,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
     ...certificateQueries(db),
     ...tokenQueries(db),
     ...adminKeyQueries(db),
+    ...auditEndQueries(db),
     ...authorityQueries(db),
     ...crlQueries(db),
     ...ocspResponseQueries(db),
@@ -41,5 +45,5 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
 
 /** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
 export function searchesOn(db: Connection): Searches {
-  return { ...searchQueries(db), ...auditQueries(db) }
+  return { ...searchQueries(db), ...auditQueries(db), ...auditChainQueries(db) }
 }
