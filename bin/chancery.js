@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,10 +10,12 @@ import { fileURLToPath } from 'node:url'
 const MINIMUM = 24
 
 const here = new URL('.', import.meta.url)
-// A checkout has the sources beside it; an installed package has only what the build made of them.
-const source = new URL('../src/cli.ts', here)
-const entry = existsSync(source) ? source : new URL('../dist/cli.js', here)
+// An installed package has only what the build made of the sources. A checkout has both, and what was edited since counts.
+const built = new URL('../dist/cli.js', here)
+const sources = new URL('../src', here)
+const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 
+if (process.argv[2] === 'serve') saveMemory()
 if (process.env.npm_command === 'exec') endWithParent()
 if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
@@ -28,6 +30,28 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
     )
     process.exitCode = 2
   }
+}
+
+/**
+ * What V8 and glibc keep for later is as much as the service needs: 340 MB under load instead of 220. Both are told at the
+ * start of a process alone, so this one starts once more in its own place, unless somebody has chosen something for it.
+ */
+function saveMemory() {
+  const { execve, execPath, execArgv, argv, env } = process
+  const chosen = `${execArgv.join(' ')} ${env.NODE_OPTIONS}`.includes('semi-space-size')
+  if (!execve || chosen || env.MALLOC_ARENA_MAX !== undefined) return
+  const allocator = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
+  const flags = [...execArgv, '--max-semi-space-size=8']
+  execve.call(process, execPath, [execPath, ...flags, ...argv.slice(1)], { ...allocator, ...env })
+}
+
+/** Folders count as well: theirs is the time of what was added and removed. */
+function isUpToDate() {
+  if (!existsSync(built)) return false
+  const top = fileURLToPath(sources)
+  const time = statSync(built).mtimeMs
+  const names = ['', ...readdirSync(top, { recursive: true })]
+  return names.every((name) => statSync(join(top, name)).mtimeMs < time)
 }
 
 /** The binary of the npm package `node`, if it is installed where this package can see it. */

@@ -18,6 +18,7 @@ import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
+import { paceRequests } from './api/overload/paced-requests.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests, logUnrouted } from './api/request-log.ts'
@@ -46,6 +47,7 @@ export function buildHttpApp(
   const { ocsp: answers, clock } = service
   const isOpen = () => app.server.listening
   answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
+  paceRequests(app.server)
   return app
 }
 
@@ -79,6 +81,7 @@ export function buildTlsApp(
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
+  paceRequests(app.server)
   return app
 }
 

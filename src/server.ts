@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { descriptorLimit, fitConnections } from './api/overload/descriptors.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
+import { keptServiceIdentity } from './ca/service-identity.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
@@ -42,6 +43,9 @@ export async function startServer(
   const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), log) }
   const config: Config = { ...given, limits }
   let httpUrl = ''
+  const kept = keptServiceIdentity(config.dir, passphrase)
+  // Whoever waits for it hears of a failure, and nobody does where the service does not get so far.
+  kept.catch(() => {})
   const service = await openService({
     config,
     passphrase,
@@ -68,7 +72,7 @@ export async function startServer(
     }
     // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
     if (config.publicUrl === null) await listenPlain()
-    const tls = await startTls(config, passphrase, service, log, closers)
+    const tls = await startTls(config, passphrase, service, log, closers, kept)
     if (config.publicUrl !== null) await listenPlain()
     await startMetrics(config, service, log, closers)
     listening = true

@@ -1,7 +1,7 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildTlsApp } from './app.ts'
-import { isDue } from './ca/kept-identity.ts'
+import { isDue, type KeptIdentity } from './ca/kept-identity.ts'
 import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
 import { serviceNames } from './ca/service-names.ts'
 import { epochSeconds } from './clock.ts'
@@ -18,7 +18,8 @@ const REST = 30
 
 /**
  * Listens with a certificate of the CA's own. Without a restart it is replaced at two thirds of its life, when it is
- * revoked, and when another authority becomes the default. What must be closed again is added to `closers`.
+ * revoked, and when another authority becomes the default. What must be closed again is added to `closers`. `first`: of
+ * `keptServiceIdentity`.
  */
 export async function startTls(
   config: Config,
@@ -26,11 +27,13 @@ export async function startTls(
   service: Service,
   log: FastifyBaseLogger,
   closers: (() => Promise<void>)[],
+  first: Promise<KeptIdentity | null>,
 ): Promise<FastifyInstance> {
   const { authorities, clock } = service
-  const identify = () =>
+  const identify = (kept?: Promise<KeptIdentity | null>) =>
     serviceIdentity({
       ...service,
+      kept,
       directory: config.dir,
       passphrase,
       names: serviceNames(config, authorities.issuing()),
@@ -38,7 +41,7 @@ export async function startTls(
         log.warn({ err }, 'The service’s own TLS certificate on disk cannot be used; making a new one'),
     })
 
-  let identity = await identify()
+  let identity = await identify(first)
   const app = buildTlsApp(service, tlsContext(identity, config, service), log)
   closers.push(() => app.close())
   await listen(app, config, config.tlsPort)

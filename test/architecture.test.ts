@@ -51,6 +51,8 @@ function resolved(file: SourceFile, { types } = { types: true }): string[] {
 /** What each part may import beside itself, from the deepest up. A new part must be given its place here. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   'clock.ts': [],
+  'package-files.ts': [],
+  'node-http.ts': [],
   'entity-tag.ts': [],
   'errors.ts': [],
   'health.ts': [],
@@ -62,7 +64,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'write-files.ts': [],
   schema: [],
   pki: ['errors.ts'],
-  store: ['metrics', 'pki', 'durable-files.ts', 'recent-map.ts', 'errors.ts'],
+  store: ['metrics', 'pki', 'durable-files.ts', 'package-files.ts', 'recent-map.ts', 'errors.ts'],
   config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
@@ -75,6 +77,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
     'daily-warnings.ts',
     'entity-tag.ts',
+    'package-files.ts',
     'turns.ts',
     'errors.ts',
   ],
@@ -89,6 +92,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'recent-map.ts',
     'errors.ts',
     'turns.ts',
+    'node-http.ts',
   ],
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
@@ -108,7 +112,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'health.ts',
   ],
   haproxy: ['pki', 'errors.ts'],
-  client: ['ocsp', 'pki', 'errors.ts'],
+  client: ['ocsp', 'pki', 'errors.ts', 'node-http.ts'],
   sds: ['service.ts', 'ocsp', 'crl', 'auth', 'store', 'pki', 'clock.ts', 'errors.ts'],
   agent: [
     'metrics',
@@ -123,6 +127,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'durable-files.ts',
     'write-files.ts',
     'errors.ts',
+    'node-http.ts',
   ],
   api: [
     'schema',
@@ -142,11 +147,13 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'pki',
     'clock.ts',
     'entity-tag.ts',
+    'package-files.ts',
     'errors.ts',
+    'node-http.ts',
   ],
   'app.ts': ['api', 'service.ts'],
   'log.ts': [],
-  workers: ['api', 'log.ts', 'ocsp', 'health.ts', 'clock.ts'],
+  workers: ['api', 'log.ts', 'ocsp', 'health.ts', 'clock.ts', 'package-files.ts', 'node-http.ts'],
   'listen.ts': ['config', 'errors.ts'],
   'tls-listener.ts': [
     'listen.ts',
@@ -192,6 +199,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'pki',
     'clock.ts',
     'durable-files.ts',
+    'package-files.ts',
     'write-files.ts',
     'errors.ts',
   ],
@@ -284,6 +292,15 @@ describe('imports', () => {
     expect(reached.size).toBeGreaterThan(30)
     const parts = ['store', 'ca', 'crl', 'acme', 'est', 'api', 'auth', 'service.ts', 'server.ts', 'app.ts']
     expect([...reached].filter((path) => parts.includes(part(path)))).toEqual([])
+  })
+
+  test('load at run time nothing that costs more than what it is used for', () => {
+    const costly = /^(typebox(\/|$)|node:http$)/
+    const loading = files.filter((file) =>
+      file.imports.some((one) => costly.test(one) && !file.typesOnly.has(one)),
+    )
+    // Types come from TypeBox, values from schema/build.ts; node:http from node-http.ts, which says why.
+    expect(loading.map(({ path }) => path)).toEqual([])
   })
 
   test('of relative files say .ts, and nothing loads outside of src', () => {

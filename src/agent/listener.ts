@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { CaError } from '../errors.ts'
+import { http } from '../node-http.ts'
 import type { Agent } from './agent.ts'
 import { agentMetrics } from './metrics.ts'
 import type { Timing } from './timing.ts'
@@ -17,7 +18,7 @@ export async function listenForQuestions(
   timing: Timing,
 ): Promise<AgentListener> {
   const registry = agentMetrics(agent.keepers, timing)
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const answer = async () => {
       const { pathname } = new URL(request.url ?? '/', 'http://agent')
       if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, body: '' }

@@ -34,8 +34,8 @@ export class Authorities {
 
   async reload(): Promise<void> {
     const byId = new Map<string, Authority>()
-    for (const row of await this.#store.read.authorities()) {
-      const authority = await this.#load(row)
+    const rows = await this.#store.read.authorities()
+    for (const authority of await Promise.all(rows.map((row) => this.#load(row)))) {
       if (authority) byId.set(authority.id, authority)
     }
     this.#byId = byId
@@ -107,7 +107,7 @@ export class Authorities {
       const file = join(this.#directory, row.keyFile)
       await checkKeyFileMode(file)
       signer = createKeySigner(
-        decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
+        await decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
         row.hash as HashName | null,
       )
       // A key that does not belong to the certificate would sign what nobody can verify.

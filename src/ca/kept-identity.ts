@@ -21,7 +21,7 @@ export async function loadIdentity(file: string, passphrase: string): Promise<Ke
   const text = await readFile(file, 'utf8')
   const leaf = decodePem(text, 'certificate of the service').find(({ label }) => label === 'CERTIFICATE')
   if (!leaf) return null
-  const key = decryptPkcs8(text.slice(0, text.indexOf('-----BEGIN CERTIFICATE')), passphrase)
+  const key = await decryptPkcs8(text.slice(0, text.indexOf('-----BEGIN CERTIFICATE')), passphrase)
   return { key, certificate: parseCertificate(leaf.der) }
 }
 

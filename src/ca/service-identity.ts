@@ -14,7 +14,7 @@ import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
 import { SERVICE_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { isDue, loadIdentity, saveIdentity } from './kept-identity.ts'
+import { isDue, type KeptIdentity, loadIdentity, saveIdentity } from './kept-identity.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -36,11 +36,18 @@ export interface IdentityContext {
   readonly directory: string
   readonly passphrase: string
   readonly names: readonly SubjectName[]
+  /** What was read of the file already, by `keptServiceIdentity`. */
+  readonly kept?: Promise<KeptIdentity | null> | undefined
   /** Hears why the identity on disk could not be used; a new one takes its place. */
   readonly onFault: (error: unknown) => void
 }
 
 const FILE = join('keys', 'service-tls.pem')
+
+/** What is on disk, whatever it is good for. It takes as long as a passphrase costs, so it is begun before it is needed. */
+export function keptServiceIdentity(directory: string, passphrase: string): Promise<KeptIdentity | null> {
+  return loadIdentity(join(directory, FILE), passphrase)
+}
 
 /** The identity on disk if it is still good for a third of its life and for these names; else a new one, issued through the one path. */
 export async function serviceIdentity(context: IdentityContext): Promise<ServiceIdentity> {
@@ -52,7 +59,7 @@ export async function serviceIdentity(context: IdentityContext): Promise<Service
 }
 
 async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity | null> {
-  const kept = await loadIdentity(join(context.directory, FILE), context.passphrase)
+  const kept = await (context.kept ?? keptServiceIdentity(context.directory, context.passphrase))
   if (!kept) return null
   const { key, certificate: info } = kept
   const row = await context.store.read.certificate(info.serialNumber)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { packageFile } from '../package-files.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
 import { asFailure, renderFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
@@ -66,6 +67,6 @@ function redirect(command: Command, terminal: Terminal): void {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const text = readFileSync(packageFile('package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }

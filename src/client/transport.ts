@@ -1,5 +1,6 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import { http } from '../node-http.ts'
 import { ServiceError } from './service-error.ts'
 
 /** Enough for a page of the inventory or a CRL; more means that something else answers. */
@@ -60,7 +61,7 @@ function respond(
   { url, method, headers, body, connection = {} }: Exchange,
   patience: Pick<RequestOptions, 'signal' | 'timeout'>,
 ): Promise<IncomingMessage> {
-  const send = url.protocol === 'http:' ? httpRequest : httpsRequest
+  const send = url.protocol === 'http:' ? http.request : httpsRequest
   return new Promise((resolve, reject) => {
     const request = send(
       url,

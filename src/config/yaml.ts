@@ -1,8 +1,10 @@
-import { parseDocument } from 'yaml'
+import { createRequire } from 'node:module'
 import { CaError } from '../errors.ts'
 
 /** YAML 1.2, each key once. An empty document is no options. `file` is what the `CaError` "badConfiguration" names. */
 export function parseYaml(text: string, file: string): unknown {
+  // Loaded where there is a file to read, and at once, since so is the configuration.
+  const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, strict: true })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw new CaError('badConfiguration', `${file}: ${problem.message.split('\n')[0]}`)

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { CaError } from '../errors.ts'
+import { packageFile } from '../package-files.ts'
 import type { Connection } from './connection.ts'
 import { defineChainHash } from './write/older-chain.ts'
 
-// From src/store/ and from dist/store/ alike, the package's top is two levels up.
-const MIGRATIONS = new URL('../../migrations/', import.meta.url)
+const MIGRATIONS = packageFile('migrations/')
 
 /** "CHCY", set by the first migration. */
 const APPLICATION_ID = 0x43484359

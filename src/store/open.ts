@@ -1,8 +1,9 @@
 import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs'
-import { dirname, extname } from 'node:path'
+import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
+import { threadEntry } from '../package-files.ts'
 import { openForReading, openForWriting } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
@@ -166,11 +167,10 @@ export function startSearcher(file: string): Worker {
   return startThread('search', { file })
 }
 
-/** Started with the extension that this file has: .ts from the sources, .js from the built package. */
 function startThread(name: string, workerData: unknown): Worker {
-  const entry = new URL(`./${name}-thread${extname(import.meta.url)}`, import.meta.url)
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }
+  const entry = threadEntry(`store/${name}-thread`)
   return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits })
 }
 

@@ -1,13 +1,8 @@
-import {
-  Agent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { OCSP_RESPONSE } from '../api/ocsp.ts'
 import { PROBLEMS, problemType } from '../api/problems.ts'
+import { http } from '../node-http.ts'
 import { encodeOcspError } from '../ocsp/response.ts'
 
 /** Of one connection, not of the message (RFC 9110 7.6.1); and what would tell another client's address than the socket's. */
@@ -20,11 +15,11 @@ const LEFT_OUT =
  */
 export function forwardTo(socketPath: string, isOpen: () => boolean): RequestListener {
   // As many as clients ask for: those who read slowly must not hold up the others.
-  const agent = new Agent({ keepAlive: true })
+  const agent = new http.Agent({ keepAlive: true })
   return (request, response) => {
     const { method, url } = request
     const headers = [...kept(request), 'x-forwarded-for', request.socket.remoteAddress ?? '']
-    const forwarded = httpRequest({ socketPath, agent, method, path: url, headers, setHost: false })
+    const forwarded = http.request({ socketPath, agent, method, path: url, headers, setHost: false })
     const fail = () => {
       if (!isOpen()) response.shouldKeepAlive = false
       if (response.headersSent) response.destroy()

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { workerData } from 'node:worker_threads'
 import { answerClientError } from '../api/client-error.ts'
@@ -6,8 +5,10 @@ import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
 import { answerBeforeAll } from '../api/ocsp-at-once.ts'
 import { limitConnections } from '../api/overload/connections.ts'
+import { paceRequests } from '../api/overload/paced-requests.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
+import { http } from '../node-http.ts'
 import { HeldCopy } from '../ocsp/held-copy.ts'
 import { CurrentCopy } from './current-copy.ts'
 import { forwardTo } from './forward.ts'
@@ -26,7 +27,7 @@ const tell = (message: FromWorker) => channel.postMessage(message)
 const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
-const server = createServer(TIMING, forwardTo(mainSocket, isOpen))
+const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
 const limit = limitConnections(server, connections, log)
 answerBeforeAll(server, {
   answers: current,
@@ -36,6 +37,7 @@ answerBeforeAll(server, {
   isOpen,
   rests: limit.rests,
 })
+paceRequests(server)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout
 server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
 server.setTimeout(CONNECTION_LIMITS.connectionTimeout)

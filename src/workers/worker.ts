@@ -1,6 +1,6 @@
-import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Answered } from '../ocsp/answer-counts.ts'
+import { threadEntry } from '../package-files.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 
 /** Beats that may be missed in a row. A thread that is silent for so long serves nobody, and holds the connections it has. */
@@ -15,8 +15,7 @@ export interface WorkerEvents {
 export type StartThread = (setup: WorkerSetup) => Worker
 
 export function startThread(setup: WorkerSetup): Worker {
-  // With the extension that this file has: .ts from the sources, .js from the built package.
-  const entry = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
+  const entry = threadEntry('workers/thread')
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
   const name = `chancery-plain-${setup.number}`
   return new Worker(entry, { name, workerData: setup, transferList: [setup.channel], execArgv: [] })

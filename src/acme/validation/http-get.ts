@@ -1,5 +1,6 @@
-import { type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { http } from '../../node-http.ts'
 import { connectTo } from './connect.ts'
 import type { ValidationContext } from './context.ts'
 import type { Deadline } from './deadline.ts'
@@ -66,7 +67,7 @@ function exchange(url: URL, stream: Duplex, deadline: Deadline): Promise<HttpAns
     signal.addEventListener('abort', stop, { once: true })
     stream.once('close', () => signal.removeEventListener('abort', stop))
     const failed = (error: NodeJS.ErrnoException) => reject(broken(url, error))
-    const sent = request({
+    const sent = http.request({
       createConnection: () => stream,
       path: `${url.pathname}${url.search}`,
       setHost: false,

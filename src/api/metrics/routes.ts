@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Registry } from 'prom-client'
 import type { Service } from '../../service.ts'
 import { adminOf, refuseRepeatedHeaders } from '../caller.ts'
-import { serviceRegistry } from './service-registry.ts'
 
 export interface MetricsOptions {
   readonly service: Service
@@ -11,11 +11,19 @@ export interface MetricsOptions {
 
 /** `/metrics`, in the text format of Prometheus. */
 export async function metricsRoute(app: FastifyInstance, { service, to }: MetricsOptions): Promise<void> {
-  const registry = serviceRegistry(service)
+  let made: Promise<Registry> | undefined
   refuseRepeatedHeaders(app)
   app.get('/metrics', async (request, reply): Promise<FastifyReply> => {
     if (to === 'admins') await adminOf(request, service)
+    made ??= registryOf(service)
+    const registry = await made
     reply.header('cache-control', 'no-store').type(registry.contentType)
     return reply.send(await registry.metrics())
   })
+}
+
+/** Loaded when somebody asks for it: nobody does in most processes that are started. */
+async function registryOf(service: Service): Promise<Registry> {
+  const { serviceRegistry } = await import('./service-registry.ts')
+  return serviceRegistry(service)
 }

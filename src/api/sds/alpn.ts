@@ -1,5 +1,5 @@
-import * as http from 'node:http'
 import type { Server, TLSSocket } from 'node:tls'
+import { http } from '../../node-http.ts'
 
 /** Node's own, which reads HTTP/1.1 from a connection. */
 const { _connectionListener: readHttp1 } = http as unknown as { _connectionListener: unknown }

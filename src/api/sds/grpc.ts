@@ -16,6 +16,7 @@ import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError, type ErrorCode } from '../../errors.ts'
 import type { FaultLog } from '../../health.ts'
+import { packageFile } from '../../package-files.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
 import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
@@ -34,8 +35,7 @@ interface DiscoveryResponse {
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
 type Call = Pick<Stream, 'getPeer' | 'metadata'>
 
-// From src/api/sds/ and from dist/api/sds/ alike, the package's top is three levels up.
-const PROTO = fileURLToPath(new URL('../../../proto/secret-discovery.proto', import.meta.url))
+const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
 /** Octets of a request, in which Envoy describes itself. */
 const MAX_REQUEST = 1024 * 1024

@@ -65,7 +65,7 @@ export async function openRoot(folder: string, passphrase: string): Promise<Open
   await checkKeyFileMode(keyFile)
   const pem = await readFile(join(folder, CERTIFICATE), 'utf8')
   const certificate = parseCertificate(decodePem(pem, 'root certificate')[0]!.der, 'badConfiguration')
-  const key = decryptPkcs8(await readFile(keyFile, 'utf8'), passphrase)
+  const key = await decryptPkcs8(await readFile(keyFile, 'utf8'), passphrase)
   const algorithm = SIGNATURE_ALGORITHMS.find(({ oid }) => oid === certificate.signatureAlgorithm.oid)
   const signer = createKeySigner(key, algorithm?.hash ?? null)
   if (!signer.spki.equals(certificate.spki)) {

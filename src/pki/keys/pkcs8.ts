@@ -1,9 +1,10 @@
 import { createPrivateKey, type KeyObject, randomBytes, scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CaError } from '../../errors.ts'
-import { integer, octetString, oid, sequence } from '../der/write.ts'
-import { encodePem } from '../pem.ts'
-import { PBES2_KEY_LENGTH, pbes2Encrypt } from './pbes2.ts'
+import { DerReader, type Element } from '../der/read.ts'
+import { integer, octetString, oid, sequence, TAG } from '../der/write.ts'
+import { decodePem, encodePem } from '../pem.ts'
+import { PBES2_KEY_LENGTH, pbes2Decrypt, pbes2Encrypt, readPbes2 } from './pbes2.ts'
 
 /** scrypt's cost: N a power of two, 128·N·r octets of memory. */
 export interface ScryptCost {
@@ -19,7 +20,7 @@ const MEMORY_LIMIT = 32 * 1024 * 1024
 /** Node and OpenSSL read no longer passphrase. */
 const LONGEST_PASSPHRASE = 1024
 
-const ID_SCRYPT = oid('1.3.6.1.4.1.11591.4.11')
+const ID_SCRYPT = '1.3.6.1.4.1.11591.4.11'
 
 const deriveKey = promisify<string | Buffer, Buffer, number, ScryptCost, Buffer>(scrypt)
 
@@ -37,14 +38,13 @@ export async function encryptPkcs8(
     throw new CaError('badConfiguration', `A key passphrase has 1 to ${LONGEST_PASSPHRASE} octets.`)
   }
   const { N, r, p } = cost
-  // As OpenSSL counts it: N + 2 blocks to mix in, p to start from.
-  if (128 * r * (N + 2 + p) > MEMORY_LIMIT) {
+  if (memoryOf(cost) > MEMORY_LIMIT) {
     throw new RangeError('OpenSSL would refuse this scrypt cost')
   }
   const salt = randomBytes(16)
   const secret = await deriveKey(octets, salt, PBES2_KEY_LENGTH, { N, r, p })
   const plain = key.export({ format: 'der', type: 'pkcs8' })
-  const kdf = sequence(ID_SCRYPT, sequence(octetString(salt), integer(N), integer(r), integer(p)))
+  const kdf = sequence(oid(ID_SCRYPT), sequence(octetString(salt), integer(N), integer(r), integer(p)))
   const { algorithm, ciphertext } = pbes2Encrypt(kdf, secret, plain)
   plain.fill(0)
   secret.fill(0)
@@ -55,7 +55,7 @@ export async function encryptPkcs8(
  * The key in an encrypted PKCS#8 PEM, whatever PBES2 scheme OpenSSL knows. `CaError` 'badConfiguration' on a
  * wrong passphrase, and on a key that is not encrypted at all: that one would otherwise be read without a word.
  */
-export function decryptPkcs8(pem: string, passphrase: string | Buffer): KeyObject {
+export async function decryptPkcs8(pem: string, passphrase: string | Buffer): Promise<KeyObject> {
   if (
     !/^-----BEGIN ENCRYPTED PRIVATE KEY-----\r?$/m.test(pem) ||
     /-----BEGIN (?!ENCRYPTED)[A-Z ]*PRIVATE KEY/.test(pem)
@@ -66,7 +66,7 @@ export function decryptPkcs8(pem: string, passphrase: string | Buffer): KeyObjec
     )
   }
   try {
-    return createPrivateKey({ key: pem, format: 'pem', passphrase })
+    return (await decryptScrypt(pem, passphrase)) ?? createPrivateKey({ key: pem, format: 'pem', passphrase })
   } catch (cause) {
     throw new CaError(
       'badConfiguration',
@@ -74,4 +74,51 @@ export function decryptPkcs8(pem: string, passphrase: string | Buffer): KeyObjec
       { cause },
     )
   }
+}
+
+/**
+ * The key in a file as `encryptPkcs8` writes it, derived in libuv's pool: several can be read at once, and nothing waits for
+ * them. Null where the file is another's.
+ */
+async function decryptScrypt(pem: string, passphrase: string | Buffer): Promise<KeyObject | null> {
+  const found = readScryptFile(pem)
+  if (!found || memoryOf(found.cost) > MEMORY_LIMIT) return null
+  const secret = await deriveKey(Buffer.from(passphrase), found.salt, PBES2_KEY_LENGTH, found.cost)
+  const plain = pbes2Decrypt(found.encrypted, secret)
+  const key = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+  plain.fill(0)
+  secret.fill(0)
+  return key
+}
+
+/** Null also where it cannot be read: OpenSSL, which is asked next, has the last word. */
+function readScryptFile(pem: string) {
+  try {
+    const [block, ...more] = decodePem(pem, 'private key')
+    const encrypted = more.length === 0 ? readPbes2(block!.der) : null
+    const derivation = encrypted && readScrypt(encrypted.kdf)
+    return derivation && { encrypted, ...derivation }
+  } catch {
+    return null
+  }
+}
+
+/** scrypt-params (RFC 7914 7.1). Null where another function derives the key. */
+function readScrypt(kdf: Element): { salt: Buffer; cost: ScryptCost } | null {
+  const algorithm = new DerReader(kdf.content, 'encrypted private key')
+  if (algorithm.oid() !== ID_SCRYPT) return null
+  const parameters = algorithm.enter()
+  const { content: salt } = parameters.expect(TAG.octetString)
+  const cost = {
+    N: parameters.smallInteger(),
+    r: parameters.smallInteger(),
+    p: parameters.smallInteger(),
+  }
+  parameters.end()
+  return { salt, cost }
+}
+
+/** As OpenSSL counts it: N + 2 blocks to mix in, p to start from. Octets. */
+function memoryOf({ N, r, p }: ScryptCost): number {
+  return 128 * r * (N + 2 + p)
 }

@@ -1,6 +1,7 @@
 import { SYSTEM_ORIGIN } from '../../../src/ca/audit.ts'
 import { REASON, REVOCATION_REASONS } from '../../../src/pki/crl/reasons.ts'
 import type { CertificateRow } from '../../../src/store/queries.ts'
+import { eventually } from '../../eventually.ts'
 import { type CertIdHash, certId, HASH_OIDS, nonce, ocspRequest } from '../../ocsp/ocsp-request.ts'
 import type { Specimen } from '../pkilint.ts'
 import { ADMIN, enrol, type LintCa } from './ca.ts'
@@ -32,7 +33,7 @@ export async function revocationSpecimens(ca: LintCa): Promise<Specimen[]> {
     {
       kind: 'crl',
       name: 'every reason, and invalidity dates',
-      files: [listOf(ca, 'intermediate', revoked.length + 2)],
+      files: [await eventually(() => listOf(ca, 'intermediate', revoked.length + 2))],
     },
     await ocspError(ca, 'unauthorized', ocspRequest([certId(issuerOf(ca, good), '11'.repeat(20))])),
     await ocspError(ca, 'malformedRequest', Buffer.of(0x30, 0)),

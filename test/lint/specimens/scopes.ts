@@ -1,5 +1,7 @@
 import { SYSTEM_ORIGIN } from '../../../src/ca/audit.ts'
+import { crlPartition } from '../../../src/pki/crl/partition.ts'
 import { REASON } from '../../../src/pki/crl/reasons.ts'
+import { eventually } from '../../eventually.ts'
 import type { Specimen } from '../pkilint.ts'
 import { ADMIN, enrol, type LintCa } from './ca.ts'
 import { leaf } from './leaves.ts'
@@ -8,15 +10,21 @@ import { leaf } from './leaves.ts'
 export async function scopeSpecimens(ca: LintCa): Promise<Specimen[]> {
   const empty = crls(ca, 'empty')
   const certificate = await enrol(ca)
-  const { revoker } = ca.service
-  for (let n = 0; n < 8; n++) {
-    const { serialNumber } = await enrol(ca)
-    const reason = n % 2 === 0 ? REASON.certificateHold : REASON.keyCompromise
-    await revoker.revoke(serialNumber, { reason, invalidityDate: null }, ADMIN, SYSTEM_ORIGIN)
-    // Half of the holds are lifted: the deltas say removeFromCRL.
-    if (n % 4 === 0) await revoker.release(serialNumber, ADMIN, SYSTEM_ORIGIN)
+  for (const partition of [0, 1]) {
+    for (let n = 0; n < 4; n++) await revokeIn(partition, n, ca)
   }
-  return [...empty, ...crls(ca, 'with entries'), ...leaf('server with a partition', certificate, ca)]
+  const filled = await eventually(() => crls(ca, 'with entries'))
+  return [...empty, ...filled, ...leaf('server with a partition', certificate, ca)]
+}
+
+/** One of each: a hold that is lifted again, so that the deltas say removeFromCRL, one that stays, and what is for ever. */
+async function revokeIn(partition: number, n: number, ca: LintCa): Promise<void> {
+  const { serialNumber } = await enrol(ca)
+  if (crlPartition(serialNumber, 2) !== partition) return revokeIn(partition, n, ca)
+  const { revoker } = ca.service
+  const reason = n % 2 === 0 ? REASON.certificateHold : REASON.keyCompromise
+  await revoker.revoke(serialNumber, { reason, invalidityDate: null }, ADMIN, SYSTEM_ORIGIN)
+  if (n === 0) await revoker.release(serialNumber, ADMIN, SYSTEM_ORIGIN)
 }
 
 function crls({ service }: LintCa, what: string): Specimen[] {

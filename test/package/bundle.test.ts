@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+/** A checkout of its own, whose sources may be edited. */
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+const copy = mkdtempSync(join(tmpdir(), 'chancery-bundle-'))
+
+beforeAll(() => {
+  for (const name of ['bin', 'src', 'scripts', 'migrations', 'package.json']) {
+    cpSync(join(checkout, name), join(copy, name), { recursive: true, preserveTimestamps: true })
+  }
+  symlinkSync(join(checkout, 'node_modules'), join(copy, 'node_modules'))
+  run('scripts/bundle.ts')
+})
+
+afterAll(() => rmSync(copy, { recursive: true, force: true }))
+
+function run(...args: readonly string[]): string {
+  return execFileSync(process.execPath, args, {
+    cwd: copy,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+/** The bundle says who it is, as old as it was. */
+function mark(): void {
+  writeFileSync(join(copy, 'dist/cli.js'), 'console.log("the bundle")\n')
+  const built = new Date(Date.now() - 1000)
+  const before = new Date(Date.now() - 5000)
+  const { length } = execFileSync('find', ['src', '-exec', 'touch', '-d', before.toISOString(), '{}', '+'], {
+    cwd: copy,
+  })
+  expect(length).toBe(0)
+  utimesSync(join(copy, 'dist/cli.js'), built, built)
+}
+
+describe('the bundle', () => {
+  it('makes a hierarchy, so that it finds what the package brings and its threads', () => {
+    rmSync(join(copy, 'src'), { recursive: true })
+    const made = JSON.parse(run('bin/chancery.js', 'init', '--dir', join(copy, 'data'), '--json'))
+    expect(made.rootFingerprint).toMatch(/^[0-9a-f]{64}$/)
+    cpSync(join(checkout, 'src'), join(copy, 'src'), { recursive: true })
+  })
+
+  it('runs where it is newer than every source', () => {
+    mark()
+    expect(run('bin/chancery.js', '--version')).toBe('the bundle\n')
+  })
+
+  it('is passed over once a source was edited, or a file added or removed', () => {
+    mark()
+    writeFileSync(join(copy, 'src/added.ts'), '')
+    expect(run('bin/chancery.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    mark()
+    rmSync(join(copy, 'src/added.ts'))
+    expect(run('bin/chancery.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    mark()
+    cpSync(join(checkout, 'src/errors.ts'), join(copy, 'src/errors.ts'))
+    expect(run('bin/chancery.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
