@@ -19,6 +19,7 @@ import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
+import { paceRequests } from './api/overload/paced-requests.ts'
 import { installProblems, sendProblem } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { logRequests, logUnrouted } from './api/request-log.ts'
@@ -47,6 +48,7 @@ export function buildHttpApp(
   const { ocsp: answers, clock } = service
   const isOpen = () => app.server.listening
   answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
+  paceRequests(app.server)
   return app
 }
 
@@ -81,6 +83,7 @@ export function buildTlsApp(
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
   app.register(consoleRoutes)
+  paceRequests(app.server)
   return app
 }
 

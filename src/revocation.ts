@@ -63,7 +63,7 @@ export function createRevocation(parts: RevocationParts): Revocation {
     clock,
     options: (authority) => optionsOf(config, authority).crl,
     urls: () => (config.publicUrl === null ? null : publicUrls(config.publicUrl)),
-    onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made'),
+    onError: (authority, error) => log.error({ err: error, authority }, 'A CRL could not be made or kept'),
     onWarning: (authority, reason) =>
       log.warn({ authority }, `The CRLs of an authority need a hand: ${reason}`),
   })

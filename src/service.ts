@@ -2,9 +2,10 @@ import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
 import { Approvals } from './ca/approvals.ts'
+import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
-import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
+import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
 import { type Clock, epochSeconds } from './clock.ts'
@@ -70,7 +71,7 @@ export async function openService({
   publicUrl,
 }: ServiceOptions): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
+  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
     profiles.set(own.name, own)
   const labels = new Labels(config, profiles)
   const store = await openStore({
@@ -113,6 +114,14 @@ export async function openService({
     ...{ config, store, clock, authorities, issuer, passphrase, log, changed },
   })
   const { revoker, ocsp, crl } = revocation
+  const auditHeads = new AuditHeads({
+    ...{ store, authorities, issuer, clock, passphrase },
+    directory: config.dir,
+    interval: config.audit.headInterval,
+    onSigned: (head) => log.info?.({ head }, 'The head of the audit log was signed'),
+    onError: (error) =>
+      log.error({ err: error }, 'The head of the audit log could not be signed, and will be'),
+  })
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
     { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
@@ -156,6 +165,7 @@ export async function openService({
     async close() {
       acme.stop()
       approvals.stop()
+      await auditHeads.stop()
       await revocation.stop()
       await store.close()
     },
@@ -163,6 +173,7 @@ export async function openService({
   try {
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
     approvals.start()
+    auditHeads.start()
   } catch (error) {
     await service.close()
     throw error

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
 import { readNames, searchKey } from '../../src/store/columns.ts'
+import { Form, unpack } from '../../src/store/shared-octets.ts'
+import { chainGenerated } from './chain.ts'
 
 /** A row of a certificate that the CA issued, from which others are made. */
 interface Template {
@@ -11,6 +13,7 @@ interface Template {
   readonly names: string
   readonly subject: string
   readonly der: Buffer
+  readonly form: number | null
 }
 
 /** Half of what a busy CA revokes was superseded. CRLReason. */
@@ -31,7 +34,7 @@ export function addRevoked(file: string, count: number, perSecond = 50): void {
     db.pragma('cache_size = -200000')
     const template = db
       .prepare<[], Template>(
-        'SELECT id, serial, names, subject, der FROM certificates ORDER BY id DESC LIMIT 1',
+        'SELECT id, serial, names, subject, der, form FROM certificates ORDER BY id DESC LIMIT 1',
       )
       .get()
     if (!template) throw new Error('the database has no certificate to take as a template: issue one')
@@ -40,6 +43,7 @@ export function addRevoked(file: string, count: number, perSecond = 50): void {
     db.transaction(() => {
       for (let i = 0; i < count; i++) add(i)
     })()
+    chainGenerated(db)
     rebuildIndexes()
     // Nobody knows what the CRL on record knew of: the next one is due at once, and deltas count from it.
     db.exec('UPDATE crls SET through = -1, base_through = -1')
@@ -92,8 +96,8 @@ function rowsLike(db: Database.Database, template: Template, count: number, perS
   const now = Math.floor(Date.now() / 1000)
   const value = readNames(template.names)[0]!.value
   const oldLabel = value.split('.')[0]!
-  const serialAt = template.der.indexOf(template.serial)
-  const placesOfLabel = placesOf(template.der, Buffer.from(oldLabel))
+  const [packed, serialAt] = packedWithSerial(db, template)
+  const placesOfLabel = placesOf(packed, Buffer.from(oldLabel))
   const details = REASONS.map((reason) => JSON.stringify({ reason }))
   return (i: number) => {
     const id = template.id + 1 + i
@@ -103,7 +107,7 @@ function rowsLike(db: Database.Database, template: Template, count: number, perS
     const digits = [...String(i).padStart(oldLabel.length - 1, '0')].reverse().join('')
     const label = `r${digits}`
     if (label.length !== oldLabel.length) throw new Error(`"${oldLabel}" is too short for ${count} names`)
-    const der = Buffer.from(template.der)
+    const der = Buffer.from(packed)
     serial.copy(der, serialAt)
     for (const at of placesOfLabel) der.write(label, at, 'latin1')
     certificate.run({ id, serial, oldLabel, label, keyHash: randomBytes(32), der })
@@ -123,6 +127,18 @@ function rowsLike(db: Database.Database, template: Template, count: number, perS
     })
     revocation.run({ id, revokedAt, reason, change, entry })
   }
+}
+
+/** As the certificate stands in its row, and where its serial number is: one from which a form was made has none of its own. */
+function packedWithSerial(db: Database.Database, { form, der, serial }: Template): [Buffer, number] {
+  if (form === null) return [der, der.indexOf(serial)]
+  const find = db.prepare<[number], Buffer>('SELECT der FROM certificate_forms WHERE id = ?').pluck()
+  const octets = find.get(form)!
+  const whole = Buffer.from(unpack(der, octets))
+  const other = randomBytes(serial.length)
+  other.copy(whole, whole.indexOf(serial))
+  const packed = new Form(octets).pack(whole)
+  return [packed, packed.indexOf(other)]
 }
 
 function placesOf(bytes: Buffer, wanted: Buffer): number[] {

@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> =
   envoy: async () => (await import('./envoy.ts')).envoyCommand,
   haproxy: async () => (await import('./haproxy.ts')).haproxyCommand,
   agent: async () => (await import('./agent.ts')).agentCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
   'admin-key': async () => (await import('./admin-key.ts')).adminKeyCommand,
   backup: async () => (await import('./backup.ts')).backupCommand,
   restore: async () => (await import('./restore.ts')).restoreCommand,

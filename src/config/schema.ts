@@ -140,6 +140,17 @@ export const FileOptions = Type.Object({
     { default: {} },
   ),
   console: ConsoleOptions,
+  audit: Type.Object(
+    {
+      headInterval: duration({
+        default: '1h',
+        minimum: 60,
+        description:
+          'How often the newest hash of the audit log is signed, where there are new rows. What was signed cannot be rewritten without a trace: see docs/operators.md.',
+      }),
+    },
+    { default: {} },
+  ),
   admins: AdminCertificates,
   ocsp: Type.Object(
     {

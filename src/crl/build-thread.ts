@@ -1,8 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { CaError } from '../errors.ts'
 import { type CrlFields, crlTbsParts } from '../pki/crl/list.ts'
 import { type Roomy, roomyCopy } from '../pki/signed.ts'
 import type { CrlScope } from '../store/commands.ts'
 import { type Entries, openCrlReader } from '../store/crl-entries.ts'
+import { type CrossedError, toCrossed } from '../store/crossed-error.ts'
+import { isStorageFailure, readError } from '../store/storage-failure.ts'
 
 /**
  * The thread that reads long lists of revoked certificates, so that neither the event loop nor the writer
@@ -34,7 +37,7 @@ export interface Built {
 
 export type BuildReply = { readonly id: number } & (
   | ({ readonly kind: 'built' } & Built)
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'failed'; readonly error: CrossedError }
 )
 
 const port = parentPort!
@@ -52,9 +55,14 @@ port.on('message', (request: BuildRequest | 'close') => {
     const buffers = [built.full, built.delta].flatMap((one) => (one ? [one.memory.buffer] : []))
     port.postMessage({ id, kind: 'built', ...built } satisfies BuildReply, buffers)
   } catch (error) {
-    port.postMessage({ id, kind: 'failed', error } satisfies BuildReply)
+    port.postMessage({ id, kind: 'failed', error: toCrossed(failureOf(error)) } satisfies BuildReply)
   }
 })
+
+function failureOf(cause: unknown): unknown {
+  if (isStorageFailure(cause)) return readError(cause)
+  return new CaError('internal', 'The list of revoked certificates could not be made.', { cause })
+}
 
 function build({ scope, full, delta }: BuildRequest): Built {
   const read = reader.entries(scope, {

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
 import { threadEntry } from '../package-files.ts'
+import { fromCrossed } from '../store/crossed-error.ts'
 import type { BuildReply, BuildRequest, Built } from './build-thread.ts'
 
 interface Waiting {
@@ -56,7 +57,8 @@ export class CrlBuilder {
     worker.on('exit', () => {
       this.#worker = null
       for (const { reject } of this.#waiting.values()) {
-        reject(new CaError('internal', 'The thread that builds CRLs ended.', { cause }))
+        const what = 'The thread that builds CRLs ended before it answered. Try again.'
+        reject(new CaError('storeFailed', what, { retryAfter: 1, cause }))
       }
       this.#waiting.clear()
     })
@@ -68,12 +70,7 @@ export class CrlBuilder {
     this.#waiting.delete(reply.id)
     // Between builds the thread must not keep the process alive.
     if (this.#waiting.size === 0) this.#worker?.unref()
-    if (reply.kind === 'failed') {
-      waiting?.reject(
-        new CaError('storeFailed', 'The list of revoked certificates could not be read.', {
-          cause: reply.error,
-        }),
-      )
-    } else waiting?.resolve(reply)
+    if (reply.kind === 'failed') waiting?.reject(fromCrossed(reply.error))
+    else waiting?.resolve(reply)
   }
 }

@@ -1,5 +1,8 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { CaError } from '../errors.ts'
+import { DerReader } from '../pki/der/read.ts'
+import { TAG } from '../pki/der/write.ts'
 import type { CrlScope } from '../store/commands.ts'
 
 /** Octets. */
@@ -18,24 +21,46 @@ export class CrlFiles {
     this.#directory = directory
   }
 
-  /** Null if it is not here. */
+  /** Null if it is not here. Rejects with `CaError` "storeFailed" if it cannot be read, or is not the whole of a CRL. */
   async read(scope: CrlScope, kind: 'full' | 'delta', number: number): Promise<Buffer | null> {
+    const path = join(this.#directory, nameOf(scope, kind, number))
     try {
-      return await readFile(join(this.#directory, nameOf(scope, kind, number)))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-      throw error
+      const der = await readFile(path)
+      refuseUnlessWhole(der)
+      return der
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw new CaError('storeFailed', `The CRL in ${path} cannot be read: ${reasonOf(cause)}.`, { cause })
     }
   }
 
-  /** Durably, in place of the earlier ones of the scope and kind. */
+  /**
+   * Durably, in place of the earlier ones of the scope and kind. Rejects with `CaError` "storeFailed" and leaves the earlier
+   * ones, if that cannot be done.
+   */
   async write(scope: CrlScope, kind: 'full' | 'delta', number: number, der: Buffer): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    try {
+      await this.#write(scope, kind, number, der)
+    } catch (cause) {
+      throw new CaError(
+        'storeFailed',
+        `The CRL could not be kept in ${this.#directory}: ${reasonOf(cause)}. It is served from memory; a restart makes another.`,
+        { cause },
+      )
+    }
+  }
+
+  async #write(scope: CrlScope, kind: 'full' | 'delta', number: number, der: Buffer): Promise<void> {
+    const isNew = (await mkdir(this.#directory, { recursive: true, mode: 0o700 })) !== undefined
+    if (isNew) await syncDirectory(dirname(this.#directory))
     const name = nameOf(scope, kind, number)
     const temporary = join(this.#directory, `.${name}`)
     try {
+      await this.#refuseIfTight(der.length)
       await writeSynced(temporary, der)
       await rename(temporary, join(this.#directory, name))
+      // The earlier ones go only once the new name would survive a power cut.
+      await syncDirectory(this.#directory)
     } catch (error) {
       await rm(temporary, { force: true })
       throw error
@@ -46,6 +71,37 @@ export class CrlFiles {
       if (isEarlier) await rm(join(this.#directory, other), { force: true })
     }
   }
+
+  /** A CRL can be made anew; the database, which may be on the same disk, needs the room for what cannot. */
+  async #refuseIfTight(length: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#directory)
+    if (bavail * bsize < 2 * length)
+      throw new Error(`the disk has no room for ${length} octets and as many again`)
+  }
+}
+
+/** Without holding up the event loop. */
+async function syncDirectory(path: string): Promise<void> {
+  // Windows opens no directory as a file, and has no such sync.
+  if (process.platform === 'win32') return
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** By its length alone: a file that was written to its end and synced has all of it. */
+function refuseUnlessWhole(der: Buffer): void {
+  const reader = new DerReader(der, 'CRL', 'badCrl')
+  reader.expect(TAG.sequence)
+  reader.end()
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof CaError) return cause.detail.replace(/\.$/, '')
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 /** An authority's id has no dot. */

@@ -10,6 +10,7 @@ import type { Turns } from '../turns.ts'
 import type { CrlBuilder } from './builder.ts'
 import { Coalesced } from './coalesced.ts'
 import type { CrlFiles } from './crl-files.ts'
+import { type Failure, isLong, LongCrls, retryAt } from './long-crls.ts'
 import { signNextCrls } from './next-crls.ts'
 import { type PublishedCrl, publishedCrl } from './published-crl.ts'
 
@@ -35,24 +36,14 @@ export interface PublicationContext {
 /** A CRL with what is on record about it. */
 type Current = PublishedCrl & Pick<ScopeCrlRow, 'through' | 'base' | 'locations'>
 
-/** Seconds. */
-const RETRY_AFTER = 60
-
-/** Octets of a CRL that the database takes; a longer one is kept in a file. */
-const LONGEST_IN_DATABASE = 256 * 1024
-
-/**
- * A CRL is written to a file only when none has followed it for so long: in a stream of revocations 50 MB a second would go to
- * the disk, each soon overtaken. If the process is killed before, the next start makes another. Milliseconds.
- */
-const QUIET = 5000
-
 /** Entries. Longer lists are not made one right after the other. */
 const LONG_LIST = 50_000
 
 /** The succession of the CRLs of one scope. */
 export class Publication {
   readonly scope: CrlScope
+  /** In files. */
+  readonly kept: LongCrls
   readonly #context: PublicationContext
   readonly #runs: Coalesced<PublishedCrl>
   /** What certificates already say about where this partition is. */
@@ -60,20 +51,16 @@ export class Publication {
   #full: Current | null = null
   #delta: Current | null = null
   /** Also where the CRL itself was lost: its number must not come again. */
-  #onRecord: { readonly full: ScopeCrlRow | null; readonly delta: ScopeCrlRow | null } = {
-    full: null,
-    delta: null,
-  }
-  #unsaved: NodeJS.Timeout | null = null
-  #saving: Promise<void> = Promise.resolve()
+  #onRecord: { readonly full: ScopeCrlRow | null; readonly delta: ScopeCrlRow | null } | null = null
   #fullWanted = false
   /** Whether the last run made a full CRL. */
   #madeFull = false
-  #failure: { readonly reason: string; readonly at: number } | null = null
+  #failure: Failure | null = null
 
   constructor(scope: CrlScope, context: PublicationContext) {
     this.scope = scope
     this.#context = context
+    this.kept = new LongCrls(scope, context, () => ({ full: this.#full, delta: this.#delta }))
     this.#runs = new Coalesced(() => context.turns.run(() => this.#makeNext()), {
       // A delta is short: those that come while one is made are enough company for the next.
       delay: () => (this.#wantsFull ? context.coalesce : 0),
@@ -104,11 +91,10 @@ export class Publication {
     return this.#runs.run()
   }
 
-  /** Resolves when nothing is being made, and what is served is on disk; never rejects. */
+  /** Resolves when nothing is being made, and what is served is on disk if it can be; never rejects. */
   async idle(): Promise<void> {
     await this.#runs.idle()
-    if (this.#unsaved) this.#save()
-    await this.#saving
+    await this.kept.idle()
   }
 
   /** Takes over the newest CRLs that are stored. */
@@ -118,20 +104,13 @@ export class Publication {
     const onRecord = await this.#context.store.read.scopeCrls(this.scope)
     this.#onRecord = onRecord
     const [full, delta] = await Promise.all([
-      this.#whole(onRecord.full, 'full'),
-      this.#whole(onRecord.delta, 'delta'),
+      this.kept.whole(onRecord.full, 'full'),
+      this.kept.whole(onRecord.delta, 'delta'),
     ])
     // A newer one may have been made while these were read.
     if (full && full.number > (this.#full?.number ?? 0)) this.#full = current(full, this.#now())
     if (delta && delta.number > (this.#delta?.number ?? 0)) this.#delta = current(delta, this.#now())
     if (this.#full?.number !== before) this.#context.published(this.scope.authority)
-  }
-
-  /** With the CRL from its file where it is kept there; null if it is not there. */
-  async #whole(row: ScopeCrlRow | null, kind: 'full' | 'delta'): Promise<ScopeCrlRow | null> {
-    if (!row || row.der.length > 0) return row
-    const der = await this.#context.files.read(this.scope, kind, row.number)
-    return der && { ...row, der }
   }
 
   /** Whether there are revocations, releases or options that the current CRLs do not know of. */
@@ -152,8 +131,7 @@ export class Publication {
 
   /** When the next CRL is needed, in seconds since 1970; in the past if at once. */
   dueAt(): number {
-    // One from the future was before the clock was set back: waiting for that time could take years.
-    if (this.#failure) return this.#failure.at > this.#now() ? 0 : this.#failure.at + RETRY_AFTER
+    if (this.#failure) return retryAt(this.#failure, this.#now())
     const { refresh, delta, deltaRefresh } = this.#options
     return Math.min(
       this.#dueAt(this.#full, refresh),
@@ -181,12 +159,15 @@ export class Publication {
       const issuer = authority(scope.authority)
       if (!issuer) throw new CaError('unknownAuthority', `There is no authority "${scope.authority}".`)
       // From memory: a stored list of a million entries is not read again for its number.
-      if (!this.#full) await this.load()
+      if (!this.#onRecord) await this.load()
       const now = this.#now()
       const full = this.#wantsFull
       this.#fullWanted = false
       this.#madeFull = full
-      const previous = { full: this.#full ?? this.#onRecord.full, delta: this.#delta ?? this.#onRecord.delta }
+      const previous = {
+        full: this.#full ?? this.#onRecord!.full,
+        delta: this.#delta ?? this.#onRecord!.delta,
+      }
       const deltaUrl = options.delta ? (urls()?.deltaCrl(scope.authority, scope.partition) ?? null) : null
       const wish = { scope, previous, full, now, options, locations: this.#locations(), deltaUrl }
       const made = await signNextCrls(issuer, builder, wish)
@@ -222,28 +203,7 @@ export class Publication {
     const now = this.#now()
     if (full) this.#full = current(row(full), now)
     this.#delta = delta ? current(row(delta), now) : null
-    this.#saveWhenQuiet()
-  }
-
-  #saveWhenQuiet(): void {
-    if (this.#unsaved) clearTimeout(this.#unsaved)
-    this.#unsaved = null
-    if (![this.#full, this.#delta].some((crl) => crl && isLong(crl))) return
-    this.#unsaved = setTimeout(() => this.#save(), QUIET)
-    this.#unsaved.unref()
-  }
-
-  #save(): void {
-    if (this.#unsaved) clearTimeout(this.#unsaved)
-    this.#unsaved = null
-    const { files, onError } = this.#context
-    this.#saving = this.#saving
-      .then(async () => {
-        for (const [kind, crl] of [['full', this.#full] as const, ['delta', this.#delta] as const]) {
-          if (crl && isLong(crl)) await files.write(this.scope, kind, crl.number, crl.der)
-        }
-      })
-      .catch((error: unknown) => onError(this.scope.authority, error))
+    this.kept.saveWhenQuiet()
   }
 
   /**
@@ -269,10 +229,6 @@ export class Publication {
   #now(): number {
     return epochSeconds(this.#context.clock())
   }
-}
-
-function isLong({ der }: { readonly der: Uint8Array }): boolean {
-  return der.length > LONGEST_IN_DATABASE
 }
 
 function recorded(body: CrlBody | null): CrlBody | null {

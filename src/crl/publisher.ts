@@ -13,7 +13,7 @@ import { CrlFiles } from './crl-files.ts'
 import { Publication, type PublicationContext } from './publication.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import { scopesOf } from './scopes.ts'
-import { type CrlHealth, isServed, lackOf, oversizeOf } from './shortcomings.ts'
+import { type CrlHealth, isServed, lackOf, oversizeOf, shortcomingOf } from './shortcomings.ts'
 
 export interface CrlPublisherOptions {
   readonly authorities: () => readonly Authority[]
@@ -145,6 +145,7 @@ export class CrlPublisher {
         await Promise.all(
           settled.map(async ([publication, issuedLocations]) => {
             await publication.load(issuedLocations)
+            publication.kept.saveAgain()
             if (!this.#canSign(authority)) return
             // A revocation that was acknowledged just before the process died may have missed the last CRL.
             const isOvertaken = await publication.isOvertaken()
@@ -180,13 +181,9 @@ export class CrlPublisher {
         number: current?.number ?? null,
         nextUpdate: current?.nextUpdate ?? null,
         ok: failure === undefined && isServed(authority, publications, now),
-        reason: failure ?? lackOf(authority, publications, now) ?? this.#oversizeOf(authority),
+        reason: failure ?? shortcomingOf(authority, publications, now, this.#context.options(authority.id)),
       }
     })
-  }
-
-  #oversizeOf({ id }: Authority): string | null {
-    return oversizeOf(this.#of(id), this.#context.options(id))
   }
 
   /** What the service can mend by itself is not for people: it is told of where it fails. */
@@ -195,7 +192,7 @@ export class CrlPublisher {
     for (const authority of this.#valid()) {
       const { id, signer } = authority
       this.#warnings.warn(id, 'lack', signer ? null : lackOf(authority, this.#of(id), now), now)
-      this.#warnings.warn(id, 'size', this.#oversizeOf(authority), now)
+      this.#warnings.warn(id, 'size', oversizeOf(this.#of(id), this.#context.options(id)), now)
     }
   }
 
@@ -233,6 +230,8 @@ export class CrlPublisher {
     await Promise.all(
       this.#authorities().flatMap((authority) =>
         this.#of(authority.id).map(async (publication) => {
+          // Nobody waits for it: CRLs are made and served also where the disk hangs.
+          if (publication.kept.isDue) publication.kept.saveAgain()
           if (this.#canSign(authority)) return this.#isDue(publication) && this.#attempt(publication)
           // A newer CRL may have been brought.
           return publication.load().catch((error: unknown) => onError(authority.id, error))
@@ -279,7 +278,8 @@ export class CrlPublisher {
 
   #isAnyDue(): boolean {
     return this.#authorities().some(
-      (authority) => this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one)),
+      (authority) =>
+        this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one) || one.kept.isDue),
     )
   }
 

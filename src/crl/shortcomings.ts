@@ -19,6 +19,17 @@ export interface CrlHealth {
   readonly reason: string | null
 }
 
+/** What an operator should know of CRLs that are made: what is missing, not kept or large; null if nothing is. */
+export function shortcomingOf(
+  authority: Authority,
+  publications: readonly Publication[],
+  now: number,
+  options: CrlOptions,
+): string | null {
+  const unkept = publications.map(({ kept }) => kept.failure).find((reason) => reason !== null)
+  return lackOf(authority, publications, now) ?? unkept ?? oversizeOf(publications, options)
+}
+
 /** What is missing or soon will be in the CRLs of an authority, in words that say what to do; null if nothing. */
 export function lackOf(
   { id, signer }: Authority,

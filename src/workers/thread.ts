@@ -5,6 +5,7 @@ import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
 import { answerBeforeAll } from '../api/ocsp-at-once.ts'
 import { limitConnections } from '../api/overload/connections.ts'
+import { paceRequests } from '../api/overload/paced-requests.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { http } from '../node-http.ts'
@@ -36,6 +37,7 @@ answerBeforeAll(server, {
   isOpen,
   rests: limit.rests,
 })
+paceRequests(server)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout
 server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
 server.setTimeout(CONNECTION_LIMITS.connectionTimeout)

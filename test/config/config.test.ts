@@ -42,6 +42,7 @@ describe('defaults', () => {
     expect(config).toEqual({
       dir: '/srv/ca',
       admins: [],
+      audit: { headInterval: 3600 },
       console: { session: 1800 },
       acme: {
         authorizationValidity: 2_592_000,

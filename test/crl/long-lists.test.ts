@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { type CrlPublisher, createCrlPublisher } from '../../src/crl/publisher.t
 import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
+import { eventually } from '../eventually.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
 import { crlOptions } from './published.ts'
@@ -55,15 +56,17 @@ function addRevoked(): string[] {
   return added
 }
 
-async function started(): Promise<CrlPublisher> {
+async function started(
+  onError: (error: unknown) => void = (error) => {
+    throw error
+  },
+): Promise<CrlPublisher> {
   const { authorities, store, clock } = ca
   const publisher = createCrlPublisher({
     ...{ authorities, store, clock, coalesce: 0 },
     options: () => crlOptions(),
     urls: () => null,
-    onError: (_authority, error) => {
-      throw error
-    },
+    onError: (_authority, error) => onError(error),
   })
   publishers.push(publisher)
   await publisher.start()
@@ -122,4 +125,41 @@ test('a long list that was lost in a crash is made anew, with a higher number', 
   expect(listed(second)).toEqual(serialNumbers)
   await second.stop()
   expect(existsSync(files())).toBe(true)
+})
+
+test('a long list that cannot be kept is served all the same, is told of, and is written again a minute later', {
+  timeout: 120_000,
+}, async () => {
+  // A file where the directory should be.
+  writeFileSync(files(), '')
+  const failures: unknown[] = []
+  const publisher = await started((error) => failures.push(error))
+  const { number } = publisher.current('issuing')!
+  const health = () => publisher.health().find(({ authority }) => authority === 'issuing')!
+  await eventually(() => expect(health().reason).toMatch(/could not be kept in .*EEXIST/))
+  expect(health()).toMatchObject({ ok: true, number })
+  ca.now += 60_000
+  await eventually(() => expect(failures.length).toBeGreaterThan(1))
+  expect(failures[1]).toMatchObject({ code: 'storeFailed' })
+  rmSync(files())
+  ca.now += 60_000
+  await eventually(() => expect(health().reason).not.toContain('could not be kept'))
+  expect(publisher.current('issuing')!.number).toBe(number)
+  const second = await started()
+  expect(der(second).equals(der(publisher))).toBe(true)
+})
+
+test('a file that is not whole is told of, and the list is made anew with a higher number', {
+  timeout: 120_000,
+}, async () => {
+  const first = await started()
+  const { number } = first.current('issuing')!
+  await first.stop()
+  const [name] = readdirSync(files())
+  truncateSync(join(files(), name!), 1000)
+  const failures: unknown[] = []
+  const second = await started((error) => failures.push(error))
+  expect(failures).toMatchObject([{ code: 'storeFailed' }])
+  expect(second.current('issuing')!.number).toBeGreaterThan(number)
+  expect(listed(second)).toEqual(serialNumbers)
 })

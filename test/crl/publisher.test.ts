@@ -406,7 +406,7 @@ describe('nothing is served', () => {
   test('where the list cannot be read', async () => {
     const store = { ...ca.store, databaseFile: `${ca.store.databaseFile}.missing` }
     const publisher = make({ store })
-    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'internal' })
+    await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'storeFailed' })
   })
 })
 

@@ -1,6 +1,4 @@
 import { randomUUID, X509Certificate } from 'node:crypto'
-import { existsSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { CertificateList } from '@peculiar/asn1-x509'
 import { expect, test, vi } from 'vitest'
@@ -9,50 +7,15 @@ import { newCsr } from './csr.ts'
 import { startService } from './harness.ts'
 import { Journal } from './journal.ts'
 import { Published } from './published.ts'
+import { noSetClock, SetClock } from './set-clock.ts'
 import { shownCertificate } from './shown-certificate.ts'
-import { workFolder } from './tools.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`
 
 const HOUR = 3_600_000
 const MONTH = 30 * 24 * HOUR
 
-/** A clock that is set while the process runs; timers, which go by the monotonic one, notice nothing. */
-class SetClock {
-  readonly #file = join(workFolder(), 'clock')
-  /** Milliseconds that it is ahead. */
-  #ahead = 0
-
-  constructor() {
-    this.set(0)
-  }
-
-  get environment(): Record<string, string> {
-    return {
-      LD_PRELOAD: LIBRARY,
-      FAKETIME_TIMESTAMP_FILE: this.#file,
-      FAKETIME_NO_CACHE: '1',
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      DONT_FAKE_MONOTONIC: '1',
-    }
-  }
-
-  /** Milliseconds since 1970. */
-  get now(): number {
-    return Date.now() + this.#ahead
-  }
-
-  set(ahead: number): void {
-    this.#ahead = ahead
-    // By another name first: a file that is read while it is written would be no time at all.
-    writeFileSync(`${this.#file}.new`, `+${ahead / 1000}\n`)
-    renameSync(`${this.#file}.new`, this.#file)
-  }
-}
-
-test.skipIf(!existsSync(LIBRARY))(
+test.skipIf(noSetClock)(
   'a clock that leaps an hour, a month and back: what is shown is valid at the new time, and numbers never come again',
   async () => {
     const clock = new SetClock()

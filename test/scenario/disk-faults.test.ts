@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { eventually } from '../eventually.ts'
 import { newCsr } from './csr.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
@@ -137,29 +138,41 @@ test.skipIf(missing('strace'))(
 )
 
 test.skipIf(missing('strace'))(
-  'a disk that hangs: nothing is acknowledged before its sync, the fault is named, and a retry finds the one certificate',
+  'a disk that hangs: nothing is acknowledged before its sync, the fault is named, a retry finds the one certificate, and a revocation in doubt is told of',
   async () => {
     const service = await startService()
     const rest = service.rest()
     const journal = new Journal()
     const serialNumber = acknowledge(journal, await enrol(rest))
+    const doubtful = acknowledge(journal, await enrol(rest))
+    const published = await Published.of(service)
+    expect(await published.ocsp(doubtful)).toBe('good')
     const csr = newCsr('slow.example.test')
     const slow = () =>
       rest.call('POST', '/v1/certificates', { body: { csr }, headers: { 'idempotency-key': idempotencyKey } })
     const idempotencyKey = randomUUID()
-    // Microseconds. The sync succeeds, after all have given up on it.
+    // Microseconds. The sync succeeds, after all have given up on it: once the tracer lets go of it.
     const strace = await Strace.attach(
       service,
-      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:delay_enter=15000000:when=1'],
+      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:delay_enter=300000000:when=1'],
       { paths: [join(service.directory, 'chancery.db-wal')] },
     )
-    const met = await slow()
-    expect(met.status).toBe(503)
-    expect(met.headers['retry-after']).toBe('1')
-    expect(met.body.toString()).toContain('This may or may not be on record')
+    const revocation = rest.call('POST', `/v1/certificates/${doubtful}/revoke`, {
+      body: { reason: 'superseded' },
+    })
+    for (const met of await Promise.all([slow(), revocation])) {
+      expect(met.status).toBe(503)
+      expect(met.headers['retry-after']).toBe('1')
+      expect(met.body.toString()).toContain('This may or may not be on record')
+    }
     await expectReadOnly(service, rest, serialNumber)
-    await ready(rest)
     await strace.detach()
+    await ready(rest)
+    // It did take effect: whoever relies on it hears so without another revocation.
+    await eventually(async () => {
+      expect(await published.ocsp(doubtful)).toBe('revoked')
+      expect((await published.crl()).serialNumbers).toContain(doubtful)
+    })
     acknowledge(journal, await slow())
     expect((await names(rest)).filter((name) => name === 'slow.example.test')).toHaveLength(1)
     await checkInvariants(service, journal)

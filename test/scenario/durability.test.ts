@@ -1,41 +1,31 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { decodePem } from '../../src/pki/pem.ts'
+import { certificatesOf } from '../api/est/messages.ts'
+import { csrDer } from '../api/requests.ts'
+import { AcmeEnrolment, clientOf, must, newAcmeAccount } from './acme-enrolment.ts'
+import { AcmeSite, sendOver } from './acme-site.ts'
 import { newCsr } from './csr.ts'
-import { startService } from './harness.ts'
-import { Strace } from './strace.ts'
-import { missing, workFolder } from './tools.ts'
-import { readTrace } from './trace.ts'
+import { missing } from './tools.ts'
+import { type Acknowledged, TracedService } from './traced-service.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
 const CLIENTS = 8
 const EACH = 8
 
-/** What was acknowledged: octets that are in its row, and words that are in its answer and in no other. */
-interface Acknowledged {
-  readonly what: string
-  readonly row: Buffer
-  readonly answer: string
+/** In the entry for CRLs alone, the serial number is followed by a UTCTime. */
+function entryOf(serial: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x02, serial.length]), serial, Buffer.from([0x17, 0x0d])])
 }
 
 test.skipIf(missing('strace'))(
   'each acknowledgement leaves after a sync that began after its row was written',
   async () => {
-    // Encryption that encrypts nothing, so that answers can be read in the trace; else TLS as always.
-    const open = ['--tls-cipher-list=eNULL:@SECLEVEL=0', '--tls-max-v1.2']
-    const service = await startService({ environment: { NODE_OPTIONS: open.join(' ') } })
-    const rest = service.rest({ ciphers: 'eNULL:@SECLEVEL=0', maxVersion: 'TLSv1.2' })
-    const file = join(workFolder(), 'trace')
-    const wal = join(service.directory, 'chancery.db-wal')
-    const strace = await Strace.attach(
-      service,
-      ['trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg'],
-      {
-        options: ['-y', '-xx', '-s', '20000', '-o', file],
-      },
-    )
+    const traced = await TracedService.start()
+    const { rest } = traced
     const acknowledged: Acknowledged[] = []
     const client = async (index: number) => {
       for (let n = 0; n < EACH; n++) {
@@ -57,39 +47,70 @@ test.skipIf(missing('strace'))(
         })
         if (n % 2) continue
         await rest.json('POST', `/v1/certificates/${serialNumber}/revoke`, { body: { reason: 'superseded' } })
-        // In the entry for CRLs alone, the serial number is followed by a UTCTime.
-        const entry = Buffer.concat([Buffer.from([0x02, serial.length]), serial, Buffer.from([0x17, 0x0d])])
+        const entry = entryOf(serial)
         acknowledged.push({ what: `revocation ${serialNumber}`, row: entry, answer: '"reason":"superseded"' })
       }
     }
     await Promise.all(Array.from({ length: CLIENTS }, (_, index) => client(index)))
-    await strace.detach()
-    rest.close()
-    await service.stop()
-
-    const calls = readTrace(readFileSync(file, 'latin1'))
-    const syncs = calls.filter(({ name, path }) => /^f(data)?sync$/.test(name) && path === wal)
-    const writes = calls.filter(({ name, path }) => name === 'pwrite64' && path === wal)
-    const answers = calls.filter(({ path }) => path.startsWith('socket:') || path.startsWith('TCP'))
-    expect(syncs.every(({ result }) => result === 0)).toBe(true)
-    for (const { what, row, answer } of acknowledged) {
-      const written = writes.find(({ data }) => data.includes(row))
-      expect(written, `the row of ${what} in the WAL`).toBeDefined()
-      const synced = syncs.find(({ begin }) => begin > written!.end)
-      expect(synced, `a sync after the row of ${what}`).toBeDefined()
-      // An answer about a certificate may name it again; the revocation's is the first with its words and number.
-      const sent = answers.find(({ data }) => isAnswer(data, what, answer))
-      expect(sent, `the answer about ${what}`).toBeDefined()
-      expect(sent!.begin, `the answer about ${what} left before the end of its sync`).toBeGreaterThan(
-        synced!.end,
-      )
-    }
+    const { syncs } = await traced.expectDurable(acknowledged)
     // Many shared a sync: the order was shown under a load that groups commits.
     expect(syncs.length).toBeLessThan(acknowledged.length)
   },
 )
 
-function isAnswer(data: Buffer, what: string, answer: string): boolean {
-  const [kind, serialNumber] = what.split(' ')
-  return data.includes(answer) && (kind !== 'revocation' || data.includes(serialNumber!))
-}
+test.skipIf(missing('strace'))(
+  'certificates by ACME and EST, and revocations by ACME, leave after the sync of their rows as well',
+  async () => {
+    const names = Array.from({ length: CLIENTS }, (_, index) => `acme-${index}.example.test`)
+    await using site = await AcmeSite.create(names)
+    const file = join(site.directory, 'chancery.yaml')
+    const options = JSON.parse(readFileSync(file, 'utf8'))
+    writeFileSync(file, JSON.stringify({ ...options, est: { names: ['example.test'] } }))
+    const traced = await TracedService.start(site.directory)
+    const { rest } = traced
+    const acknowledged: Acknowledged[] = []
+    const send = sendOver(rest)
+    const account = await newAcmeAccount(send)
+    const byAcme = async (name: string) => {
+      const enrolment = new AcmeEnrolment(account, name)
+      const client = clientOf(account, send)
+      await enrolment.pursue(client, site.solve)
+      const { serialNumber } = enrolment.certificate!
+      acknowledged.push({
+        what: `certificate ${serialNumber} by ACME`,
+        row: Buffer.from(serialNumber, 'hex'),
+        // In the order, once it is valid.
+        answer: `/certificate/${serialNumber}`,
+      })
+      const [leaf] = decodePem(enrolment.certificate!.pem, 'the leaf')
+      const revoked = must(await client.revoke(leaf!.der), 200)
+      const entry = entryOf(Buffer.from(serialNumber, 'hex'))
+      // The answer is empty, but no other has its nonce.
+      const answer = String(revoked.headers['replay-nonce'])
+      acknowledged.push({ what: `${serialNumber} revoked by ACME`, row: entry, answer })
+    }
+    const byEst = async (index: number) => {
+      const user = `est-${index}`
+      const { password } = await rest.json<{ password: string }>('POST', '/v1/est/users', {
+        body: { name: user },
+      })
+      const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+      const { status, body } = await rest.call('POST', '/.well-known/est/simpleenroll', {
+        bearer: null,
+        body: csrDer([`dns:${user}.example.test`]).toString('base64'),
+        headers: { authorization, 'content-type': 'application/pkcs10' },
+      })
+      expect(status, body.toString()).toBe(200)
+      const [leaf] = certificatesOf(body)
+      const { serialNumber } = leaf!
+      acknowledged.push({
+        what: `certificate ${serialNumber} by EST`,
+        row: Buffer.from(serialNumber, 'hex'),
+        answer: body.toString('latin1'),
+      })
+    }
+    await Promise.all([...names.map(byAcme), ...names.map((_, index) => byEst(index))])
+    expect(acknowledged).toHaveLength(3 * CLIENTS)
+    await traced.expectDurable(acknowledged)
+  },
+)

@@ -2,6 +2,8 @@ import { createPublicKey, verify } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { CertificateList } from '@peculiar/asn1-x509'
 import { type CertificateInfo, parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { parseCrl } from '../../src/pki/crl/parse.ts'
+import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, ocspRequest } from '../ocsp/ocsp-request.ts'
 import type { ServiceProcess } from './harness.ts'
@@ -40,6 +42,16 @@ export class Published {
       Buffer.from(one.userCertificate).toString('hex'),
     )
     return { der, number: BigInt(`0x${digits}`), serialNumbers: new Set(serials) }
+  }
+
+  /** The same for a list that is too long for the library. */
+  async longCrl(): Promise<{ der: Buffer; number: bigint; serialNumbers: Set<string> }> {
+    const der = await body(`${this.#base}/crl/${this.#id}.crl`)
+    const { tbs, signature, number, entries } = parseCrl(der)
+    const key = createPublicKey({ key: this.issuer.spki, format: 'der', type: 'spki' })
+    if (!verify('sha256', tbs, key, signature)) throw new Error('the signature of the CRL does not verify')
+    const serials = [...readCrlEntries(entries, 'badCrl')].map(({ serialNumber }) => serialNumber)
+    return { der, number: number!, serialNumbers: new Set(serials) }
   }
 
   /** What OCSP says of a serial number: "good", "revoked", or the error. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { eventually } from '../eventually.ts'
 import type { ServiceProcess } from './harness.ts'
 
@@ -13,14 +14,23 @@ export class Strace {
     this.#exited = exited
   }
 
-  /** `expressions` as after `-e`: "trace=fsync", "inject=fsync:error=EIO". `paths`: calls on other files are let be. */
+  /**
+   * `expressions` as after `-e`: "trace=fsync", "inject=fsync:error=EIO". `paths`: calls on other files are let be; `threads`:
+   * those of threads by another name are.
+   */
   static async attach(
     service: ServiceProcess,
     expressions: readonly string[],
-    { paths = [], options = [] }: { paths?: readonly string[]; options?: readonly string[] } = {},
+    {
+      paths = [],
+      options = [],
+      threads,
+    }: { paths?: readonly string[]; options?: readonly string[]; threads?: string } = {},
   ): Promise<Strace> {
+    const targets = threads === undefined ? [service.pid] : threadsOf(service.pid, threads)
     const args = [
-      ...['-f', '-p', String(service.pid)],
+      ...(threads === undefined ? ['-f'] : []),
+      ...targets.flatMap((id) => ['-p', String(id)]),
       ...(options.includes('-o') ? options : ['-o', '/dev/null', ...options]),
       ...paths.flatMap((path) => ['-P', path]),
       ...expressions.flatMap((one) => ['-e', one]),
@@ -32,7 +42,8 @@ export class Strace {
       words += text
     })
     await eventually(() => {
-      if (!/attached with \d+ threads/.test(words)) throw new Error(`strace did not attach: ${words}`)
+      const attached = [...words.matchAll(/Process \d+ attached/g)].length
+      if (attached < targets.length) throw new Error(`strace did not attach: ${words}`)
     })
     return new Strace(child, exited)
   }
@@ -46,4 +57,13 @@ export class Strace {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.detach()
   }
+}
+
+function threadsOf(pid: number, name: string): number[] {
+  const folder = `/proc/${pid}/task`
+  const found = readdirSync(folder).filter(
+    (id) => readFileSync(`${folder}/${id}/comm`, 'utf8').trim() === name,
+  )
+  if (found.length === 0) throw new Error(`the service has no thread "${name}"`)
+  return found.map(Number)
 }

@@ -10,6 +10,7 @@ export class WorkerThreads {
   readonly #socket: WebSocket
   /** Names to sessions, of the threads that live. */
   readonly sessions = new Map<string, string>()
+  readonly #awaited = new Map<number, () => void>()
   #id = 0
 
   static async of(service: ServiceProcess): Promise<WorkerThreads> {
@@ -31,22 +32,45 @@ export class WorkerThreads {
         const name = /chancery-[a-z]+(?:-\d+)?/.exec(params.workerInfo.title)?.[0]
         if (name) this.sessions.set(name, params.sessionId)
       }
+      if (method === 'NodeWorker.receivedMessageFromWorker') {
+        const { id } = JSON.parse(params.message)
+        this.#awaited.get(id)?.()
+        this.#awaited.delete(id)
+      }
       if (method !== 'NodeWorker.detachedFromWorker') return
       for (const [name, id] of this.sessions) if (id === params.sessionId) this.sessions.delete(name)
     })
     this.#send('NodeWorker.enable', { waitForDebuggerOnStart: false })
   }
 
-  /** Has the thread of this name run something; what becomes of it is not told. */
+  /** Has the thread of this name run something that it may not come back from; what becomes of it is not told. */
   async run(name: string, expression: string): Promise<string> {
-    const sessionId = await eventually(() => {
+    const sessionId = await this.#session(name)
+    this.#evaluate(sessionId, expression)
+    return sessionId
+  }
+
+  /** Resolves once the thread of this name has run something. */
+  async finish(name: string, expression: string): Promise<void> {
+    const sessionId = await this.#session(name)
+    await new Promise<void>((resolve) => {
+      this.#awaited.set(this.#evaluate(sessionId, expression), resolve)
+    })
+  }
+
+  #session(name: string): Promise<string> {
+    return eventually(() => {
       const found = this.sessions.get(name)
       if (found === undefined) throw new Error(`no thread ${name} among ${[...this.sessions.keys()]}`)
       return found
     })
-    const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } })
+  }
+
+  #evaluate(sessionId: string, expression: string): number {
+    const id = ++this.#id
+    const message = JSON.stringify({ id, method: 'Runtime.evaluate', params: { expression } })
     this.#send('NodeWorker.sendMessageToWorker', { sessionId, message })
-    return sessionId
+    return id
   }
 
   close(): void {
