@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
+import type { OpenIdSignIn } from './auth/openid.ts'
 import { Approvals } from './ca/approvals.ts'
 import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
@@ -13,6 +15,7 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
+import { readSecretFile } from './config/secret-file.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
@@ -122,6 +125,10 @@ export async function openService({
     onError: (error) =>
       log.error({ err: error }, 'The head of the audit log could not be signed, and will be'),
   })
+  const access = new Access(
+    { store, clock },
+    { admins: config.admins, sessionIdle: config.console.session, openId: await openIdOf(config, clock) },
+  )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
     { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
@@ -132,7 +139,7 @@ export async function openService({
     config,
     clock,
     store,
-    access: new Access({ store, clock }, { admins: config.admins, sessionIdle: config.console.session }),
+    access,
     authorities,
     profiles,
     ocsp,
@@ -179,4 +186,14 @@ export async function openService({
     throw error
   }
   return service
+}
+
+/** Loaded where it is configured: most go without. */
+async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Promise<OpenIdSignIn | null> {
+  if (!options) return null
+  const { openIdSignIn } = await import('./oidc/sign-in.ts')
+  const file = options.clientSecretFile
+  const clientSecret =
+    file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
+  return openIdSignIn({ options, clientSecret, clock })
 }

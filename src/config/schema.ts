@@ -4,6 +4,7 @@ import { AcmeOptions } from './acme-schema.ts'
 import { AdminCertificates, ConsoleOptions } from './admin-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'
+import { OidcOptions } from './oidc-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
@@ -152,6 +153,7 @@ export const FileOptions = Type.Object({
     { default: {} },
   ),
   admins: AdminCertificates,
+  oidc: OidcOptions,
   ocsp: Type.Object(
     {
       ...AuthorityOcspOptions.properties,
