@@ -72,11 +72,11 @@ export class ConsoleWindow {
   /** Waits until the page with this title is there, and has what it shows. */
   async heading(title: string): Promise<void> {
     await this.page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
-    await this.#settled()
+    await this.settled()
   }
 
   /** Nothing is being fetched any more, and what was is shown. Not by `eventually`: the pictures are taken without vitest. */
-  async #settled(): Promise<void> {
+  async settled(): Promise<void> {
     for (let looks = 0; looks < 1500; looks++) {
       if (this.#pending.size === 0 && (await this.page.getByText('Loading …').count()) === 0) return
       await this.page.waitForTimeout(20)
