@@ -9,6 +9,7 @@ import { acmeRoutes } from './api/acme/routes.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
+import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
 import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
@@ -81,6 +82,7 @@ export function buildTlsApp(
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
+  app.register(consoleRoutes)
   paceRequests(app.server)
   return app
 }

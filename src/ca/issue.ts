@@ -210,6 +210,8 @@ export class Issuer {
       profile: grant.profile.name,
       authority: grant.authority.id,
       ...(grant.replaces ? { replaces: grant.replaces } : {}),
+      // A certificate renews itself over REST or EST; whoever else asks has one way alone, which need not be said each time.
+      ...(actor.kind === 'certificate' && origin.protocol === 'est' ? { protocol: 'est' } : {}),
       ...more,
     }
     return (serialNumber: string) => auditEntry(action, 'ok', serialNumber, actor, origin, now, facts)

@@ -24,6 +24,8 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   ): Promise<{ rows: CertificateSummary[]; next: string | null }>
   /** How many match, counting no further than `limit`; in steps, between which others search and write. */
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
+  /** What became of certificates on the day that begins at `from`, in seconds since 1970; no further than some bound. */
+  countDay(from: number): Promise<DayCount>
   /** `serialNumber` is null for a request that has no certificate (yet). */
   idempotentIssuance(
     scope: string,
@@ -100,6 +102,8 @@ export interface CertificateFilter {
   profile?: string
   principal?: string
   authority?: string
+  /** A part of a name or of the subject, in any letter case of ASCII. No index has it: rows are looked at one by one. */
+  text?: string
   /** Hexadecimal prefix of the serial number. */
   serialPrefix?: string
   issuedBefore?: number
@@ -108,6 +112,16 @@ export interface CertificateFilter {
   expiresAfter?: number
   /** Needed by `state`: what "expired" is measured against. */
   now: number
+}
+
+export interface DayCount {
+  /** Seconds since 1970. */
+  from: number
+  issued: number
+  /** Those that end on it, revoked or not. */
+  expiring: number
+  /** Those that are revoked or held now, and are so since that day. */
+  revoked: number
 }
 
 /** `after` is the `next` of the page before; opaque to callers, `malformedRequest` if it was made up. */

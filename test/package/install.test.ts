@@ -41,6 +41,7 @@ describe('the packed package', () => {
         'LICENSE',
         'README.md',
         'bin',
+        'console',
         'dist',
         'migrations',
         'openapi.yaml',
@@ -48,6 +49,12 @@ describe('the packed package', () => {
         'proto',
       ].sort(),
     )
+  })
+
+  it('brings the console as it was built, without its sources', () => {
+    const files = readdirSync(join(folder, 'node_modules/chancery/console'), { recursive: true })
+    expect(files).toEqual(expect.arrayContaining(['dist', 'dist/index.html', 'dist/assets']))
+    expect(files.filter((name) => String(name).endsWith('.tsx'))).toEqual([])
   })
 
   it('mounts in a Fastify application under a prefix, and issues a certificate that openssl verifies', () => {

@@ -44,6 +44,8 @@ const authorityId = 'other'
 /** Filter, and what SQLite must begin with. */
 const searchesBy: [string, Omit<CertificateFilter, 'now'>, string][] = [
   ['nothing', {}, 'SCAN c'],
+  ['text', { text: 'host7' }, 'SCAN c'],
+  ['text, profile', { text: 'host7', profile }, 'SEARCH c USING INDEX certificates_profile (profile=?'],
   ['name', { name }, 'SEARCH n USING PRIMARY KEY (name=?'],
   ['suffix', { name: suffix }, 'SEARCH n USING PRIMARY KEY ((name,certificate)>(?,?) AND name<?)'],
   ['principal', { principal }, 'SEARCH c USING INDEX certificates_principal (principal=?'],

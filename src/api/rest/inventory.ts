@@ -7,6 +7,7 @@ import type { Service } from '../../service.ts'
 import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, adminOrHolderOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
+import { certificateForm, FORM_TYPES } from './certificate-forms.ts'
 import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
 import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
 import { SerialParams, Time } from './schemas.ts'
@@ -20,6 +21,14 @@ const Query = Type.Object(
         minLength: 1,
         maxLength: 2048,
         description: 'A whole name, or "*.example.test" for all below a domain.',
+      }),
+    ),
+    text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2048,
+        description:
+          'A part of a name or of the subject, in any letter case. Certificates are looked through one by one, the newest first, so this takes many pages where there are many; `name` takes one.',
       }),
     ),
     state: Type.Optional(
@@ -46,7 +55,7 @@ const Query = Type.Object(
 )
 
 const TIMES = ['issuedBefore', 'issuedAfter', 'expiresBefore', 'expiresAfter'] as const
-const TEXTS = ['name', 'state', 'profile', 'principal', 'authority'] as const
+const TEXTS = ['name', 'text', 'state', 'profile', 'principal', 'authority'] as const
 
 /** What was issued, to whom, and what became of it. */
 export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
@@ -86,16 +95,19 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     {
       schema: {
         summary: 'One certificate',
+        description: `JSON; or as it is, for who accepts one of these alone: ${FORM_TYPES.join(', ')}.`,
         tags: ['certificates'],
         params: SerialParams,
         response: { 200: CertificateView },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const serialNumber = normaliseSerial(request.params.serial)
       await adminOrHolderOf(request, serialNumber, service)
       const row = await store.read.certificate(serialNumber)
       if (!row) throw new CaError('notFound', `No certificate has the serial number ${serialNumber}.`)
+      const form = certificateForm(request.headers.accept, row, authorities)
+      if (form) return reply.type(form.type).send(form.body as never)
       return showCertificate(row, authorities, epochSeconds(clock()))
     },
   )

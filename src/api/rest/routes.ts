@@ -21,6 +21,7 @@ import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
 import { sessionRoutes } from './session.ts'
 import { stapleRoutes } from './staple.ts'
+import { statisticsRoutes } from './statistics.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** Everything under /v1: what takes secrets, so it belongs on a TLS listener. */
@@ -51,6 +52,7 @@ const administration: FastifyPluginAsync<{ service: Service }> = async (app, opt
   app.register(acmeOrderRoutes, options)
   app.register(renewalCallRoutes, options)
   app.register(profileRoutes, options)
+  app.register(statisticsRoutes, options)
   app.register(auditRoutes, options)
   app.register(adminKeyRoutes, options)
 }

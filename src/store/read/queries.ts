@@ -10,6 +10,7 @@ import { auditChainQueries, auditEndQueries } from './audit-chain.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
+import { dayCountQueries } from './day-counts.ts'
 import { estUserQueries } from './est-user.ts'
 import { externalKeyQueries } from './external-key.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
@@ -20,7 +21,8 @@ import { tokenQueries } from './token.ts'
 /** The reads that look at many rows: each at so many at most, then it says where to go on. */
 export type Searches = ReturnType<typeof searchQueries> &
   ReturnType<typeof auditQueries> &
-  ReturnType<typeof auditChainQueries>
+  ReturnType<typeof auditChainQueries> &
+  ReturnType<typeof dayCountQueries>
 export type SearchKind = keyof Searches
 
 /** The reads that find a few rows by key, on a read-only connection. */
@@ -45,5 +47,5 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
 
 /** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
 export function searchesOn(db: Connection): Searches {
-  return { ...searchQueries(db), ...auditQueries(db), ...auditChainQueries(db) }
+  return { ...searchQueries(db), ...auditQueries(db), ...auditChainQueries(db), ...dayCountQueries(db) }
 }

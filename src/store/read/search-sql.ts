@@ -114,7 +114,7 @@ function cursorValues(plan: SearchPlan, after: string): readonly Value[] {
  * bounds of the walk, which move from page to page.
  */
 function filterConditions(filter: CertificateFilter): Condition[] {
-  const { now, state, serialPrefix, issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
+  const { now, state, serialPrefix, text, issuedAfter, issuedBefore, expiresAfter, expiresBefore } = filter
   const conditions: Condition[] = [
     ...EQUAL.profile(filter),
     ...EQUAL.principal(filter),
@@ -126,6 +126,9 @@ function filterConditions(filter: CertificateFilter): Condition[] {
   if (serialPrefix !== undefined) {
     const { low, high } = serialRange(serialPrefix)
     must('+c.serial >= ? AND +c.serial < ?', low, high)
+  }
+  if (text !== undefined) {
+    must('(instr(lower(c.names), lower(?)) > 0 OR instr(lower(c.subject), lower(?)) > 0)', text, text)
   }
   if (expiresAfter !== undefined) must('+c.not_after >= ?', expiresAfter)
   if (expiresBefore !== undefined) must('+c.not_after < ?', expiresBefore)

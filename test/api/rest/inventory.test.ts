@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { certsOnly } from '../../../src/pki/bundle/pkcs7.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrPem } from '../requests.ts'
 
@@ -49,6 +51,10 @@ describe('a search', () => {
     [{ name: '*.other.test' }, ['other']],
     [{ name: '2001:db8::1' }, ['address']],
     [{ name: 'spiffe://example.test/a' }, ['client']],
+    [{ text: 'ther.t' }, ['other']],
+    [{ text: 'LID.EX' }, ['valid']],
+    [{ text: '%' }, []],
+    [{ text: 'example', state: 'held' }, ['held']],
     [{ state: 'expired' }, ['expired']],
     [{ state: 'held' }, ['held']],
     [{ state: 'revoked' }, ['revoked']],
@@ -109,6 +115,29 @@ describe('a search', () => {
 })
 
 describe('one certificate', () => {
+  test('is given as DER, as PEM with its chain, and as PKCS #7, to who accepts nothing else', async () => {
+    const path = `/v1/certificates/${serials.valid}`
+    const { json } = await ca.call(path)
+    const as = (accept: string) => ca.call(path, { headers: { accept } })
+    const der = await as('application/pkix-cert')
+    expect(der.headers['content-type']).toBe('application/pkix-cert')
+    expect(new X509Certificate(der.body).toString()).toBe(json.certificate)
+    const pem = await as('application/pem-certificate-chain')
+    expect(pem.text).toBe([json.certificate, ...json.chain].join(''))
+    const pkcs7 = await as('application/pkcs7-mime; smime-type=certs-only')
+    expect(pkcs7.headers['content-type']).toBe('application/pkcs7-mime')
+    expect(pkcs7.body).toEqual(
+      certsOnly([json.certificate, ...json.chain].map((text: string) => new X509Certificate(text).raw)),
+    )
+    for (const accept of [
+      '*/*',
+      'application/json',
+      'application/json, application/pkix-cert',
+      'constructor',
+    ])
+      expect((await as(accept)).json).toEqual(json)
+  })
+
   test('is found by its serial number in any form', async () => {
     const serial = serials.revoked!
     const forms = [

@@ -1,0 +1,76 @@
+import type { Authority, Check, Readiness } from '../api/types.ts'
+import { relative } from '../format.ts'
+import { Card } from '../parts/page.tsx'
+import { routeTo } from '../route.ts'
+
+interface AttentionProps {
+  readonly readiness: Readiness
+  readonly authorities: readonly Authority[]
+  /** How many requests wait for approval; "0" for none. */
+  readonly waiting: string | undefined
+}
+
+/** Milliseconds. Authorities are replaced with care, and what the service renews by itself is renewed long before. */
+const DAY = 86_400_000
+const AUTHORITY_NOTICE = 180 * DAY
+const CHECK_NOTICE = DAY / 2
+
+export function Attention({ readiness, authorities, waiting }: AttentionProps) {
+  const now = Date.now()
+  const wrong = readiness.checks.filter(({ ok }) => !ok)
+  const notes = readiness.checks.filter(({ ok, reason }) => ok && reason !== null)
+  const lapsing = readiness.checks.filter(
+    ({ name, ok, reason, until }) =>
+      ok &&
+      reason === null &&
+      until &&
+      !name.startsWith('authority') &&
+      Date.parse(until) - now < CHECK_NOTICE,
+  )
+  const ending = authorities.filter(
+    ({ state, notAfter }) => state !== 'retired' && notAfter && Date.parse(notAfter) - now < AUTHORITY_NOTICE,
+  )
+  const isWaiting = waiting !== undefined && waiting !== '0'
+  const all = wrong.length + notes.length + lapsing.length + ending.length + Number(isWaiting)
+  return (
+    <Card title="What needs attention">
+      {all === 0 ? (
+        <div class="note good">Nothing. Every part is ready, and nothing lapses soon.</div>
+      ) : (
+        <ul class="attention">
+          {wrong.map((check) => (
+            <Item key={check.name} kind="bad" check={check} />
+          ))}
+          {notes.map((check) => (
+            <Item key={check.name} kind="warn" check={check} />
+          ))}
+          {lapsing.map(({ name, until }) => (
+            <li key={name} class="note warn">
+              <strong>{name}</strong>: lapses {relative(until!)} unless it is renewed.
+            </li>
+          ))}
+          {ending.map(({ id, notAfter }) => (
+            <li key={id} class="note warn">
+              The certificate of authority <strong>{id}</strong> ends {relative(notAfter!)}.
+            </li>
+          ))}
+          {isWaiting && (
+            <li class="note info">
+              <a href={routeTo('approvals')}>
+                {waiting === '1' ? 'One request waits' : `${waiting} requests wait`} for approval
+              </a>
+            </li>
+          )}
+        </ul>
+      )}
+    </Card>
+  )
+}
+
+function Item({ kind, check: { name, reason } }: { kind: 'bad' | 'warn'; check: Check }) {
+  return (
+    <li class={`note ${kind}`}>
+      <strong>{name}</strong>: {reason}
+    </li>
+  )
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
+import { csrPem } from '../requests.ts'
+
+let ca: TestCa
+beforeAll(async () => {
+  ca = await TestCa.create()
+  // To noon, so that nothing here is near the end of a day.
+  ca.now += (DAY + DAY / 2 - (ca.seconds % DAY)) * 1000
+})
+afterAll(() => ca.close())
+
+async function days(
+  query = '',
+): Promise<Record<string, { issued: number; revoked: number; expiring: number }>> {
+  const { status, json, text } = await ca.call(`/v1/statistics${query}`)
+  expect(status, text).toBe(200)
+  return Object.fromEntries(json.days.map(({ day, ...counts }: { day: string }) => [day, counts]))
+}
+
+const dayOf = (offset: number) => new Date(ca.now + offset * DAY * 1000).toISOString().slice(0, 10)
+
+test('certificates are counted by the day of their issuance, of their end and of their revocation', async () => {
+  const before = await days()
+  const issue = async (validity: string) =>
+    (await ca.enrol(csrPem(['dns:a.example.test']), { validity })).serialNumber
+  const first = await issue('10d')
+  await issue('10d')
+  await issue('20d')
+  ca.now += 2 * DAY * 1000
+  const held = await issue('8d')
+  await ca.call(`/v1/certificates/${first}/revoke`, { body: {} })
+  await ca.call(`/v1/certificates/${held}/revoke`, { body: { reason: 'certificateHold' } })
+  const after = await days()
+  expect(Object.keys(after)).toHaveLength(61)
+  const more = (day: string, kind: 'issued' | 'revoked' | 'expiring') =>
+    after[day]![kind] - (before[day]?.[kind] ?? 0)
+  expect(more(dayOf(-2), 'issued')).toBe(3)
+  expect(more(dayOf(0), 'issued')).toBe(1)
+  expect(more(dayOf(0), 'revoked')).toBe(2)
+  expect(more(dayOf(-2), 'revoked')).toBe(0)
+  expect(more(dayOf(8), 'expiring')).toBe(3)
+  expect(more(dayOf(18), 'expiring')).toBe(1)
+
+  await ca.call(`/v1/certificates/${held}/release`, { method: 'POST' })
+  expect((await days())[dayOf(0)]!.revoked).toBe(2)
+  ca.now += 61_000
+  expect((await days())[dayOf(0)]!.revoked).toBe(1)
+})
+
+test('as many days as are asked for, on either side of today', async () => {
+  expect(Object.keys(await days('?days=2'))).toEqual([-2, -1, 0, 1, 2].map(dayOf))
+  for (const wrong of ['0', '91', '100', 'x'])
+    expectProblem(await ca.call(`/v1/statistics?days=${wrong}`), 400, 'malformedRequest')
+})
+
+test('nobody but those who administer the CA is told', async () => {
+  expectProblem(await ca.call('/v1/statistics', { as: null }), 401, 'unauthenticated')
+  const { token } = await ca.token({ names: { dns: ['a.example.test'] } })
+  expectProblem(await ca.call('/v1/statistics', { as: token }), 403, 'forbidden')
+})
