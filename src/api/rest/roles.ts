@@ -56,8 +56,8 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   'PUT /v1/authorities/:id/ocsp': { role: 'admin' },
   'GET /v1/profiles': { role: 'auditor', others: true },
   'GET /v1/audit': { role: 'auditor' },
-  'GET /v1/statistics': { role: 'auditor' },
   'GET /v1/audit/export': { role: 'auditor' },
+  'GET /v1/statistics': { role: 'auditor' },
 
   'GET /v1/admin-keys': { role: 'auditor' },
   'POST /v1/admin-keys': { role: 'admin' },

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifySchema } from 'fastify'
 import { auditEntry } from '../../ca/audit.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
@@ -17,20 +18,20 @@ export const oidcRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
   const { access, clock, config, store } = service
   const cookies = new SignInCookies()
   const tags = ['session']
+  const begin = {
+    summary: 'Sign in to the console by the OpenID provider: a redirect to it',
+    tags,
+  } as FastifySchema
   const now = () => epochSeconds(clock())
   const openId = () => {
     if (!access.openId) throw new CaError('notFound', 'No OpenID provider is configured here.')
     return access.openId
   }
 
-  app.get(
-    '/v1/session/oidc',
-    { schema: { summary: 'Sign in to the console by the OpenID provider: a redirect to it', tags } },
-    async (_request, reply) => {
-      const { url, begun } = await openId().begin()
-      return reply.header('set-cookie', cookies.give(begun, now())).redirect(url, 302)
-    },
-  )
+  app.get('/v1/session/oidc', { schema: begin }, async (_request, reply) => {
+    const { url, begun } = await openId().begin()
+    return reply.header('set-cookie', cookies.give(begun, now())).redirect(url, 302)
+  })
 
   app.get(
     '/v1/session/oidc/callback',
