@@ -38,6 +38,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   badOcspResponse: { status: 400, title: 'The OCSP response does not fit' },
   authorityNotReady: { status: 503, title: 'The authority is not ready' },
   overloaded: { status: 503, title: 'Too many requests wait' },
+  providerFailed: { status: 503, title: 'The OpenID provider does not help' },
   storeFailed: { status: 503, title: 'The store is failing' },
   internal: { status: 500, title: 'Internal error' },
 }
