@@ -1,17 +1,23 @@
+import { resolve } from 'node:path'
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
+import type { OpenIdSignIn } from './auth/openid.ts'
 import { Approvals } from './ca/approvals.ts'
+import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
-import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
+import { Phases } from './ca/hierarchy/phases.ts'
+import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
+import { keepRootFile } from './ca/root-file.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
+import { readSecretFile } from './config/secret-file.ts'
 import { webhookName } from './config/webhook-rules.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
@@ -36,6 +42,7 @@ export interface Service {
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
   readonly approvals: Approvals
+  readonly phases: Phases
   readonly revoker: Revoker
   readonly acme: Acme
   /** Of EST. */
@@ -90,7 +97,7 @@ async function openParts(
   tracer: Tracer | null,
 ): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS])
+  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
     profiles.set(own.name, own)
   const labels = new Labels(config, profiles)
   const store = await openStore({
@@ -102,7 +109,10 @@ async function openParts(
   try {
     // First of all: from here on each command finds the webhooks that it has to leave word for.
     await keepWebhooks(store, config, log)
-    authorities = await Authorities.open(store, config.dir, passphrase)
+    authorities = await Authorities.open(store, config.dir, passphrase, {
+      clock,
+      rootFor: (profile) => profiles.get(profile)?.chain,
+    })
   } catch (error) {
     await store.close()
     throw error
@@ -136,6 +146,18 @@ async function openParts(
     ...{ config, store, clock, authorities, issuer, passphrase, log, changed },
   })
   const { revoker, ocsp, crl } = revocation
+  const auditHeads = new AuditHeads({
+    ...{ store, authorities, issuer, clock, passphrase },
+    directory: config.dir,
+    interval: config.audit.headInterval,
+    onSigned: (head) => log.info?.({ head }, 'The head of the audit log was signed'),
+    onError: (error) =>
+      log.error({ err: error }, 'The head of the audit log could not be signed, and will be'),
+  })
+  const access = new Access(
+    { store, clock },
+    { admins: config.admins, sessionIdle: config.console.session, openId: await openIdOf(config, clock) },
+  )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
     { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
@@ -153,12 +175,27 @@ async function openParts(
     await store.close()
     throw error
   }
+  const authoritiesChanged = async () => {
+    await authorities.reload()
+    await revocation.start()
+    await keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
+      log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
+    )
+    changed([])
+  }
+  const phases = new Phases({
+    ...{ store, clock, authorities, profiles },
+    propagation: config.rollover.propagation,
+    crlOf: (id) => crl.current(id),
+    ocspSignerOf: revocation.ocspSignerOf,
+    changed: authoritiesChanged,
+  })
 
   const service: Service = {
     config,
     clock,
     store,
-    access: new Access({ store, clock }, { admins: config.admins, sessionIdle: config.console.session }),
+    access,
     authorities,
     profiles,
     ocsp,
@@ -167,15 +204,12 @@ async function openParts(
     tracer,
     issuer,
     approvals,
+    phases,
     revoker,
     acme,
     labels,
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
-    async authoritiesChanged() {
-      await authorities.reload()
-      await revocation.start()
-      changed([])
-    },
+    authoritiesChanged,
     addCheck: (check) => checks.push(check),
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),
@@ -195,6 +229,7 @@ async function openParts(
       acme.stop()
       approvals.stop()
       await webhooks?.stop()
+      await auditHeads.stop()
       await revocation.stop()
       await store.close()
       await tracer?.stop()
@@ -204,6 +239,7 @@ async function openParts(
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
     approvals.start()
     webhooks?.start()
+    auditHeads.start()
   } catch (error) {
     await service.close()
     throw error
@@ -224,4 +260,14 @@ async function keepWebhooks(store: Store, config: Config, log: FaultLog): Promis
   const { forgotten } = await store.write('useWebhooks', { names })
   if (forgotten > 0)
     log.warn({ notices: forgotten }, 'Notices for webhooks that are configured no more were dropped')
+}
+
+/** Loaded where it is configured: most go without. */
+async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Promise<OpenIdSignIn | null> {
+  if (!options) return null
+  const { openIdSignIn } = await import('./oidc/sign-in.ts')
+  const file = options.clientSecretFile
+  const clientSecret =
+    file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
+  return openIdSignIn({ options, clientSecret, clock })
 }

@@ -77,6 +77,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
+  oidc: ['auth', 'config', 'store', 'clock.ts', 'errors.ts'],
   ca: ['tracing', 'auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ocsp: [
     'tracing',
@@ -137,6 +138,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'service.ts': [
     'telemetry',
     'tracing',
+    'oidc',
     'auth',
     'service-checks.ts',
     'webhooks',
@@ -231,6 +233,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'haproxy',
     'sds',
     'service.ts',
+    'acme',
     'ocsp',
     'crl',
     'ca',

@@ -4,6 +4,7 @@ import { AcmeOptions } from './acme-schema.ts'
 import { AdminCertificates, ConsoleOptions } from './admin-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'
+import { OidcOptions } from './oidc-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 import { TracingOptions } from './tracing-schema.ts'
@@ -70,6 +71,12 @@ export const FileOptions = Type.Object({
         minimum: 600,
         description: 'Life of the service’s own certificate, which renews itself.',
       }),
+      chain: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: 'As `chain` of a profile, for the service’s own certificate.',
+        }),
+      ),
       minVersion: choice(['TLSv1.2', 'TLSv1.3'], {
         default: 'TLSv1.2',
         description: 'The oldest TLS version that is spoken.',
@@ -142,7 +149,19 @@ export const FileOptions = Type.Object({
     { default: {} },
   ),
   console: ConsoleOptions,
+  audit: Type.Object(
+    {
+      headInterval: duration({
+        default: '1h',
+        minimum: 60,
+        description:
+          'How often the newest hash of the audit log is signed, where there are new rows. What was signed cannot be rewritten without a trace: see docs/operators.md.',
+      }),
+    },
+    { default: {} },
+  ),
   admins: AdminCertificates,
+  oidc: OidcOptions,
   ocsp: Type.Object(
     {
       ...AuthorityOcspOptions.properties,
@@ -168,6 +187,17 @@ export const FileOptions = Type.Object({
     default: {},
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
+  rollover: Type.Object(
+    {
+      propagation: duration({
+        default: '24h',
+        minimum: 0,
+        description:
+          'How long bundles must have held the certificate of a new authority, and of its root, before it may issue: as long as the slowest of your consumers takes to fetch them.',
+      }),
+    },
+    { default: {} },
+  ),
   approvals: Type.Object(
     {
       validity: duration({

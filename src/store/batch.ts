@@ -3,6 +3,7 @@ import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import type { NoticeSettings } from './notice-commands.ts'
 import { isStorageFailure } from './storage-failure.ts'
+import { forgetChainEnd } from './write/chain-end.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
 
@@ -30,6 +31,7 @@ export function batchRunner(
       if (isStorageFailure(error) || !db.inTransaction) throw error
       undo.run()
       release.run()
+      forgetChainEnd(db)
       return { id: command.id, error: toCrossed(error) }
     }
   }
@@ -43,8 +45,13 @@ export function batchRunner(
   }).immediate
   return (commands) => {
     const start = instant()
-    const answers = run(commands)
-    return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+    try {
+      const answers = run(commands)
+      return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+    } catch (error) {
+      forgetChainEnd(db)
+      throw error
+    }
   }
 }
 

@@ -139,6 +139,8 @@ function storeOf(
       countDay: (from) => searches.ask('countDay', from),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
       endingCertificates: (filter, after) => searches.ask('endingCertificates', filter, after),
+      auditChain: (after, through, limit) => searches.ask('auditChain', after, through, limit),
+      auditHeads: (after, through) => searches.ask('auditHeads', after, through),
     },
     write,
     get healthy() {

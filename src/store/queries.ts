@@ -1,8 +1,10 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
-import type { AuthorityRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
+import type { AuthorityRecord } from './authority-commands.ts'
+import type { AuditHeadRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 import type { NoticeQueries } from './notice-queries.ts'
+import type { ChainRow } from './read/audit-chain.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
@@ -34,6 +36,10 @@ export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   estUser(name: string): Promise<EstUserRow | null>
   listEstUsers(page: Page): Promise<{ rows: EstUserRow[]; next: string | null }>
   authorities(): Promise<AuthorityRow[]>
+  /** The oldest first. */
+  crossCertificates(): Promise<CrossCertificateRow[]>
+  /** The last notAfter among an authority's certificates, those of `profile` left out; null where there are none. */
+  lastExpiry(authority: string, profile: string): Promise<number | null>
   /** The full one of all certificates. */
   latestCrl(authority: string): Promise<CrlRow | null>
   scopeCrls(scope: CrlScope): Promise<{ full: ScopeCrlRow | null; delta: ScopeCrlRow | null }>
@@ -47,6 +53,14 @@ export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   ocspResponseEnds(): Promise<{ authority: string; nextUpdate: number }[]>
   /** Pages as those of `searchCertificates`. */
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
+  /** Rows of the audit log behind `after` up to `through`, the oldest first, each with its hash. */
+  auditChain(after: number, through: number, limit: number): Promise<ChainRow[]>
+  /** What was signed of the rows behind `after` up to `through`, in their order. */
+  auditHeads(after: number, through: number): Promise<AuditHeadRow[]>
+  newestAudit(): Promise<{ id: number; hash: string | null } | null>
+  newestAuditHead(): Promise<AuditHeadRow | null>
+  /** Milliseconds since 1970 of the first row behind this one. */
+  auditTimeAfter(row: number): Promise<number | null>
 }
 
 export interface CertificateSummary {
@@ -155,6 +169,18 @@ export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chai
   certificate: Buffer | null
   chain: Buffer[]
   csr: Buffer | null
+  /** Since when its certificate stands in bundles, and when its state changed last. Seconds since 1970. */
+  publishedAt: number | null
+  changedAt: number | null
+}
+
+/** A certificate that authority `subject` has from authority `issuer`, beside its own. */
+export interface CrossCertificateRow {
+  certificate: Buffer
+  subject: string
+  issuer: string
+  /** Seconds since 1970. */
+  installedAt: number
 }
 
 export interface CrlRow {
@@ -177,6 +203,13 @@ export interface OcspResponseRow {
   thisUpdate: number
   nextUpdate: number
   der: Buffer
+}
+
+export type AuditHeadRow = Omit<AuditHeadRecord, 'hash' | 'signature'> & {
+  /** Hexadecimal. */
+  hash: string
+  /** Base64. */
+  signature: string
 }
 
 export interface AuditFilter {

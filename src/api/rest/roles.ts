@@ -54,8 +54,13 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   'PUT /v1/authorities/:id/certificate': { role: 'admin' },
   'PUT /v1/authorities/:id/crl': { role: 'admin' },
   'PUT /v1/authorities/:id/ocsp': { role: 'admin' },
+  'POST /v1/authorities/:id/phase': { role: 'admin' },
+  'POST /v1/roots': { role: 'admin' },
+  'GET /v1/cross-certificates': { role: 'auditor' },
+  'DELETE /v1/cross-certificates/:fingerprint': { role: 'admin' },
   'GET /v1/profiles': { role: 'auditor', others: true },
   'GET /v1/audit': { role: 'auditor' },
+  'GET /v1/audit/export': { role: 'auditor' },
   'GET /v1/statistics': { role: 'auditor' },
 
   'GET /v1/admin-keys': { role: 'auditor' },

@@ -18,6 +18,7 @@ import { ocspResponseHandlers } from './ocsp-response.ts'
 import { openOutbox } from './outbox.ts'
 import { renewalCallHandlers } from './renewal-call.ts'
 import { revocationHandlers } from './revocation.ts'
+import { rootHandlers } from './root.ts'
 import { tokenHandlers } from './token.ts'
 
 /**
@@ -36,6 +37,7 @@ export function createHandlers(db: Connection, notices?: NoticeSettings): Handle
     ...adminKeyHandlers(db),
     ...authorityHandlers(db),
     ...crlHandlers(db),
+    ...rootHandlers(db),
     ...ocspResponseHandlers(db),
     ...auditHandlers(db),
     ...acmeAccountHandlers(db),
