@@ -13,6 +13,7 @@ const TONE: Readonly<Record<string, string>> = {
   pending: 'warn',
   processing: 'warn',
   held: 'warn',
+  staged: 'warn',
   expired: 'quiet',
   used: 'quiet',
   spent: 'quiet',
