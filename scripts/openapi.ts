@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import swagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import { stringify } from 'yaml'
+import { ROUTE_ACCESS } from '../src/api/rest/roles.ts'
 import { chancery, openChancery } from '../src/index.ts'
 
 /**
@@ -36,21 +37,32 @@ async function describe(): Promise<string> {
             bearer: {
               type: 'http',
               scheme: 'bearer',
-              description: 'An admin key, or a one-time enrolment token.',
+              description:
+                'An admin key, whose role must be at least the x-least-role of the address; a one-time enrolment token; or an access token of the OpenID provider.',
+            },
+            session: {
+              type: 'apiKey',
+              in: 'cookie',
+              name: '__Host-chancery-session',
+              description:
+                'A session of the console. Whatever is not GET must carry "X-Chancery-Console: 1".',
             },
             // OpenAPI 3.1 has it; the plugin's types are of 3.0.
             certificate: {
               type: 'mutualTLS',
-              description: 'A certificate of this CA: to renew, read or revoke itself.',
+              description:
+                'A certificate of this CA: to renew, read or revoke itself; or in the role that the configuration gives it.',
             } as never,
           },
         },
       },
       transform: ({ schema, url, route }) => {
         const hide = !schema?.summary || route.method === 'HEAD'
-        const security = url.startsWith('/v1/') ? [{ bearer: [] }, { certificate: [] }] : []
+        const security = url.startsWith('/v1/') ? [{ bearer: [] }, { session: [] }, { certificate: [] }] : []
+        const access = ROUTE_ACCESS[`${route.method} ${url}`]
+        const role = access ? { 'x-least-role': access.role } : {}
         const responses = { ...(schema?.response as object), '4XX': { $ref: 'urn:chancery:problem#' } }
-        return { schema: hide ? { hide: true } : { ...schema, security, response: responses }, url }
+        return { schema: hide ? { hide: true } : { ...schema, ...role, security, response: responses }, url }
       },
       refResolver: {
         buildLocalReference: (json, _base, _fragment, i) =>

@@ -12,4 +12,6 @@ export interface HealthCheck {
 export interface FaultLog {
   warn(facts: object, message: string): void
   error(facts: object, message: string): void
+  /** What is worth keeping elsewhere, and no fault. */
+  info?(facts: object, message: string): void
 }

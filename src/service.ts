@@ -1,11 +1,14 @@
+import { resolve } from 'node:path'
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
+import type { OpenIdSignIn } from './auth/openid.ts'
 import { Approvals } from './ca/approvals.ts'
+import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { Phases } from './ca/hierarchy/phases.ts'
-import { RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
+import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
 import { keepRootFile } from './ca/root-file.ts'
@@ -14,6 +17,7 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
+import { readSecretFile } from './config/secret-file.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
@@ -73,7 +77,8 @@ export async function openService({
   publicUrl,
 }: ServiceOptions): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS]) profiles.set(own.name, own)
+  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
+    profiles.set(own.name, own)
   const labels = new Labels(config, profiles)
   const store = await openStore({
     file: dataFiles(config.dir).database,
@@ -118,6 +123,18 @@ export async function openService({
     ...{ config, store, clock, authorities, issuer, passphrase, log, changed },
   })
   const { revoker, ocsp, crl } = revocation
+  const auditHeads = new AuditHeads({
+    ...{ store, authorities, issuer, clock, passphrase },
+    directory: config.dir,
+    interval: config.audit.headInterval,
+    onSigned: (head) => log.info?.({ head }, 'The head of the audit log was signed'),
+    onError: (error) =>
+      log.error({ err: error }, 'The head of the audit log could not be signed, and will be'),
+  })
+  const access = new Access(
+    { store, clock },
+    { admins: config.admins, sessionIdle: config.console.session, openId: await openIdOf(config, clock) },
+  )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
     { store, clock, config: config.acme, profiles, authorities, issuer, revoker, secrets },
@@ -144,7 +161,7 @@ export async function openService({
     config,
     clock,
     store,
-    access: new Access({ store, clock }, { admins: config.admins, sessionIdle: config.console.session }),
+    access,
     authorities,
     profiles,
     ocsp,
@@ -174,6 +191,7 @@ export async function openService({
     async close() {
       acme.stop()
       approvals.stop()
+      await auditHeads.stop()
       await revocation.stop()
       await store.close()
     },
@@ -181,9 +199,20 @@ export async function openService({
   try {
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
     approvals.start()
+    auditHeads.start()
   } catch (error) {
     await service.close()
     throw error
   }
   return service
+}
+
+/** Loaded where it is configured: most go without. */
+async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Promise<OpenIdSignIn | null> {
+  if (!options) return null
+  const { openIdSignIn } = await import('./oidc/sign-in.ts')
+  const file = options.clientSecretFile
+  const clientSecret =
+    file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
+  return openIdSignIn({ options, clientSecret, clock })
 }

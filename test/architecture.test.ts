@@ -67,6 +67,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   store: ['metrics', 'pki', 'durable-files.ts', 'package-files.ts', 'recent-map.ts', 'errors.ts'],
   config: ['schema', 'pki', 'durable-files.ts', 'errors.ts'],
   auth: ['store', 'pki', 'clock.ts', 'durable-files.ts', 'errors.ts'],
+  oidc: ['auth', 'config', 'store', 'clock.ts', 'errors.ts'],
   ca: ['auth', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'durable-files.ts', 'errors.ts'],
   ocsp: ['ca', 'config', 'store', 'pki', 'metrics', 'clock.ts', 'daily-warnings.ts', 'turns.ts', 'errors.ts'],
   crl: [
@@ -98,6 +99,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
   'service-checks.ts': ['acme', 'ca', 'health.ts'],
   'service.ts': [
+    'oidc',
     'auth',
     'service-checks.ts',
     'acme',

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import { searchKey } from '../../src/store/columns.ts'
 import { Form } from '../../src/store/shared-octets.ts'
+import { chainGenerated } from './chain.ts'
 import { utcTime } from './patch.ts'
 import { type AuditColumns, readTemplates, type Template } from './templates.ts'
 
@@ -160,6 +161,7 @@ export function multiply(db: Database.Database, { rows, span, until, onProgress 
     })()
     onProgress?.(done)
   }
+  chainGenerated(db)
 }
 
 function statements(db: Database.Database) {

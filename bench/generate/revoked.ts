@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
 import { readNames, searchKey } from '../../src/store/columns.ts'
 import { Form, unpack } from '../../src/store/shared-octets.ts'
+import { chainGenerated } from './chain.ts'
 
 /** A row of a certificate that the CA issued, from which others are made. */
 interface Template {
@@ -42,6 +43,7 @@ export function addRevoked(file: string, count: number, perSecond = 50): void {
     db.transaction(() => {
       for (let i = 0; i < count; i++) add(i)
     })()
+    chainGenerated(db)
     rebuildIndexes()
     // Nobody knows what the CRL on record knew of: the next one is due at once, and deltas count from it.
     db.exec('UPDATE crls SET through = -1, base_through = -1')

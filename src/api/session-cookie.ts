@@ -17,15 +17,18 @@ export function expiredCookie(): string {
 }
 
 /** The session's secret; null where there is none, or where an Authorization header says who is asking. */
-export function sessionSecret({ headers }: FastifyRequest): string | null {
-  const { cookie, authorization } = headers
-  if (cookie === undefined || authorization !== undefined) return null
-  const found = cookie.split(';').flatMap((part) => {
+export function sessionSecret(request: FastifyRequest): string | null {
+  return request.headers.authorization === undefined ? cookieValue(request, NAME) : null
+}
+
+/** The value of a cookie, null for an empty one. Throws `CaError` "malformedRequest" where it stands twice. */
+export function cookieValue({ headers }: FastifyRequest, wanted: string): string | null {
+  const found = (headers.cookie ?? '').split(';').flatMap((part) => {
     const [name, ...value] = part.trim().split('=')
-    return name === NAME ? [value.join('=')] : []
+    return name === wanted ? [value.join('=')] : []
   })
   if (found.length > 1)
-    throw new CaError('malformedRequest', 'The session’s cookie stands twice: sign in again.')
+    throw new CaError('malformedRequest', `The cookie ${wanted} stands twice: sign in again.`)
   return found[0] || null
 }
 

@@ -2,6 +2,7 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import type { LivingAdminKey } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { type AdminCertificateRule, certificateRoles, type RoleOfCertificate } from './admin-certificates.ts'
+import type { OpenIdSignIn } from './openid.ts'
 import { Sessions } from './sessions.ts'
 
 /** When a key was used last is written no more often. Seconds. */
@@ -11,21 +12,28 @@ interface AccessOptions {
   readonly admins: readonly AdminCertificateRule[]
   /** Seconds. */
   readonly sessionIdle: number
+  readonly openId?: OpenIdSignIn | null
 }
 
 /** What those who administer the service come in by, beside the keys that the store knows. */
 export class Access {
   readonly roleOfCertificate: RoleOfCertificate
   readonly sessions: Sessions
+  /** Null where none is configured. */
+  readonly openId: OpenIdSignIn | null
   readonly #store: Store
   readonly #clock: Clock
   /** Uses that are on their way to the store: seconds since 1970 by key. */
   readonly #noted = new Map<number, number>()
 
-  constructor({ store, clock }: { store: Store; clock: Clock }, { admins, sessionIdle }: AccessOptions) {
+  constructor(
+    { store, clock }: { store: Store; clock: Clock },
+    { admins, sessionIdle, openId = null }: AccessOptions,
+  ) {
     this.#store = store
     this.#clock = clock
     this.roleOfCertificate = certificateRoles(admins)
+    this.openId = openId
     this.sessions = new Sessions({ clock, idle: sessionIdle })
   }
 

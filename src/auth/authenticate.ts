@@ -47,8 +47,11 @@ export async function authenticate(credentials: Credentials, context: AuthContex
  */
 const REPLAY_AFTER_USE = 24 * 3600
 
+/** Three parts in base64url (RFC 7515 7.1): no secret of our own looks like this. */
+const JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
 async function byBearer(secret: string, context: AuthContext): Promise<Principal> {
-  const { store, clock } = context
+  const { store, clock, access } = context
   if (secret.startsWith(SECRET_PREFIX.adminKey)) {
     const holder = await keyHolder(hashSecret(secret), context)
     if (holder) return holder
@@ -66,6 +69,8 @@ async function byBearer(secret: string, context: AuthContext): Promise<Principal
       }
       return tokenHolder(row)
     }
+  } else if (access?.openId?.takesBearers && JWS.test(secret)) {
+    return access.openId.bearer(secret)
   }
   throw new CaError(
     'unauthenticated',
@@ -107,12 +112,15 @@ export async function sessionSubject(
     )
   }
   const name = principal.id.replace(/^admin:/, '')
+  if (bearer !== null && !bearer.startsWith(SECRET_PREFIX.adminKey))
+    return { name, principal, credential: { kind: 'openId', principal } }
   return bearer === null
     ? { name, principal, credential: { kind: 'certificate', der: peerCertificate! } }
     : { name, principal, credential: { kind: 'adminKey', hash: hashSecret(bearer) } }
 }
 
 async function stillKnown(credential: SessionCredential, context: AuthContext): Promise<Principal | null> {
+  if (credential.kind === 'openId') return credential.principal
   if (credential.kind === 'adminKey') return keyHolder(credential.hash, context)
   return inRole(await byCertificate(credential.der, context).catch(refusedAsNull))
 }

@@ -1,10 +1,13 @@
 import { type Clock, epochSeconds } from '../clock.ts'
+import type { Principal } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
 /** By what a session was opened: what is looked at anew with each request, so that its end is the session's. */
 export type SessionCredential =
   | { readonly kind: 'adminKey'; readonly hash: Buffer }
   | { readonly kind: 'certificate'; readonly der: Buffer }
+  /** Whom a provider vouched for, once: the session itself is all there is. */
+  | { readonly kind: 'openId'; readonly principal: Principal }
 
 export interface Session {
   /** As the console shows it. */

@@ -2,12 +2,13 @@ import type { Config } from '../config/config.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import type { KeyType } from '../pki/keys/algorithms.ts'
 
-/** The profiles that only the service itself may use: for its own TLS certificate, and for OCSP responders. */
+/** The profiles that only the service itself may use: for its own TLS certificate, OCSP responders, and what signs the audit log. */
 export const SERVICE_PROFILE = 'chancery-tls'
 export const RESPONDER_PROFILE = 'chancery-ocsp'
+export const AUDIT_PROFILE = 'chancery-audit'
 
 export function isInternal(profile: string): boolean {
-  return profile === SERVICE_PROFILE || profile === RESPONDER_PROFILE
+  return profile === SERVICE_PROFILE || profile === RESPONDER_PROFILE || profile === AUDIT_PROFILE
 }
 
 const COMMON = {
@@ -76,4 +77,21 @@ export const RESPONDER_PROFILE_OPTIONS: Profile = {
   crlDistributionPoint: false,
   authorityInformation: false,
   noRevocation: false,
+}
+
+/** Document signing (RFC 9336): no TLS peer takes it, and no built-in profile gives it. */
+export const AUDIT_PURPOSE = '1.3.6.1.5.5.7.3.36'
+export const AUDIT_SUBJECT = 'Chancery audit log'
+
+/** What signs heads of the audit log. It outlives many of them, and its successor takes over at two thirds of its life. */
+export const AUDIT_PROFILE_OPTIONS: Profile = {
+  ...RESPONDER_PROFILE_OPTIONS,
+  name: AUDIT_PROFILE,
+  description: 'Signs the audit log.',
+  extendedKeyUsage: [AUDIT_PURPOSE],
+  validity: { default: 365 * 86_400, maximum: 365 * 86_400, backdate: 300 },
+  keyTypes: ['P-256'],
+  subject: [{ type: 'CN', value: AUDIT_SUBJECT }],
+  crlDistributionPoint: true,
+  authorityInformation: true,
 }

@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> =
   envoy: async () => (await import('./envoy.ts')).envoyCommand,
   haproxy: async () => (await import('./haproxy.ts')).haproxyCommand,
   agent: async () => (await import('./agent.ts')).agentCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
   'admin-key': async () => (await import('./admin-key.ts')).adminKeyCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   backup: async () => (await import('./backup.ts')).backupCommand,

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https'
 import { type Problem, ServiceError } from './service-error.ts'
-import { type Answer, exchange } from './transport.ts'
+import { type Answer, type Exchange, exchange, open } from './transport.ts'
 
 /** Where the service is, and what proves that it is the one. */
 export interface ServiceAddress {
@@ -57,10 +57,23 @@ export class Client {
   }
 
   async send(method: string, path: string, request: ClientRequest = {}): Promise<Answer> {
+    const answer = await exchange(this.#exchange(method, path, request))
+    if (answer.status >= 400) throw refusal(answer, this.#address.url)
+    return answer
+  }
+
+  /** The body of an answer of any length, piece by piece. */
+  async *stream(path: string, request: ClientRequest = {}): AsyncGenerator<Buffer> {
+    const answer = await open(this.#exchange('GET', path, request))
+    if ('body' in answer) throw refusal(answer, this.#address.url)
+    yield* answer
+  }
+
+  #exchange(method: string, path: string, request: ClientRequest): Exchange {
     const { url, connectTo, roots } = this.#address
     const { bearer, identity } = this.#caller
     const { body, contentType = 'application/json' } = request
-    const answer = await exchange({
+    return {
       url: withQuery(new URL(path, url), request.query ?? {}),
       method,
       headers: {
@@ -76,9 +89,7 @@ export class Client {
         ...(connectTo ? { host: connectTo, servername: url.hostname } : {}),
         ...(identity ? { cert: identity.certificate, key: identity.key } : {}),
       },
-    })
-    if (answer.status >= 400) throw refusal(answer, url)
-    return answer
+    }
   }
 
   close(): void {

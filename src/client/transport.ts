@@ -32,10 +32,39 @@ export interface Answer {
 }
 
 /** One request and its whole answer. Throws `ServiceError` where there is none. */
-export function exchange({ url, method, headers, body, connection = {} }: Exchange): Promise<Answer> {
+export async function exchange(wish: Exchange): Promise<Answer> {
+  try {
+    return await wholeAnswer(await respond(wish, { signal: AbortSignal.timeout(TIMEOUT_MS) }))
+  } catch (error) {
+    throw unreachable(wish.url, error)
+  }
+}
+
+/** One request whose answer is read as it comes, however long it is; the whole answer where it is a refusal. */
+export async function open(wish: Exchange): Promise<Answer | AsyncIterable<Buffer>> {
+  try {
+    const response = await respond(wish, { timeout: TIMEOUT_MS })
+    if ((response.statusCode ?? 0) >= 400) return await wholeAnswer(response)
+    return pieces(response, wish.url)
+  } catch (error) {
+    throw unreachable(wish.url, error)
+  }
+}
+
+async function* pieces(response: IncomingMessage, url: URL): AsyncGenerator<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>
+  } catch (error) {
+    throw unreachable(url, error)
+  }
+}
+
+function respond(
+  { url, method, headers, body, connection = {} }: Exchange,
+  patience: Pick<RequestOptions, 'signal' | 'timeout'>,
+): Promise<IncomingMessage> {
   const send = url.protocol === 'http:' ? http.request : httpsRequest
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(unreachable(url, error))
     const request = send(
       url,
       {
@@ -46,25 +75,24 @@ export function exchange({ url, method, headers, body, connection = {} }: Exchan
           ...headers,
           ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
         },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...patience,
       },
-      (response) => {
-        collectBody(response).then(
-          (bytes) =>
-            resolve({
-              status: response.statusCode ?? 0,
-              contentType: mediaType(response),
-              retryAfter: secondsIn(response.headers['retry-after']),
-              date: timeIn(response.headers.date),
-              body: bytes,
-            }),
-          fail,
-        )
-      },
+      resolve,
     )
-    request.on('error', fail)
+    request.on('timeout', () => request.destroy(new DOMException('silent', 'TimeoutError')))
+    request.on('error', reject)
     request.end(body)
   })
+}
+
+async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
+  return {
+    status: response.statusCode ?? 0,
+    contentType: mediaType(response),
+    retryAfter: secondsIn(response.headers['retry-after']),
+    date: timeIn(response.headers.date),
+    body: await collectBody(response),
+  }
 }
 
 async function collectBody(response: IncomingMessage): Promise<Buffer> {

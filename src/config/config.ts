@@ -17,6 +17,7 @@ import type { Environment } from './environment.ts'
 import { type EstConfig, estContradictions, resolveEstLabels } from './est-rules.ts'
 import { deepFreeze, type Frozen } from './freeze.ts'
 import { nearest } from './nearest.ts'
+import { oidcContradictions } from './oidc-schema.ts'
 import { resolveProfiles } from './profile.ts'
 import type { Profile } from './profile-schema.ts'
 import { FileOptions } from './schema.ts'
@@ -139,6 +140,7 @@ function contradictions(config: Config): string[] {
       `defaultProfile "${config.defaultProfile}" does not exist${guess ? `; did you mean "${guess}"?` : '.'}`,
     )
   }
+  found.push(...oidcContradictions(config.oidc))
   found.push(...adminContradictions(config.admins, config.profiles))
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   for (const name of config.tls.names) {

@@ -4,6 +4,7 @@ import { AcmeOptions } from './acme-schema.ts'
 import { AdminCertificates, ConsoleOptions } from './admin-schema.ts'
 import { AuthorityCrlOptions, AuthorityOcspOptions, AuthorityOptions } from './authority-schema.ts'
 import { EstOptions } from './est-schema.ts'
+import { OidcOptions } from './oidc-schema.ts'
 import { choice, duration, flag, texts } from './option.ts'
 import { ProfileOptions } from './profile-schema.ts'
 
@@ -146,7 +147,19 @@ export const FileOptions = Type.Object({
     { default: {} },
   ),
   console: ConsoleOptions,
+  audit: Type.Object(
+    {
+      headInterval: duration({
+        default: '1h',
+        minimum: 60,
+        description:
+          'How often the newest hash of the audit log is signed, where there are new rows. What was signed cannot be rewritten without a trace: see docs/operators.md.',
+      }),
+    },
+    { default: {} },
+  ),
   admins: AdminCertificates,
+  oidc: OidcOptions,
   ocsp: Type.Object(
     {
       ...AuthorityOcspOptions.properties,

@@ -2,6 +2,7 @@ import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { isStorageFailure } from './storage-failure.ts'
+import { forgetChainEnd } from './write/chain-end.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
 
@@ -28,6 +29,7 @@ export function batchRunner(
       if (isStorageFailure(error) || !db.inTransaction) throw error
       undo.run()
       release.run()
+      forgetChainEnd(db)
       return { id: command.id, error: toCrossed(error) }
     }
   }
@@ -41,8 +43,13 @@ export function batchRunner(
   }).immediate
   return (commands) => {
     const start = instant()
-    const answers = run(commands)
-    return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+    try {
+      const answers = run(commands)
+      return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+    } catch (error) {
+      forgetChainEnd(db)
+      throw error
+    }
   }
 }
 

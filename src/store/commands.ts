@@ -35,6 +35,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityComma
   createEstUser: { input: EstUserRecord; output: Record<never, never> }
   revokeEstUser: { input: { name: string; at: number; audit: AuditEntry }; output: { changed: boolean } }
   audit: { input: AuditEntry; output: Record<never, never> }
+  recordAuditHead: { input: AuditHeadRecord; output: Record<never, never> }
 }
 export type CommandKind = keyof Commands
 
@@ -52,6 +53,17 @@ export interface AuditEntry {
   result: 'ok' | 'refused' | 'failed'
   /** JSON: what else is worth knowing. Never a secret. */
   detail: Record<string, unknown>
+}
+
+/** What the service signed: up to this row the audit log was the one whose newest hash is this. */
+export interface AuditHeadRecord {
+  /** Id of the row. */
+  row: number
+  hash: Uint8Array
+  signedAt: number
+  /** Serial number of the signer's certificate. */
+  certificate: string
+  signature: Uint8Array
 }
 
 export interface IssuanceRecord {

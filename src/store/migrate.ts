@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { CaError } from '../errors.ts'
 import { packageFile } from '../package-files.ts'
 import type { Connection } from './connection.ts'
+import { defineChainHash } from './write/older-chain.ts'
 
 const MIGRATIONS = packageFile('migrations/')
 
@@ -43,6 +44,7 @@ function apply(db: Connection, from: number, directory: URL): void {
   for (const [index, name] of migrationFiles(directory).entries()) {
     if (index < from) continue
     const sql = readFileSync(new URL(name, directory), 'utf8')
+    defineChainHash(db)
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${index + 1}`)

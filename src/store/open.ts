@@ -134,6 +134,8 @@ function storeOf(
       countCertificates: (filter, limit) => countAll(searches, filter, limit),
       countDay: (from) => searches.ask('countDay', from),
       listAudit: (filter, page) => searches.ask('listAudit', filter, page),
+      auditChain: (after, through, limit) => searches.ask('auditChain', after, through, limit),
+      auditHeads: (after, through) => searches.ask('auditHeads', after, through),
     },
     write,
     get healthy() {

@@ -2,7 +2,8 @@ import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
 import type { AuthorityRecord } from './authority-commands.ts'
-import type { CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
+import type { AuditHeadRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
+import type { ChainRow } from './read/audit-chain.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries {
@@ -51,6 +52,14 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   ocspResponseEnds(): Promise<{ authority: string; nextUpdate: number }[]>
   /** Pages as those of `searchCertificates`. */
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
+  /** Rows of the audit log behind `after` up to `through`, the oldest first, each with its hash. */
+  auditChain(after: number, through: number, limit: number): Promise<ChainRow[]>
+  /** What was signed of the rows behind `after` up to `through`, in their order. */
+  auditHeads(after: number, through: number): Promise<AuditHeadRow[]>
+  newestAudit(): Promise<{ id: number; hash: string | null } | null>
+  newestAuditHead(): Promise<AuditHeadRow | null>
+  /** Milliseconds since 1970 of the first row behind this one. */
+  auditTimeAfter(row: number): Promise<number | null>
 }
 
 export interface CertificateSummary {
@@ -193,6 +202,13 @@ export interface OcspResponseRow {
   thisUpdate: number
   nextUpdate: number
   der: Buffer
+}
+
+export type AuditHeadRow = Omit<AuditHeadRecord, 'hash' | 'signature'> & {
+  /** Hexadecimal. */
+  hash: string
+  /** Base64. */
+  signature: string
 }
 
 export interface AuditFilter {

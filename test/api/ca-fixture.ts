@@ -285,6 +285,6 @@ function fromInject({ statusCode, headers, rawPayload }: LightMyRequestResponse)
 
 export function answer(status: number, headers: Answer['headers'], body: Buffer): Answer {
   const text = body.toString('utf8')
-  const json = /json/.test(String(headers['content-type'])) && text ? JSON.parse(text) : undefined
+  const json = /json\b/.test(String(headers['content-type'])) && text ? JSON.parse(text) : undefined
   return { status, headers, body, text, json }
 }

@@ -42,6 +42,7 @@ describe('defaults', () => {
     expect(config).toEqual({
       dir: '/srv/ca',
       admins: [],
+      audit: { headInterval: 3600 },
       console: { session: 1800 },
       acme: {
         authorizationValidity: 2_592_000,
@@ -228,4 +229,38 @@ describe('faults', () => {
   test('publicUrl loses the slash at its end', () => {
     expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')
   })
+})
+
+describe('sign-in by OpenID Connect', () => {
+  const oidc = {
+    ...{ issuer: 'https://login.example.test', clientId: 'ca', roles: { admins: 'admin' } },
+    callback: 'https://ca.example.test:8443/v1/session/oidc/callback',
+  }
+
+  test('is off unless it is configured, and needs a few options', () => {
+    expect(build().oidc).toBeUndefined()
+    expect(build(JSON.stringify({ oidc })).oidc).toMatchObject({ ...oidc, roleClaim: 'groups' })
+    expect(() => build(JSON.stringify({ oidc: {} }))).toThrow(
+      /oidc.issuer is missing. oidc.clientId is missing. oidc.callback is missing. oidc.roles is empty/,
+    )
+  })
+
+  test('goes over https alone, but for a provider on this machine', () => {
+    const wrong = (change: object) => () => build(JSON.stringify({ oidc: { ...oidc, ...change } }))
+    expect(wrong({ issuer: 'http://login.example.test' })).toThrow(/oidc.issuer must be an https/)
+    expect(wrong({ issuer: 'http://127.0.0.1:3000' })).not.toThrow()
+    expect(wrong({ callback: 'https://ca.example.test/elsewhere' })).toThrow(/oidc.callback/)
+    expect(wrong({ scopes: ['email'] })).toThrow(/"openid"/)
+    expect(wrong({ roles: { admins: 'root' } })).toThrow(/admin, operator, auditor/)
+  })
+})
+
+test('what gives a certificate a role must name one', () => {
+  const admins = (...list: object[]) => build(JSON.stringify({ admins: list })).admins
+  expect(admins({ san: 'email:ada@example.test' })).toEqual([
+    { san: 'email:ada@example.test', role: 'auditor' },
+  ])
+  expect(() => admins({ role: 'admin' })).toThrow(/admins\[0\] says of no certificate/)
+  expect(() => admins({ san: 'dns:a.test', profile: 'none' })).toThrow(/no profile "none"/)
+  expect(() => admins({ san: 'ada' })).toThrow(/admins\[0\].san must be a name with its kind/)
 })

@@ -22,7 +22,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: (session: Session) => void 
           <img src="./icon.svg" alt="" width="40" height="40" />
           <h1>Chancery</h1>
         </div>
-        <form onSubmit={submitting(() => open({ authorization: `Bearer ${key.trim()}` }))}>
+        <form class="form" onSubmit={submitting(() => open({ authorization: `Bearer ${key.trim()}` }))}>
           <Input label="Admin key" type="password" value={key} onChange={setKey} isRequired />
           <Submit label="Sign in" isBusy={isBusy} problem={problem} />
         </form>
@@ -41,7 +41,11 @@ function Provider() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
     fetch(OIDC, { redirect: 'manual' }).then(
-      ({ type }) => setThere(type === 'opaqueredirect'),
+      async (response) => {
+        setThere(response.type === 'opaqueredirect')
+        // Until it is read, the connection is not free for others.
+        await response.text()
+      },
       () => {},
     )
   }, [])

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { exportAudit } from '../../ca/audit-chain/export.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AuditFilter } from '../../store/queries.ts'
@@ -20,6 +22,11 @@ const Query = Type.Object(
   },
   { additionalProperties: false },
 )
+
+const RowId = Type.String({
+  pattern: '^[0-9]{1,15}$',
+  description: 'The id of the row that it begins behind.',
+})
 
 const AuditView = Type.Object({
   id: Type.Integer(),
@@ -63,6 +70,31 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       }
       const { rows, next } = await service.store.read.listAudit(filter, readPage(request.query))
       return { entries: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), next }
+    },
+  )
+
+  app.get(
+    '/v1/audit/export',
+    {
+      schema: {
+        summary: 'The audit log as JSON lines, with the hash of each row and the heads that were signed',
+        description:
+          'The oldest row first, as "chancery audit verify" proves them. Each line has a type: start, row, certificate, head, end; without the last one it is not whole.',
+        tags: ['audit'],
+        querystring: Type.Object({ after: Type.Optional(RowId) }, { additionalProperties: false }),
+      },
+    },
+    async (request, reply) => {
+      await adminOf(request, service)
+      const lines = exportAudit(service.store.read, Number(request.query.after ?? 0))
+      // What is refused is refused before the answer has begun.
+      const first = await lines.next()
+      const all = async function* () {
+        if (!first.done) yield first.value
+        yield* lines
+      }
+      reply.header('cache-control', 'no-store').type('application/jsonl')
+      return reply.send(Readable.from(all(), { objectMode: false }))
     },
   )
 }

@@ -60,6 +60,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
   'DELETE /v1/cross-certificates/:fingerprint': { role: 'admin' },
   'GET /v1/profiles': { role: 'auditor', others: true },
   'GET /v1/audit': { role: 'auditor' },
+  'GET /v1/audit/export': { role: 'auditor' },
   'GET /v1/statistics': { role: 'auditor' },
 
   'GET /v1/admin-keys': { role: 'auditor' },

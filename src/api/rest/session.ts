@@ -16,6 +16,7 @@ import {
   sessionSecret,
 } from '../session-cookie.ts'
 import { oneOf, showTime, Time } from './schemas.ts'
+import { oidcRoutes } from './session-oidc.ts'
 
 const SessionView = Type.Object({
   name: Type.String({ description: 'Of the admin key, or of who signed in by a certificate.' }),
@@ -30,6 +31,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
+
+  app.register(oidcRoutes, { service })
 
   app.post(
     '/v1/session',

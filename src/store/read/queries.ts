@@ -6,6 +6,7 @@ import { acmeOrderQueries } from './acme-order.ts'
 import { adminKeyQueries } from './admin-key.ts'
 import { approvalQueries } from './approval.ts'
 import { auditQueries } from './audit.ts'
+import { auditChainQueries, auditEndQueries } from './audit-chain.ts'
 import { authorityQueries } from './authority.ts'
 import { certificateQueries } from './certificate.ts'
 import { crlQueries } from './crl.ts'
@@ -20,6 +21,7 @@ import { tokenQueries } from './token.ts'
 /** The reads that look at many rows: each at so many at most, then it says where to go on. */
 export type Searches = ReturnType<typeof searchQueries> &
   ReturnType<typeof auditQueries> &
+  ReturnType<typeof auditChainQueries> &
   ReturnType<typeof dayCountQueries>
 export type SearchKind = keyof Searches
 
@@ -29,6 +31,7 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
     ...certificateQueries(db),
     ...tokenQueries(db),
     ...adminKeyQueries(db),
+    ...auditEndQueries(db),
     ...authorityQueries(db),
     ...crlQueries(db),
     ...ocspResponseQueries(db),
@@ -44,5 +47,5 @@ export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCer
 
 /** The searches, on a read-only connection; synchronous underneath, so for the search thread. */
 export function searchesOn(db: Connection): Searches {
-  return { ...searchQueries(db), ...auditQueries(db), ...dayCountQueries(db) }
+  return { ...searchQueries(db), ...auditQueries(db), ...auditChainQueries(db), ...dayCountQueries(db) }
 }

@@ -1,39 +1,63 @@
-import { principalColumn, targetColumn } from '../columns.ts'
-import type { AuditEntry } from '../commands.ts'
+import { chainHash } from '../chain-hash.ts'
+import { principalColumn, serialOctets, targetColumn } from '../columns.ts'
+import type { AuditEntry, AuditHeadRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { chainEnds } from './chain-end.ts'
 import { wordKeys } from './words.ts'
 
 /**
- * Writes the audit row of a command, in the command's own transaction. Returns its id, which only rises. `certificate`: the id of
- * the one that is the target, which takes less room than its serial number, and less work in the index.
+ * Writes the audit row of a command, in the command's own transaction, as the next link of the chain. Returns its id, which only
+ * rises. `certificate`: the id of the one that is the target, which takes less room than its serial number, and less work in
+ * the index.
  */
 export function auditWriter(db: Connection): (entry: AuditEntry, certificate?: number) => number {
   const wordKey = wordKeys(db)
+  const end = chainEnds(db)
   const insert = db.prepare(
-    `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO audit (id, at, action, result, actor, address, request_id, target, detail, hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   return (entry, certificate) => {
-    const { lastInsertRowid } = insert.run(
-      entry.at,
-      wordKey(entry.action),
-      entry.result,
-      principalColumn(entry.actor),
-      entry.address,
-      entry.requestId,
+    const before = end.read()
+    const id = before.id + 1
+    const { at, action, result } = entry
+    // What is no Unicode would be stored as something else than was hashed.
+    const actor = entry.actor.toWellFormed()
+    const address = entry.address.toWellFormed()
+    const requestId = entry.requestId.toWellFormed()
+    const target = entry.target.toWellFormed()
+    const detail = JSON.stringify(entry.detail)
+    const hash = chainHash(before.hash, { id, at, actor, address, requestId, action, target, result, detail })
+    insert.run(
+      id,
+      at,
+      wordKey(action),
+      result,
+      principalColumn(actor),
+      address,
+      requestId,
       // As a number it would stand as a floating-point one, since the column takes any type as it is.
-      certificate === undefined ? targetColumn(entry.target) : BigInt(certificate),
-      JSON.stringify(entry.detail),
+      certificate === undefined ? targetColumn(target) : BigInt(certificate),
+      detail,
+      hash,
     )
-    return Number(lastInsertRowid)
+    end.advance(id, hash)
+    return id
   }
 }
 
 export function auditHandlers(db: Connection) {
   const writeAudit = auditWriter(db)
+  const insertHead = db.prepare(
+    'INSERT INTO audit_heads (audit_row, hash, signed_at, certificate, signature) VALUES (?, ?, ?, ?, ?)',
+  )
   return {
     audit(entry: AuditEntry) {
       writeAudit(entry)
+      return {}
+    },
+    recordAuditHead({ row, hash, signedAt, certificate, signature }: AuditHeadRecord) {
+      insertHead.run(row, hash, signedAt, serialOctets(certificate), signature)
       return {}
     },
   }

@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { type Clock, epochSeconds } from '../../clock.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { encodeCsr } from '../../pki/csr/encode.ts'
+import { parseCsr } from '../../pki/csr/parse.ts'
+import { encodeName } from '../../pki/distinguished-name.ts'
+import { generateKey } from '../../pki/keys/generate.ts'
+import type { Store } from '../../store/store.ts'
+import { SYSTEM_ORIGIN } from '../audit.ts'
+import type { Authorities } from '../authorities.ts'
+import { AUDIT_PROFILE } from '../internal-profiles.ts'
+import type { Issuer } from '../issue.ts'
+import { isDue, type KeptIdentity, loadIdentity, saveIdentity } from '../kept-identity.ts'
+import { type Head, signHead } from './signed-head.ts'
+
+interface AuditHeadsContext {
+  readonly store: Store
+  readonly authorities: Authorities
+  readonly issuer: Issuer
+  readonly clock: Clock
+  readonly directory: string
+  readonly passphrase: string
+  /** Seconds. */
+  readonly interval: number
+  readonly onSigned: (head: Head & { readonly signature: string }) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** The clock is looked at this often: it may be set, or the machine sleep. Milliseconds. */
+const LOOK = 30_000
+
+/** After a failure so many looks pass before the next attempt: ten minutes. */
+const REST = 20
+
+const FILE = join('keys', 'audit-log.pem')
+
+/**
+ * Signs the newest hash of the audit log, once an interval in which there were new rows. The key is one of its own, encrypted like
+ * the others: who can write the database alone cannot sign.
+ */
+export class AuditHeads {
+  readonly #context: AuditHeadsContext
+  #identity: KeptIdentity | null = null
+  #timer: NodeJS.Timeout | undefined
+  #underWay: Promise<void> = Promise.resolve()
+
+  constructor(context: AuditHeadsContext) {
+    this.#context = context
+  }
+
+  start(): void {
+    let rest = 0
+    let busy = false
+    this.#timer = setInterval(() => {
+      if (busy || --rest >= 0) return
+      busy = true
+      this.#underWay = this.signIfDue()
+        .catch((error: unknown) => {
+          rest = REST
+          this.#context.onError(error)
+        })
+        .finally(() => {
+          busy = false
+        })
+    }, LOOK)
+    this.#timer.unref()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#underWay
+  }
+
+  /** Signs where the oldest row that is not signed for is older than the interval. */
+  async signIfDue(): Promise<void> {
+    const { store, clock, interval } = this.#context
+    const signed = await store.read.newestAuditHead()
+    const first = await store.read.auditTimeAfter(signed?.row ?? 0)
+    const now = epochSeconds(clock())
+    const since = Math.max(signed?.signedAt ?? 0, first === null ? 0 : Math.floor(first / 1000))
+    // A clock that was set back must not keep it from signing for as long as it was wrong.
+    if (first === null || (now < since + interval && since <= now)) return
+    await this.#sign()
+  }
+
+  async #sign(): Promise<void> {
+    const { store, clock, onSigned } = this.#context
+    // First: a new certificate is a new row, which is then signed as well.
+    const identity = await this.#signer()
+    const newest = await store.read.newestAudit()
+    if (!newest?.hash) return
+    const head = { row: newest.id, hash: newest.hash, signedAt: epochSeconds(clock()) }
+    const signature = signHead(head, identity)
+    await store.write('recordAuditHead', {
+      ...head,
+      hash: Buffer.from(head.hash, 'hex'),
+      certificate: identity.certificate.serialNumber,
+      signature,
+    })
+    // In a log that is kept elsewhere it stands beyond the reach of whoever rewrites the database.
+    onSigned({ ...head, signature: signature.toString('base64') })
+  }
+
+  async #signer(): Promise<KeptIdentity> {
+    const { directory, passphrase, onError } = this.#context
+    this.#identity ??= await loadIdentity(join(directory, FILE), passphrase).catch((error: unknown) => {
+      onError(error)
+      return null
+    })
+    if (!this.#identity || !(await this.#isGood(this.#identity))) this.#identity = await this.#make()
+    return this.#identity
+  }
+
+  async #isGood({ certificate }: KeptIdentity): Promise<boolean> {
+    const { store, clock, authorities } = this.#context
+    const row = await store.read.certificate(certificate.serialNumber)
+    if (!row?.der.equals(certificate.der) || row.revocation) return false
+    const now = epochSeconds(clock())
+    // At its authority's end the next one would end no later.
+    const isLast = certificate.notAfter >= authorities.issuing().usableUntil
+    return !isDue(certificate, now) || (isLast && certificate.notBefore <= now && now < certificate.notAfter)
+  }
+
+  async #make(): Promise<KeptIdentity> {
+    const { issuer, authorities, clock, directory, passphrase } = this.#context
+    const key = await generateKey('P-256')
+    const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
+    const notAfter = Math.min(epochSeconds(clock()) + 365 * 86_400, authorities.issuing().usableUntil)
+    const issued = await issuer.issue(
+      () => ({ proof: { kind: 'csr', csr }, profile: AUDIT_PROFILE, notAfter }),
+      { kind: 'system', id: 'system:audit' },
+      SYSTEM_ORIGIN,
+    )
+    const identity = { key, certificate: parseCertificate(issued.certificate.der) }
+    await saveIdentity(join(directory, FILE), identity, passphrase)
+    return identity
+  }
+}

@@ -1,0 +1,38 @@
+import type { AuditHeadRow } from '../../store/queries.ts'
+import { type AuditSource, type SignerChain, STEP, signerChain } from './source.ts'
+import { type ChainVerdict, ChainVerifier } from './verifier.ts'
+
+/** Heads that were kept elsewhere, with the certificates of their signers. */
+export interface KeptHeads {
+  readonly heads: readonly AuditHeadRow[]
+  readonly signers: readonly SignerChain[]
+}
+
+/** Proves the audit log of a database, which a service may be writing meanwhile. `roots`: DER. */
+export async function verifyDatabase(
+  source: AuditSource,
+  roots: readonly Buffer[],
+  kept: KeptHeads = { heads: [], signers: [] },
+): Promise<ChainVerdict> {
+  const verifier = new ChainVerifier(roots)
+  for (const signer of kept.signers) verifier.signer(signer)
+  const expect = async (heads: readonly AuditHeadRow[]) => {
+    for (const head of heads) {
+      const { certificate } = head
+      const signer = verifier.knowsSigner(certificate) ? null : await signerChain(certificate, source)
+      if (signer) verifier.signer(signer)
+      verifier.head(head)
+    }
+  }
+  await expect(kept.heads)
+  // Before the end is looked at: heads behind it are of rows that are gone.
+  const heads = await source.auditHeads(0, Number.MAX_SAFE_INTEGER)
+  const through = (await source.newestAudit())?.id ?? 0
+  await expect(heads)
+  for (let after = 0; after < through; ) {
+    const rows = await source.auditChain(after, through, STEP)
+    for (const row of rows) verifier.row(row)
+    after = rows.at(-1)?.id ?? through
+  }
+  return verifier.finish()
+}

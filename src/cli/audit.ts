@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { createWriteStream, existsSync } from 'node:fs'
+import { Command } from 'commander'
+import { exportAudit } from '../ca/audit-chain/export.ts'
+import { auditVerifyCommand } from './audit-verify.ts'
+import { EXIT } from './exit-codes.ts'
+import { Failure } from './failure.ts'
+import { table } from './layout.ts'
+import { openAuditLog } from './offline-audit.ts'
+import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
+import { print, type Terminal } from './terminal.ts'
+
+export function auditCommand(terminal: Terminal): Command {
+  return new Command('audit')
+    .description('Who did what: read the audit log, take it elsewhere, and prove that nobody rewrote it')
+    .addCommand(listCommand(terminal))
+    .addCommand(exportCommand(terminal))
+    .addCommand(auditVerifyCommand(terminal))
+}
+
+interface ListOptions extends ServiceOptions, PageOptions {
+  readonly actor?: string
+  readonly action?: string
+  readonly target?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+interface AuditAnswer {
+  readonly at: string
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly result: string
+}
+
+function listCommand(terminal: Terminal): Command {
+  const command = pageOptions(new Command('list').description('List entries, newest first'))
+    .option('--actor <id>', 'of one caller: admin:ops, token:17')
+    .option('--action <action>', 'such as certificate.issue')
+    .option('--target <target>', 'what it was done to, such as a serial number')
+    .option('--from <time>', 'RFC 3339')
+    .option('--to <time>', 'RFC 3339')
+  addServiceOptions(command).action(async (options: ListOptions) => {
+    const { actor, action, target, from, to } = options
+    const client = adminClient(options, terminal.environment)
+    const query = { actor, action, target, from, to }
+    const page = await allPages<'entries', AuditAnswer>(client, '/v1/audit', 'entries', query, options)
+    print(terminal, options.json, page, () =>
+      table(
+        ['time', 'actor', 'action', 'target', 'result'],
+        page.entries.map(({ at, ...entry }) => [at, entry.actor, entry.action, entry.target, entry.result]),
+      ),
+    )
+  })
+  return command
+}
+
+interface ExportOptions extends ServiceOptions {
+  readonly out?: string
+  readonly after?: string
+  readonly offline?: boolean
+}
+
+function exportCommand(terminal: Terminal): Command {
+  const command = new Command('export')
+    .description('Write the audit log as JSON lines, with hashes and signed heads, for "audit verify --file"')
+    .option('--out <file>', 'where it goes; a file that exists is left alone (standard output)')
+    .option('--after <id>', 'only what is behind this row')
+    .option('--offline', 'read the data directory itself; the service may run')
+  addServiceOptions(command).action(async (options: ExportOptions) => {
+    const { after = '0', out } = options
+    if (!/^\d{1,15}$/.test(after)) throw new Failure(EXIT.usage, '--after is the id of a row.')
+    if (out !== undefined && existsSync(out))
+      throw new Failure(EXIT.failed, `${out} exists already, and was left as it is. Choose another file.`)
+    if (!options.offline) {
+      const client = adminClient(options, terminal.environment)
+      await write(client.stream('/v1/audit/export', { query: { after } }), out, terminal)
+      return
+    }
+    const source = openAuditLog(options, terminal)
+    try {
+      await write(exportAudit(source, Number(after)), out, terminal)
+    } finally {
+      source.close()
+    }
+  })
+  return command
+}
+
+async function write(
+  parts: AsyncIterable<string | Buffer>,
+  out: string | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  if (out === undefined) {
+    for await (const part of parts) terminal.stdout(String(part))
+    return
+  }
+  let file: ReturnType<typeof createWriteStream> | null = null
+  for await (const part of parts) {
+    // Not before there is something to write: who is refused leaves no file.
+    if (!file) {
+      file = createWriteStream(out, { flags: 'wx', mode: 0o600 })
+      await once(file, 'open')
+    }
+    if (!file.write(part)) await once(file, 'drain')
+  }
+  file?.end()
+  if (file) await once(file, 'close')
+}

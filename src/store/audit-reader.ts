@@ -1,0 +1,35 @@
+import { CaError } from '../errors.ts'
+import { openForReading } from './connection.ts'
+import { newestSchema } from './migrate.ts'
+import type { Queries } from './queries.ts'
+import { auditChainQueries, auditEndQueries } from './read/audit-chain.ts'
+import { authorityQueries } from './read/authority.ts'
+import { certificateQueries } from './read/certificate.ts'
+
+export type AuditReader = Pick<
+  Queries,
+  'auditChain' | 'auditHeads' | 'newestAudit' | 'certificate' | 'authorities'
+> & { close(): void }
+
+/**
+ * Reads the audit log of a database, whether or not a service has it, and changes nothing. "badConfiguration" where it is of
+ * another schema than this program's.
+ */
+export function openAuditReader(file: string): AuditReader {
+  const db = openForReading(file)
+  const schema = db.pragma('user_version', { simple: true })
+  if (schema !== newestSchema()) {
+    db.close()
+    throw new CaError(
+      'badConfiguration',
+      `The database ${file} has schema ${String(schema)}, and this program reads ${newestSchema()}: start the service with it once, or use the program that wrote it.`,
+    )
+  }
+  return {
+    ...auditChainQueries(db),
+    ...auditEndQueries(db),
+    ...authorityQueries(db),
+    ...certificateQueries(db),
+    close: () => db.close(),
+  }
+}

@@ -1,0 +1,270 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { exportAudit, headsIn, verifyExport } from '../../src/ca/audit-chain/export.ts'
+import { AuditHeads } from '../../src/ca/audit-chain/heads.ts'
+import type { ChainVerdict } from '../../src/ca/audit-chain/verifier.ts'
+import { verifyDatabase } from '../../src/ca/audit-chain/verify-database.ts'
+import { decodePem } from '../../src/pki/pem.ts'
+import { openAuditReader } from '../../src/store/audit-reader.ts'
+import { chainHash } from '../../src/store/chain-hash.ts'
+import type { ChainRow } from '../../src/store/read/audit-chain.ts'
+import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
+import { csrPem } from '../api/requests.ts'
+
+let ca: TestCa
+let heads: AuditHeads
+const signed: unknown[] = []
+beforeAll(async () => {
+  ca = await TestCa.create()
+  heads = headsOf()
+  for (let n = 0; n < 3; n++) await ca.enrol(csrPem([`dns:n${n}.example.test`]))
+  ca.now += 3600_000
+  await heads.signIfDue()
+  await ca.token({ names: { dns: ['a.example.test'] } })
+  ca.now += 3600_000
+  await heads.signIfDue()
+  for (let n = 0; n < 2; n++) await ca.token({ names: { dns: ['a.example.test'] } })
+})
+afterAll(() => ca.close())
+
+function headsOf(): AuditHeads {
+  return new AuditHeads({
+    ...ca.service,
+    directory: ca.directory,
+    passphrase: PASSPHRASE,
+    interval: 3600,
+    onSigned: (head) => signed.push(head),
+    onError: (error) => {
+      throw error
+    },
+  })
+}
+
+const roots = () => decodePem(ca.rootPem, 'root').map(({ der }) => der)
+
+/** Of a copy of the database, after somebody who may write it was there. */
+async function verdictAfter(change: (db: Database.Database) => void, kept?: string): Promise<ChainVerdict> {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-tampered-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'chancery.db')
+  const source = new Database(ca.service.store.databaseFile, { readonly: true })
+  source.prepare('VACUUM INTO ?').run(file)
+  source.close()
+  const db = new Database(file)
+  for (const name of db
+    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    .pluck()
+    .all())
+    db.exec(`DROP TRIGGER ${name}`)
+  change(db)
+  db.pragma('journal_mode = WAL')
+  db.close()
+  const reader = openAuditReader(file)
+  try {
+    return await verifyDatabase(reader, roots(), kept === undefined ? undefined : await headsIn(lines(kept)))
+  } finally {
+    reader.close()
+  }
+}
+
+async function* lines(text: string): AsyncGenerator<string> {
+  yield* text.split('\n')
+}
+
+async function exported(after?: number): Promise<string> {
+  let text = ''
+  for await (const part of exportAudit(ca.service.store.read, after)) text += part
+  return text
+}
+
+/** Another address in a row, and every hash from there on made right again, as somebody can who knows how. */
+function rewrite(db: Database.Database, rows: readonly ChainRow[], from: number): void {
+  let previous = rows[from - 2]!.hash!
+  for (const row of rows.slice(from - 1)) {
+    const address = row.id === from ? '10.0.0.1' : row.address
+    const hash = chainHash(previous, { ...row, address })
+    db.prepare('UPDATE audit SET address = ?, hash = ? WHERE id = ?').run(address, hash, row.id)
+    previous = hash.toString('hex')
+  }
+}
+
+const newest = async () => (await ca.service.store.read.newestAudit())!.id
+
+test('what the service wrote is whole, and its heads are signed under the root', async () => {
+  const verdict = await verdictAfter(() => {})
+  const last = await newest()
+  expect(verdict).toMatchObject({ faults: [], rows: last, newest: last, heads: 2, signedThrough: last - 2 })
+  expect(signed).toHaveLength(2)
+  // Nothing is signed before the interval is over, and nothing where there is nothing new.
+  await heads.signIfDue()
+  expect(signed).toHaveLength(2)
+  expect(readFileSync(join(ca.directory, 'keys', 'audit-log.pem'), 'utf8')).toMatch(/ENCRYPTED PRIVATE KEY/)
+})
+
+describe('is found, and named:', () => {
+  test('a row that was altered', async () => {
+    const { faults } = await verdictAfter((db) =>
+      db.exec("UPDATE audit SET address = '10.0.0.1' WHERE id = 4"),
+    )
+    expect(faults).toMatchObject([{ row: 4, kind: 'altered' }])
+  })
+
+  test('a certificate that an entry is about, or the word for what was done', async () => {
+    const serial = await verdictAfter((db) =>
+      db.exec("UPDATE certificates SET serial = x'40ab' WHERE id = 2"),
+    )
+    expect(serial.faults[0]).toMatchObject({ kind: 'altered' })
+    const word = await verdictAfter((db) =>
+      db.exec("UPDATE words SET text = 'token.reuse' WHERE text = 'token.create'"),
+    )
+    expect(word.faultCount).toBe(3)
+  })
+
+  test('rows that were removed', async () => {
+    const { faults } = await verdictAfter((db) => db.exec('DELETE FROM audit WHERE id IN (3, 4)'))
+    expect(faults).toMatchObject([{ row: 3, kind: 'missing', detail: 'Rows 3 to 4 are missing.' }])
+  })
+
+  test('a removed row, though those behind it were moved up', async () => {
+    const { faultCount, faults } = await verdictAfter((db) =>
+      db.exec('DELETE FROM audit WHERE id = 3; UPDATE audit SET id = id - 1 WHERE id > 3'),
+    )
+    expect(faultCount).toBeGreaterThan(1)
+    expect(faults[0]).toMatchObject({ row: 3, kind: 'altered' })
+  })
+
+  test('a row that was put in', async () => {
+    const last = await newest()
+    const { faults } = await verdictAfter((db) =>
+      db.exec(`INSERT INTO audit (id, at, action, result, actor, address, request_id, target, detail)
+        SELECT ${last + 1}, at, action, result, actor, address, request_id, target, detail FROM audit WHERE id = 3`),
+    )
+    expect(faults).toMatchObject([{ row: last + 1, kind: 'unchained' }])
+  })
+
+  test('two rows that changed places', async () => {
+    const { faults } = await verdictAfter((db) =>
+      db.exec(
+        'UPDATE audit SET id = -3 WHERE id = 3; UPDATE audit SET id = 3 WHERE id = 4; UPDATE audit SET id = 4 WHERE id = -3',
+      ),
+    )
+    expect(faults.map(({ row }) => row)).toContain(3)
+  })
+
+  test('an end that was cut off behind a head', async () => {
+    const last = await newest()
+    const { faults } = await verdictAfter((db) => db.exec(`DELETE FROM audit WHERE id > ${last - 3}`))
+    expect(faults).toMatchObject([{ row: last - 2, kind: 'truncated' }])
+  })
+
+  test('what was rewritten with all its hashes, by the heads', async () => {
+    const last = await newest()
+    const rows = await ca.service.store.read.auditChain(0, 1e9, 1000)
+    const { faults } = await verdictAfter((db) => rewrite(db, rows, 4))
+    expect(faults.map(({ kind }) => kind)).toEqual(['head', 'head'])
+    expect(faults[1]).toMatchObject({ row: last - 2, detail: expect.stringContaining('was rewritten') })
+  })
+
+  test('and that the heads went with it, by an export that was kept', async () => {
+    const kept = await exported()
+    const rows = await ca.service.store.read.auditChain(0, 1e9, 1000)
+    const change = (db: Database.Database) => {
+      rewrite(db, rows, 4)
+      db.exec('DELETE FROM audit_heads')
+    }
+    expect((await verdictAfter(change)).faults).toEqual([])
+    expect((await verdictAfter(change, kept)).faults).toMatchObject([{ kind: 'head' }, { kind: 'head' }])
+    expect((await verdictAfter(() => {}, kept)).faults).toEqual([])
+  })
+
+  test('a head that somebody else signed, or that was changed', async () => {
+    const other = await ca.enrol(csrPem(['dns:other.example.test']))
+    for (const [change, words] of [
+      [`UPDATE audit_heads SET certificate = x'${other.serialNumber}'`, /not issued for the audit log/],
+      ["UPDATE audit_heads SET certificate = x'40'", /is missing/],
+      ['UPDATE audit_heads SET signed_at = signed_at + 1', /signature is wrong/],
+    ] as const) {
+      const { faults } = await verdictAfter((db) => db.exec(change))
+      expect(faults).toMatchObject([{ kind: 'head', detail: expect.stringMatching(words) }, { kind: 'head' }])
+    }
+    const foreign = await TestCa.create()
+    const others = decodePem(foreign.rootPem, 'root').map(({ der }) => der)
+    await foreign.close()
+    const { faults } = await verifyExport(lines(await exported()), others)
+    expect(faults).toMatchObject([
+      { detail: expect.stringMatching(/does not lead to a root/) },
+      { kind: 'head' },
+    ])
+  })
+})
+
+describe('an export', () => {
+  test('is JSON lines that prove themselves, as a whole and in parts', async () => {
+    const text = await exported()
+    const last = await newest()
+    const types = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).type)
+    expect(types[0]).toBe('start')
+    expect(types.at(-1)).toBe('end')
+    expect(types.filter((type) => type === 'row')).toHaveLength(last)
+    expect(types.filter((type) => type === 'certificate')).toHaveLength(1)
+    expect(await verifyExport(lines(text), roots())).toMatchObject({ rows: last, heads: 2, faults: [] })
+    const part = await verifyExport(lines(await exported(5)), roots())
+    expect(part).toMatchObject({ after: 5, rows: last - 5, newest: last, faults: [] })
+    const nothing = await verifyExport(lines(await exported(last)), roots())
+    expect(nothing).toMatchObject({ rows: 0, faults: [] })
+    await expect(exported(last + 1)).rejects.toMatchObject({ code: 'notFound' })
+  })
+
+  test('shows what was removed, changed, moved or cut off in it', async () => {
+    const all = (await exported()).trimEnd().split('\n')
+    const verify = async (changed: readonly string[]) =>
+      (await verifyExport(lines(changed.join('\n')), roots())).faults[0]
+    expect(await verify(all.toSpliced(3, 1))).toMatchObject({ row: 3, kind: 'missing' })
+    expect(await verify(all.with(3, all[3]!.replace('127.0.0.1', '127.0.0.2')))).toBeUndefined()
+    const [issued] = [all.findIndex((line) => line.includes('127.0.0.1'))]
+    expect(await verify(all.with(issued!, all[issued!]!.replace('127.0.0.1', '127.0.0.2')))).toMatchObject({
+      kind: 'altered',
+    })
+    expect(await verify(all.with(3, all[4]!).with(4, all[3]!))).toMatchObject({ row: 3, kind: 'missing' })
+    expect(await verify(all.slice(0, -1))).toMatchObject({ kind: 'truncated' })
+    expect(await verify(all.toSpliced(-3, 2))).toMatchObject({ kind: 'truncated' })
+    await expect(verify(['{"type":"row"}'])).rejects.toMatchObject({ code: 'malformedRequest' })
+    await expect(verify(['nonsense'])).rejects.toMatchObject({ code: 'malformedRequest' })
+  })
+
+  test('comes over REST, to auditors too', async () => {
+    const { key } = (await ca.call('/v1/admin-keys', { body: { name: 'reader', role: 'auditor' } })).json
+    const answer = await ca.call('/v1/audit/export', { as: key })
+    expect(answer.status).toBe(200)
+    expect(answer.headers['content-type']).toBe('application/jsonl')
+    expect(await verifyExport(lines(answer.text), roots())).toMatchObject({ faults: [], heads: 2 })
+    expect((await ca.call('/v1/audit/export?after=99999')).status).toBe(404)
+    expect((await ca.call('/v1/audit/export?after=x')).status).toBe(400)
+  })
+})
+
+test('the signer’s certificate is renewed in time, and replaced when it is revoked; a restart goes on with the same', async () => {
+  const signers = async () =>
+    new Set((await ca.service.store.read.auditHeads(0, 1e9)).map(({ certificate }) => certificate))
+  const step = async (seconds: number) => {
+    await ca.token({ names: { dns: ['a.example.test'] } })
+    ca.now += seconds * 1000
+    await heads.signIfDue()
+  }
+  heads = headsOf()
+  await step(3600)
+  expect((await signers()).size).toBe(1)
+  const [first] = await signers()
+  expect((await ca.call(`/v1/certificates/${first}/revoke`, { method: 'POST' })).status).toBe(200)
+  await step(3600)
+  expect((await signers()).size).toBe(2)
+  await step(250 * DAY)
+  expect((await signers()).size).toBe(3)
+  expect((await verdictAfter(() => {})).faults).toEqual([])
+})

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { temporaryDirectory } from '../config/temporary.ts'
+import { chancery } from './console.ts'
+import { type RunningService, runService } from './running-service.ts'
+
+let service: RunningService
+beforeAll(async () => {
+  service = await runService()
+  for (const name of ['a.test', 'b.test']) await service.command('token', 'create', '--dns', name)
+})
+afterAll(() => service.close())
+
+test('the audit log of a running service is listed, exported and verified', async () => {
+  const { entries } = await service.json<{ entries: { action: string }[] }>(
+    ...['audit', 'list', '--action', 'token.create'],
+  )
+  expect(entries).toHaveLength(2)
+  expect((await service.command('audit', 'list', '--limit', '1')).stdout).toMatch(/^TIME +ACTOR +ACTION/)
+  const live = await service.json<{ ok: boolean; newest: number }>('audit', 'verify')
+  expect(live).toMatchObject({ ok: true, faults: [] })
+
+  const file = join(service.work, 'audit.jsonl')
+  expect((await service.command('audit', 'export', '--out', file)).exitCode).toBe(0)
+  const text = readFileSync(file, 'utf8')
+  expect((await service.command('audit', 'export')).stdout).toBe(text)
+  expect((await service.command('audit', 'export', '--offline')).stdout).toBe(text)
+  expect(await service.command('audit', 'export', '--out', file)).toMatchObject({ exitCode: 1 })
+  const behind = await service.command('audit', 'export', '--after', '2')
+  expect(behind.stdout.split('\n')).toHaveLength(text.split('\n').length - 2)
+  const beyond = join(service.work, 'beyond.jsonl')
+  expect(await service.command('audit', 'export', '--after', '999', '--out', beyond)).toMatchObject({
+    exitCode: 4,
+  })
+  expect(existsSync(beyond)).toBe(false)
+  const whole = await service.command('audit', 'verify', '--file', file)
+  expect(whole).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Faults +0\n$/) })
+  expect((await service.command('audit', 'verify', '--heads', file)).exitCode).toBe(0)
+
+  const forged = join(service.work, 'forged.jsonl')
+  writeFileSync(forged, text.replace('"token.create"', '"token.revoke"'))
+  const found = await service.command('audit', 'verify', '--file', forged)
+  expect(found).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/Row \d+ was altered/) })
+  for (const argv of [
+    ['--file', join(service.work, 'none.jsonl')],
+    ['--root', join(service.work, 'none.pem')],
+    ['--dir', service.work],
+  ])
+    expect(await service.command('audit', 'verify', ...argv)).toMatchObject({ exitCode: 2 })
+})
+
+test('a stopped database that was written to is found out, and so is its backup; an untouched one is not', async () => {
+  const dir = join(temporaryDirectory(), 'data')
+  const out = (name: string) => join(temporaryDirectory(), name)
+  await chancery(['init', '--dir', dir])
+  await chancery(['admin-key', 'create', 'ops', '--role', 'auditor', '--offline', '--dir', dir])
+  const verify = (one: string) => chancery(['audit', 'verify', '--dir', one])
+  expect(await verify(dir)).toMatchObject({ exitCode: 0 })
+  const backup = out('backup')
+  expect((await chancery(['backup', '--dir', dir, '--out', backup])).exitCode).toBe(0)
+  const restored = out('restored')
+  const back = await chancery(['restore', backup, '--dir', restored])
+  expect(back.exitCode, back.stderr).toBe(0)
+  // The restoration is a row behind the others.
+  expect(await verify(restored)).toMatchObject({ exitCode: 0 })
+
+  const db = new Database(join(dir, 'chancery.db'))
+  db.exec("DROP TRIGGER audit_keep_facts; UPDATE audit SET result = 'failed' WHERE id = 2")
+  db.close()
+  const found = await verify(dir)
+  expect(found).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Row 2 was altered') })
+})
