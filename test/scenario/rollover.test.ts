@@ -3,11 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { certificatesOf } from '../api/est/messages.ts'
 import { curlTls, enrolWithCurl, openSslRequest, serialOf } from './enrolment.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { command, missing, run, workFolder } from './tools.ts'
+
+// Each step starts some dozens of processes.
+vi.setConfig({ testTimeout: 300_000 })
 
 /** Every step by the commands that an operator runs; the machine that holds the roots is the folder `safe`. */
 describe.skipIf(missing('openssl', 'curl', 'certtool'))('a rollover breaks nobody', () => {
