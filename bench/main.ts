@@ -4,6 +4,7 @@ import { crlSection } from './questions/crl.ts'
 import { growth } from './questions/growth.ts'
 import { issuance } from './questions/issuance.ts'
 import { ocsp } from './questions/ocsp.ts'
+import { overload } from './questions/overload.ts'
 import { start } from './questions/start.ts'
 import { type Answered, renderSection, writeReport } from './report.ts'
 import type { Section } from './section.ts'
@@ -18,6 +19,7 @@ const QUESTIONS: Readonly<Record<string, (options: Options) => Promise<Section>>
   acme,
   ocsp,
   start,
+  overload,
   crl: ({ long }) =>
     crlSection({ entries: long ? [10_000, 100_000, 1_000_000] : [100_000, 1_000_000], issued: 4000 }),
   growth: ({ long }) => growth(long ? { rows: [0, 1_000_000, 10_000_000] } : {}),

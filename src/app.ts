@@ -12,7 +12,7 @@ import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.t
 import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
-import { countRequests, countUnrouted } from './api/metrics/http-figures.ts'
+import { countRefused, countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
 import { answerBeforeAll } from './api/ocsp-at-once.ts'
@@ -90,12 +90,14 @@ export function buildTlsApp(
 /** What keeps a listener able to answer when more comes than it can do. */
 function guard(
   app: FastifyInstance,
-  { config, clock }: Service,
+  service: Service,
   log: FastifyBaseLogger,
   connections: number,
 ): ConnectionLimit {
-  const { requests: waiting, wait: patience } = config.limits
-  return new Admission({ limits: { waiting, patience }, clock, log }).guard(app, { connections })
+  const { requests: waiting, wait: patience } = service.config.limits
+  const { clock } = service
+  const refused = () => countRefused(service)
+  return new Admission({ limits: { waiting, patience }, clock, log, refused }).guard(app, { connections })
 }
 
 /** The listener for those who watch the service: who reaches it may read. */

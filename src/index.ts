@@ -40,9 +40,10 @@ export interface ChanceryOptions {
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   const { directory, publicUrl, clock = systemClock, log = console } = options
-  const { config, secrets } = loadConfig({}, { ...options.options, publicUrl, dir: directory })
-  const given = options.passphrase === undefined ? secrets : { passphrase: options.passphrase }
+  const load = () => loadConfig({}, { ...options.options, publicUrl, dir: directory })
+  const { config } = load()
   const { initialised } = await settleDataDirectory(config.dir)
+  const given = options.passphrase === undefined ? load().secrets : { passphrase: options.passphrase }
   const { passphrase } = ensurePassphrase(given, config.dir)
   if (!initialised) {
     const { intermediate, root } = defaultHierarchy()

@@ -1,7 +1,8 @@
 import type { Authorities } from './ca/authorities.ts'
+import type { Authority } from './ca/authority.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import type { Issuer } from './ca/issue.ts'
-import { OcspResponders } from './ca/ocsp-responders.ts'
+import { OcspResponders, type OcspSigner } from './ca/ocsp-responders.ts'
 import { Revoker } from './ca/revoke.ts'
 import type { Clock } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
@@ -28,6 +29,8 @@ export interface Revocation {
   readonly revoker: Revoker
   readonly ocsp: OcspResponder
   readonly crl: CrlPublisher
+  /** Who signs the OCSP responses of an authority whose key is here. Throws `CaError` where nobody can. */
+  readonly ocspSignerOf: (authority: Authority) => Promise<OcspSigner>
   /** Makes what is missing or due; to be called again after authorities changed. */
   start(): Promise<void>
   health(): HealthCheck[]
@@ -92,6 +95,7 @@ export function createRevocation(parts: RevocationParts): Revocation {
     revoker,
     ocsp,
     crl,
+    ocspSignerOf: (authority) => responders.signerOf(authority),
     async start() {
       ocsp.authoritiesChanged()
       await Promise.all([crl.start(), responders.start()])

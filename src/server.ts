@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { descriptorLimit, fitConnections } from './api/overload/descriptors.ts'
+import { descriptorLimit, fitConnections, watchDescriptors } from './api/overload/descriptors.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { keptServiceIdentity } from './ca/service-identity.ts'
@@ -75,6 +75,8 @@ export async function startServer(
     const tls = await startTls(config, passphrase, service, log, closers, kept)
     if (config.publicUrl !== null) await listenPlain()
     await startMetrics(config, service, log, closers)
+    const unwatch = watchDescriptors(log)
+    closers.push(async () => unwatch())
     listening = true
     return {
       httpUrl,

@@ -7,9 +7,11 @@ import { Approvals } from './ca/approvals.ts'
 import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
+import { Phases } from './ca/hierarchy/phases.ts'
 import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
+import { keepRootFile } from './ca/root-file.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
@@ -35,6 +37,7 @@ export interface Service {
   readonly profiles: ReadonlyMap<string, Profile>
   readonly issuer: Issuer
   readonly approvals: Approvals
+  readonly phases: Phases
   readonly revoker: Revoker
   readonly acme: Acme
   /** Of EST. */
@@ -74,7 +77,7 @@ export async function openService({
   publicUrl,
 }: ServiceOptions): Promise<Service> {
   const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls.validity), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
+  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
     profiles.set(own.name, own)
   const labels = new Labels(config, profiles)
   const store = await openStore({
@@ -83,7 +86,10 @@ export async function openService({
   })
   let authorities: Authorities
   try {
-    authorities = await Authorities.open(store, config.dir, passphrase)
+    authorities = await Authorities.open(store, config.dir, passphrase, {
+      clock,
+      rootFor: (profile) => profiles.get(profile)?.chain,
+    })
   } catch (error) {
     await store.close()
     throw error
@@ -135,6 +141,22 @@ export async function openService({
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 
+  const authoritiesChanged = async () => {
+    await authorities.reload()
+    await revocation.start()
+    await keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
+      log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
+    )
+    changed([])
+  }
+  const phases = new Phases({
+    ...{ store, clock, authorities, profiles },
+    propagation: config.rollover.propagation,
+    crlOf: (id) => crl.current(id),
+    ocspSignerOf: revocation.ocspSignerOf,
+    changed: authoritiesChanged,
+  })
+
   const service: Service = {
     config,
     clock,
@@ -146,15 +168,12 @@ export async function openService({
     crl,
     issuer,
     approvals,
+    phases,
     revoker,
     acme,
     labels,
     keyPlace: () => ({ store, directory: config.dir, passphrase }),
-    async authoritiesChanged() {
-      await authorities.reload()
-      await revocation.start()
-      changed([])
-    },
+    authoritiesChanged,
     addCheck: (check) => checks.push(check),
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),

@@ -192,6 +192,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'haproxy',
     'sds',
     'service.ts',
+    'acme',
     'ocsp',
     'crl',
     'ca',

@@ -24,5 +24,7 @@ go_tool() {
   echo "${1#*@}" >"$stamp"
 }
 mkdir -p "$cache/bin"
+# Of the standard library alone.
+(cd "$(dirname "$0")" && CGO_ENABLED=0 go build -o "$cache/bin/chancery-go-crl" go-crl.go)
 go_tool github.com/smallstep/certificates/cmd/step-ca@v0.30.2 0
 go_tool github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5 1

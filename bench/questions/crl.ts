@@ -10,8 +10,10 @@ import { encodeCsr } from '../../src/pki/csr/encode.ts'
 import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { addRevoked } from '../generate/revoked.ts'
 import { drive, type Measured, type Post, type Target } from '../load.ts'
+import { goCrl, opensslCrl } from '../peers/crls.ts'
 import { type RunningService, startService, usage } from '../processes.ts'
 import type { Section } from '../section.ts'
+import { unlessMissing } from '../tools.ts'
 
 export interface CrlQuestion {
   /** How many certificates are revoked, for each row. */
@@ -44,20 +46,36 @@ interface Beside {
   readonly cpu: number
 }
 
+const PEERS = [
+  ['Go crypto/x509', goCrl],
+  ['openssl ca -gencrl', opensslCrl],
+] as const
+
 const CONNECTIONS = 32
 const REBUILDS = 9
 
 /** How long a full CRL takes, and what it costs whoever is issued a certificate meanwhile. */
 export async function crlSection(question: CrlQuestion): Promise<Section> {
   const outcomes: Outcome[] = []
-  for (const entries of question.entries) outcomes.push(await measure(entries, question))
+  const others: (string | number)[][] = []
+  for (const entries of question.entries) {
+    for (const [what, make] of PEERS) {
+      const made = await unlessMissing(make(entries))
+      const figures =
+        typeof made === 'string' ? [made] : [made.milliseconds.toFixed(0), made.memory.toFixed(0)]
+      others.push([what, entries, ...figures])
+    }
+    outcomes.push(await measure(entries, question))
+  }
   return {
     title: 'Full CRLs of many entries',
     text: [
       `A revocation, and how long until the full CRL that lists it is served: the median of ${REBUILDS}, one at a time. Then issuance over REST and TLS at ${CONNECTIONS} connections with one revocation after the other beside it, each asked for when the one before was answered, and the same without them, in turns.`,
+      'Go’s crypto/x509, with which step-ca, cfssl and OpenBao sign CRLs: from the entries in memory to the DER, once. `openssl ca -gencrl`: the whole command, from its index to the PEM. Of both the memory is all that the process held.',
     ],
     head: [
       ...[
+        'by',
         'entries',
         'full CRL, ms',
         'more memory, MB',
@@ -68,11 +86,14 @@ export async function crlSection(question: CrlQuestion): Promise<Section> {
       ],
       ...['full CRLs beside', 'certificates/s beside', 'p99 beside, ms', 'CPU each beside, ms'],
     ],
-    rows: outcomes.map(({ entries, rebuild, memory, delta, without, beside, rebuilds }) => [
-      ...[entries, rebuild.toFixed(0), memory.toFixed(0), delta.toFixed(1)],
-      ...[without.perSecond.toFixed(0), without.p99.toFixed(1), without.cpu.toFixed(2), rebuilds],
-      ...[beside.perSecond.toFixed(0), beside.p99.toFixed(1), beside.cpu.toFixed(2)],
-    ]),
+    rows: [
+      ...outcomes.map(({ entries, rebuild, memory, delta, without, beside, rebuilds }) => [
+        ...['Chancery', entries, rebuild.toFixed(0), memory.toFixed(0), delta.toFixed(1)],
+        ...[without.perSecond.toFixed(0), without.p99.toFixed(1), without.cpu.toFixed(2), rebuilds],
+        ...[beside.perSecond.toFixed(0), beside.p99.toFixed(1), beside.cpu.toFixed(2)],
+      ]),
+      ...others,
+    ],
   }
 }
 

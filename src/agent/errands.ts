@@ -83,7 +83,7 @@ export async function refreshCrls(situation: Situation): Promise<Again> {
 export async function refreshRoots(situation: Situation): Promise<Again> {
   const { config, services, refresh, trust } = situation.context
   const { pem } = await services.ask({}, (client) => fetchRoots(client, config.bundle))
-  trust.follow(pem)
+  trust.follow(config.bundle, pem)
   situation.keepRoots(pem)
   return { after: refresh }
 }

@@ -1,10 +1,10 @@
 import {
-  chownSync,
   closeSync,
   existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -90,9 +90,10 @@ export class Generations {
     // Left by a crash before it became current.
     rmSync(place, { recursive: true, force: true })
     mkdirSync(place, { mode: 0o755 })
-    const { uid, gid } = this.#mode.ownership
-    if (uid !== null || gid !== null) chownSync(place, uid ?? -1, gid ?? -1)
     for (const file of files) this.#write(place, file)
+    const { uid, gid } = this.#mode.ownership
+    // Whoever may write above it could have put a link in its place, to what is not theirs.
+    if (uid !== null || gid !== null) lchownSync(place, uid ?? -1, gid ?? -1)
     syncDirectory(place)
     this.#link(`..${number}`, CURRENT)
     for (const { name } of files) if (!this.#isLinked(name)) this.#link(`${CURRENT}/${name}`, name)

@@ -1,12 +1,15 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchPinnedRoot, readFingerprint } from '../client/pinned-root.ts'
 import { makePrivateDirectory } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
-import { decodePem } from '../pki/pem.ts'
+import { decodePem, encodePem } from '../pki/pem.ts'
 import { writeFiles } from '../write-files.ts'
 import type { AgentConfig } from './config.ts'
+
+/** Names of the files with the roots of a bundle. */
+const FOLLOWED = 'followed-roots-'
 
 /** The roots that prove the CA: those that were given, and those that the CA proved by them has published since. */
 export class Trust {
@@ -33,21 +36,26 @@ export class Trust {
     return this.#config.trust.follow
   }
 
-  /** Roots that came over a proven connection, PEM. */
-  follow(pem: string): void {
+  /**
+   * Roots that a bundle has now, PEM, over a proven connection. What it had before and has no more is withdrawn; those of other
+   * bundles stay, and those that were given.
+   */
+  follow(bundle: string, pem: string): void {
     if (!this.#config.trust.follow) return
-    const known = this.roots()
-    if (decodePem(pem, 'roots').every(({ der }) => holds(known, der))) return
-    // Other certificates follow other bundles: their roots stay.
-    writeFiles([{ path: this.#followedFile, content: this.#followed() + pem, mode: 0o600 }])
+    const given = new Set(certificatesOf(this.#given ?? ''))
+    const content = certificatesOf(pem)
+      .filter((one) => !given.has(one))
+      .join('')
+    const file = join(this.#config.state, `${FOLLOWED}${encodeURIComponent(bundle)}.pem`)
+    if (content === '') rmSync(file, { force: true })
+    else if (!existsSync(file) || read(file) !== content) writeFiles([{ path: file, content, mode: 0o600 }])
   }
 
   #followed(): string {
-    return existsSync(this.#followedFile) ? read(this.#followedFile) : ''
-  }
-
-  get #followedFile(): string {
-    return join(this.#config.state, 'followed-roots.pem')
+    const { state } = this.#config
+    if (!existsSync(state)) return ''
+    const files = readdirSync(state).filter((name) => name.startsWith(FOLLOWED) && name.endsWith('.pem'))
+    return [...new Set(files.sort().flatMap((name) => certificatesOf(read(join(state, name)))))].join('')
   }
 
   async #pinned(sha256: string): Promise<string> {
@@ -82,8 +90,9 @@ function readRoots(file: string): string {
   }
 }
 
-function holds(pem: string, der: Buffer): boolean {
-  return decodePem(pem, 'roots').some((one) => one.der.equals(der))
+/** Each as PEM of its own, always in the same form. */
+function certificatesOf(pem: string): string[] {
+  return pem === '' ? [] : decodePem(pem, 'roots').map(({ der }) => encodePem('CERTIFICATE', der))
 }
 
 function read(file: string): string {

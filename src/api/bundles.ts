@@ -74,7 +74,7 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
       if (!format || !bundle) {
         throw new CaError(
           'notFound',
-          `There is no bundle "${file}". Try roots, chain or an authority’s id, with .${Object.keys(FORMATS).join(', .')}.`,
+          `There is no bundle "${file}". Try roots, chain, cross or an authority’s id, with .${Object.keys(FORMATS).join(', .')}.`,
         )
       }
       // A PKCS #12 file is salted: made once for a set of certificates, it keeps its ETag.
@@ -110,12 +110,19 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
 }
 
 function bundleOf(name: string, { authorities }: Service): Bundle | null {
-  // A renewed certificate is newer than its authority, and an old root may be new here.
+  // A renewed certificate is newer than its authority, an old root may be new here, and a retired one leaves.
   const sequence = Math.max(
     0,
-    ...authorities.all().flatMap(({ createdAt, certificate }) => [createdAt, certificate.notBefore]),
+    ...authorities
+      .all()
+      .flatMap(({ createdAt, changedAt, certificate }) => [createdAt, changedAt, certificate.notBefore]),
   )
   const issuing = authorities.all().filter(({ role }) => role === 'issuing')
+  if (name === 'cross') {
+    const cross = authorities.crossCertificates()
+    const newest = Math.max(sequence, ...cross.map(({ installedAt }) => installedAt))
+    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest }
+  }
   if (name === 'roots') return { certificates: authorities.roots(), sequence }
   if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }
   const one = authorities.get(name)

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Freshness, sendFresh } from './freshness.ts'
+import { type Freshness, sendFresh, sendFreshInParts } from './freshness.ts'
 
 const compress = promisify(gzip)
 
@@ -12,7 +12,8 @@ const WORTHWHILE = 1024
 const compressed = new WeakMap<Buffer, Promise<Buffer>>()
 
 /**
- * `sendFresh`, in gzip for clients that accept it. For bodies that are kept: each is compressed once, by its identity.
+ * `sendFreshInParts`, in gzip for clients that accept it and ask for the whole. For bodies that are kept: each is compressed once,
+ * by its identity.
  * The compressed form has an entity tag of its own (RFC 9110 8.8.3.3).
  */
 export async function sendFreshCompressed(
@@ -23,8 +24,10 @@ export async function sendFreshCompressed(
   freshness: Freshness,
 ): Promise<FastifyReply> {
   reply.header('vary', 'accept-encoding')
-  if (body.length < WORTHWHILE || !acceptsGzip(request.headers['accept-encoding'])) {
-    return sendFresh(request, reply, contentType, body, freshness)
+  const { range, 'accept-encoding': accepted } = request.headers
+  // A part is of what would be sent without compression: what differs from request to request has no parts.
+  if (body.length < WORTHWHILE || range !== undefined || !acceptsGzip(accepted)) {
+    return sendFreshInParts(request, reply, contentType, body, freshness)
   }
   const smaller = compressed.get(body) ?? compress(body)
   compressed.set(body, smaller)

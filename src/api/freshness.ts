@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { rangeOf } from './ranges.ts'
 
 /** How a public answer may be kept. Times in seconds since 1970. */
 export interface Freshness {
@@ -28,6 +29,33 @@ export function sendFresh(
   reply.headers(freshnessHeaders(freshness))
   if (isKnown(request, freshness)) return reply.code(304).send()
   reply.header('content-type', contentType)
+  return sendBody(reply, body)
+}
+
+/** `sendFresh`, of which a client may ask for a part, such as what it lacks of a long list (RFC 9110 14). */
+export function sendFreshInParts(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  contentType: string,
+  body: Buffer,
+  freshness: Freshness,
+): FastifyReply {
+  reply.header('accept-ranges', 'bytes')
+  const range = isKnown(request, freshness) ? null : rangeOf(request.raw, body.length, freshness.etag)
+  if (range === null) return sendFresh(request, reply, contentType, body, freshness)
+  if (range === 'unsatisfiable') {
+    return reply
+      .code(416)
+      .headers({ 'content-range': `bytes */${body.length}`, 'cache-control': 'no-store' })
+      .send()
+  }
+  const { start, end } = range
+  reply.code(206).headers(freshnessHeaders(freshness))
+  reply.headers({ 'content-type': contentType, 'content-range': `bytes ${start}-${end - 1}/${body.length}` })
+  return sendBody(reply, body.subarray(start, end))
+}
+
+function sendBody(reply: FastifyReply, body: Buffer): FastifyReply {
   if (body.length < LONG) return reply.send(body)
   return reply
     .header('content-length', body.length)

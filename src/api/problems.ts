@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CaError, type ErrorCode } from '../errors.ts'
+import { logFailure } from './failure-log.ts'
 
 /** One row for each code: REST renders it as an RFC 9457 problem document. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
@@ -90,7 +91,7 @@ function validationFault({ validation = [], validationContext = 'body' }: Fastif
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]
-  if (status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.message)
+  if (status >= 500) logFailure(request, status, problem, problem.cause)
   const body: Problem = {
     type: problemType(problem.code),
     title,

@@ -1,33 +1,58 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { HashName } from '../pki/keys/algorithms.ts'
 import { decryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
-import type { AuthorityRow } from '../store/queries.ts'
+import type { AuthorityRow, CrossCertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority, IssuingAuthority } from './authority.ts'
+import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { createKeySigner } from './key-signer.ts'
+import { type TrustPath, trustPaths } from './trust-paths.ts'
+
+/**
+ * For so long a retired authority goes on after its last certificate: for clocks that are behind, and for the list that still
+ * names what expired (RFC 5280 3.3). Seconds.
+ */
+const LAST_ANSWERS = 7 * 86_400
+
+/** Which way up to a root a leaf is sent with, where there are several. */
+export interface PathPreference {
+  /** The id of the root to which leaves of this profile shall lead; undefined: the authority's own. */
+  readonly rootFor: (profile: string) => string | undefined
+  readonly clock: Clock
+}
 
 /** Every authority that this service speaks for, in memory; `reload` after one was added or installed. */
 export class Authorities {
   readonly #store: Store
   readonly #directory: string
   readonly #passphrase: string
+  readonly #preference: PathPreference
   #byId = new Map<string, Authority>()
+  #cross: readonly (CrossCertificateRow & { readonly notAfter: number })[] = []
+  #paths = new Map<string, readonly TrustPath[]>()
 
-  private constructor(store: Store, directory: string, passphrase: string) {
+  private constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
     this.#store = store
     this.#directory = directory
     this.#passphrase = passphrase
+    this.#preference = preference
   }
 
-  static async open(store: Store, directory: string, passphrase: string): Promise<Authorities> {
-    const authorities = new Authorities(store, directory, passphrase)
+  static async open(
+    store: Store,
+    directory: string,
+    passphrase: string,
+    preference: PathPreference,
+  ): Promise<Authorities> {
+    const authorities = new Authorities(store, directory, passphrase, preference)
     await authorities.reload()
     return authorities
   }
@@ -38,7 +63,18 @@ export class Authorities {
     for (const authority of await Promise.all(rows.map((row) => this.#load(row)))) {
       if (authority) byId.set(authority.id, authority)
     }
+    this.#cross = (await this.#store.read.crossCertificates()).map((row) => ({
+      ...row,
+      notAfter: parseCertificate(row.certificate, 'badAuthorityCertificate').notAfter,
+    }))
     this.#byId = byId
+    this.#paths = new Map()
+  }
+
+  /** What authorities have from each other beside their own certificates, as long as it is valid. */
+  crossCertificates(): readonly CrossCertificateRow[] {
+    const now = epochSeconds(this.#preference.clock())
+    return this.#cross.filter(({ notAfter }) => notAfter > now)
   }
 
   all(): readonly Authority[] {
@@ -49,9 +85,10 @@ export class Authorities {
     return this.#byId.get(id)
   }
 
-  /** The authority to issue with: the one named, or the default. */
+  /** The authority to issue with: the default, or the one named, or the one that issues in its place. */
   issuing(id?: string): IssuingAuthority {
-    const authority = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
+    const named = id === undefined ? this.all().find((one) => one.isDefault) : this.#byId.get(id)
+    const authority = named && (standIn(named, this.all()) ?? named)
     if (!authority) {
       const known = this.all()
         .filter((one) => one.signer)
@@ -82,10 +119,35 @@ export class Authorities {
     return { ...authority, signer }
   }
 
-  /** The certificates to send after a leaf: its issuer and upwards. The root is left out: a relying party has it. */
-  chainOf(id: string): readonly Buffer[] {
+  /** The certificates to send after a leaf of this profile: its issuer and upwards. The root is left out: a relying party has it. */
+  chainFor(leaf: { authority: string; profile: string }): readonly Buffer[] {
+    return this.pathsFor(leaf)[0]?.certificates ?? []
+  }
+
+  /** Every way up to a root from a leaf of this profile: the one to send first, the others as alternates. */
+  pathsFor({ authority, profile }: { authority: string; profile: string }): readonly TrustPath[] {
+    const [own, ...others] = this.#pathsOf(authority)
+    if (!own) return []
+    const now = epochSeconds(this.#preference.clock())
+    const good = others.filter(({ root, until }) => until > now && !this.#isRetired(root))
+    const wanted = this.#byId.get(this.#preference.rootFor(profile) ?? '')?.certificate.der
+    const first = wanted && [own, ...good].find(({ root }) => root.equals(wanted))
+    return first ? [first, ...[own, ...good].filter((path) => path !== first)] : [own, ...good]
+  }
+
+  #pathsOf(id: string): readonly TrustPath[] {
     const authority = this.#byId.get(id)
-    return authority ? [authority.certificate.der, ...authority.chain.slice(0, -1)] : []
+    if (!authority) return []
+    const known = this.#paths.get(id)
+    if (known) return known
+    const cross = this.#cross.map(({ certificate }) => certificate)
+    const paths = trustPaths(authority, this.all(), cross)
+    this.#paths.set(id, paths)
+    return paths
+  }
+
+  #isRetired(root: Buffer): boolean {
+    return this.all().some(({ state, certificate }) => state === 'retired' && certificate.der.equals(root))
   }
 
   /** The trust anchors: the last certificate of every chain, each once. */
@@ -95,7 +157,17 @@ export class Authorities {
       const root = authority.chain.at(-1) ?? authority.certificate.der
       roots.set(fingerprint(root), root)
     }
+    for (const { role, state, certificate } of this.#byId.values()) {
+      if (role === 'root' && state === 'retired') roots.delete(fingerprint(certificate.der))
+    }
     return [...roots.values()]
+  }
+
+  /** To be called after each certificate: one that was granted just before its authority retired ends later than was thought. */
+  recorded(id: string, notAfter: number): void {
+    const authority = this.#byId.get(id)
+    if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
+    this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })
   }
 
   /** Null while the authority waits for its certificate. */
@@ -118,22 +190,64 @@ export class Authorities {
         )
       }
     }
+    const changedAt = row.changedAt ?? row.createdAt
+    const lastExpiry =
+      row.state === 'retired' ? await this.#store.read.lastExpiry(row.id, RESPONDER_PROFILE) : null
     const path = [certificate, ...row.chain.map((der) => parseCertificate(der, 'badAuthorityCertificate'))]
     return {
       id: row.id,
       role: row.role,
       state: row.state,
       isDefault: row.isDefault,
+      replaces: row.replaces,
       createdAt: row.createdAt,
+      publishedAt: row.publishedAt ?? row.createdAt,
+      changedAt,
       certificate,
       chain: row.chain,
       signer,
       // A CA certificate signed elsewhere may lack the SKI; the key's own identifier then names it as well.
       keyIdentifier: certificate.subjectKeyIdentifier ?? keyIdentifier({ bits: certificate.keyBits }),
       usableUntil: Math.min(...path.map(({ notAfter }) => notAfter)),
+      answersUntil: answersUntil({ ...row, certificate, changedAt }, lastExpiry),
       nameLimits: path.flatMap((info) => readNameLimits(info, 'badAuthorityCertificate') ?? []),
     }
   }
+}
+
+/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. */
+function answersUntil(
+  {
+    role,
+    state,
+    certificate,
+    changedAt,
+  }: Pick<Authority, 'role' | 'certificate' | 'changedAt'> & { state: string },
+  lastExpiry: number | null,
+): number {
+  if (state !== 'retired') return certificate.notAfter
+  // Nobody trusts it any more.
+  if (role === 'root') return Math.min(certificate.notAfter, changedAt)
+  return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
+}
+
+/** Who issues in the place of one that does not: the nearest that took its place, or, where that was taken back, whose place it has. */
+function standIn(named: Authority, all: readonly Authority[]): Authority | undefined {
+  if (named.state === 'active') return named
+  const line = [...successors(named.id, all), ...predecessors(named, all)]
+  return line.find(({ state, signer }) => state === 'active' && signer)
+}
+
+/** Those that take an authority's place, and those that take theirs, the nearest first. */
+export function successors(id: string, all: readonly Authority[]): Authority[] {
+  const next = all.filter(({ replaces }) => replaces === id)
+  return [...next, ...next.flatMap((one) => successors(one.id, all))]
+}
+
+/** The one whose place an authority takes, the one before that, and so on. */
+export function predecessors({ replaces }: Authority, all: readonly Authority[]): Authority[] {
+  const before = all.find(({ id }) => id === replaces)
+  return before ? [before, ...predecessors(before, all)] : []
 }
 
 /** SHA-256 of a DER certificate, lower-case hexadecimal. */

@@ -1,17 +1,23 @@
 import type { NameLimits } from '../pki/certificate/name-constraints.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
+import type { Phase } from '../store/authority-commands.ts'
 import type { Signer } from './signer.ts'
 
 /** A CA that this service speaks for. The root's `signer` is null: its key is offline. */
 export interface Authority {
   readonly id: string
   readonly role: 'root' | 'issuing'
-  readonly state: 'active' | 'retired'
+  readonly state: Phase
+  /** The id of the authority whose place it takes. */
+  readonly replaces: string | null
   /** The one that issues where a request names none. */
   readonly isDefault: boolean
   readonly certificate: CertificateInfo
   /** When it came to be known here. Seconds since 1970. */
   readonly createdAt: number
+  /** Since when its certificate stands in bundles, and when its state changed last. Seconds since 1970. */
+  readonly publishedAt: number
+  readonly changedAt: number
   /** DER certificates above it, nearest issuer first, root last; empty for a root. */
   readonly chain: readonly Buffer[]
   readonly signer: Signer | null
@@ -19,6 +25,8 @@ export interface Authority {
   readonly keyIdentifier: Buffer
   /** The first end among its certificate and those above it, seconds since 1970: nothing it issues may live longer. */
   readonly usableUntil: number
+  /** Until when it makes CRLs and OCSP responses: a retired one ends a little after its last certificate. Seconds since 1970. */
+  readonly answersUntil: number
   /** The name constraints of its certificate and of those above it: a name outside would be refused by relying parties. */
   readonly nameLimits: readonly NameLimits[]
 }

@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import type { KeyType } from '../pki/keys/algorithms.ts'
 
@@ -20,9 +21,13 @@ const COMMON = {
   approval: 'none',
 } as const
 
-/** What the service certifies for its own listener. `life` in seconds. */
-export function serviceProfile(life: number): Profile {
+/** What the service certifies for its own listener. */
+export function serviceProfile({
+  validity: life,
+  chain,
+}: Pick<Config['tls'], 'validity' | 'chain'>): Profile {
   return {
+    ...(chain === undefined ? {} : { chain }),
     ...COMMON,
     name: SERVICE_PROFILE,
     description: 'The service’s own TLS certificate.',

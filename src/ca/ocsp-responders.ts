@@ -112,8 +112,8 @@ export class OcspResponders {
     return authorities
       .all()
       .filter(
-        ({ id, signer, certificate }) =>
-          signer !== null && certificate.notAfter > now && options(id).signer === 'delegated',
+        ({ id, signer, answersUntil }) =>
+          signer !== null && answersUntil > now && options(id).signer === 'delegated',
       )
   }
 

@@ -93,7 +93,10 @@ function identity(
   { der, serialNumber, notBefore, notAfter }: CertificateInfo,
   { authorities }: IdentityContext,
 ): ServiceIdentity {
-  const chain = [der, ...authorities.chainOf(authorities.issuing().id)]
+  const chain = [
+    der,
+    ...authorities.chainFor({ authority: authorities.issuing().id, profile: SERVICE_PROFILE }),
+  ]
   return {
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     certificate: chain.map((one) => encodePem('CERTIFICATE', one)).join(''),

@@ -5,44 +5,44 @@ import type { Authority } from './authority.ts'
 const LONGEST_PATH = 8
 const MOST_PATHS = 10
 
-const known = new WeakMap<Authority, { all: readonly Authority[]; paths: readonly (readonly Buffer[])[] }>()
-
-/**
- * Every way from an authority up to a root, each as the certificates to send after a leaf, the root left out (RFC 8555 7.4.2).
- * The authority's own chain is the first; others are there where CAs have several certificates, as after a root's rollover.
- */
-export function trustPaths(id: string, all: readonly Authority[]): readonly (readonly Buffer[])[] {
-  const authority = all.find((one) => one.id === id)
-  if (!authority) return []
-  const cached = known.get(authority)
-  // Until an authority is added or installed, each list holds the same authorities.
-  if (cached?.all.length === all.length && cached.all.every((one, index) => one === all[index])) {
-    return cached.paths
-  }
-  const paths = findPaths(authority, all)
-  known.set(authority, { all, paths })
-  return paths
+/** A way from an authority up to a root. DER. */
+export interface TrustPath {
+  /** The certificates to send after a leaf, its issuer first; the root is left out: a relying party has it. */
+  readonly certificates: readonly Buffer[]
+  readonly root: Buffer
+  /** The first end among all of them. Seconds since 1970. */
+  readonly until: number
 }
 
-function findPaths(authority: Authority, all: readonly Authority[]): readonly (readonly Buffer[])[] {
-  const own = [authority.certificate.der, ...authority.chain.slice(0, -1)]
+/**
+ * Every way from an authority up to a root (RFC 8555 7.4.2). The authority's own chain is the first; others are there where CAs have
+ * several certificates, as in a root's rollover. `cross`: those that are nobody's own, DER.
+ */
+export function trustPaths(
+  authority: Authority,
+  all: readonly Authority[],
+  cross: readonly Buffer[],
+): readonly TrustPath[] {
+  const own = [authority.certificate.der, ...authority.chain].map((der) => new X509Certificate(der))
   const certificates = new Map<string, X509Certificate>()
-  for (const der of all.flatMap(({ certificate, chain }) => [certificate.der, ...chain])) {
+  for (const der of [...all.flatMap((one) => [one.certificate.der, ...one.chain]), ...cross]) {
     const certificate = new X509Certificate(der)
     certificates.set(certificate.fingerprint256, certificate)
   }
-  const starts = [...certificates.values()].filter(({ publicKey, subject }) =>
-    isSameCa({ publicKey, subject }, new X509Certificate(authority.certificate.der)),
-  )
+  const starts = [...certificates.values()].filter((one) => isSameCa(one, own[0]!))
   const found = starts.flatMap((start) => upwards([start], [...certificates.values()]))
-  const paths = found.map((path) => path.map(({ raw }) => raw))
   const texts = new Set<string>()
-  return [own, ...paths]
+  return [own, ...found]
     .filter((path) => {
-      const text = Buffer.concat([...path]).toString('base64')
+      const text = path.map(({ fingerprint256 }) => fingerprint256).join()
       return !texts.has(text) && texts.add(text)
     })
     .slice(0, MOST_PATHS)
+    .map((path) => ({
+      certificates: path.slice(0, -1).map(({ raw }) => raw),
+      root: path.at(-1)!.raw,
+      until: Math.min(...path.map(({ validToDate }) => validToDate.getTime() / 1000)),
+    }))
 }
 
 /** The same CA by another certificate: the same name and the same key. */
@@ -53,9 +53,10 @@ function isSameCa(
   return one.subject === other.subject && one.publicKey.equals(other.publicKey)
 }
 
+/** With the root at the end. */
 function upwards(path: X509Certificate[], certificates: readonly X509Certificate[]): X509Certificate[][] {
   const top = path.at(-1)!
-  if (isSelfSigned(top)) return path.length > 1 ? [path.slice(0, -1)] : []
+  if (isSelfSigned(top)) return path.length > 1 ? [path] : []
   if (path.length >= LONGEST_PATH) return []
   return certificates
     .filter((issuer) => top.checkIssued(issuer) && top.verify(issuer.publicKey))

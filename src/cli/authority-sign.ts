@@ -68,7 +68,7 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
   const made = await makeIntermediateCertificate(
     wish,
     root.certificate,
-    'root',
+    root.id,
     root.signer,
     terminal.clock(),
   )

@@ -3,6 +3,7 @@ import type { AuthorityAnswer } from './answers.ts'
 import { addCommand } from './authority-add.ts'
 import { csrCommand } from './authority-csr.ts'
 import { installCommand } from './authority-install.ts'
+import { phaseCommand } from './authority-phase.ts'
 import { signCommand } from './authority-sign.ts'
 import { plain, table } from './layout.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
@@ -16,22 +17,10 @@ export function authorityCommand(terminal: Terminal): Command {
     .addCommand(csrCommand(terminal))
     .addCommand(signCommand(terminal))
     .addCommand(installCommand(terminal))
-    .addCommand(
-      changeCommand(
-        'default',
-        'Make an authority the one that issues where a request names none',
-        { isDefault: true },
-        terminal,
-      ),
-    )
-    .addCommand(
-      changeCommand(
-        'retire',
-        'Let an authority issue no more; its CRL and OCSP answers go on',
-        { state: 'retired' },
-        terminal,
-      ),
-    )
+    .addCommand(defaultCommand(terminal))
+    .addCommand(phaseCommand('staged', terminal))
+    .addCommand(phaseCommand('active', terminal))
+    .addCommand(phaseCommand('retired', terminal))
 }
 
 function listCommand(terminal: Terminal): Command {
@@ -55,18 +44,15 @@ function listCommand(terminal: Terminal): Command {
   return command
 }
 
-function changeCommand(name: string, description: string, change: object, terminal: Terminal): Command {
-  const command = new Command(name).description(description).argument('<id>', 'id of the authority')
+function defaultCommand(terminal: Terminal): Command {
+  const command = new Command('default')
+    .description('Make an authority the one that issues where a request names none')
+    .argument('<id>', 'id of the authority')
   addServiceOptions(command).action(async (id: string, options: ServiceOptions) => {
     const client = adminClient(options, terminal.environment)
     const path = `/v1/authorities/${encodeURIComponent(id)}`
-    const answer = await client.json<AuthorityAnswer>('PATCH', path, { body: change })
-    print(
-      terminal,
-      options.json,
-      answer,
-      () => `Authority ${id} is ${answer.isDefault ? 'the default' : answer.state}.\n`,
-    )
+    const answer = await client.json<AuthorityAnswer>('PATCH', path, { body: { isDefault: true } })
+    print(terminal, options.json, answer, () => `Authority ${id} is the default.\n`)
   })
   return command
 }

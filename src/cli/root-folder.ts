@@ -19,8 +19,12 @@ export function addRootFolderOptions(command: Command): Command {
     )
 }
 
-export function openRootFolder({ rootFolder, rootPassphraseFile }: RootFolderOptions): Promise<OpenRoot> {
+export function openRootFolder(options: RootFolderOptions): Promise<OpenRoot> {
+  return openRoot(options.rootFolder, rootPassphrase(options))
+}
+
+export function rootPassphrase({ rootFolder, rootPassphraseFile }: RootFolderOptions): string {
   // Where "init" leaves both, until somebody moves them to places of their own.
   const beside = dataFiles(dirname(resolve(rootFolder))).rootPassphrase
-  return openRoot(rootFolder, readSecretFile(rootPassphraseFile ?? beside, 'The root passphrase file'))
+  return readSecretFile(rootPassphraseFile ?? beside, 'The root passphrase file')
 }

@@ -26,6 +26,8 @@ export interface Answer {
   readonly contentType: string
   /** Retry-After, where it is in seconds, as this service sends it. */
   readonly retryAfter: number | undefined
+  /** The clock of whoever answered. Seconds since 1970. */
+  readonly date: number | undefined
   readonly body: Buffer
 }
 
@@ -88,6 +90,7 @@ async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
     status: response.statusCode ?? 0,
     contentType: mediaType(response),
     retryAfter: secondsIn(response.headers['retry-after']),
+    date: timeIn(response.headers.date),
     body: await collectBody(response),
   }
 }
@@ -105,6 +108,11 @@ async function collectBody(response: IncomingMessage): Promise<Buffer> {
 
 function mediaType(response: IncomingMessage): string {
   return (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+}
+
+function timeIn(date: string | undefined): number | undefined {
+  const time = Date.parse(date ?? '')
+  return Number.isNaN(time) ? undefined : time / 1000
 }
 
 function secondsIn(retryAfter: string | undefined): number | undefined {

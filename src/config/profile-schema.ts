@@ -177,6 +177,13 @@ export const ProfileOptions = Type.Object({
   authority: Type.Optional(
     Type.String({ minLength: 1, description: 'The authority that issues. Absent: the default one.' }),
   ),
+  chain: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'The root, by its id, up to which the chain that is sent with a certificate leads, where cross-certificates lead to several. Absent, or no such way: the authority’s own.',
+    }),
+  ),
   renewal: flag({ default: true, description: 'Whether a certificate may renew itself over mutual TLS.' }),
   approval: choice(['none', 'enrol', 'always'], {
     default: 'none',

@@ -69,6 +69,12 @@ export const FileOptions = Type.Object({
         minimum: 600,
         description: 'Life of the service’s own certificate, which renews itself.',
       }),
+      chain: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: 'As `chain` of a profile, for the service’s own certificate.',
+        }),
+      ),
       minVersion: choice(['TLSv1.2', 'TLSv1.3'], {
         default: 'TLSv1.2',
         description: 'The oldest TLS version that is spoken.',
@@ -179,6 +185,17 @@ export const FileOptions = Type.Object({
     default: {},
     description: 'Options of one authority, which go before `ocsp` and `crl`.',
   }),
+  rollover: Type.Object(
+    {
+      propagation: duration({
+        default: '24h',
+        minimum: 0,
+        description:
+          'How long bundles must have held the certificate of a new authority, and of its root, before it may issue: as long as the slowest of your consumers takes to fetch them.',
+      }),
+    },
+    { default: {} },
+  ),
   approvals: Type.Object(
     {
       validity: duration({

@@ -9,7 +9,7 @@ export function bundledAuthorities(
   all: readonly Authority[],
   now: number,
 ): readonly Authority[] {
-  const valid = all.filter(({ certificate }) => certificate.notAfter > now)
+  const valid = all.filter(({ answersUntil }) => answersUntil > now)
   if (name === 'roots') return valid
   const one = all.find(({ id }) => id === name)
   if (!one) throw new CaError('notFound', `There is no authority "${name}". Try roots, for all of them.`)

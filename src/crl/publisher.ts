@@ -53,7 +53,7 @@ export class CrlPublisher {
   #timer: NodeJS.Timeout | null = null
   readonly #leaps: NodeJS.Timeout
   #isLoaded = false
-  /** Under way. */
+  /** Under way, starts among them: what is due is being made then, and a look at the clock would make it once more. */
   #ticks = 0
   #state: 'new' | 'started' | 'stopped' = 'new'
 
@@ -139,6 +139,7 @@ export class CrlPublisher {
   async start(): Promise<void> {
     this.#refuseIfStopped()
     this.#state = 'started'
+    this.#ticks++
     await Promise.all(
       this.#authorities().map(async (authority) => {
         const settled = await this.#settle(authority.id)
@@ -154,7 +155,7 @@ export class CrlPublisher {
           }),
         )
       }),
-    )
+    ).finally(() => this.#ticks--)
     this.#isLoaded = true
     this.#warn()
     this.#schedule()
@@ -269,7 +270,7 @@ export class CrlPublisher {
 
   #valid(): Authority[] {
     const now = this.#now()
-    return this.#authorities().filter(({ certificate }) => certificate.notAfter > now)
+    return this.#authorities().filter(({ answersUntil }) => answersUntil > now)
   }
 
   #isDue(publication: Publication): boolean {
@@ -283,8 +284,8 @@ export class CrlPublisher {
     )
   }
 
-  #canSign({ signer, certificate }: Authority): boolean {
-    return signer !== null && certificate.notAfter > this.#now()
+  #canSign({ signer, answersUntil }: Authority): boolean {
+    return signer !== null && answersUntil > this.#now()
   }
 
   #now(): number {

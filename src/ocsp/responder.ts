@@ -72,7 +72,7 @@ export class OcspResponder {
       sign: async (id, certId) => {
         this.#sharedBegun++
         const authority = options.authorities().find((one) => one.id === id)
-        return authority && canSign(authority)
+        return authority && canSign(authority) && authority.answersUntil > this.#now()
           ? this.#sign(authority, { certIds: [certId], nonce: null })
           : null
       },
@@ -189,11 +189,11 @@ export class OcspResponder {
     return answerOf(signed, cache, this.#now())
   }
 
-  /** The authority that issued all that is asked about, as long as its certificate lasts. */
+  /** The authority that issued all that is asked about, as long as that answers. */
   #speakerFor(certIds: OcspRequest['certIds']): Authority | null {
     const isOf = ({ certificate }: Authority) => certIds.every((certId) => isIssuer(certificate, certId))
     const authority = this.#options.authorities().find(isOf)
-    return authority && authority.certificate.notAfter > this.#now() ? authority : null
+    return authority && authority.answersUntil > this.#now() ? authority : null
   }
 
   /** Signed where the authority's key is, about one certificate each, and handed out as they are. */

@@ -87,7 +87,7 @@ async function certificateSecret(
 ): Promise<Secret> {
   const row = await chooseCertificate({ choice, purpose }, principal, service)
   const { der, refreshAt } = await stapleOf(row, service)
-  const chain = [row.der, ...service.authorities.chainOf(row.authority)]
+  const chain = [row.der, ...service.authorities.chainFor(row)]
   const content: SecretContent = {
     name,
     tls_certificate: {

@@ -72,6 +72,7 @@ export interface AcmeOrderRow {
 export interface AcmeCertificateRow {
   accountId: number
   authority: string
+  profile: string
   der: Buffer
 }
 

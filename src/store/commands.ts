@@ -1,13 +1,14 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeCommands } from './acme-commands.ts'
 import type { ApprovalCommands } from './approval-commands.ts'
+import type { AuthorityCommands } from './authority-commands.ts'
 
 /**
  * Every write, as plain data that crosses to the writer thread. Each is one whole operation, so that another
  * database can stand behind the same names. Times are seconds since 1970 unless the name says otherwise;
  * serial numbers are lower-case hexadecimal without leading zero octets.
  */
-export interface Commands extends AcmeCommands, ApprovalCommands {
+export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityCommands {
   recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
   revoke: { input: RevocationRecord; output: RevocationOutcome }
   release: { input: ReleaseRecord; output: RevocationOutcome }
@@ -21,9 +22,11 @@ export interface Commands extends AcmeCommands, ApprovalCommands {
     output: { changed: boolean; left: number }
   }
   adminKeyUsed: { input: { id: number; at: number }; output: Record<never, never> }
-  recordAuthority: { input: AuthorityRecord; output: Record<never, never> }
-  installAuthority: { input: AuthorityInstallation; output: Record<never, never> }
-  changeAuthority: { input: AuthorityChange; output: Record<never, never> }
+  /** Each secret sealed anew, under another passphrase. */
+  resealExternalKeys: {
+    input: { keys: readonly { kid: string; sealed: Uint8Array }[]; audit: AuditEntry }
+    output: Record<never, never>
+  }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
   leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
@@ -163,51 +166,6 @@ export interface AdminKeyRotation {
   hash: Uint8Array
   at: number
   formerUntil: number | null
-  audit: AuditEntry
-}
-
-/** A new authority; "conflict" if the id is taken. */
-export interface AuthorityRecord {
-  id: string
-  role: 'root' | 'issuing'
-  /** "pending": key and CSR exist, the certificate does not yet. */
-  state: 'pending' | 'active' | 'retired'
-  isDefault: boolean
-  certificate: Uint8Array | null
-  /** DER certificates above it, nearest issuer first, root last. */
-  chain: readonly Uint8Array[]
-  csr: Uint8Array | null
-  /** Relative to the data directory; null where the service holds no key (the root). */
-  keyFile: string | null
-  /** "sha256" | "sha384" | "sha512", or null for algorithms that hash by themselves. */
-  hash: string | null
-  createdAt: number
-  audit: AuditEntry
-}
-
-/**
- * The proven certificate of an issuing authority, and the chain above it. One that waited for it becomes active, and the
- * default if there is none; otherwise the state stays.
- */
-export interface AuthorityInstallation {
-  id: string
-  /** The certificate that the new one was compared with; "conflict" if the record has another by now. */
-  replaces: Uint8Array | null
-  certificate: Uint8Array
-  chain: readonly Uint8Array[]
-  /** Recorded under the first of these ids that is free, unless its certificate is on record already. */
-  root: { ids: readonly string[]; certificate: Uint8Array }
-  installedAt: number
-  audit: AuditEntry
-}
-
-/** Of an issuing authority that has its certificate. Refused if it would leave no default that can issue. */
-export interface AuthorityChange {
-  id: string
-  /** Makes it the one that issues where a request names none. */
-  isDefault?: true | undefined
-  /** A retired authority issues no more; its CRL and OCSP answers go on until its certificate ends. */
-  state?: 'active' | 'retired' | undefined
   audit: AuditEntry
 }
 

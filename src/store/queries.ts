@@ -1,15 +1,8 @@
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
-import type {
-  AuditHeadRecord,
-  AuthorityRecord,
-  CrlBase,
-  CrlScope,
-  EstUserRecord,
-  RevocationFacts,
-  Role,
-} from './commands.ts'
+import type { AuthorityRecord } from './authority-commands.ts'
+import type { AuditHeadRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 import type { ChainRow } from './read/audit-chain.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
@@ -42,6 +35,10 @@ export interface Queries extends AcmeQueries, ApprovalQueries {
   estUser(name: string): Promise<EstUserRow | null>
   listEstUsers(page: Page): Promise<{ rows: EstUserRow[]; next: string | null }>
   authorities(): Promise<AuthorityRow[]>
+  /** The oldest first. */
+  crossCertificates(): Promise<CrossCertificateRow[]>
+  /** The last notAfter among an authority's certificates, those of `profile` left out; null where there are none. */
+  lastExpiry(authority: string, profile: string): Promise<number | null>
   /** The full one of all certificates. */
   latestCrl(authority: string): Promise<CrlRow | null>
   scopeCrls(scope: CrlScope): Promise<{ full: ScopeCrlRow | null; delta: ScopeCrlRow | null }>
@@ -171,6 +168,18 @@ export type AuthorityRow = Omit<AuthorityRecord, 'audit' | 'certificate' | 'chai
   certificate: Buffer | null
   chain: Buffer[]
   csr: Buffer | null
+  /** Since when its certificate stands in bundles, and when its state changed last. Seconds since 1970. */
+  publishedAt: number | null
+  changedAt: number | null
+}
+
+/** A certificate that authority `subject` has from authority `issuer`, beside its own. */
+export interface CrossCertificateRow {
+  certificate: Buffer
+  subject: string
+  issuer: string
+  /** Seconds since 1970. */
+  installedAt: number
 }
 
 export interface CrlRow {

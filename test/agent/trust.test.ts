@@ -19,12 +19,12 @@ test('a root that the CA publishes proves it from then on, also after a restart,
     return trust
   }
   const strict = await open(false)
-  strict.follow(before.rootPem + after.rootPem)
+  strict.follow('ca', before.rootPem + after.rootPem)
   expect(strict.roots()).toBe(before.rootPem)
   const following = await open(true)
-  following.follow(before.rootPem)
+  following.follow('ca', before.rootPem)
   expect(following.roots()).toBe(before.rootPem)
-  following.follow(before.rootPem + after.rootPem)
+  following.follow('ca', before.rootPem + after.rootPem)
   expect((await open(true)).roots()).toContain(after.rootPem)
   expect((await open(false)).roots()).not.toContain(after.rootPem)
   expect(readFileSync(file, 'utf8')).toBe(before.rootPem)
@@ -41,8 +41,19 @@ test('roots of one bundle stay when those of another are followed', async () => 
   writeFileSync(file, given)
   const trust = new Trust({ services: [], state: folder, trust: { file, follow: true } })
   await trust.open()
-  for (const bundle of [east, west, east, west]) trust.follow(bundle)
+  for (const [name, bundle] of [
+    ['east', east],
+    ['west', west],
+    ['east', east],
+  ] as const)
+    trust.follow(name, bundle)
   expect(trust.roots()).toBe(given + east + west)
+  // What a bundle has no more is withdrawn, also after a restart; what was given is not.
+  trust.follow('east', west)
+  expect(trust.roots()).toBe(given + west)
+  trust.follow('west', given)
+  trust.follow('east', given)
+  expect(trust.roots()).toBe(given)
 })
 
 test('a file that is not there, or holds no certificate, is named', async () => {

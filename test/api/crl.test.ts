@@ -125,3 +125,69 @@ test('what is not there is a problem', async () => {
   expect(response.statusCode).toBe(503)
   expect(response.json()).toMatchObject({ type: 'urn:chancery:problem:authorityNotReady' })
 })
+
+describe('a part of a CRL (RFC 9110 14)', () => {
+  const whole = () => publisher.current('issuing')!.der
+  const part = (range: string, more: Record<string, string> = {}) =>
+    get('/crl/issuing.crl', { range, ...more })
+
+  test.each([
+    ['bytes=0-9', 0, 10],
+    ['bytes=10-', 10, undefined],
+    ['bytes=-7', -7, undefined],
+    ['Bytes = 5 - 99999999', 5, undefined],
+    ['bytes=-99999999', 0, undefined],
+  ])('%s', async (range, start, end) => {
+    const { statusCode, headers, rawPayload } = await part(range)
+    const wanted = whole().subarray(start, end)
+    const first = start < 0 ? whole().length + start : start
+    expect(statusCode).toBe(206)
+    expect(rawPayload).toEqual(wanted)
+    expect(headers).toMatchObject({
+      'content-range': `bytes ${first}-${first + wanted.length - 1}/${whole().length}`,
+      'content-length': String(wanted.length),
+      'content-type': 'application/pkix-crl',
+      'accept-ranges': 'bytes',
+      etag: publisher.current('issuing')!.etag,
+    })
+  })
+
+  test.each(['bytes=99999999-', 'bytes=-0', 'bytes=99999999-999999999'])(
+    '%s has nothing: 416',
+    async (range) => {
+      const { statusCode, headers, rawPayload } = await part(range)
+      expect([statusCode, rawPayload.length]).toEqual([416, 0])
+      expect(headers).toMatchObject({
+        'content-range': `bytes */${whole().length}`,
+        'cache-control': 'no-store',
+      })
+    },
+  )
+
+  test.each(['bytes=5-4', 'bytes=0-1,3-4', 'bytes=-', 'bytes=', 'octets=0-1', 'bytes=x-', 'bytes=1--2'])(
+    '%s is none that is known: all of it',
+    async (range) => {
+      const { statusCode, rawPayload, headers } = await part(range)
+      expect([statusCode, rawPayload.equals(whole())]).toEqual([200, true])
+      expect(headers['content-range']).toBeUndefined()
+    },
+  )
+
+  test('of the list that is meant alone, of GET alone, and never compressed', async () => {
+    const { etag } = publisher.current('issuing')!
+    expect((await part('bytes=0-1', { 'if-range': etag })).statusCode).toBe(206)
+    for (const other of ['"other"', `W/${etag}`, new Date(ca.now).toUTCString()]) {
+      expect((await part('bytes=0-1', { 'if-range': other })).statusCode).toBe(200)
+    }
+    expect((await part('bytes=0-1', { 'if-none-match': etag })).statusCode).toBe(304)
+    const head = await app.inject({
+      method: 'HEAD',
+      url: '/crl/issuing.crl',
+      headers: { range: 'bytes=0-1' },
+    })
+    expect([head.statusCode, head.headers['accept-ranges']]).toEqual([200, 'bytes'])
+    const { headers, rawPayload } = await part('bytes=0-1', { 'accept-encoding': 'gzip' })
+    expect(headers['content-encoding']).toBeUndefined()
+    expect(rawPayload).toEqual(whole().subarray(0, 2))
+  })
+})

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { exchanger } from '../../bench/load.ts'
+import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, nonce, ocspRequest } from '../ocsp/ocsp-request.ts'
 import { TestCa } from './ca-fixture.ts'
@@ -158,7 +159,7 @@ test('every request has its line in the log, the same with the application and w
   ca.log.length = 0
   for (const _ of [1, 2]) await get(addressOf(request))
   for (const _ of [1, 2]) await post(request)
-  await vi.waitFor(() => expect(ca.log.length).toBe(4))
+  await eventually(() => expect(ca.log.length).toBe(4))
   const lines = ca.log.map((line) => JSON.parse(line))
   expect(new Set(lines.map(({ reqId }) => reqId)).size).toBe(4)
   for (const line of lines) {
@@ -266,7 +267,7 @@ test('while the listener closes, answers say so and their connections end', asyn
   last.write(bytes.subarray(0, half))
   for (let turns = 0; turns < 20; turns++) await turn()
   const closed = ca.http.close()
-  await vi.waitFor(() => expect(ca.http.server.listening).toBe(false))
+  await eventually(() => expect(ca.http.server.listening).toBe(false))
   const answer = await ask(bytes.subarray(half))
   expect(answer.head).toMatch(/\r\nconnection: close/i)
   await once(last, 'close')

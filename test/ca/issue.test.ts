@@ -39,6 +39,7 @@ interface Parts {
 function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameLimits }: Parts = {}): Issuer {
   const { service } = ca
   const authorities: Authorities = Object.create(service.authorities, {
+    recorded: { value: () => {} },
     issuing: {
       value: (id?: string) => {
         const authority = service.authorities.issuing(id)

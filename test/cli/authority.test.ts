@@ -134,7 +134,9 @@ describe('another intermediate', () => {
     expect(await service.json('authority', 'default', 'second')).toMatchObject({ isDefault: true })
     const request = ['cert', 'request', '--name', 'third.test', '--out', join(service.work, 'third')]
     expect(await service.json(...request)).toMatchObject({ authority: 'second' })
-    expect(await service.json('authority', 'retire', 'intermediate')).toMatchObject({ state: 'retired' })
+    expect(await service.json('authority', 'retire', 'intermediate')).toMatchObject({
+      moves: [{ id: 'intermediate', from: 'active', to: 'retired' }],
+    })
     const refused = await service.command(
       ...request.slice(0, -1),
       join(service.work, 'fourth'),
@@ -146,7 +148,7 @@ describe('another intermediate', () => {
     expect(
       (await service.json<{ crls: { authority: string }[] }>('crl', 'show', 'intermediate')).crls,
     ).toHaveLength(1)
-    expect(await service.command('authority', 'retire', 'root')).toMatchObject({ exitCode: 4 })
+    expect(await service.command('authority', 'retire', 'root')).toMatchObject({ exitCode: 1 })
   })
 
   test('a chain that does not fit is refused with the reason', async () => {

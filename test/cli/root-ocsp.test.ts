@@ -143,7 +143,11 @@ test('nothing is signed from a CRL of the root that is not current', async () =>
   const { thisUpdate, nextUpdate } = parseCrl(crl, 'badCrl')
   const wish = { certificate: intermediate().der, crl, validity: 3600, hash: 'sha1' as const }
   const at = (seconds: number) =>
-    makeRootResponse({ certificate: root(), signer: null as never }, wish, new Date(seconds * 1000))
+    makeRootResponse(
+      { id: 'root', certificate: root(), signer: null as never },
+      wish,
+      new Date(seconds * 1000),
+    )
   for (const seconds of [thisUpdate - 1, nextUpdate!]) {
     await expect(at(seconds)).rejects.toMatchObject({
       code: 'badCrl',

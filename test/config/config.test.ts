@@ -84,6 +84,7 @@ describe('defaults', () => {
       httpPort: 8080,
       publicUrl: 'http://localhost:8080',
       defaultProfile: 'server',
+      rollover: { propagation: 86_400 },
       approvals: { validity: 7 * 86_400, retryAfter: 60, pendingPerCaller: 100 },
       tls: { names: [], validity: 2_592_000, minVersion: 'TLSv1.2' },
       log: { level: 'info' },

@@ -75,8 +75,12 @@ export class SmallCa {
       signer: null,
       keyIdentifier: root.subjectKeyIdentifier!,
       usableUntil: root.notAfter,
+      answersUntil: root.notAfter,
       nameLimits: [],
       createdAt: 0,
+      publishedAt: 0,
+      changedAt: 0,
+      replaces: null,
     }
     this.issuing = {
       id: 'issuing',
@@ -88,8 +92,12 @@ export class SmallCa {
       signer,
       keyIdentifier: issuer.subjectKeyIdentifier!,
       usableUntil: issuer.notAfter,
+      answersUntil: issuer.notAfter,
       nameLimits: [],
       createdAt: 0,
+      publishedAt: 0,
+      changedAt: 0,
+      replaces: null,
     }
     this.#leafSpki = createKeySigner(generateEcKey(), null).spki
   }
@@ -179,6 +187,7 @@ export class SmallCa {
       certificate: authority.certificate.der,
       chain: authority.chain,
       csr: null,
+      replaces: null,
       keyFile: null,
       hash: null,
       createdAt: this.now,

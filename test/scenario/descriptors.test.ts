@@ -70,6 +70,11 @@ test.skipIf(missing('prlimit'))(
     await open(service.httpUrl, 40)
     await eventually(() => expect(held.filter((socket) => socket.destroyed).length).toBeGreaterThan(20))
     expect(await ask(first!)).toMatch(/^HTTP\/1\.1 200 /)
+    await eventually(async () => {
+      // Some were let in and are gone by now.
+      await open(service.httpUrl, 10)
+      expect(lines(service, 'No file descriptor is left')).toBeGreaterThan(0)
+    })
     for (const socket of held.slice(1)) socket.destroy()
     await limit(1024)
     await issue(service)

@@ -64,6 +64,9 @@ test('of ten times the load that it can serve, the excess is refused, and the re
   expect(Object.keys(statuses).toSorted(), service.log).toEqual(['201', '503'])
   expect(refusedWithoutRetryAfter).toBe(0)
   expect(peakMemory(service)).toBeLessThan(800)
+  const figures = (await rest.call('GET', '/metrics')).body.toString()
+  const counted = [...figures.matchAll(/^chancery_http_requests_total\{.*status="503"\} (\d+)$/gm)]
+  expect(counted.reduce((sum, [, count]) => sum + Number(count), 0)).toBe(statuses['503'])
 
   const rows = await rest.all<'certificates', { names: { dns: string[] } }>(
     '/v1/certificates',

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AuthorityInstallation } from '../../src/store/commands.ts'
+import type { AuthorityInstallation } from '../../src/store/authority-commands.ts'
 import { openStore } from '../../src/store/open.ts'
 import { audit, authority, DAY, issuance, NOW, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
@@ -17,7 +17,11 @@ test('an authority is kept whole, and its id is taken once', async () => {
   for (const record of [next, root]) {
     await store.write('recordAuthority', record)
     const { audit: _, ...kept } = record
-    expect((await store.read.authorities()).at(-1)).toEqual(kept)
+    expect((await store.read.authorities()).at(-1)).toEqual({
+      ...kept,
+      publishedAt: kept.certificate && kept.createdAt,
+      changedAt: null,
+    })
   }
   await expect(store.write('recordAuthority', authority({ state: 'retired' }))).rejects.toMatchObject({
     code: 'conflict',
@@ -57,7 +61,7 @@ describe('a change', () => {
     await store.write('changeAuthority', change('issuing', { state: 'retired' }))
     expect(await states()).toEqual({ issuing: 'retired', next: 'active, default' })
     const [after] = await store.read.authorities()
-    expect(after).toEqual({ ...before, state: 'retired', isDefault: false })
+    expect(after).toEqual({ ...before, changedAt: NOW, state: 'retired', isDefault: false })
     expect(await store.read.certificate(serial(1))).toMatchObject({ authority: 'issuing' })
     await store.write('changeAuthority', change('issuing', { state: 'active', isDefault: true }))
     expect(await states()).toEqual({ issuing: 'active, default', next: 'active' })

@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto'
-import type {
-  AuditEntry,
-  AuthorityRecord,
-  IssuanceRecord,
-  RevocationRecord,
-  TokenRecord,
-} from '../../src/store/commands.ts'
+import type { AuthorityRecord } from '../../src/store/authority-commands.ts'
+import type { AuditEntry, IssuanceRecord, RevocationRecord, TokenRecord } from '../../src/store/commands.ts'
 
 /** 2026-01-01T00:00:00Z, in seconds. */
 export const NOW = 1_767_225_600
@@ -46,6 +41,7 @@ export function authority(changes: Partial<AuthorityRecord> = {}): AuthorityReco
     keyFile: `keys/${id}.pem`,
     hash: 'sha256',
     createdAt: NOW,
+    replaces: null,
     audit: audit('authority.create', id),
     ...changes,
   }

@@ -41,7 +41,11 @@ function Provider() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
     fetch(OIDC, { redirect: 'manual' }).then(
-      ({ type }) => setThere(type === 'opaqueredirect'),
+      async (response) => {
+        setThere(response.type === 'opaqueredirect')
+        // Until it is read the browser holds the connection.
+        await response.text()
+      },
       () => {},
     )
   }, [])

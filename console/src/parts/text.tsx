@@ -17,6 +17,7 @@ const TONE: Readonly<Record<string, string>> = {
   used: 'quiet',
   spent: 'quiet',
   retired: 'quiet',
+  staged: 'quiet',
   deactivated: 'quiet',
   revoked: 'bad',
   refused: 'bad',

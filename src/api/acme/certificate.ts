@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AcmeError } from '../../acme/problem.ts'
 import { renewalInfo } from '../../acme/renewal-info.ts'
 import { revokeCertificate } from '../../acme/revocation.ts'
-import { trustPaths } from '../../ca/trust-paths.ts'
 import { rfc3339 } from '../../clock.ts'
 import { encodePem } from '../../pki/pem.ts'
 import { originOf } from '../caller.ts'
@@ -21,7 +20,7 @@ export function certificateRoutes(app: FastifyInstance, { service, signed }: Acm
     requireEmpty(one)
     const { serial, path = '0' } = request.params
     const row = await store.read.acmeCertificate(serial)
-    const paths = row ? trustPaths(row.authority, authorities.all()) : []
+    const paths = row ? authorities.pathsFor(row) : []
     const chain = /^[0-9]{1,2}$/.test(path) ? paths[Number(path)] : undefined
     if (!row || !chain) throw new AcmeError('malformed', 'There is no such certificate.', { status: 404 })
     if (row.accountId !== one.holder.account.accountId) {
@@ -30,7 +29,7 @@ export function certificateRoutes(app: FastifyInstance, { service, signed }: Acm
     for (const [index] of paths.entries()) {
       if (index !== Number(path)) addLink(reply, one.urls.certificate(serial, index), 'alternate')
     }
-    const pem = [row.der, ...chain].map((der) => encodePem('CERTIFICATE', der)).join('')
+    const pem = [row.der, ...chain.certificates].map((der) => encodePem('CERTIFICATE', der)).join('')
     return reply.type('application/pem-certificate-chain').serializer(String).send(pem)
   }
   app.post('/acme/certificate/:serial', download)

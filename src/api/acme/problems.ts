@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type AcmeError, problemOf } from '../../acme/problem.ts'
 import { asAcmeError } from '../../acme/refusal.ts'
 import { CaError } from '../../errors.ts'
+import { logFailure } from '../failure-log.ts'
 import { asCaError } from '../problems.ts'
 import { addLink } from './routing.ts'
 
@@ -9,7 +10,7 @@ import { addLink } from './routing.ts'
 export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = refusalOf(error)
   const { status, options } = problem
-  if (status >= 500) request.log.error({ err: options.cause ?? problem }, problem.message)
+  if (status >= 500) logFailure(request, status, problem, options.cause)
   if (options.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(options.retryAfter)))
   if (options.location !== undefined) reply.header('location', options.location)
   const { termsOfService } = options

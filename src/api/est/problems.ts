@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { logFailure } from '../failure-log.ts'
 import { asCaError, PROBLEMS } from '../problems.ts'
 
 /** Errors as text for people (RFC 7030 4.2.3), and as few headers as can be: libest takes 1,024 octets of them. */
 export function sendEstProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]
-  if (status >= 500 && status !== 501) request.log.error({ err: problem.cause ?? problem }, problem.message)
+  if (status >= 500 && status !== 501) logFailure(request, status, problem, problem.cause)
   if (status === 401) reply.header('www-authenticate', 'Basic realm="chancery"')
   const { retryAfter } = problem
   if (retryAfter !== undefined || status === 503)

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { trustPaths } from '../../ca/trust-paths.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateEnrollee, renewingHolder } from '../../est/authenticate-enrollee.ts'
 import { csrAttributesOf } from '../../est/csr-attributes.ts'
@@ -35,9 +34,14 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
 
   const add = operations(app, labels)
   add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) => {
-    const id = authorities.issuing(label.authority).id
-    const chains = trustPaths(id, authorities.all()).flat()
-    const all = new Map([...chains, ...authorities.roots()].map((der) => [der.toString('base64'), der]))
+    const { id: authority } = authorities.issuing(label.authority)
+    const paths = authorities.pathsFor({ authority, profile: label.profile.name })
+    const chains = paths.flatMap(({ certificates }) => certificates)
+    // RFC 7030 4.1.3: OldWithNew and NewWithOld (RFC 4210 4.4) go along, so that whoever trusts either root comes to trust the other.
+    const cross = authorities.crossCertificates().map(({ certificate }) => certificate)
+    const all = new Map(
+      [...chains, ...authorities.roots(), ...cross].map((der) => [der.toString('base64'), der]),
+    )
     return sendCertificates(reply, [...all.values()], label)
   })
   add('csrattrs', 'GET', 'What a CSR should hold', async (_request, reply, label) =>

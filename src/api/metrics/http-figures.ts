@@ -35,6 +35,11 @@ export function countUnrouted(request: FastifyRequest, reply: FastifyReply, serv
   reply.raw.once('finish', () => count(request, reply, service))
 }
 
+/** For a request that was refused before its route was looked at. */
+export function countRefused(service: Service): void {
+  httpFigures(service).requests.of('none', 'any', '503').count++
+}
+
 function count({ routeOptions, method }: FastifyRequest, reply: FastifyReply, service: Service): void {
   const { requests, durations } = httpFigures(service)
   // As it was registered. What is at no route has no name of ours.

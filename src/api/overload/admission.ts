@@ -15,6 +15,14 @@ export interface AdmissionLimits {
   readonly patience: number
 }
 
+interface AdmissionContext {
+  readonly limits: AdmissionLimits
+  readonly clock: Clock
+  readonly log: FaultLog
+  /** Hears of each request that is refused before its route is looked at. */
+  readonly refused: () => void
+}
+
 /** Not measured against others: enough to fill several of the writer's batches, few enough to bound what they hold. */
 const AT_WORK = 128
 /** Some 10 ms of the event loop. Fewer cost rate: the writer then finds less to take in one go. */
@@ -44,12 +52,13 @@ export class Admission {
   readonly #others: Gate
   readonly #clock: Clock
   readonly #log: FaultLog
+  readonly #counted: () => void
   readonly #refused: Tally
   readonly #dropped: Tally
   #refusals: (() => void)[] = []
   readonly #comers = new WeakMap<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>()
 
-  constructor({ limits, clock, log }: { limits: AdmissionLimits; clock: Clock; log: FaultLog }) {
+  constructor({ limits, clock, log, refused }: AdmissionContext) {
     const gate = () => new Gate({ ...limits, clock, atWork: AT_WORK, perTurn: PER_TURN })
     this.#revocations = gate()
     this.#acmeRevocations = gate()
@@ -57,6 +66,7 @@ export class Admission {
     this.#others = gate()
     this.#clock = clock
     this.#log = log
+    this.#counted = refused
     this.#dropped = new Tally((connections) =>
       log.warn({ connections }, 'Connections were closed whose TLS handshake waited too long'),
     )
@@ -113,13 +123,19 @@ export class Admission {
       response.once('close', () => unanswered.set(socket, unanswered.get(socket)! - 1))
       const tooMany = before >= PIPELINED
       if (tooMany) {
-        this.#refused.add()
+        this.#refusedUnseen()
         refuse(url, response, { close: true })
       } else if (this.#gateOf(method, url)?.isFull) {
-        this.#refused.add()
+        this.#refusedUnseen()
         this.#refuseLater(() => refuse(url, response, { close: false }))
       } else for (const listener of others) listener.call(server, request, response)
     })
+  }
+
+  /** No hook of the application counts it. */
+  #refusedUnseen(): void {
+    this.#refused.add()
+    this.#counted()
   }
 
   #refuseLater(refusal: () => void): void {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { FaultLog } from '../../health.ts'
 
 export interface ConnectionBounds {
@@ -11,6 +12,9 @@ const OWN = 100
 
 /** A little less than was asked for is no reason to change anything. */
 const NOTEWORTHY = 0.75
+
+/** Milliseconds. */
+const LOOK = 5000
 
 /** As few connections as a listener can do with. */
 const LEAST = 16
@@ -48,4 +52,24 @@ export function fitConnections(
     )
   }
   return fitted
+}
+
+/**
+ * Tells when the process or the system has no descriptor left: libuv closes new connections then and says nothing. The function
+ * that it returns ends it.
+ */
+export function watchDescriptors(log: FaultLog): () => void {
+  const timer = setInterval(async () => {
+    try {
+      await (await open('/dev/null')).close()
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EMFILE' && code !== 'ENFILE') return
+      log.error(
+        { code, descriptors: descriptorLimit() },
+        'No file descriptor is left: new connections are cut off and files cannot be opened; allow more (ulimit -n, LimitNOFILE), or lower limits.httpConnections and limits.tlsConnections',
+      )
+    }
+  }, LOOK).unref()
+  return () => clearInterval(timer)
 }

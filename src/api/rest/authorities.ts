@@ -30,6 +30,14 @@ const NewAuthority = Type.Object(
         description: 'CA levels below it; null for no limit. 0 if absent.',
       }),
     ),
+    replaces: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 63,
+        description:
+          'The id of the authority whose place it is to take: with its certificate it becomes staged, and issues once it is activated.',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -95,7 +103,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     },
     async (request, reply) => {
       const admin = await adminOf(request, service)
-      const { id, subject, keyType = 'P-256', hash = null, pathLength = 0 } = request.body
+      const { id, subject, keyType = 'P-256', hash = null, pathLength = 0, replaces } = request.body
       const wish = {
         id,
         keyType: keyType as KeyType,
@@ -103,11 +111,15 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         subject: parseDnText(subject),
         pathLength: pathLength ?? undefined,
         nameConstraints: null,
+        replaces,
       }
       await createAuthority(
         wish,
         service.keyPlace(),
-        auditEntry('authority.create', 'ok', id, admin, originOf(request), clock(), { subject }),
+        auditEntry('authority.create', 'ok', id, admin, originOf(request), clock(), {
+          subject,
+          ...(replaces === undefined ? {} : { replaces }),
+        }),
       )
       reply.code(201).header('location', `${app.prefix}/v1/authorities/${id}`)
       return one(id)

@@ -6,13 +6,20 @@ import { encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
-import { Nullable, Pem, showTime, Time } from './schemas.ts'
+import { Nullable, oneOf, Pem, showTime, showTimeOrNull, Time } from './schemas.ts'
 
 export const AuthorityView = Type.Object({
   id: Type.String(),
   role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
-  state: Type.Union([Type.Literal('pending'), Type.Literal('active'), Type.Literal('retired')]),
+  state: oneOf('pending', 'staged', 'active', 'retired'),
   isDefault: Type.Boolean(),
+  replaces: Nullable(Type.String({ description: 'The id of the authority whose place it takes.' })),
+  publishedAt: Nullable({ ...Time, description: 'Since when its certificate stands in bundles.' }),
+  answersUntil: Nullable({
+    ...Time,
+    description:
+      'Until when it makes CRLs and OCSP responses: a retired one until 7 days after its last certificate ends.',
+  }),
   subject: Nullable(Type.String()),
   notBefore: Nullable(Time),
   notAfter: Nullable(Time),
@@ -32,6 +39,9 @@ export function showAuthority(row: AuthorityRow, service: Service): Static<typeo
     role: row.role,
     state: row.state,
     isDefault: row.isDefault,
+    replaces: row.replaces,
+    publishedAt: showTimeOrNull(row.publishedAt),
+    answersUntil: showTimeOrNull(service.authorities.get(row.id)?.answersUntil ?? null),
     subject: certificate && nameToText(certificate.subject),
     notBefore: certificate && showTime(certificate.notBefore),
     notAfter: certificate && showTime(certificate.notAfter),

@@ -8,11 +8,10 @@ type Render = (row: CertificateRow, authorities: Authorities) => Buffer
 
 /** How one certificate is given to who asks for nothing else: by media type. Those with a chain have it up to below the root. */
 const FORMS: Readonly<Record<string, Render>> = {
-  'application/pem-certificate-chain': ({ der, authority }, authorities) =>
-    Buffer.from([encodePem('CERTIFICATE', der), ...chainPem(authorities, authority)].join('')),
+  'application/pem-certificate-chain': (row, authorities) =>
+    Buffer.from([encodePem('CERTIFICATE', row.der), ...chainPem(authorities, row)].join('')),
   'application/pkix-cert': ({ der }) => der,
-  'application/pkcs7-mime': ({ der, authority }, authorities) =>
-    certsOnly([der, ...authorities.chainOf(authority)]),
+  'application/pkcs7-mime': (row, authorities) => certsOnly([row.der, ...authorities.chainFor(row)]),
 }
 
 export const FORM_TYPES = Object.keys(FORMS)

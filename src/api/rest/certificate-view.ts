@@ -72,14 +72,17 @@ export function showCertificate(
   return {
     ...showSummary(row, now),
     certificate: encodePem('CERTIFICATE', row.der),
-    chain: chainPem(authorities, row.authority),
+    chain: chainPem(authorities, row),
     replaces: row.replaces,
     replacedBy: row.replacedBy,
   }
 }
 
-export function chainPem(authorities: Authorities, authority: string): string[] {
-  return authorities.chainOf(authority).map((der) => encodePem('CERTIFICATE', der))
+export function chainPem(
+  authorities: Authorities,
+  leaf: Pick<CertificateRow, 'authority' | 'profile'>,
+): string[] {
+  return authorities.chainFor(leaf).map((der) => encodePem('CERTIFICATE', der))
 }
 
 function stateOf(row: CertificateSummary, now: number): Static<typeof State> {

@@ -44,7 +44,7 @@ export function answerIssued(
   reply.code(201).header('location', `${prefix}/v1/certificates/${certificate.serialNumber}`)
   if (!wantsPem(request.headers.accept))
     return reply.send(showCertificate(certificate, authorities, epochSeconds(clock())))
-  const chain = [encodePem('CERTIFICATE', certificate.der), ...chainPem(authorities, certificate.authority)]
+  const chain = [encodePem('CERTIFICATE', certificate.der), ...chainPem(authorities, certificate)]
   return reply.type(PEM_CHAIN).serializer(String).send(chain.join(''))
 }
 

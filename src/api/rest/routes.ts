@@ -9,6 +9,7 @@ import { auditRoutes } from './audit.ts'
 import { authorityRoutes } from './authorities.ts'
 import { authorityCrlRoutes } from './authority-crl.ts'
 import { authorityOcspRoutes } from './authority-ocsp.ts'
+import { authorityPhaseRoutes } from './authority-phase.ts'
 import { enrolRoutes } from './enrol.ts'
 import { estUserRoutes } from './est-users.ts'
 import { inventoryRoutes } from './inventory.ts'
@@ -19,6 +20,7 @@ import { renewRoutes } from './renew.ts'
 import { renewalCallRoutes } from './renewal-calls.ts'
 import { requestRoutes } from './requests.ts'
 import { revokeRoutes } from './revoke.ts'
+import { rootRoutes } from './roots.ts'
 import { sessionRoutes } from './session.ts'
 import { stapleRoutes } from './staple.ts'
 import { statisticsRoutes } from './statistics.ts'
@@ -47,6 +49,8 @@ const administration: FastifyPluginAsync<{ service: Service }> = async (app, opt
   app.register(authorityRoutes, options)
   app.register(authorityCrlRoutes, options)
   app.register(authorityOcspRoutes, options)
+  app.register(authorityPhaseRoutes, options)
+  app.register(rootRoutes, options)
   app.register(eabKeyRoutes, options)
   app.register(acmeAccountRoutes, options)
   app.register(acmeOrderRoutes, options)

@@ -7,7 +7,9 @@ import { dataFiles } from '../../config/data-directory.ts'
 import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { copyDatabase } from '../../store/snapshot.ts'
-import { copyFileSynced, sha256Of } from './copy-file.ts'
+import { copyFileSynced, sha256Of } from '../copy-file.ts'
+import { isPassphraseChanging } from '../custody/change-passphrase.ts'
+import { areKeysMoving } from '../custody/move-keys.ts'
 import { type BackedUpFile, MANIFEST, type Manifest, manifestText, readManifest } from './manifest.ts'
 
 /** What a backup has only where it is asked for: with these it opens the CA, or the root, to whoever has it. */
@@ -31,6 +33,12 @@ export async function takeBackup(wish: BackupWish): Promise<Manifest> {
   const { directory, out } = wish
   if (!existsSync(dataFiles(directory).database)) {
     throw new CaError('badConfiguration', `There is no database in ${directory} to take a backup of.`)
+  }
+  if (areKeysMoving(directory) || isPassphraseChanging(directory)) {
+    throw new CaError(
+      'conflict',
+      'A change of the keys was interrupted: start the service, which completes it.',
+    )
   }
   if (existsSync(out)) {
     throw new CaError('conflict', `${out} exists already. It was left as it is: give a new name.`)

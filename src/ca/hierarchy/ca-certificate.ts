@@ -1,4 +1,5 @@
 import { epochSeconds } from '../../clock.ts'
+import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
 import {
   authorityInformationAccess,
   authorityKeyIdentifier,
@@ -18,6 +19,7 @@ import { newSerialNumber } from '../../pki/serial-number.ts'
 import { assembleSigned } from '../../pki/signed.ts'
 import type { PublicUrls } from '../certificate-template.ts'
 import type { Signer } from '../signer.ts'
+import type { OpenRoot } from './root.ts'
 
 /** Clocks of relying parties may be a little behind. Seconds. */
 const BACKDATE = 300
@@ -83,6 +85,42 @@ export async function makeIntermediateCertificate(
     notBefore: Math.max(notBefore, root.notBefore),
     notAfter: Math.min(notAfter, root.notAfter),
     extensions,
+  })
+}
+
+export interface CrossWish {
+  /** The root whose key is certified: name, key and identifier are kept, so that what it signed chains to either. */
+  readonly of: CertificateInfo
+  /** Seconds; cut at the end of both roots. */
+  readonly validity: number
+  /** Where the signing root's CRL and certificate are served. */
+  readonly urls: PublicUrls
+}
+
+/** A cross-certificate: another root's key, signed by this root (RFC 4210 4.4: OldWithNew, NewWithOld). */
+export async function makeCrossCertificate(
+  wish: CrossWish,
+  root: OpenRoot,
+  now: Date,
+): Promise<CertificateInfo> {
+  const { of, urls } = wish
+  const { notBefore, notAfter } = lifeOf(wish.validity, now)
+  const { pathLength } = readBasicConstraints(of)
+  return sign(root.signer, {
+    issuer: root.certificate.subject,
+    subject: of.subject,
+    spki: of.spki,
+    notBefore: Math.max(notBefore, root.certificate.notBefore, of.notBefore),
+    notAfter: Math.min(notAfter, root.certificate.notAfter, of.notAfter),
+    extensions: [
+      basicConstraints({ ca: true, pathLength: pathLength ?? undefined }),
+      keyUsage(['keyCertSign', 'cRLSign']),
+      subjectKeyIdentifier(of.subjectKeyIdentifier ?? keyIdentifier({ bits: of.keyBits })),
+      authorityKeyIdentifier(root.certificate.subjectKeyIdentifier!),
+      certificatePolicies([ANY_POLICY]),
+      crlDistributionPoints([urls.crl(root.id)]),
+      authorityInformationAccess({ ocsp: [], caIssuers: [urls.issuer(root.id)] }),
+    ],
   })
 }
 

@@ -58,6 +58,14 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
   return infos
 }
 
+/** A root that stands by itself: self-signed, a CA that may sign certificates and CRLs, valid now. Throws `CaError` with the reason. */
+export function proveRoot(root: CertificateInfo, now: number): void {
+  // Intermediates stand below it.
+  checkCa(root, 1, now)
+  checkSignature(root, root)
+  checkIssuing(root)
+}
+
 /** What this service will sign with must be beyond doubt; certificates above it may be old, and are what they are. */
 function checkIssuing(info: CertificateInfo): void {
   // RFC 5280 4.2.1.3: a CA must say so. Without cRLSign its CRLs would be refused.

@@ -23,7 +23,7 @@ export async function installCrl(
       `The key of authority "${id}" is here: the service makes its CRLs by itself.`,
     )
   const crl = proveCrl(der, certificate)
-  const nextUpdate = checkTimes(crl, epochSeconds(now))
+  const nextUpdate = checkCrlTimes(crl, epochSeconds(now))
   const stored = await store.read.latestCrl(id)
   if (stored && crl.number <= stored.number) {
     throw new CaError(
@@ -47,8 +47,8 @@ export async function installCrl(
   })
 }
 
-/** Its nextUpdate. */
-function checkTimes({ thisUpdate, nextUpdate }: ProvenCrl, now: number): number {
+/** Its nextUpdate. `now` in seconds since 1970. Throws `CaError` "badCrl" where it is not current. */
+export function checkCrlTimes({ thisUpdate, nextUpdate }: ProvenCrl, now: number): number {
   if (thisUpdate > now) {
     throw new CaError(
       'badCrl',

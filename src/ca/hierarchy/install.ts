@@ -5,9 +5,10 @@ import { parseCsr } from '../../pki/csr/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
+import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
-import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
+import { rootId } from './root.ts'
 
 /**
  * Installs the signed certificate of an authority that waits for it, or a newer one for the same key and name, with the
@@ -21,26 +22,43 @@ export async function installAuthority(
   now: Date,
   audit: AuditEntry,
 ): Promise<void> {
-  const row = (await store.read.authorities()).find((one) => one.id === id)
+  const rows = await store.read.authorities()
+  const row = rows.find((one) => one.id === id)
   if (!row?.csr || !row.keyFile)
     throw new CaError('unknownAuthority', `There is no authority "${id}" that awaits a certificate.`)
   const { spki } = parseCsr(row.csr).publicKey
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
+  if (row.replaces !== null) checkRoot(root, rows)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
     certificate: own!.der,
     chain: above.map((info) => info.der),
-    root: { ids: ['root', `root-${fingerprint(root.der).slice(0, 8)}`], certificate: root.der },
+    root: { ids: rootIds(own!, root), certificate: root.der },
     installedAt: epochSeconds(now),
     audit,
   })
 }
 
-/** What was issued below the old certificate names its issuer, and must go on to do so below the new one. */
-function proveSuccessor(next: CertificateInfo, old: CertificateInfo): void {
+/** The bundle of CRLs is whole or not served: a new root that came without one would take it from everybody. */
+function checkRoot(root: CertificateInfo, rows: readonly AuthorityRow[]): void {
+  if (rows.some(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))) return
+  throw new CaError(
+    'conflict',
+    `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
+  )
+}
+
+/** The addresses in what the root signed name the root: where they say which id it has, that is the one. */
+function rootIds(own: CertificateInfo, root: CertificateInfo): string[] {
+  const id = rootId(root)
+  return own.der.includes(`/crl/${id}.crl`) ? [id, 'root'] : ['root', id]
+}
+
+/** What was issued below the old certificate names its issuer, and must go on to do so below another for the same key. */
+export function proveSuccessor(next: CertificateInfo, old: CertificateInfo): void {
   // RFC 5280 6.1.3 (a)(4): the issuer in a certificate or CRL is the subject of the one above it.
   if (!next.subject.equals(old.subject)) {
     throw new CaError(

@@ -3,11 +3,14 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaError } from '../../errors.ts'
 import type { NameConstraints } from '../../pki/certificate/extensions.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeCsr } from '../../pki/csr/encode.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
-import type { AuditEntry, AuthorityRecord } from '../../store/commands.ts'
+import type { AuthorityRecord } from '../../store/authority-commands.ts'
+import type { AuditEntry } from '../../store/commands.ts'
+import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { writeKeyFile } from '../key-file.ts'
 import { caExtensions } from './ca-certificate.ts'
@@ -31,6 +34,8 @@ export interface NewAuthority {
   readonly subject: readonly NameAttribute[]
   readonly pathLength: number | undefined
   readonly nameConstraints: NameConstraints | null
+  /** The id of the issuing authority whose place it is to take; absent: of none. */
+  readonly replaces?: string | undefined
 }
 
 /** Makes the key of a new issuing authority and a CSR for it; it issues once its signed certificate is installed. */
@@ -44,9 +49,10 @@ export async function createAuthority(
   if (known.some((row) => row.id === wish.id))
     throw new CaError('conflict', `There is an authority "${wish.id}" already.`)
 
+  const subject = encodeName(wish.subject)
+  if (wish.replaces !== undefined) checkReplaced(wish.replaces, subject, known)
   const key = await generateKey(wish.keyType)
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
-  const subject = encodeName(wish.subject)
   const csr = encodeCsr({ key, subject, extensions: caExtensions({ ...wish, spki }) })
   const keyFile = join('keys', `${wish.id}.key.pem`)
   await writeKeyFile(join(place.directory, keyFile), key, place.passphrase)
@@ -61,6 +67,7 @@ export async function createAuthority(
     keyFile,
     hash,
     createdAt: Math.floor(audit.at / 1000),
+    replaces: wish.replaces ?? null,
     audit,
   })
   return { csr, spki, subject }
@@ -79,6 +86,19 @@ async function record(
     if (known && !known.some(({ keyFile }) => keyFile === authority.keyFile))
       await rm(join(directory, authority.keyFile), { force: true })
     throw error
+  }
+}
+
+function checkReplaced(id: string, subject: Buffer, known: readonly AuthorityRow[]): void {
+  const replaced = known.find((row) => row.id === id && row.role === 'issuing')
+  if (!replaced?.certificate)
+    throw new CaError('unknownAuthority', `There is no issuing authority "${id}" that could be replaced.`)
+  // Proxies find issuers and CRLs by name: of two keys with one name they try the wrong one.
+  if (parseCertificate(replaced.certificate).subject.equals(subject)) {
+    throw new CaError(
+      'conflict',
+      `Authority "${id}" has this subject as well. Choose another: the two are used side by side.`,
+    )
   }
 }
 

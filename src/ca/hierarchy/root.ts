@@ -1,16 +1,18 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { epochSeconds } from '../../clock.ts'
-import { makePrivateDirectory, writeNewFile } from '../../durable-files.ts'
+import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeCrlTbs } from '../../pki/crl/list.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { type HashName, type KeyType, SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
-import { decryptPkcs8 } from '../../pki/keys/pkcs8.ts'
+import { decryptPkcs8, encryptPkcs8 } from '../../pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../../pki/pem.ts'
 import { assembleSigned } from '../../pki/signed.ts'
+import { fingerprint } from '../authorities.ts'
 import { checkKeyFileMode, writeKeyFile } from '../key-file.ts'
 import { createKeySigner } from '../key-signer.ts'
 import type { Signer } from '../signer.ts'
@@ -18,6 +20,8 @@ import { makeRootCertificate } from './ca-certificate.ts'
 
 /** A root whose key is at hand: at its making, or when an admin brings the folder back for a ceremony. */
 export interface OpenRoot {
+  /** Under which the service knows it: it stands in the addresses of what the root signs. */
+  readonly id: string
   readonly certificate: CertificateInfo
   readonly signer: Signer
 }
@@ -32,6 +36,8 @@ export interface RootWish {
 
 const KEY = 'root.key.pem'
 const CERTIFICATE = 'root.pem'
+/** Absent: "root". */
+const ID = 'root-id'
 
 const NOTICE = `This folder holds the root key of your hierarchy, encrypted. Whoever has it and its
 passphrase can make certificates that everything of yours trusts, and nobody can take that back.
@@ -42,21 +48,32 @@ passphrase apart from both. Then delete it here. The service never opens it and 
 You will need it again to sign another intermediate, or a new CRL of the root.
 `
 
-/** Makes a root and writes key, certificate and words about them into `folder`, to be moved offline. */
+/** What the service calls a root that is not its first. */
+export function rootId({ der }: Pick<CertificateInfo, 'der'>): string {
+  return `root-${fingerprint(der).slice(0, 8)}`
+}
+
+/**
+ * Makes a root and writes key, certificate and words about them into `folder`, to be moved offline. "conflict" where a key is there.
+ * `isFirst`: the service has no other yet.
+ */
 export async function createRoot(
   folder: string,
   wish: RootWish,
   passphrase: string,
   now: Date,
+  { isFirst = true }: { isFirst?: boolean } = {},
 ): Promise<OpenRoot> {
   const key = await generateKey(wish.keyType)
   const signer = createKeySigner(key, wish.hash)
   const certificate = await makeRootCertificate(signer, encodeName(wish.subject), wish.validity, now)
+  const id = isFirst ? 'root' : rootId(certificate)
   makePrivateDirectory(folder)
   await writeKeyFile(join(folder, KEY), key, passphrase)
+  if (!isFirst) writeNewFile(join(folder, ID), `${id}\n`, 0o644)
   writeNewFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), 0o644)
   writeNewFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, 0o644)
-  return { certificate, signer }
+  return { id, certificate, signer }
 }
 
 /** Opens the folder that `createRoot` wrote. The hash to sign with is the one that the root signed itself with. */
@@ -74,7 +91,20 @@ export async function openRoot(folder: string, passphrase: string): Promise<Open
       `The key in ${folder} does not belong to the root certificate beside it.`,
     )
   }
-  return { certificate, signer }
+  const idFile = join(folder, ID)
+  const id = existsSync(idFile) ? (await readFile(idFile, 'utf8')).trim() : 'root'
+  return { id, certificate, signer }
+}
+
+/** Encrypts the root's key under another passphrase: the file holds the one or the other, whatever comes in between. */
+export async function changeRootPassphrase(folder: string, old: string, next: string): Promise<void> {
+  // Proves that the key opens, and that it is the certificate's.
+  await openRoot(folder, old)
+  const file = join(folder, KEY)
+  const pem = await encryptPkcs8(await decryptPkcs8(await readFile(file, 'utf8'), old), next)
+  await writeFile(`${file}.new`, pem, { mode: 0o600, flush: true })
+  await rename(`${file}.new`, file)
+  syncDirectory(folder)
 }
 
 /** The root's CRL: made by hand and rarely, so it names the day by which the next one is due. Seconds since 1970. */

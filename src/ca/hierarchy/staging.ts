@@ -5,6 +5,7 @@ import { dataFiles } from '../../config/data-directory.ts'
 import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { lockDatabase } from '../../store/lock.ts'
+import { settleKeys } from '../custody/settle.ts'
 
 /** Where all of a new CA is made, before it is moved into place. */
 const STAGING = '.initialising'
@@ -19,9 +20,10 @@ export interface Settled {
   readonly finished: boolean
 }
 
-/** Completes or clears what an interrupted start left. `conflict` while another process is at it. */
+/** Completes or clears what an interrupted start, or an interrupted change of the keys, left. `conflict` while another process is at it. */
 export async function settleDataDirectory(directory: string): Promise<Settled> {
   if (existsSync(join(directory, STAGING))) return aloneIn(directory, () => settle(directory))
+  await settleKeys(directory)
   return { initialised: existsSync(dataFiles(directory).database), finished: false }
 }
 

@@ -32,7 +32,8 @@ export function acmeOrderQueries(db: Connection) {
     .pluck()
   const unpacked = certificateUnpacker(db)
   const certificate = db.prepare<[Buffer], Omit<AcmeCertificateRow, 'der'> & PackedDer>(
-    `SELECT o.account AS accountId, a.id AS authority, c.der AS der, c.form AS form
+    `SELECT o.account AS accountId, a.id AS authority, (SELECT text FROM words WHERE key = c.profile) AS profile,
+       c.der AS der, c.form AS form
      FROM certificates c JOIN acme_orders o ON o.certificate = c.id JOIN authorities a ON a.key = c.authority
      WHERE c.serial = ?`,
   )
@@ -57,7 +58,9 @@ export function acmeOrderQueries(db: Connection) {
 
     async acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null> {
       const row = certificate.get(serialOctets(serialNumber))
-      return row ? { accountId: row.accountId, authority: row.authority, der: unpacked(row) } : null
+      if (!row) return null
+      const { accountId, authority, profile } = row
+      return { accountId, authority, profile, der: unpacked(row) }
     },
 
     async acmeAccountOfCertificate(serialNumber: string): Promise<number | null> {

@@ -1,5 +1,10 @@
 import { CaError } from '../../errors.ts'
-import type { AuthorityChange, AuthorityInstallation, AuthorityRecord } from '../commands.ts'
+import type {
+  AuthorityChange,
+  AuthorityInstallation,
+  AuthorityRecord,
+  PhaseChange,
+} from '../authority-commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 
@@ -18,32 +23,40 @@ interface Standing {
   state: AuthorityRecord['state']
   isDefault: number
   certificate: Buffer | null
+  replaces: number | null
 }
 
 export function authorityHandlers(db: Connection) {
   const writeAudit = auditWriter(db)
   const insert = db.prepare(
-    `INSERT INTO authorities (id, role, state, is_default, certificate, chain, csr, key_file, hash, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    `INSERT INTO authorities (id, role, state, is_default, certificate, chain, csr, key_file, hash, created_at,
+       published_at, replaces)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   )
+  const keyOf = authorityKeys(db)
   const find = db.prepare<[string], Standing>(
-    `SELECT state, is_default AS isDefault, certificate FROM authorities WHERE id = ? AND role = 'issuing'`,
+    `SELECT state, is_default AS isDefault, certificate, replaces FROM authorities WHERE id = ? AND role = 'issuing'`,
   )
   const hasDefault = db.prepare<[], number>('SELECT 1 FROM authorities WHERE is_default = 1').pluck()
   const hasCertificate = db
     .prepare<[Uint8Array], number>('SELECT 1 FROM authorities WHERE certificate = ?')
     .pluck()
   const clearDefault = db.prepare('UPDATE authorities SET is_default = 0 WHERE is_default = 1')
-  const stand = db.prepare('UPDATE authorities SET state = ?, is_default = ? WHERE id = ?')
-  const install = db.prepare('UPDATE authorities SET certificate = ?, chain = ? WHERE id = ?')
+  const setDefault = db.prepare('UPDATE authorities SET is_default = 1 WHERE id = ?')
+  const move = db.prepare('UPDATE authorities SET state = ?, changed_at = ? WHERE id = ? AND state = ?')
+  const unable = db.prepare("SELECT 1 FROM authorities WHERE is_default = 1 AND state <> 'active'").pluck()
+  const install = db.prepare(
+    'UPDATE authorities SET certificate = ?, chain = ?, published_at = coalesce(published_at, ?) WHERE id = ?',
+  )
 
   function add(record: Omit<AuthorityRecord, 'audit'>): boolean {
     const { id, role, state, isDefault, certificate, chain, csr, keyFile, hash, createdAt } = record
-    const flag = isDefault ? 1 : 0
-    return (
-      insert.run(id, role, state, flag, certificate, chainColumn(chain), csr, keyFile, hash, createdAt)
-        .changes === 1
+    const { changes } = insert.run(
+      ...[id, role, state, isDefault ? 1 : 0, certificate, chainColumn(chain), csr, keyFile, hash, createdAt],
+      certificate && createdAt,
+      record.replaces === null ? null : keyOf(record.replaces),
     )
+    return changes === 1
   }
 
   function standingOf(id: string): Standing {
@@ -53,7 +66,7 @@ export function authorityHandlers(db: Connection) {
   }
 
   function addRoot({ ids, certificate }: AuthorityInstallation['root'], createdAt: number): void {
-    const bare = { isDefault: false, chain: [], csr: null, keyFile: null, hash: null }
+    const bare = { isDefault: false, chain: [], csr: null, keyFile: null, hash: null, replaces: null }
     const root = { ...bare, role: 'root', state: 'active', certificate, createdAt } as const
     if (!ids.some((id) => add({ ...root, id })))
       throw new CaError(
@@ -83,8 +96,11 @@ export function authorityHandlers(db: Connection) {
         )
       }
       if (!hasCertificate.get(root.certificate)) addRoot(root, installedAt)
-      install.run(certificate, chainColumn(chain), id)
-      if (standing.state === 'pending') stand.run('active', hasDefault.get() ? 0 : 1, id)
+      install.run(certificate, chainColumn(chain), installedAt, id)
+      if (standing.state === 'pending') {
+        move.run(standing.replaces === null ? 'active' : 'staged', installedAt, id, standing.state)
+        if (standing.replaces === null && !hasDefault.get()) setDefault.run(id)
+      }
       writeAudit(audit)
       return {}
     },
@@ -94,6 +110,9 @@ export function authorityHandlers(db: Connection) {
       const standing = standingOf(id)
       if (standing.state === 'pending') {
         throw new CaError('conflict', `Authority "${id}" awaits its certificate; install that first.`)
+      }
+      if (standing.state === 'staged') {
+        throw new CaError('conflict', `Authority "${id}" is staged: "authority activate" lets it issue.`)
       }
       const next = {
         state: state ?? standing.state,
@@ -107,8 +126,33 @@ export function authorityHandlers(db: Connection) {
             : `Authority "${id}" is the default; make another one the default before you retire it.`,
         )
       }
-      if (next.isDefault) clearDefault.run()
-      stand.run(next.state, next.isDefault ? 1 : 0, id)
+      if (next.isDefault) {
+        clearDefault.run()
+        setDefault.run(id)
+      }
+      if (next.state !== standing.state) move.run(next.state, Math.floor(audit.at / 1000), id, standing.state)
+      writeAudit(audit)
+      return {}
+    },
+
+    changePhases({ moves, default: chosen, at, audit }: PhaseChange) {
+      for (const { id, from, to } of moves) {
+        if (move.run(to, at, id, from).changes === 0)
+          throw new CaError(
+            'conflict',
+            `Authority "${id}" was changed meanwhile. Look at it, then try again.`,
+          )
+      }
+      if (chosen !== null) {
+        clearDefault.run()
+        setDefault.run(chosen)
+      }
+      if (unable.get()) {
+        throw new CaError(
+          'conflict',
+          'The default authority would not issue: activate the one that takes its place, or make another the default first.',
+        )
+      }
       writeAudit(audit)
       return {}
     },

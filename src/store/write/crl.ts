@@ -27,13 +27,8 @@ export function crlHandlers(db: Connection) {
       dropDeltas.run(key)
       return {}
     },
-    recordCrl({ authority, number, thisUpdate, audit, ...body }: CrlRecord) {
-      // Changes are not recorded of an authority whose key is elsewhere.
-      const base = { number, thisUpdate, through: 0 }
-      publish({
-        ...{ authority, number, thisUpdate, base },
-        ...{ partition: null, through: 0, locations: [], full: body, delta: null },
-      })
+    recordCrl({ audit, ...crl }: CrlRecord) {
+      publish(wholeOf(crl))
       if (audit) writeAudit(audit)
       return {}
     },
@@ -44,7 +39,22 @@ export function crlHandlers(db: Connection) {
   }
 }
 
-function publicationWriter(db: Connection): (publication: CrlPublication) => void {
+/** A CRL that was brought, as a publication. */
+export function wholeOf({
+  authority,
+  number,
+  thisUpdate,
+  ...body
+}: Omit<CrlRecord, 'audit'>): CrlPublication {
+  // Changes are not recorded of an authority whose key is elsewhere.
+  const base = { number, thisUpdate, through: 0 }
+  return {
+    ...{ authority, number, thisUpdate, base },
+    ...{ partition: null, through: 0, locations: [], full: body, delta: null },
+  }
+}
+
+export function publicationWriter(db: Connection): (publication: CrlPublication) => void {
   const authorityKey = authorityKeys(db)
   // RFC 5280 5.2.3: the numbers of a scope only rise, and its full CRLs and deltas share them.
   const highest = db

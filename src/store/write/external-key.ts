@@ -14,6 +14,7 @@ export function externalKeyHandlers(db: Connection) {
   const revoke = db.prepare(
     'UPDATE acme_external_keys SET revoked_at = ? WHERE kid = ? AND revoked_at IS NULL',
   )
+  const reseal = db.prepare('UPDATE acme_external_keys SET sealed = ? WHERE kid = ?')
   return {
     createExternalKey(record: ExternalKeyRecord) {
       const { changes } = insert.run(
@@ -28,6 +29,18 @@ export function externalKeyHandlers(db: Connection) {
       )
       if (changes === 0) throw new CaError('conflict', `There is a key "${record.kid}" already.`)
       writeAudit(record.audit)
+      return {}
+    },
+
+    resealExternalKeys({
+      keys,
+      audit,
+    }: {
+      keys: readonly { kid: string; sealed: Uint8Array }[]
+      audit: AuditEntry
+    }) {
+      for (const { kid, sealed } of keys) reseal.run(sealed, kid)
+      writeAudit(audit)
       return {}
     },
 

@@ -15,6 +15,7 @@ import { issuanceHandlers } from './issuance.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
 import { renewalCallHandlers } from './renewal-call.ts'
 import { revocationHandlers } from './revocation.ts'
+import { rootHandlers } from './root.ts'
 import { tokenHandlers } from './token.ts'
 
 /**
@@ -31,6 +32,7 @@ export function createHandlers(db: Connection): Handlers {
     ...adminKeyHandlers(db),
     ...authorityHandlers(db),
     ...crlHandlers(db),
+    ...rootHandlers(db),
     ...ocspResponseHandlers(db),
     ...auditHandlers(db),
     ...acmeAccountHandlers(db),

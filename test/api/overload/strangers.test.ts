@@ -10,7 +10,9 @@ const app = () => {
   const limits = { waiting: FLOOD, patience: 1000 }
   const log = { warn() {}, error() {}, info() {} }
   const made = Fastify()
-  new Admission({ limits, clock: () => new Date(0), log: log as never }).guard(made, { connections: 10 })
+  new Admission({ limits, clock: () => new Date(0), log: log as never, refused: () => {} }).guard(made, {
+    connections: 10,
+  })
   const never = () => new Promise(() => {})
   made.setNotFoundHandler(never)
   made.post('/acme/revoke-cert', never)

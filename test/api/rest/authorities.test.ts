@@ -206,7 +206,9 @@ describe('another authority', () => {
     // The root is known already: no second record of it.
     const { authorities } = (await ca.call('/v1/authorities')).json
     expect(
-      authorities.filter(({ certificate }: { certificate: string }) => certificate === ca.rootPem),
+      authorities.filter(
+        ({ certificate }: { certificate: string }) => certificate === pem(root.certificate.der),
+      ),
     ).toHaveLength(1)
     expect(
       (await ca.call('/readyz', {}, ca.http)).json.checks.map(({ name }: { name: string }) => name),

@@ -29,13 +29,15 @@ const wish = (directory: string, changes: Partial<Initialisation> = {}): Initial
   ...changes,
 })
 
+const OWN_PATHS = { clock: systemClock, rootFor: () => undefined }
+
 async function opened<T>(
   directory: string,
   use: (authorities: Authorities, store: Awaited<ReturnType<typeof openStore>>) => Promise<T>,
 ) {
   const store = await openStore({ file: join(directory, 'chancery.db') })
   try {
-    return await use(await Authorities.open(store, directory, 'passphrase'), store)
+    return await use(await Authorities.open(store, directory, 'passphrase', OWN_PATHS), store)
   } finally {
     await store.close()
   }
@@ -235,7 +237,7 @@ describe('the keys at the next start', () => {
     const file = join(directory, 'keys', 'intermediate.key.pem')
     const right = readFileSync(file)
     const store = await openStore({ file: join(directory, 'chancery.db') })
-    const open = (passphrase = 'passphrase') => Authorities.open(store, directory, passphrase)
+    const open = (passphrase = 'passphrase') => Authorities.open(store, directory, passphrase, OWN_PATHS)
     try {
       await expect(open('wrong')).rejects.toMatchObject({
         code: 'badConfiguration',

@@ -14,7 +14,7 @@ let ca: SmallCa
 let root: OpenRoot
 beforeAll(async () => {
   ca = await SmallCa.create()
-  root = { certificate: ca.root.certificate, signer: ca.rootSigner }
+  root = { id: 'root', certificate: ca.root.certificate, signer: ca.rootSigner }
 })
 afterAll(() => ca.close())
 

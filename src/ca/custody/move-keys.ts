@@ -1,0 +1,73 @@
+import { existsSync, lstatSync } from 'node:fs'
+import { readdir, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
+import { CaError } from '../../errors.ts'
+import { copyFileSynced } from '../copy-file.ts'
+
+/** A link to the new place, before it is `keys`; and what was `keys` until then. */
+const NEXT = 'keys.next'
+const FORMER = 'keys.former'
+
+/**
+ * Moves every key file to another directory, such as an encrypted or a removable disk; `keys` in the data directory becomes a link to
+ * it. To be called while no service runs. Whenever it is interrupted, the keys are in the old place or in the new one, whole, once
+ * `settleMove` has run, which every start does. Throws `CaError` "conflict" where something is there already.
+ */
+export async function moveKeys(
+  directory: string,
+  to: string,
+  step: () => void = () => {},
+): Promise<readonly string[]> {
+  const target = resolve(to)
+  const keys = join(directory, 'keys')
+  if (existsSync(target) && (await readdir(target)).length > 0)
+    throw new CaError('conflict', `${target} is not empty. Name a new directory, or an empty one.`)
+  makePrivateDirectory(target)
+  const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
+  for (const name of names) {
+    step()
+    await copyFileSynced(join(keys, name), join(target, name), 0o600)
+  }
+  syncDirectory(target)
+  step()
+  await rm(join(directory, NEXT), { force: true })
+  await symlink(target, join(directory, NEXT))
+  syncDirectory(directory)
+  step()
+  await settleMove(directory, step)
+  return names
+}
+
+/** Whether a move was interrupted after all had been copied. */
+export function areKeysMoving(directory: string): boolean {
+  return isThere(join(directory, NEXT)) || isThere(join(directory, FORMER))
+}
+
+/** Completes an interrupted move. Can be interrupted anywhere and begun again. */
+export async function settleMove(directory: string, step: () => void = () => {}): Promise<void> {
+  const [keys, next, former] = ['keys', NEXT, FORMER].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ]
+  if (isThere(next)) {
+    if (isThere(keys) && !isThere(former)) await rename(keys, former)
+    step()
+    await rename(next, keys)
+    syncDirectory(directory)
+    step()
+  }
+  if (!isThere(former)) return
+  const old = await realpath(former)
+  for (const name of (await readdir(old)).filter((one) => one.endsWith('.pem'))) await rm(join(old, name))
+  step()
+  syncDirectory(old)
+  await rm(former, { recursive: true })
+  syncDirectory(dirname(former))
+}
+
+/** A link that leads nowhere is there as well. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}

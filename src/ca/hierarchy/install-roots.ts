@@ -1,0 +1,161 @@
+import { X509Certificate } from 'node:crypto'
+import { epochSeconds } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
+import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
+import type { RootInstallation } from '../../store/authority-commands.ts'
+import type { AuditEntry } from '../../store/commands.ts'
+import type { Store } from '../../store/store.ts'
+import type { Authority } from '../authority.ts'
+import { proveAuthorityChain, proveRoot } from './chain.ts'
+import { proveSuccessor } from './install.ts'
+import { checkCrlTimes } from './install-crl.ts'
+import { proveCrl } from './prove-crl.ts'
+import { rootId } from './root.ts'
+
+const CODE = 'badAuthorityCertificate'
+
+/** DER. */
+export interface RootMaterial {
+  /** Roots, and cross-certificates: what one authority signed for the key of another. */
+  readonly certificates: readonly Buffer[]
+  readonly crls: readonly Buffer[]
+}
+
+export interface InstalledRoots {
+  /** Ids of roots that are new. */
+  readonly roots: readonly string[]
+  /** How many cross-certificates were given that are proven now. */
+  readonly crossCertificates: number
+}
+
+type Known = Pick<Authority, 'id' | 'role' | 'certificate' | 'chain'>
+
+/**
+ * Installs further roots, each with its CRL, and cross-certificates, after proving all of it. Roots that are known may be among them.
+ * Throws `CaError` "badAuthorityCertificate" or "badCrl" with the reason, "conflict" where a new root has the name of another key.
+ */
+export async function installRoots(
+  store: Store,
+  known: readonly Known[],
+  { certificates, crls }: RootMaterial,
+  now: Date,
+  audit: AuditEntry,
+): Promise<InstalledRoots> {
+  const seconds = epochSeconds(now)
+  const infos = certificates.map((der) => parseCertificate(der, CODE))
+  if (infos.length === 0)
+    throw new CaError(CODE, 'There is no certificate: give a root, or a cross-certificate.')
+  const isKnown = ({ der }: CertificateInfo) => known.some(({ certificate }) => certificate.der.equals(der))
+  const roots = infos
+    .filter((info) => info.subject.equals(info.issuer) && !isKnown(info))
+    .map((info) => newRoot(info, known, crls, seconds))
+  const fresh = roots.map(({ id, info }): Known => ({ id, role: 'root', certificate: info, chain: [] }))
+  const cross = infos
+    .filter((info) => !info.subject.equals(info.issuer) && !isKnown(info))
+    .map((info) => crossCertificate(info, [...known, ...fresh], seconds))
+  await store.write('installRoots', {
+    roots: roots.map(({ id, info, crl }) => ({ id, certificate: info.der, crl })),
+    crossCertificates: cross,
+    at: seconds,
+    audit: {
+      ...audit,
+      target: [...fresh.map(({ id }) => id), ...cross.map(({ subject }) => subject)].join(' ').slice(0, 80),
+      detail: {
+        roots: fresh.map(({ id }) => id),
+        cross: cross.map(({ subject, issuer }) => `${subject} by ${issuer}`),
+      },
+    },
+  })
+  return { roots: fresh.map(({ id }) => id), crossCertificates: cross.length }
+}
+
+interface NewRoot {
+  readonly id: string
+  readonly info: CertificateInfo
+  readonly crl: RootInstallation['roots'][number]['crl']
+}
+
+function newRoot(
+  info: CertificateInfo,
+  known: readonly Known[],
+  crls: readonly Buffer[],
+  now: number,
+): NewRoot {
+  proveRoot(info, now)
+  const namesake = known.find(
+    ({ certificate }) => certificate.subject.equals(info.subject) && !certificate.spki.equals(info.spki),
+  )
+  // Proxies find issuers and CRLs by name: of two keys with one name they try the wrong one.
+  if (namesake) {
+    throw new CaError(
+      'conflict',
+      `Authority "${namesake.id}" has the name "${nameToText(info.subject)}" with another key. Make the new root with another subject.`,
+    )
+  }
+  const der = crls.find((one) => isCrlOf(one, info))
+  // Without it the bundle of CRLs, which is whole or not served at all, would be gone.
+  if (!der) {
+    throw new CaError(
+      'badCrl',
+      `The CRL of "${nameToText(info.subject)}" is missing, which consumers that check the whole chain need: make it with "chancery root crl --first", and give both.`,
+    )
+  }
+  const crl = proveCrl(der, info)
+  const nextUpdate = checkCrlTimes(crl, now)
+  if (crl.number > Number.MAX_SAFE_INTEGER)
+    throw new CaError('badCrl', `The cRLNumber ${crl.number} is above 2^53, the largest that is kept here.`)
+  return {
+    id: rootId(info),
+    info,
+    crl: {
+      ...{ number: Number(crl.number), thisUpdate: crl.thisUpdate, nextUpdate },
+      ...{ der: crl.der, entries: crl.count },
+    },
+  }
+}
+
+function isCrlOf(der: Buffer, root: CertificateInfo): boolean {
+  try {
+    proveCrl(der, root)
+    return true
+  } catch (error) {
+    if (error instanceof CaError && error.code === 'badCrl') return false
+    throw error
+  }
+}
+
+function crossCertificate(info: CertificateInfo, known: readonly Known[], now: number) {
+  const named = `"${nameToText(info.subject)}"`
+  const subject = known.find(
+    ({ certificate }) => certificate.subject.equals(info.subject) && certificate.spki.equals(info.spki),
+  )
+  if (!subject) {
+    throw new CaError(
+      CODE,
+      `No authority here has the name ${named} and the key of this certificate. Install the root itself first, or along with it.`,
+    )
+  }
+  const x509 = new X509Certificate(info.der)
+  const issuer = known.find(
+    ({ certificate }) =>
+      certificate.subject.equals(info.issuer) && x509.verify(new X509Certificate(certificate.der).publicKey),
+  )
+  if (!issuer) {
+    throw new CaError(
+      CODE,
+      `${named} is signed by "${nameToText(info.issuer)}", and no authority here has that name and the key. Install that root first, or along with it.`,
+    )
+  }
+  proveAuthorityChain([info.der, issuer.certificate.der, ...issuer.chain], subject.certificate.spki, now)
+  proveSuccessor(info, subject.certificate)
+  const { pathLength } = readBasicConstraints(info)
+  if (subject.role === 'root' && pathLength === 0) {
+    throw new CaError(
+      CODE,
+      `${named} has path length 0, but intermediates stand below the root. Sign it without.`,
+    )
+  }
+  return { certificate: info.der, subject: subject.id, issuer: issuer.id }
+}

@@ -1,0 +1,78 @@
+import { proveAuthorityChain } from '../../ca/hierarchy/chain.ts'
+import { rfc3339 } from '../../clock.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { type Finding, failed, look, ok, warning } from './finding.ts'
+import type { Situation } from './situation.ts'
+
+const DAY = 86_400
+
+/** Is each chain complete and valid, and is there time left to replace it? */
+export async function lookAtChains({ authorities, config, now }: Situation): Promise<Finding[]> {
+  const longest = Math.max(...Object.values(config.profiles).map(({ validity }) => validity.default))
+  const looks = authorities
+    .filter(({ role, answers, certificate }) => role === 'issuing' && (answers || !certificate))
+    .map(({ id, state, certificate, chain }) =>
+      look(
+        'chain',
+        `Have authority "${id}" signed again, or replace it ("authority create --replaces").`,
+        () => {
+          if (!certificate) {
+            return warning(
+              'chain',
+              `"${id}" waits for its certificate.`,
+              `chancery authority csr ${id}, have it signed, and install it.`,
+            )
+          }
+          proveAuthorityChain([certificate.der, ...chain], certificate.spki, now)
+          const end = Math.min(
+            ...[certificate, ...chain.map((der) => parseCertificate(der))].map((one) => one.notAfter),
+          )
+          const what = `"${id}" (${state}): complete and valid, until ${rfc3339(end)}.`
+          if (state !== 'active' || end > now + longest + 30 * DAY) return ok('chain', what)
+          return warning(
+            'chain',
+            `${what} Certificates of ${Math.floor(longest / DAY)} days will soon be cut.`,
+            `Replace it: chancery authority create NEW --replaces ${id}.`,
+          )
+        },
+      ),
+    )
+  const issuing = authorities.some(({ isDefault, state }) => isDefault && state === 'active')
+  return [
+    ...(await Promise.all(looks)).flat(),
+    ...(issuing
+      ? []
+      : [failed('chain', 'No authority issues by default.', 'chancery authority default ID.')]),
+    ...spent(authorities),
+  ]
+}
+
+/** A key that nobody needs is one that can be stolen. */
+function spent(authorities: Situation['authorities']): Finding[] {
+  return authorities
+    .filter(({ role, state, answers }) => role === 'issuing' && state === 'retired' && !answers)
+    .map(({ id }) =>
+      warning(
+        'chain',
+        `"${id}" is retired, and its last certificate has ended.`,
+        'Nothing needs its key any more.',
+      ),
+    )
+}
+
+/** Does every `chain` in the configuration name a root? */
+export function lookAtPreferences({ authorities, config }: Situation): Finding[] {
+  const roots = authorities.filter(({ role }) => role === 'root').map(({ id }) => id)
+  const wanted = Object.values(config.profiles).map(
+    ({ name, chain }) => [`profiles.${name}.chain`, chain] as const,
+  )
+  return [...wanted, ['tls.chain', config.tls.chain] as const]
+    .filter(([, chain]) => chain !== undefined && !roots.includes(chain))
+    .map(([option, chain]) =>
+      warning(
+        'chain',
+        `${option} names "${chain}", and there is no such root.`,
+        `Known: ${roots.join(', ')}.`,
+      ),
+    )
+}

@@ -1,0 +1,175 @@
+import { proveCrl } from '../../ca/hierarchy/prove-crl.ts'
+import type { Client } from '../../client/client.ts'
+import { exchange } from '../../client/transport.ts'
+import { rfc3339 } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
+import { proveOcspResponse } from '../../ocsp/prove-response.ts'
+import { stapleRequest } from '../../ocsp/staple.ts'
+import { readAddresses } from '../../pki/certificate/addresses.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { parseCrl } from '../../pki/crl/parse.ts'
+import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
+import { decodePem } from '../../pki/pem.ts'
+import { type Finding, failed, look, ok, warning } from './finding.ts'
+import type { KnownAuthority, Situation } from './situation.ts'
+
+const REACH =
+  'Check that the address is reachable from here and from your relying parties, and that publicUrl names it.'
+const FAR = 5
+
+/** CRL, OCSP and issuer as whoever checks a certificate sees them: from the addresses inside of certificates, and proven. */
+export async function lookAsRelyingParty(all: Situation): Promise<Finding[]> {
+  const { client, authorities } = all
+  if (!client)
+    return [warning('crl', 'Nothing was fetched: no service runs.', 'Run the command while it does.')]
+  const findings: Finding[] = []
+  for (const authority of authorities) {
+    const { id, certificate, chain, answers } = authority
+    if (!certificate || !answers) continue
+    const above = chain[0] && parseCertificate(chain[0])
+    if (above)
+      findings.push(...(await lookAtCertificate(`the certificate of "${id}"`, certificate, above, all)))
+    if (authority.role === 'root') continue
+    const leaf = await newestOf(client, authority)
+    if (leaf)
+      findings.push(...(await lookAtCertificate(`the newest certificate of "${id}"`, leaf, certificate, all)))
+  }
+  return findings
+}
+
+async function newestOf(client: Client, { id }: KnownAuthority): Promise<CertificateInfo | null> {
+  const found = await client.json<{ certificates: { serialNumber: string }[] }>('GET', '/v1/certificates', {
+    query: { authority: id, state: 'valid', limit: 1 },
+  })
+  const [newest] = found.certificates
+  if (!newest) return null
+  const { certificate } = await client.json<{ certificate: string }>(
+    'GET',
+    `/v1/certificates/${newest.serialNumber}`,
+  )
+  return parseCertificate(decodePem(certificate, 'certificate')[0]!.der)
+}
+
+async function lookAtCertificate(
+  of: string,
+  certificate: CertificateInfo,
+  issuer: CertificateInfo,
+  { now }: Situation,
+): Promise<Finding[]> {
+  const { crls, ocsp, issuers } = readAddresses(certificate)
+  const looks = [
+    ...crls.map((url) => look('crl', REACH, async () => lookAtCrl(url, of, certificate, issuer, now))),
+    ...ocsp.map((url) => look('ocsp', REACH, async () => lookAtOcsp(url, of, certificate, issuer, now))),
+    ...issuers.map((url) =>
+      look('issuer', REACH, async () => {
+        const same = (await fetched(url)).equals(issuer.der)
+        return same
+          ? ok('issuer', `${url} is the issuer of ${of}.`)
+          : failed('issuer', `${url}, for ${of}, is another certificate than its issuer.`, REACH)
+      }),
+    ),
+  ]
+  return (await Promise.all(looks)).flat()
+}
+
+async function lookAtCrl(
+  url: string,
+  of: string,
+  { serialNumber }: CertificateInfo,
+  issuer: CertificateInfo,
+  now: number,
+): Promise<Finding> {
+  const der = await fetched(url)
+  const crl = parseCrl(der, 'badCrl')
+  // One of a partition says so, and cannot be whole.
+  const { entries, nextUpdate, thisUpdate } = crl.isPartial ? crl : proveCrl(der, issuer)
+  if (nextUpdate === null || nextUpdate <= now)
+    return failed(
+      'crl',
+      `${url}, for ${of}, has expired.`,
+      'Its clients refuse everybody: see /readyz and the log.',
+    )
+  if (thisUpdate > now + FAR) return failed('crl', `${url} is from the future.`, 'Compare the clocks.')
+  const isListed = [...readCrlEntries(entries)].some((entry) => entry.serialNumber === serialNumber)
+  return isListed
+    ? failed('crl', `${url} lists ${of} as revoked.`, 'Replace what uses it.')
+    : ok('crl', `${url}, for ${of}: proven, current until ${rfc3339(nextUpdate)}.`)
+}
+
+async function lookAtOcsp(
+  url: string,
+  of: string,
+  { serialNumber }: CertificateInfo,
+  issuer: CertificateInfo,
+  now: number,
+): Promise<Finding> {
+  const request = stapleRequest({ certificate: issuer }, serialNumber)
+  const { status, nextUpdate } = proveOcspResponse(await fetched(url, request), issuer, now)
+  return status === 'good'
+    ? ok('ocsp', `${url} says of ${of}: good, proven, until ${rfc3339(nextUpdate)}.`)
+    : failed(
+        'ocsp',
+        `${url} says of ${of}: ${typeof status === 'object' ? 'revoked' : status}.`,
+        'Replace what uses it.',
+      )
+}
+
+async function fetched(url: string, body?: Buffer): Promise<Buffer> {
+  const answer = await exchange({
+    url: new URL(url),
+    method: body ? 'POST' : 'GET',
+    headers: body ? { 'content-type': 'application/ocsp-request' } : {},
+    body,
+  })
+  if (answer.status !== 200)
+    throw new CaError('notFound', `${url} answers with HTTP status ${answer.status}.`)
+  return answer.body
+}
+
+/** The clock of this machine, beside that of the service. */
+export async function lookAtClocks({ client, now }: Situation, clock: () => Date): Promise<Finding[]> {
+  if (!client) return []
+  return look('clock', 'Let both machines keep their time by NTP.', async () => {
+    const { date } = await client.send('GET', '/healthz')
+    const here = Math.floor(clock().getTime() / 1000)
+    if (date === undefined) return ok('clock', `This machine says ${rfc3339(now)}.`)
+    const apart = Math.abs(date - here)
+    return apart <= FAR
+      ? ok('clock', `Service and this machine agree: ${rfc3339(date)}.`)
+      : failed(
+          'clock',
+          `The service’s clock is ${apart} s from this machine’s.`,
+          'Let both keep their time by NTP.',
+        )
+  })
+}
+
+/** What the service says of itself, and its own certificate. */
+export async function lookAtReadiness({ client }: Situation): Promise<Finding[]> {
+  if (!client) return []
+  return look('ready', 'See the log of the service.', async () => {
+    const { body } = await client.send('GET', '/readyz').catch(notReady)
+    const { checks } = JSON.parse(body.toString('utf8')) as {
+      checks: { name: string; ok: boolean; reason: string | null; until?: string }[]
+    }
+    const tls = checks.find(({ name }) => name === 'tls')
+    return [
+      ...checks
+        .filter((check) => !check.ok || check.reason !== null)
+        .map(({ name, ok: isOk, reason }) => {
+          const make = isOk ? warning : failed
+          return make('ready', `${name}: ${reason ?? 'not ready'}`, 'See the log of the service.')
+        }),
+      ...(tls?.ok
+        ? [ok('service', `Its own certificate is valid until ${tls.until}, and renews itself.`)]
+        : []),
+    ]
+  })
+}
+
+/** 503 is an answer here. */
+function notReady(error: unknown): { body: Buffer } {
+  const { status, problem } = error as { status?: number; problem?: unknown }
+  if (status !== 503 || !problem) throw error
+  return { body: Buffer.from(JSON.stringify(problem)) }
+}

@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
+import { installRoots, newAuthority, secondRoot } from '../new-authority.ts'
+import { csrPem } from '../requests.ts'
+
+let ca: TestCa
+beforeEach(async () => {
+  ca = await TestCa.create({
+    options: { profiles: { named: { extends: 'server', authority: 'intermediate' } } },
+  })
+})
+afterEach(() => ca.close())
+
+const phase = (id: string, body: object) => ca.call(`/v1/authorities/${id}/phase`, { body })
+const states = async () =>
+  Object.fromEntries(
+    (await ca.call('/v1/authorities')).json.authorities.map(
+      (one: { id: string; state: string; isDefault: boolean }) => [
+        one.id,
+        one.isDefault ? `${one.state}, default` : one.state,
+      ],
+    ),
+  )
+const issuerOf = async (wishes: object = {}) =>
+  (await ca.enrol(csrPem(['dns:web.example.test']), { ...wishes })).authority
+const failed = (answer: { json: { checks: { name: string; ok: boolean }[] } }) =>
+  answer.json.checks.filter(({ ok }) => !ok).map(({ name }) => name)
+
+describe('a staged authority', () => {
+  test('is published with CRL and chain, and issues nothing, whoever names it', async () => {
+    const installed = await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    expect(installed.json).toMatchObject({ state: 'staged', isDefault: false, replaces: 'intermediate' })
+    const bundle = await ca.call('/bundles/chain.pem', {}, ca.http)
+    expect(bundle.text).toContain(installed.json.certificate)
+    for (const path of ['/ca/next.crt', '/crl/next.crl', '/bundles/next.crl.pem'])
+      expect((await ca.call(path, {}, ca.http)).status, path).toBe(200)
+    expect(await issuerOf()).toBe('intermediate')
+    // A profile may name it beforehand: until then it gets what it has got so far.
+    expect(await issuerOf({ authority: 'next' })).toBe('intermediate')
+    const patch = { method: 'PATCH', body: { isDefault: true } } as const
+    expectProblem(await ca.call('/v1/authorities/next', patch), 409, 'conflict', /staged/)
+  })
+
+  test('needs another subject than the one that it replaces, and one that there is', async () => {
+    const subject = (await ca.call('/v1/authorities/intermediate')).json.subject
+    const create = (body: object) => ca.call('/v1/authorities', { body })
+    expectProblem(await create({ id: 'x', subject, replaces: 'intermediate' }), 409, 'conflict', /subject/)
+    expectProblem(await create({ id: 'x', subject: 'CN=X', replaces: 'root' }), 404, 'unknownAuthority')
+  })
+})
+
+test('a successor below a root that is not known waits until that is installed', async () => {
+  const { root, certificate, crl } = await secondRoot(ca)
+  const made = await newAuthority(ca, 'next', { replaces: 'intermediate', root, status: 409 })
+  expectProblem(made, 409, 'conflict', /root install/)
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+  await installRoots(ca, certificate, crl)
+  expect((await newAuthority(ca, 'other', { replaces: 'intermediate', root })).json.state).toBe('staged')
+})
+
+describe('activation', () => {
+  test('waits until the bundles have been out for long enough', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    const early = await phase('next', { phase: 'active' })
+    expectProblem(early, 409, 'conflict', /rollover\.propagation is 1d/)
+    expect(early.json.subproblems).toMatchObject([{ subject: 'propagation' }])
+    expect(await states()).toMatchObject({ next: 'staged', intermediate: 'active, default' })
+    expect(failed(await phase('next', { phase: 'active', dryRun: true }))).toEqual(['propagation'])
+
+    ca.now += DAY * 1000
+    const done = await phase('next', { phase: 'active' })
+    expect(done.status, done.text).toBe(200)
+    expect(done.json).toMatchObject({
+      changed: true,
+      becomesDefault: true,
+      moves: [
+        { id: 'next', from: 'staged', to: 'active' },
+        { id: 'intermediate', from: 'active', to: 'retired' },
+      ],
+    })
+    expect(failed(done)).toEqual([])
+    expect(await states()).toMatchObject({ next: 'active, default', intermediate: 'retired' })
+    expectProblem(await phase('next', { phase: 'active' }), 409, 'conflict', /active already/)
+  })
+
+  test('is forced by naming the check, and the audit log says so', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    expectProblem(await phase('next', { phase: 'active', force: ['crl'] }), 409, 'conflict')
+    const done = await phase('next', { phase: 'active', force: ['propagation'], reason: 'key at risk' })
+    expect(done.status, done.text).toBe(200)
+    const [row] = await ca.audit('authority.activate')
+    expect(row).toMatchObject({
+      target: 'next',
+      actor: 'admin:default',
+      detail: {
+        reason: 'key at risk',
+        default: 'next',
+        moves: ['next: staged -> active', 'intermediate: active -> retired'],
+        forced: [expect.stringMatching(/^propagation: /)],
+      },
+    })
+    expect(await ca.audit('request.refuse')).toMatchObject([{ target: 'next' }])
+  })
+
+  test('lets the new one issue for all that named the old one, and going back undoes it', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    const before = await ca.enrol(csrPem(['dns:old.example.test']), { profile: 'named' })
+    ca.now += DAY * 1000
+    await phase('next', { phase: 'active' })
+    expect(await issuerOf()).toBe('next')
+    expect(await issuerOf({ profile: 'named' })).toBe('next')
+    expect(await issuerOf({ authority: 'intermediate' })).toBe('next')
+    const renewed = await ca.call(`/v1/certificates/${before.serialNumber}/renew`, {
+      body: { csr: csrPem(['dns:old.example.test']) },
+    })
+    expect(renewed.json).toMatchObject({ authority: 'next', replaces: before.serialNumber })
+
+    const back = await phase('intermediate', { phase: 'active', others: 'staged' })
+    expect(back.status, back.text).toBe(200)
+    expect(await states()).toMatchObject({ next: 'staged', intermediate: 'active, default' })
+    for (const wishes of [{}, { profile: 'named' }, { authority: 'next' }])
+      expect(await issuerOf(wishes)).toBe('intermediate')
+    expect((await phase('next', { phase: 'active', others: 'active' })).json.moves).toHaveLength(1)
+    expect(await states()).toMatchObject({ next: 'active, default', intermediate: 'active' })
+    expect(await issuerOf({ profile: 'named' })).toBe('intermediate')
+    expect(await issuerOf()).toBe('next')
+  })
+
+  test('needs a life that profiles fit into, a chain that is valid, and its key', async () => {
+    await newAuthority(ca, 'short', { replaces: 'intermediate', validity: 30 * DAY })
+    ca.now += DAY * 1000
+    expect(failed(await phase('short', { phase: 'active', dryRun: true }))).toEqual(['life'])
+    ca.now += 30 * DAY * 1000
+    const late = failed(await phase('short', { phase: 'active', dryRun: true }))
+    expect(late).toEqual(expect.arrayContaining(['chain', 'life']))
+    expectProblem(await phase('nobody', { phase: 'active' }), 404, 'unknownAuthority')
+    await ca.call('/v1/authorities', { body: { id: 'bare', subject: 'CN=Bare', replaces: 'intermediate' } })
+    expectProblem(await phase('bare', { phase: 'active' }), 409, 'conflict', /awaits its certificate/)
+  })
+
+  test('of two at once, one wins and the other hears of it', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    const both = await Promise.all([phase('next', { phase: 'active' }), phase('next', { phase: 'active' })])
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 409])
+  })
+})
+
+describe('a retired authority', () => {
+  const crl = async () => (await ca.call('/crl/intermediate.pem', {}, ca.http)).text
+
+  test('answers by CRL and OCSP until a week after its last certificate, and not beyond', async () => {
+    const leaf = await ca.enrol(csrPem(['dns:old.example.test']), { notAfter: undefined })
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    await phase('next', { phase: 'active' })
+    const before = await crl()
+    const revoked = await ca.call(`/v1/certificates/${leaf.serialNumber}/revoke`, { body: {} })
+    expect(revoked.status, revoked.text).toBe(200)
+    expect(await crl()).not.toBe(before)
+
+    const { authority } = (await phase('intermediate', { phase: 'staged', dryRun: true })).json
+    expect(Date.parse(authority.answersUntil)).toBe(Date.parse(leaf.notAfter) + 7 * DAY * 1000)
+    ca.now = Date.parse(authority.answersUntil)
+    await ca.reopen()
+    const bundle = await ca.call('/bundles/roots.crl.pem', {}, ca.http)
+    expect(bundle.status).toBe(200)
+    expect(bundle.text).not.toContain((await crl()).trim())
+  })
+
+  test('is not to be the default, nor named by a profile for which nobody else would issue', async () => {
+    expectProblem(await phase('intermediate', { phase: 'retired' }), 409, 'conflict', /default/)
+    await newAuthority(ca, 'other')
+    await ca.call('/v1/authorities/other', { method: 'PATCH', body: { isDefault: true } })
+    const refused = await phase('intermediate', { phase: 'retired' })
+    expectProblem(refused, 409, 'conflict', /Nobody would issue for named/)
+    const forced = await phase('intermediate', { phase: 'retired', force: ['successor'] })
+    expect(forced.status, forced.text).toBe(200)
+    expect(await states()).toMatchObject({ other: 'active, default', intermediate: 'retired' })
+  })
+})

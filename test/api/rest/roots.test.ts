@@ -1,0 +1,199 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
+import { createRoot, type OpenRoot } from '../../../src/ca/hierarchy/root.ts'
+import { parseDnText } from '../../../src/pki/distinguished-name.ts'
+import { decodePem, encodePem } from '../../../src/pki/pem.ts'
+import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
+import { certificatesOf } from '../est/messages.ts'
+import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
+import { csrPem } from '../requests.ts'
+
+let ca: TestCa
+let old: OpenRoot
+let next: Awaited<ReturnType<typeof secondRoot>>
+beforeEach(async () => {
+  const chained = { extends: 'server', chain: 'root' }
+  ca = await TestCa.create({ options: { profiles: { chained }, est: { names: ['example.test'] } } })
+  old = await ownRoot(ca)
+  next = await secondRoot(ca)
+})
+afterEach(() => ca.close())
+
+const text = async (path: string) => (await ca.call(path, {}, ca.http)).text
+const count = (pem: string) => pem.match(/BEGIN CERTIFICATE/g)?.length ?? 0
+const subjects = (pem: string[]) => pem.map((one) => new X509Certificate(one).issuer)
+const phase = (id: string, body: object) => ca.call(`/v1/authorities/${id}/phase`, { body })
+
+describe('a second root', () => {
+  test('comes with its CRL and stands in every bundle at once, and in root.pem', async () => {
+    const installed = await installRoots(ca, next.certificate, next.crl)
+    expect(installed.status, installed.text).toBe(200)
+    expect(installed.json).toEqual({ roots: [next.root.id], crossCertificates: 0 })
+    expect(await text('/bundles/roots.pem')).toBe(ca.rootPem)
+    expect(decodePem(ca.rootPem, 'roots').map(({ der }) => der)).toEqual([
+      old.certificate.der,
+      next.root.certificate.der,
+    ])
+    expect(await text('/bundles/roots.crl.pem')).toContain(next.crl.trim())
+    expect(await text(`/ca/${next.root.id}.pem`)).toBe(next.certificate)
+    expect(await ca.audit('authority.create')).toHaveLength(1)
+    expect(await ca.audit('root.install')).toMatchObject([{ target: next.root.id, actor: 'admin:default' }])
+    // Again: there is nothing new in it.
+    expect((await installRoots(ca, next.certificate, next.crl)).json).toMatchObject({ roots: [] })
+  })
+
+  test('is refused without its CRL, with a name that is taken, and where it is no root', async () => {
+    expectProblem(await installRoots(ca, next.certificate), 400, 'badCrl', /root crl --first/)
+    const foreign = await text('/crl/root.pem')
+    expectProblem(await installRoots(ca, next.certificate, foreign), 400, 'badCrl')
+    expectProblem(await installRoots(ca, next.crl), 400, 'badAuthorityCertificate')
+    const { subject } = (await ca.call('/v1/authorities/root')).json
+    const other = join(ca.directory, 'twin')
+    const wish = { keyType: 'P-256', hash: null, subject: parseDnText(subject), validity: 900 * DAY } as const
+    const twin = await createRoot(other, wish, 'a passphrase', ca.clock())
+    expectProblem(
+      await installRoots(ca, encodePem('CERTIFICATE', twin.certificate.der)),
+      409,
+      'conflict',
+      /another subject/,
+    )
+    const leaf = await ca.enrol(csrPem(['dns:web.example.test']))
+    expectProblem(await installRoots(ca, leaf.certificate), 400, 'badAuthorityCertificate')
+    expect(count(await text('/bundles/roots.pem'))).toBe(1)
+  })
+})
+
+describe('cross-certificates', () => {
+  test('both ways, after the root or along with it, are in EST, their bundle and the paths, and never among the roots', async () => {
+    const [newWithOld, oldWithNew] = [await crossed(ca, next.root, old), await crossed(ca, old, next.root)]
+    expectProblem(
+      await installRoots(ca, newWithOld),
+      400,
+      'badAuthorityCertificate',
+      /install the root|Install the root/,
+    )
+    const installed = await installRoots(ca, newWithOld, next.crl, next.certificate)
+    expect(installed.json).toEqual({ roots: [next.root.id], crossCertificates: 1 })
+    expect((await installRoots(ca, oldWithNew)).json).toEqual({ roots: [], crossCertificates: 1 })
+
+    expect(count(await text('/bundles/roots.pem'))).toBe(2)
+    expect(await text('/bundles/cross.pem')).toBe(newWithOld + oldWithNew)
+    const { body } = await ca.call('/.well-known/est/cacerts', { as: null })
+    const given = certificatesOf(body).map(({ subject, issuer }) => `${subject} <- ${issuer}`)
+    const [oldName, newName] = [old, next.root].map(
+      ({ certificate }) => new X509Certificate(certificate.der).subject,
+    )
+    expect(given).toEqual(
+      expect.arrayContaining([
+        `${oldName} <- ${oldName}`,
+        `${newName} <- ${newName}`,
+        `${newName} <- ${oldName}`,
+        `${oldName} <- ${newName}`,
+      ]),
+    )
+    const list = (await ca.call('/v1/cross-certificates')).json.crossCertificates
+    expect(list).toMatchObject([
+      { subject: next.root.id, issuer: 'root', certificate: newWithOld },
+      { subject: 'root', issuer: next.root.id, certificate: oldWithNew },
+    ])
+
+    // RFC 5280 4.2.1.13: whoever checks the whole path finds the CRL of who signed the cross-certificate.
+    const info = new X509Certificate(oldWithNew)
+    expect(info.raw.includes(Buffer.from(`/crl/${next.root.id}.crl`))).toBe(true)
+    expect(info.toString()).toBe(oldWithNew)
+
+    const removed = await ca.call(`/v1/cross-certificates/${list[1].fingerprint}`, { method: 'DELETE' })
+    expect(removed.status).toBe(204)
+    expect(await text('/bundles/cross.pem')).toBe(newWithOld)
+    expect(await ca.audit('cross-certificate.remove')).toMatchObject([{ target: 'root' }])
+  })
+
+  test('lead a chain to the root that the profile names, for as long as they are valid', async () => {
+    await installRoots(ca, next.certificate, next.crl, await crossed(ca, next.root, old, 100 * DAY))
+    await newAuthority(ca, 'below-next', { replaces: 'intermediate', root: next.root })
+    ca.now += DAY * 1000
+    const moved = await phase('below-next', { phase: 'active' })
+    expect(moved.status, moved.text).toBe(200)
+    const own = await ca.enrol(csrPem(['dns:a.example.test']))
+    const chained = await ca.enrol(csrPem(['dns:b.example.test']), { profile: 'chained' })
+    const [oldName, newName] = [old, next.root].map(
+      ({ certificate }) => new X509Certificate(certificate.der).subject,
+    )
+    expect(subjects(own.chain)).toEqual([newName])
+    expect(subjects(chained.chain)).toEqual([newName, oldName])
+    ca.now += 100 * DAY * 1000
+    const later = await ca.call(`/v1/certificates/${chained.serialNumber}`)
+    expect(subjects(later.json.chain)).toEqual([newName])
+    expect(await text('/bundles/cross.pem')).toBe('')
+  })
+
+  test('of an intermediate, by the new root, are a second way up as well', async () => {
+    await installRoots(ca, next.certificate, next.crl)
+    const { subject, spki } = ca.service.authorities.issuing().certificate
+    const wish = { subject, spki, pathLength: 0, nameConstraints: null, validity: 500 * DAY, urls: null }
+    const again = await makeIntermediateCertificate(
+      wish,
+      next.root.certificate,
+      next.root.id,
+      next.root.signer,
+      ca.clock(),
+    )
+    expect((await installRoots(ca, encodePem('CERTIFICATE', again.der))).json).toMatchObject({
+      crossCertificates: 1,
+    })
+    const paths = ca.service.authorities.pathsFor({ authority: 'intermediate', profile: 'server' })
+    expect(paths.map(({ root }) => root)).toEqual([old.certificate.der, next.root.certificate.der])
+  })
+
+  test('that nobody here signed are refused', async () => {
+    await installRoots(ca, next.certificate, next.crl)
+    const wish = {
+      keyType: 'P-256',
+      hash: null,
+      subject: parseDnText('CN=Stranger'),
+      validity: 900 * DAY,
+    } as const
+    const stranger = await createRoot(join(ca.directory, 'stranger'), wish, 'a passphrase', ca.clock())
+    expectProblem(
+      await installRoots(ca, await crossed(ca, old, stranger)),
+      400,
+      'badAuthorityCertificate',
+      /no authority here/,
+    )
+    expect((await ca.call('/v1/cross-certificates')).json.crossCertificates).toEqual([])
+  })
+})
+
+test('a root leaves the bundles when nothing below it is of use any more, and may come back', async () => {
+  expectProblem(await phase('root', { phase: 'retired' }), 409, 'conflict', /only root/)
+  await ca.enrol(csrPem(['dns:web.example.test']), { profile: 'short-lived' })
+  await installRoots(ca, next.certificate, next.crl)
+  expectProblem(
+    await phase('root', { phase: 'retired' }),
+    409,
+    'conflict',
+    /"intermediate" stands below it, and is active/,
+  )
+  await newAuthority(ca, 'below-next', { replaces: 'intermediate', root: next.root })
+  ca.now += DAY * 1000
+  await phase('below-next', { phase: 'active' })
+  expectProblem(
+    await phase('root', { phase: 'retired' }),
+    409,
+    'conflict',
+    /answers for its certificates until/,
+  )
+  const { answersUntil } = (await ca.call('/v1/authorities/intermediate')).json
+  ca.now = Date.parse(answersUntil)
+  const retired = await phase('root', { phase: 'retired' })
+  expect(retired.status, retired.text).toBe(200)
+  expect(await text('/bundles/roots.pem')).toBe(next.certificate)
+  expect(readFileSync(join(ca.directory, 'root.pem'), 'utf8')).toBe(next.certificate)
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).text.match(/BEGIN X509 CRL/g)).toHaveLength(2)
+  expectProblem(await phase('root', { phase: 'staged' }), 409, 'conflict')
+  expect((await phase('root', { phase: 'active' })).status).toBe(200)
+  expect(count(await text('/bundles/roots.pem'))).toBe(2)
+})

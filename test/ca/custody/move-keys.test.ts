@@ -1,0 +1,70 @@
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { areKeysMoving, moveKeys, settleMove } from '../../../src/ca/custody/move-keys.ts'
+
+function prepared(): { parent: string; directory: string } {
+  const parent = mkdtempSync(join(tmpdir(), 'chancery-move-'))
+  onTestFinished(() => rmSync(parent, { recursive: true, force: true }))
+  const directory = join(parent, 'data')
+  mkdirSync(join(directory, 'keys'), { recursive: true })
+  for (const name of ['a.key.pem', 'b.pem'])
+    writeFileSync(join(directory, 'keys', name), `key of ${name}`, { mode: 0o600 })
+  return { parent, directory }
+}
+
+function expectKeys(directory: string): void {
+  for (const name of ['a.key.pem', 'b.pem']) {
+    expect(readFileSync(join(directory, 'keys', name), 'utf8')).toBe(`key of ${name}`)
+    expect(statSync(join(directory, 'keys', name)).mode & 0o777).toBe(0o600)
+  }
+}
+
+test('the keys go to the new place, leave the old one, and are found where they were', async () => {
+  const { parent, directory } = prepared()
+  await moveKeys(directory, join(parent, 'first'))
+  expect(lstatSync(join(directory, 'keys')).isSymbolicLink()).toBe(true)
+  expectKeys(directory)
+  await moveKeys(directory, join(parent, 'second'))
+  expectKeys(directory)
+  expect(readdirSync(join(parent, 'first'))).toEqual([])
+  expect(readdirSync(directory)).toEqual(['keys'])
+})
+
+test('a place with something in it is left as it is', async () => {
+  const { parent, directory } = prepared()
+  mkdirSync(join(parent, 'taken'))
+  writeFileSync(join(parent, 'taken', 'b.pem'), 'another key')
+  await expect(moveKeys(directory, join(parent, 'taken'))).rejects.toMatchObject({ code: 'conflict' })
+  expectKeys(directory)
+})
+
+test('whichever step is the last, the keys are whole after the next start', async () => {
+  for (let last = 1, finished = false; !finished; last++) {
+    const { parent, directory } = prepared()
+    let steps = 0
+    finished = await moveKeys(directory, join(parent, 'new'), () => {
+      if (++steps === last) throw new Error('killed')
+    }).then(
+      () => true,
+      (error: Error) => {
+        expect(error.message).toBe('killed')
+        return false
+      },
+    )
+    if (areKeysMoving(directory)) await settleMove(directory)
+    expect(areKeysMoving(directory)).toBe(false)
+    expectKeys(directory)
+    if (finished) expect(last).toBeGreaterThan(6)
+  }
+})

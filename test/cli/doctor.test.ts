@@ -1,0 +1,110 @@
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finding } from '../../src/cli/doctor/finding.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { type RunningServer, startServer } from '../../src/server.ts'
+import { freePort } from '../free-port.ts'
+import { chancery } from './console.ts'
+
+let parent: string
+let dir: string
+let environment: Record<string, string>
+let server: RunningServer | null = null
+
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), 'chancery-doctor-'))
+  dir = join(parent, 'data')
+  const httpPort = String(await freePort())
+  environment = {
+    CHANCERY_DIR: dir,
+    CHANCERY_HTTP_PORT: httpPort,
+    CHANCERY_TLS_PORT: String(await freePort()),
+    CHANCERY_LOG_LEVEL: 'silent',
+  }
+  const made = await chancery(['init', '--dir', dir, '--public-url', `http://localhost:${httpPort}`])
+  expect(made.exitCode, made.stderr).toBe(0)
+  server = await start()
+})
+afterAll(async () => {
+  await server?.close()
+  rmSync(parent, { recursive: true, force: true })
+})
+
+function start(): Promise<RunningServer> {
+  const { config, secrets } = loadConfig(environment)
+  return startServer(config, { passphrase: secrets.passphrase! })
+}
+
+async function doctor(...options: string[]) {
+  const { exitCode, stdout, stderr } = await chancery(['doctor', ...options, '--json'], environment)
+  const document = JSON.parse(stdout) as { healthy: boolean; failures: number; findings: Finding[] }
+  return { ...document, exitCode, stderr }
+}
+const failures = ({ findings }: { findings: Finding[] }) =>
+  findings.filter(({ verdict }) => verdict === 'failed').map(({ area, what }) => `${area}: ${what}`)
+const of = ({ findings }: { findings: Finding[] }, area: string) =>
+  findings.filter((one) => one.area === area && one.verdict === 'ok').map(({ what }) => what)
+
+test('a CA in good order: keys, chain, CRL, OCSP and issuer, fetched from the addresses inside of certificates', async () => {
+  const found = await doctor()
+  expect(failures(found)).toEqual([])
+  expect(found).toMatchObject({ healthy: true, exitCode: 0 })
+  expect(of(found, 'keys')).toEqual([
+    'intermediate.key.pem opens, and belongs to the certificate of "intermediate".',
+    'service-tls.pem opens.',
+  ])
+  expect(of(found, 'crl')).toHaveLength(2)
+  expect(of(found, 'issuer')).toHaveLength(2)
+  expect(of(found, 'ocsp')).toMatchObject([
+    expect.stringMatching(/the newest certificate of "intermediate": good/),
+  ])
+  expect(of(found, 'clock')).toHaveLength(1)
+  // The root's folder is where init left it.
+  expect(found.findings).toContainEqual(expect.objectContaining({ area: 'permissions', verdict: 'warning' }))
+  const people = await chancery(['doctor'], environment)
+  expect(people.exitCode).toBe(0)
+  expect(people.stdout).toMatch(/^ok {7}chain {8}"intermediate" \(active\): complete and valid/m)
+})
+
+test('says how old the newest backup is', async () => {
+  expect(failures(await doctor('--backups', parent))).toEqual([`backups: There is none in ${parent}.`])
+  expect((await chancery(['backup', '--out', join(parent, 'backup')], environment)).exitCode).toBe(0)
+  expect(of(await doctor('--backups', parent), 'backups')).toHaveLength(1)
+})
+
+test('a key that others may read, or that is not the authority’s, fails with what to do', async () => {
+  const key = join(dir, 'keys', 'intermediate.key.pem')
+  chmodSync(key, 0o644)
+  const open = await doctor()
+  expect(open).toMatchObject({ healthy: false, exitCode: 1 })
+  expect(failures(open)).toEqual([`permissions: ${key} may be read by others.`])
+  expect(open.findings.find(({ verdict }) => verdict === 'failed')!.todo).toContain(`chmod 600 ${key}`)
+  chmodSync(key, 0o600)
+
+  const kept = readFileSync(key)
+  const tls = readFileSync(join(dir, 'keys', 'service-tls.pem'), 'utf8')
+  writeFileSync(key, tls.slice(0, tls.indexOf('-----BEGIN CERTIFICATE')))
+  expect(failures(await doctor())).toEqual([
+    'keys: intermediate.key.pem does not belong to the certificate of "intermediate".',
+  ])
+  renameSync(key, `${key}.away`)
+  expect(failures(await doctor())).toEqual([
+    `keys: The key of "intermediate" is not in ${join(dir, 'keys')}.`,
+  ])
+  rmSync(`${key}.away`)
+  writeFileSync(key, kept, { mode: 0o600 })
+  expect(failures(await doctor())).toEqual([])
+})
+
+test('where no service runs it says so, and looks at the rest', async () => {
+  await server?.close()
+  server = null
+  const found = await doctor()
+  expect(failures(found)).toMatchObject([expect.stringMatching(/^service: Nothing listens at/)])
+  expect(of(found, 'database')).toEqual(['It opens.'])
+  expect(of(found, 'chain')).toHaveLength(1)
+  expect(of(found, 'keys')).toHaveLength(2)
+  expect(found.exitCode).toBe(1)
+})
