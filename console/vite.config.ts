@@ -26,6 +26,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     emptyOutDir: true,
+    // How long the compression takes is no news.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   plugins: [compressed],
   logLevel: 'warn',

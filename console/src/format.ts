@@ -65,15 +65,11 @@ export function colons(hex: string): string {
   return (hex.length % 2 ? `0${hex}` : hex).match(/../g)?.join(':') ?? ''
 }
 
-/** "keyCompromise" as "key compromise". */
+/** "keyCompromise" as "key compromise", "cRLSign" as "CRL sign". */
 export function words(name: string): string {
-  return name
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
-    .toLowerCase()
-    .replace(/\bca\b/, 'CA')
-    .replace(/\baa\b/, 'AA')
-    .replace(/\bcrl\b/, 'CRL')
+  const [, short, rest = name] = /^(cRL|cA|aA)([A-Z].*)$/.exec(name) ?? []
+  const text = rest.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
+  return short === undefined ? text : `${short.toUpperCase()} ${text}`
 }
 
 export function hexOf(octets: ArrayBuffer): string {

@@ -50,6 +50,21 @@ test('whoever signs out, or whose session ends, is asked to sign in again', asyn
   await window.close()
 })
 
+test('sign-in by a provider is offered where there is one', async () => {
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  const link = window.page.getByRole('link', { name: 'Sign in with your organisation' })
+  await window.goto()
+  await window.page.getByLabel('Admin key').waitFor()
+  await window.settled()
+  expect(await link.count()).toBe(0)
+  await window.page.route('**/v1/session/oidc', (route) =>
+    route.fulfill({ status: 302, headers: { location: 'https://provider.example.test/' } }),
+  )
+  await window.page.reload()
+  await link.waitFor()
+  await window.close()
+})
+
 test('nothing of the session can be read by a script', async () => {
   const window = await ConsoleWindow.open(browser, { ca, port })
   await window.signIn()

@@ -8,7 +8,6 @@ import {
 } from 'playwright-core'
 import { expect } from 'vitest'
 import type { TestCa } from '../api/ca-fixture.ts'
-import { eventually } from '../eventually.ts'
 
 /** Debian's. */
 const CHROMIUM = process.env.CHANCERY_CHROMIUM ?? '/usr/bin/chromium'
@@ -73,10 +72,16 @@ export class ConsoleWindow {
   /** Waits until the page with this title is there, and has what it shows. */
   async heading(title: string): Promise<void> {
     await this.page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
-    await eventually(async () => {
-      expect(await this.page.getByText('Loading …').count()).toBe(0)
-      expect([...this.#pending].map((request) => request.url())).toEqual([])
-    })
+    await this.settled()
+  }
+
+  /** Nothing is being fetched any more, and what was is shown. Not by `eventually`: the pictures are taken without vitest. */
+  async settled(): Promise<void> {
+    for (let looks = 0; looks < 1500; looks++) {
+      if (this.#pending.size === 0 && (await this.page.getByText('Loading …').count()) === 0) return
+      await this.page.waitForTimeout(20)
+    }
+    throw new Error(`The page waits for ${[...this.#pending].map((request) => request.url())}.`)
   }
 
   async close(): Promise<void> {

@@ -56,7 +56,8 @@ test('a certificate is found while one types, revoked, and then revoked in OCSP 
   await page.getByRole('button', { name: 'Revoke', exact: true }).click()
   await page.getByRole('definition').filter({ hasText: 'key compromise' }).waitFor()
   expect(await published(serials.lost!)).toEqual({ ocsp: 'revoked', isListed: true })
-  await page.getByRole('listitem').filter({ hasText: 'Revoked by admin:default' }).waitFor()
+  const event = page.getByRole('listitem').filter({ hasText: 'Revoked by admin:default' })
+  await event.getByText('Reason: key compromise').waitFor()
   await window.close()
 })
 

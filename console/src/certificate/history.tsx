@@ -2,6 +2,7 @@ import { call, query } from '../api/client.ts'
 import type { AuditEntry, Certificate } from '../api/types.ts'
 import { useLoad } from '../load.ts'
 import { Card, Empty, ProblemNote } from '../parts/page.tsx'
+import { reasonOfCode } from '../parts/reason.tsx'
 import { At, Principal, Serial } from '../parts/text.tsx'
 
 const WHAT: Readonly<Record<string, string>> = {
@@ -47,13 +48,13 @@ export function History({
 }
 
 function Event({ entry: { action, result, actor, address, at, detail } }: { entry: AuditEntry }) {
-  const { reason } = detail
+  const reason = reasonOfCode(detail.reason)
   return (
     <li>
       <strong>{WHAT[action] ?? action}</strong>
       {result !== 'ok' && ` (${result})`} by <Principal id={actor} /> {wayOf(actor, detail)}
       {address && <span class="quiet"> from {address}</span>}
-      {typeof reason === 'string' && <div>Reason: {reason}</div>}
+      {reason !== null && <div>Reason: {reason}</div>}
       <div class="quiet">
         <At at={at} />
       </div>

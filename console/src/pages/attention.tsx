@@ -10,10 +10,14 @@ interface AttentionProps {
   readonly waiting: string | undefined
 }
 
-/** Milliseconds. Authorities are replaced with care, and what the service renews by itself is renewed long before. */
-const DAY = 86_400_000
-const AUTHORITY_NOTICE = 180 * DAY
-const CHECK_NOTICE = DAY / 2
+/** Milliseconds. Authorities are replaced with care. */
+const AUTHORITY_NOTICE = 180 * 86_400_000
+
+/** Milliseconds. What the service renews by itself is renewed long before. */
+const CHECK_NOTICE = 3_600_000
+
+/** A CRL may be made for minutes or for months: what counts is how much of its life has passed. */
+const CRL_AGE = 5 / 6
 
 export function Attention({ readiness, authorities, waiting }: AttentionProps) {
   const now = Date.now()
@@ -24,14 +28,17 @@ export function Attention({ readiness, authorities, waiting }: AttentionProps) {
       ok &&
       reason === null &&
       until &&
-      !name.startsWith('authority') &&
+      !/^(authority|crl)/.test(name) &&
       Date.parse(until) - now < CHECK_NOTICE,
+  )
+  const old = authorities.filter(
+    ({ crl }) => crl && agePart(crl, now) > CRL_AGE && Date.parse(crl.nextUpdate) > now,
   )
   const ending = authorities.filter(
     ({ state, notAfter }) => state !== 'retired' && notAfter && Date.parse(notAfter) - now < AUTHORITY_NOTICE,
   )
   const isWaiting = waiting !== undefined && waiting !== '0'
-  const all = wrong.length + notes.length + lapsing.length + ending.length + Number(isWaiting)
+  const all = wrong.length + notes.length + lapsing.length + old.length + ending.length + Number(isWaiting)
   return (
     <Card title="What needs attention">
       {all === 0 ? (
@@ -47,6 +54,11 @@ export function Attention({ readiness, authorities, waiting }: AttentionProps) {
           {lapsing.map(({ name, until }) => (
             <li key={name} class="note warn">
               <strong>{name}</strong>: lapses {relative(until!)} unless it is renewed.
+            </li>
+          ))}
+          {old.map(({ id, crl }) => (
+            <li key={id} class="note warn">
+              The CRL of <strong>{id}</strong> lapses {relative(crl!.nextUpdate)}, and no newer one was made.
             </li>
           ))}
           {ending.map(({ id, notAfter }) => (
@@ -65,6 +77,12 @@ export function Attention({ readiness, authorities, waiting }: AttentionProps) {
       )}
     </Card>
   )
+}
+
+/** Both times as the API has them; 1 when it lapses. */
+function agePart({ thisUpdate, nextUpdate }: NonNullable<Authority['crl']>, now: number): number {
+  const start = Date.parse(thisUpdate)
+  return (now - start) / (Date.parse(nextUpdate) - start)
 }
 
 function Item({ kind, check: { name, reason } }: { kind: 'bad' | 'warn'; check: Check }) {

@@ -25,16 +25,16 @@ const COLUMNS: readonly Column<CertificateSummary>[] = [
   {
     title: 'Profile',
     show: ({ profile, authority }) => (
-      <>
+      <div class="middling">
         {profile}
         <div class="quiet">{authority}</div>
-      </>
+      </div>
     ),
   },
   { title: 'Issued', show: ({ issuedAt }) => <Ago at={issuedAt} /> },
   { title: 'Expires', show: ({ notAfter }) => <time dateTime={notAfter}>{date(notAfter)}</time> },
   { title: 'Asked for by', show: ({ principal }) => <Principal id={principal} /> },
-  { title: 'Serial number', show: ({ serialNumber }) => <Serial serial={serialNumber} /> },
+  { title: 'Serial', show: ({ serialNumber }) => <Serial serial={serialNumber} /> },
 ]
 
 export function Inventory() {

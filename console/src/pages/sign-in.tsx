@@ -22,7 +22,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: (session: Session) => void 
           <img src="./icon.svg" alt="" width="40" height="40" />
           <h1>Chancery</h1>
         </div>
-        <form onSubmit={submitting(() => open({ authorization: `Bearer ${key.trim()}` }))}>
+        <form class="form" onSubmit={submitting(() => open({ authorization: `Bearer ${key.trim()}` }))}>
           <Input label="Admin key" type="password" value={key} onChange={setKey} isRequired />
           <Submit label="Sign in" isBusy={isBusy} problem={problem} />
         </form>
@@ -43,7 +43,7 @@ function Provider() {
     fetch(OIDC, { redirect: 'manual' }).then(
       async (response) => {
         setThere(response.type === 'opaqueredirect')
-        // Until it is read the browser holds the connection.
+        // Until it is read, the connection is not free for others.
         await response.text()
       },
       () => {},

@@ -48,9 +48,7 @@ export function DayPlot({ title, days, series }: PlotProps) {
       plot?.destroy()
     }
   }, [days, series])
-  const totals = series.map(
-    ({ title: name, values }) => `${name}: ${number(values.reduce((a, b) => a + b, 0))}`,
-  )
+  const totals = series.map(({ title: name, values }) => `${name}: ${number(sumOf(values))}`)
   return (
     <>
       <div class="plot" ref={place} role="img" aria-label={`${title}. ${totals.join(', ')} in all.`} />
@@ -86,6 +84,10 @@ export function DayPlot({ title, days, series }: PlotProps) {
       </details>
     </>
   )
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }
 
 function drawIn(element: HTMLElement, days: readonly string[], series: readonly Series[]): uPlot {
@@ -125,12 +127,13 @@ function drawIn(element: HTMLElement, days: readonly string[], series: readonly 
       series: [
         {
           label: 'Day',
-          value: (_plot, at) => (at === null ? '' : new Date(at * 1000).toISOString().slice(0, 10)),
+          value: (_plot, at) =>
+            at === null ? `all ${days.length}` : new Date(at * 1000).toISOString().slice(0, 10),
         },
-        ...series.map(({ title, colour: name }, index) => ({
+        ...series.map(({ title, colour: name, values }, index) => ({
           label: title,
           width: 0,
-          value: (_plot: uPlot, count: number | null) => (count === null ? '' : number(count)),
+          value: (_plot: uPlot, count: number | null) => number(count ?? sumOf(values)),
           stroke: colour(name),
           fill: colour(name),
           paths: bars(index),

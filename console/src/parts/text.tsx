@@ -71,9 +71,9 @@ export function NameCell({ names, subject, most = 2 }: { names: Names; subject?:
 /** Who did something: a link where it is a certificate. */
 export function Principal({ id }: { id: string }) {
   const serial = /^certificate:([0-9a-f]+)$/.exec(id)?.[1]
-  if (serial === undefined) return <span class="principal">{id}</span>
+  if (serial === undefined) return <span class="middling">{id}</span>
   return (
-    <span class="principal">
+    <span class="middling">
       certificate <Serial serial={serial} />
     </span>
   )
