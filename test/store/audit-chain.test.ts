@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { batchRunner } from '../../src/store/batch.ts'
@@ -7,8 +8,9 @@ import { openForWriting } from '../../src/store/connection.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { ChainRow } from '../../src/store/read/audit-chain.ts'
-import { audit, issuance } from './records.ts'
-import { issueMany, temporaryDatabase, temporaryStore } from './temporary.ts'
+import { migrateToBefore } from './older-database.ts'
+import { audit, issuance, NOW } from './records.ts'
+import { issueMany, temporaryDatabase, temporaryDirectory, temporaryStore } from './temporary.ts'
 
 /** By the words of the documents, and none of our code. */
 function expectChain(rows: readonly ChainRow[]): void {
@@ -78,18 +80,15 @@ test('a batch that fails as a whole is not remembered', () => {
 })
 
 test('rows of before are chained when the database is brought forward, and new ones behind them', async () => {
-  const file = temporaryDatabase()
-  const store = await openStore({ file })
-  for (let n = 0; n < 5; n++) await store.write('audit', { ...audit('token.create', `${n}`), detail: { n } })
-  await store.close()
-  // As it was before the migration.
+  const file = join(temporaryDirectory(), 'chancery.db')
   const old = new Database(file)
-  old.exec(`DROP TRIGGER audit_keep_facts; UPDATE audit SET hash = NULL;
-    DROP TABLE audit_older_hashes; DROP TABLE audit_heads; ALTER TABLE audit DROP COLUMN hash;
-    CREATE TRIGGER audit_keep_facts BEFORE UPDATE ON audit
-    BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;`)
-  const version = old.pragma('user_version', { simple: true }) as number
-  old.pragma(`user_version = ${version - 1}`)
+  migrateToBefore(old, 'audit-chain')
+  old.exec("INSERT INTO words VALUES (1, 'token.create')")
+  const row = old.prepare(
+    `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
+     VALUES (?, 1, 'ok', 'admin:default', '', '', ?, ?)`,
+  )
+  for (let n = 0; n < 5; n++) row.run(NOW * 1000 + n, `${n}`, JSON.stringify({ n }))
   old.close()
   const db = openForWriting(file)
   migrate(db)

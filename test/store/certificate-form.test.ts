@@ -1,7 +1,4 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { batchRunner } from '../../src/store/batch.ts'
@@ -10,8 +7,8 @@ import { createSchema, migrate } from '../../src/store/migrate.ts'
 import { auditSql } from '../../src/store/read/audit.ts'
 import { certificateQueries } from '../../src/store/read/certificate.ts'
 import { searchesOn } from '../../src/store/read/queries.ts'
+import { migrateToBefore } from './older-database.ts'
 import { audit, authority, issuance, NOW, revocation, serial, sha256 } from './records.ts'
-import { temporaryDirectory } from './temporary.ts'
 
 /** As certificates of one profile are: more than half of it the same. */
 function der(n: number, kind = 'server'): Buffer {
@@ -87,14 +84,9 @@ test('a form is never changed or deleted', () => {
 
 /** The schema of before forms, with two certificates, one of them revoked, as that program wrote them. */
 function ofBefore(): Connection {
-  const directory = temporaryDirectory()
-  const migrations = new URL('../../migrations/', import.meta.url)
-  for (const name of readdirSync(migrations).filter((one) => one < '0007'))
-    copyFileSync(new URL(name, migrations), join(directory, name))
   const db = new Database(':memory:')
   onTestFinished(() => void db.close())
-  db.exec(`PRAGMA application_id = ${0x43484359}`)
-  migrate(db, pathToFileURL(`${directory}/`))
+  migrateToBefore(db, 'shared-octets')
   db.exec("INSERT INTO words VALUES (1, 'server'), (2, 'certificate.issue')")
   db.exec(
     `INSERT INTO authorities VALUES (1, 'issuing', 'issuing', 'active', 1, x'01', '[]', NULL, NULL, 'sha256', ${NOW})`,
