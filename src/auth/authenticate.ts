@@ -103,17 +103,16 @@ export async function sessionSubject(
   context: AuthContext,
 ): Promise<{ name: string; principal: Principal; credential: SessionCredential }> {
   const { bearer, peerCertificate } = credentials
-  const shown = await authenticate(credentials, context)
-  const principal = inRole(shown)
-  if (!principal) {
+  const principal = inRole(await authenticate(credentials, context))
+  // An access token says until when it counts, and a session that it opened would not ask it again.
+  const isLasting = bearer === null || bearer.startsWith(SECRET_PREFIX.adminKey)
+  if (!principal || !isLasting) {
     throw new CaError(
       'forbidden',
       'Only admin keys, and certificates that the configuration gives a role, sign in.',
     )
   }
   const name = principal.id.replace(/^admin:/, '')
-  if (bearer !== null && !bearer.startsWith(SECRET_PREFIX.adminKey))
-    return { name, principal, credential: { kind: 'openId', principal } }
   return bearer === null
     ? { name, principal, credential: { kind: 'certificate', der: peerCertificate! } }
     : { name, principal, credential: { kind: 'adminKey', hash: hashSecret(bearer) } }

@@ -160,6 +160,8 @@ test('an access token for the audience is taken as bearer, until it ends; one of
   expect(read.status, read.text).toBe(200)
   const enrol = { as, body: { names: { dns: ['a.example.test'] } } }
   expectProblem(await ca.call('/v1/tokens', enrol), 403, 'forbidden', /role "admin"/)
+  // A session would go on for hours after the token has ended.
+  expectProblem(await ca.call('/v1/session', { as, method: 'POST' }), 403, 'forbidden', /sign in/)
   expect((await ca.audit('request.refuse'))[0]).toMatchObject({ actor: 'oidc:machine' })
   const [head, body, signature] = as.split('.') as [string, string, string]
   const none = Buffer.from('{"alg":"none"}').toString('base64url')
