@@ -18,7 +18,7 @@ export const OidcOptions = Type.Optional(
       'Where the provider sends people back to, as it is registered there: `https://ca.example.test:8443/v1/session/oidc/callback`.',
     ),
     audience: text(
-      'The audience of access tokens that may be shown as bearer in the place of an admin key. Absent: none may.',
+      'The audience of access tokens that may be shown as bearer in the place of an admin key; not `clientId`, which is the audience of ID tokens. Absent: none may.',
     ),
     scopes: texts({
       pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$',
@@ -62,6 +62,9 @@ export function oidcContradictions(oidc: OidcOptions | undefined): string[] {
     found.push('oidc.issuer must be an https:// address; http:// is taken on this machine alone.')
   if (oidc.callback !== undefined && !/^https:\/\/[^?#]+\/v1\/session\/oidc\/callback$/.test(oidc.callback))
     found.push('oidc.callback must be an https:// address that ends in /v1/session/oidc/callback.')
+  // RFC 8725 3.12: an ID token is shown to whoever signs somebody in, and must open nothing else.
+  if (oidc.audience !== undefined && oidc.audience === oidc.clientId)
+    found.push('oidc.audience must not be oidc.clientId: ID tokens would be taken for access tokens.')
   if (Object.keys(oidc.roles).length === 0) found.push('oidc.roles is empty: nobody could sign in.')
   if (!oidc.scopes.includes('openid')) found.push('oidc.scopes must have "openid".')
   return found

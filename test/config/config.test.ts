@@ -262,6 +262,12 @@ describe('sign-in by OpenID Connect', () => {
     expect(wrong({ scopes: ['email'] })).toThrow(/"openid"/)
     expect(wrong({ roles: { admins: 'root' } })).toThrow(/admin, operator, auditor/)
   })
+
+  test('tells access tokens from ID tokens by their audience', () => {
+    const audience = (text: string) => () => build(JSON.stringify({ oidc: { ...oidc, audience: text } }))
+    expect(audience('urn:example:ca')).not.toThrow()
+    expect(audience(oidc.clientId)).toThrow(/oidc.audience must not be oidc.clientId/)
+  })
 })
 
 test('what gives a certificate a role must name one', () => {
