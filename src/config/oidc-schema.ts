@@ -34,7 +34,8 @@ export const OidcOptions = Type.Optional(
     roleClaim: Type.String({
       default: 'groups',
       minLength: 1,
-      description: 'The claim whose values give roles: a text, or a list of texts.',
+      description:
+        'The claim whose values give roles: a text, or a list of texts. An `email` counts with `email_verified` alone.',
     }),
     roles: Type.Record(
       Type.String({ pattern: '^[^]{1,200}$' }),

@@ -61,6 +61,9 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
     const { sub } = claims
     if (!sub || sub.length > LONGEST_NAME || !/^[\x20-\x7e]+$/.test(sub))
       throw new CaError('unauthenticated', 'The OpenID provider names nobody.')
+    // At many providers people set their own address, be it somebody else's (OpenID Connect Core 5.7).
+    if (options.roleClaim === 'email' && claims.email_verified !== true)
+      throw new CaError('forbidden', 'The OpenID provider does not say that it has verified the address.')
     const role = roleOf(claims[options.roleClaim])
     if (!role) {
       throw new CaError(

@@ -53,12 +53,12 @@ async function newKey(kid: string, alg = 'ES256') {
       .sign(privateKey)
 }
 
-const signInOf = () =>
+const signInOf = (roleClaim = 'roles') =>
   openIdSignIn({
     options: {
       ...{ issuer, clientId: 'ca', callback: 'https://ca.test/v1/session/oidc/callback', audience: 'ca' },
-      ...{ scopes: ['openid'], nameClaim: 'email', roleClaim: 'roles' },
-      roles: { boss: 'admin', reader: 'auditor' },
+      ...{ scopes: ['openid'], nameClaim: 'email', roleClaim },
+      roles: { boss: 'admin', reader: 'auditor', 'ada@example.test': 'admin' },
       algorithms: ['ES256'],
     },
     clientSecret: null,
@@ -108,6 +108,18 @@ test('a token counts with its issuer, audience, time, algorithm and subject alon
   })
   const other = await newKey('of another algorithm', 'ES384')
   await expect(signIn.bearer(await other({}))).rejects.toMatchObject({ code: 'unauthenticated' })
+})
+
+test('an address gives a role only where the provider has verified it: elsewhere people set their own', async () => {
+  const made = await newKey('address')
+  const signIn = signInOf('email')
+  now += 3600
+  const email = 'ada@example.test'
+  expect(await signIn.bearer(await made({ email, email_verified: true }))).toMatchObject({ kind: 'admin' })
+  for (const email_verified of [undefined, false, 'true', 1]) {
+    const token = await made({ email, email_verified })
+    await expect(signIn.bearer(token)).rejects.toMatchObject({ code: 'forbidden' })
+  }
 })
 
 test('an ID token must be of this sign-in: its nonce, and who it was issued to', async () => {
