@@ -42,7 +42,8 @@ export function targetColumn(target: string): Buffer | string {
 }
 
 export function readTarget(column: Buffer | string): string {
-  return typeof column === 'string' ? column : column.toString('hex')
+  // A number stands there only if somebody else put it there: the audit log's proof must name its row, not break off.
+  return Buffer.isBuffer(column) ? column.toString('hex') : String(column)
 }
 
 const CERTIFICATE = 'certificate:'
@@ -54,7 +55,7 @@ export function principalColumn(id: string): Buffer | string {
 }
 
 export function readPrincipal(column: Buffer | string): string {
-  return typeof column === 'string' ? column : CERTIFICATE + column.toString('hex')
+  return Buffer.isBuffer(column) ? CERTIFICATE + column.toString('hex') : String(column)
 }
 
 /** In `crls` -1 stands for all certificates: a key column is better never null. */

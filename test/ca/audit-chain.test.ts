@@ -145,6 +145,28 @@ describe('is found, and named:', () => {
     expect(faults).toMatchObject([{ row: last + 1, kind: 'unchained' }])
   })
 
+  test.each(['-1', '0', '-9223372036854775808', '9007199254740993', '9223372036854775807'])(
+    'a row that was put in where the service puts none: as number %s',
+    async (id) => {
+      const { faultCount, faults } = await verdictAfter((db) =>
+        db.exec(`INSERT INTO audit (id, at, action, result, actor, address, request_id, target, detail)
+          SELECT ${id}, at, action, result, actor, address, request_id, target, detail FROM audit WHERE id = 3`),
+      )
+      expect(faultCount).toBeGreaterThan(0)
+      expect(['order', 'missing']).toContain(faults[0]!.kind)
+    },
+  )
+
+  test('an actor or a target of a type that the service never writes', async () => {
+    const { faults } = await verdictAfter((db) =>
+      db.exec('UPDATE audit SET actor = 5 WHERE id = 3; UPDATE audit SET target = 1.5 WHERE id = 5'),
+    )
+    expect(faults).toMatchObject([
+      { row: 3, kind: 'altered' },
+      { row: 5, kind: 'altered' },
+    ])
+  })
+
   test('two rows that changed places', async () => {
     const { faults } = await verdictAfter((db) =>
       db.exec(
