@@ -79,7 +79,7 @@ export async function verifyExport(
     if (!verifier || end) throw malformed(number)
     if (value.type === 'row') verifier.row(readRow(value))
     else if (value.type === 'certificate') verifier.signer(readSigner(value))
-    else if (value.type === 'head') verifier.head(readHead(value))
+    else if (value.type === 'head') verifier.head(readHead(value, number))
     else if (value.type === 'end') end = { row: Number(value.row), hash: String(value.hash) }
     else throw malformed(number)
   }
@@ -104,7 +104,7 @@ export async function headsIn(
     number++
     if (!/"type":"(head|certificate)"/.test(text)) continue
     const value = parsed(text, number)
-    if (value.type === 'head') found.heads.push(readHead(value))
+    if (value.type === 'head') found.heads.push(readHead(value, number))
     if (value.type === 'certificate') found.signers.push(readSigner(value))
   }
   return found
@@ -140,10 +140,12 @@ function readRow({ id, at, detail, hash, ...rest }: Line): ChainRow {
   }
 }
 
-function readHead({ row, hash, signedAt, certificate, signature }: Line): AuditHeadRow {
+function readHead({ row, hash, signedAt, certificate, signature }: Line, number: number): AuditHeadRow {
+  const time = Date.parse(String(signedAt)) / 1000
+  if (Number.isNaN(time)) throw malformed(number)
   return {
     ...{ row: Number(row), hash: String(hash), certificate: String(certificate) },
-    signedAt: Date.parse(String(signedAt)) / 1000,
+    signedAt: time,
     signature: String(signature),
   }
 }
