@@ -20,10 +20,11 @@ afterEach(async () => {
 async function mount(
   options: FastifyServerOptions = {},
   prepare: (host: FastifyInstance) => void = () => {},
+  prefix = '/pki',
 ) {
   app = Fastify(options)
   prepare(app)
-  await app.register(chancery, { prefix: '/pki', directory, publicUrl: 'http://ca.example.test/pki/' })
+  await app.register(chancery, { prefix, directory, publicUrl: 'http://ca.example.test/pki/' })
   await app.ready()
 }
 
@@ -61,6 +62,18 @@ describe('in an application with the defaults of Fastify', () => {
       status: 400,
       type: 'urn:chancery:problem:malformedRequest',
     })
+  })
+
+  test('a prefix may end in a slash: tokens enrol there too', async () => {
+    await mount({}, () => {}, '/pki/')
+    const { json } = await post('/pki/v1/tokens', { names: { dns: ['web.example.test'] } })
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/pki/v1/certificates',
+      headers: { authorization: `Bearer ${json.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ csr: csrPem(['dns:web.example.test']) }),
+    })
+    expect(answer.statusCode, answer.body).toBe(201)
   })
 
   test('addresses in certificates have single slashes, whatever publicUrl ends in', async () => {
