@@ -19,6 +19,7 @@ export interface BegunSignIn {
 export interface OpenIdSignIn {
   /** Where to send the browser. */
   begin(): Promise<{ url: string; begun: BegunSignIn }>
+  /** "overloaded" too, where as many as may be are under way. */
   finish(code: string, begun: BegunSignIn): Promise<VouchedFor>
   /** An access token in the place of an admin key. */
   bearer(token: string): Promise<Principal>

@@ -8,12 +8,16 @@ import type { OidcOptions } from '../config/oidc-schema.ts'
 import { CaError } from '../errors.ts'
 import type { Role } from '../store/commands.ts'
 import { failed, fetchJson, Provider } from './provider.ts'
+import { RETRY } from './refetched.ts'
 
 /** By how much the provider's clock may differ. Seconds. */
 const TOLERANCE = 30
 
 /** Longer than any `sub` may be (OpenID Connect Core 2); longer names are cut. */
 const LONGEST_NAME = 255
+
+/** Codes that the provider is asked about at once. Strangers can make them up, and each holds a connection for as long as it lasts. */
+const MOST_AT_ONCE = 32
 
 interface SignInContext {
   readonly options: OidcOptions
@@ -25,6 +29,7 @@ interface SignInContext {
 export function openIdSignIn({ options, clientSecret, clock }: SignInContext): OpenIdSignIn {
   const { issuer = '', clientId = '', callback = '', audience } = options
   const provider = new Provider(issuer, clock)
+  let underWay = 0
 
   async function verified(token: string, wish: JWTVerifyOptions): Promise<JWTPayload> {
     const rules = {
@@ -109,14 +114,17 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
 
     async finish(code: string, { nonce, verifier }: BegunSignIn): Promise<VouchedFor> {
       const { token_endpoint } = await provider.metadata()
+      if (underWay >= MOST_AT_ONCE)
+        throw new CaError('overloaded', 'Too many sign-ins are under way. Try again.', { retryAfter: RETRY })
       const form = new URLSearchParams({
         ...{ grant_type: 'authorization_code', code, redirect_uri: callback },
         ...{ client_id: clientId, code_verifier: verifier },
       })
       const headers = clientSecret === null ? {} : { authorization: basic(clientId, clientSecret) }
-      const { id_token: token } = (await fetchJson(token_endpoint, { form, headers })) as {
-        id_token?: unknown
-      }
+      underWay++
+      const { id_token: token } = (await fetchJson(token_endpoint, { form, headers }).finally(() => {
+        underWay--
+      })) as { id_token?: unknown }
       if (typeof token !== 'string') throw failed('It gave no ID token.')
       const claims = await verified(token, {
         audience: clientId,

@@ -148,6 +148,30 @@ test('an ID token must be of this sign-in: its nonce, and who it was issued to',
   await expect(signIn.finish('x', begun)).rejects.toMatchObject({ code: 'unauthenticated' })
 })
 
+test('whoever comes back with codes of their own makes the provider be asked no more than 32 times at once', async () => {
+  const made = await newKey('slow')
+  const signIn = signInOf()
+  now += 3600
+  const { begun } = await signIn.begin()
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  let asked = 0
+  idToken = async () => {
+    asked++
+    await held
+    return made({ nonce: begun.nonce })
+  }
+  const under = Array.from({ length: 32 }, () => signIn.finish('made up', begun))
+  for (let n = 0; n < 8; n++)
+    await expect(signIn.finish('made up', begun)).rejects.toMatchObject({ code: 'overloaded' })
+  answer()
+  await Promise.all(under)
+  expect(asked).toBe(32)
+  expect((await signIn.finish('the code', begun)).principal.kind).toBe('admin')
+})
+
 test('a provider that speaks for another, or is not there, lets nobody in', async () => {
   metadata.issuer = 'https://another.test'
   await expect(signInOf().begin()).rejects.toMatchObject({ code: 'providerFailed' })
