@@ -38,7 +38,6 @@ export class Delivery {
   readonly #unsettled = new Map<number, number | null>()
   /** In a row. */
   #failures = 0
-  #lastFailure = ''
   /** Milliseconds since 1970. */
   #restsUntil = 0
   #looking = false
@@ -73,12 +72,13 @@ export class Delivery {
     }
   }
 
+  /** Shown to anybody: what failed is for the log, since it names addresses within. */
   health(): HealthCheck {
     const { name } = this.#context
     const reason =
       this.#failures < WORRYING
         ? null
-        : `The last ${this.#failures} attempts to deliver a notice failed: ${this.#lastFailure}`
+        : `The last ${this.#failures} attempts to deliver a notice failed: the log says why.`
     return { name: `webhook:${name}`, ok: true, reason }
   }
 
@@ -124,7 +124,6 @@ export class Delivery {
     const { name, log, retryFor, results } = this.#context
     const now = this.#now()
     this.#failures++
-    this.#lastFailure = reason
     this.#restsUntil = now + jittered(Math.min(1000 * 2 ** this.#failures, LONGEST_REST))
     results.of(name, 'failed').count++
     const last = row.createdAt + retryFor * 1000
