@@ -23,10 +23,16 @@ const DayView = Type.Object({
   expiring: Type.Integer({ description: 'Those that end on it, revoked or not.' }),
 })
 
+interface Counted {
+  /** Seconds since 1970. */
+  readonly until: number
+  readonly days: Promise<DayCount[]>
+}
+
 /** What was issued, revoked, and what ends, by day. */
 export const statisticsRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { store, clock } = service
-  const kept = new Map<number, { readonly until: number; readonly days: Promise<DayCount[]> }>()
+  const kept = new Map<number, Counted>()
 
   /** One day after the other: each is a step of its own, between which others search. */
   async function count(around: number, days: number): Promise<DayCount[]> {
@@ -35,13 +41,15 @@ export const statisticsRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     return counts
   }
 
-  function counted(days: number, now: number): Promise<DayCount[]> {
+  function counted(days: number, now: number): Counted {
     const known = kept.get(days)
-    if (known && now < known.until && now >= known.until - KEPT) return known.days
+    if (known && now < known.until && now >= known.until - KEPT) return known
     const fresh = { until: now + KEPT, days: count(now - (now % DAY), days) }
     kept.set(days, fresh)
-    fresh.days.catch(() => kept.delete(days))
-    return fresh.days
+    fresh.days.catch(() => {
+      if (kept.get(days) === fresh) kept.delete(days)
+    })
+    return fresh
   }
 
   app.get(
@@ -67,10 +75,10 @@ export const statisticsRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       const days = Number(request.query.days ?? '30')
       if (days < 1 || days > MOST) throw new CaError('malformedRequest', `days is 1 to ${MOST}.`)
       const now = epochSeconds(clock())
-      const counts = await counted(days, now)
+      const counts = counted(days, now)
       return {
-        asOf: showTime(kept.get(days)!.until - KEPT),
-        days: counts.map(({ from, issued, revoked, expiring }) => ({
+        asOf: showTime(counts.until - KEPT),
+        days: (await counts.days).map(({ from, issued, revoked, expiring }) => ({
           day: showTime(from).slice(0, 10),
           ...{ issued, revoked, expiring },
         })),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrPem } from '../requests.ts'
 
@@ -58,4 +59,27 @@ test('nobody but those who administer the CA is told', async () => {
   expectProblem(await ca.call('/v1/statistics', { as: null }), 401, 'unauthenticated')
   const { token } = await ca.token({ names: { dns: ['a.example.test'] } })
   expectProblem(await ca.call('/v1/statistics', { as: token }), 403, 'forbidden')
+})
+
+test('a count that fails late takes no newer one away', async () => {
+  const { read } = ca.service.store
+  const { countDay } = read
+  const held: { fail: (error: Error) => void; go: () => void }[] = []
+  read.countDay = (from) =>
+    new Promise((resolve, reject) => held.push({ fail: reject, go: () => resolve(countDay(from)) }))
+  try {
+    const first = ca.call('/v1/statistics?days=7')
+    await eventually(() => expect(held).toHaveLength(1))
+    ca.now += 61_000
+    const second = ca.call('/v1/statistics?days=7')
+    await eventually(() => expect(held).toHaveLength(2))
+    held[0]!.fail(new Error('the disk'))
+    expect((await first).status).toBe(500)
+    read.countDay = countDay
+    held[1]!.go()
+    const { status, text } = await second
+    expect(status, text).toBe(200)
+  } finally {
+    read.countDay = countDay
+  }
 })
