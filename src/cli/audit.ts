@@ -95,7 +95,10 @@ async function write(
   terminal: Terminal,
 ): Promise<void> {
   if (out === undefined) {
-    for await (const part of parts) terminal.stdout(String(part))
+    // Octets come in pieces that may end within a character.
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+    for await (const part of parts)
+      terminal.stdout(typeof part === 'string' ? part : decoder.decode(part, { stream: true }))
     return
   }
   let file: ReturnType<typeof createWriteStream> | null = null

@@ -51,6 +51,21 @@ test('the audit log of a running service is listed, exported and verified', asyn
     expect(await service.command('audit', 'verify', ...argv)).toMatchObject({ exitCode: 2 })
 })
 
+test('what callers put into it breaks neither the lines of an export nor its characters', async () => {
+  // U+2028 ends a line for some, and characters of four octets lie across the pieces in which an answer comes.
+  for (const name of ['\u2028', '\r\n', '\u0085'])
+    expect((await service.command('est', 'user', 'revoke', name)).exitCode).not.toBe(0)
+  await Promise.all(
+    Array.from({ length: 60 }, () => service.command('est', 'user', 'revoke', '😀'.repeat(40))),
+  )
+  const file = join(service.work, 'strange.jsonl')
+  expect((await service.command('audit', 'export', '--out', file)).exitCode).toBe(0)
+  expect((await service.command('audit', 'export')).stdout === readFileSync(file, 'utf8')).toBe(true)
+  expect(readFileSync(file, 'utf8')).toContain('\u2028')
+  for (const which of ['--file', '--heads'])
+    expect(await service.command('audit', 'verify', which, file)).toMatchObject({ exitCode: 0 })
+})
+
 test('a stopped database that was written to is found out, and so is its backup; an untouched one is not', async () => {
   const dir = join(temporaryDirectory(), 'data')
   const out = (name: string) => join(temporaryDirectory(), name)
