@@ -45,13 +45,16 @@ export class Approvals {
   }
 
   /**
-   * Issues what was asked for, or less. Throws "notFound", "conflict" for a request that is not pending (any more),
+   * Issues what was asked for, or less. Throws "forbidden" for an operator's own request, "notFound", "conflict" for a request that is not pending (any more),
    * "nameNotAllowed" and "validityNotAllowed" for what would be more, and whatever policy says by now.
    */
   async approve(requestId: number, narrowed: Narrowing, admin: Principal, origin: Origin): Promise<Issued> {
     const { store, issuer } = this.#context
     const now = this.#now(admin)
     const row = await this.#pending(requestId, now)
+    // Of those with a role an admin alone gets certificates without another's consent.
+    if (row.principal === admin.id && !actsAs(admin, 'admin'))
+      throw new CaError('forbidden', 'Somebody else must approve what you asked for yourself.')
     const request = { ...(await requestOf(row, store)), narrowed }
     const requester = await requesterOf(row, store)
     return issuer.approve({ request, requester, row, keptUntil: now + FETCHABLE }, admin, origin)

@@ -7,6 +7,7 @@ beforeAll(async () => {
   ca = await TestCa.create({
     options: {
       acme: { enabled: false },
+      admins: [{ san: 'dns:operator.example.test', profile: 'strict', role: 'operator' }],
       approvals: { pendingPerCaller: 3 },
       profiles: { server: { approval: 'enrol' }, strict: { extends: 'server', approval: 'always' } },
     },
@@ -46,6 +47,18 @@ test('renewals wait where all do: with the key that the handshake proved', async
   // Another key is another request.
   const other = csrPem(NAMES)
   expect((await renew(identity, { csr: other })).status).toBe(202)
+})
+
+test('an operator does not approve the renewal of the certificate that makes one', async () => {
+  const made = await ca.enrol(csrPem(['dns:operator.example.test'], { key }), { profile: 'strict' })
+  const identity = { key: keyPem(key), certificate: made.certificate, serialNumber: made.serialNumber }
+  const { id } = (await renew(identity)).json
+  const approveAs = (body = {}) => ca.send(`/v1/requests/${id}/approve`, { identity, body })
+  expectProblem(await approveAs(), 403, 'forbidden', /somebody else/i)
+  expect((await approve(id)).status).toBe(201)
+  const others = await renew(await enrolled('strict'))
+  const other = await ca.send(`/v1/requests/${others.json.id}/approve`, { identity, body: {} })
+  expect(other.status, other.text).toBe(201)
 })
 
 test('a renewal is not approved for a certificate that was revoked meanwhile', async () => {
