@@ -67,12 +67,10 @@ export const authorityPhaseRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       const wish = { id, phase, others, force }
       const {
         action: _action,
-        detail: _detail,
+        detail,
         ...audit
-      } = auditEntry('', 'ok', id, admin, originOf(request), service.clock())
-      const report = dryRun
-        ? await service.phases.look(wish)
-        : await service.phases.move(wish, audit, reason === undefined ? {} : { reason })
+      } = auditEntry('', 'ok', id, admin, originOf(request), service.clock(), reason ? { reason } : {})
+      const report = dryRun ? await service.phases.look(wish) : await service.phases.move(wish, audit, detail)
       const row = (await service.store.read.authorities()).find((one) => one.id === id)!
       return {
         changed: !dryRun,

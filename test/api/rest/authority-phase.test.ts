@@ -94,6 +94,7 @@ describe('activation', () => {
       actor: 'admin:default',
       detail: {
         reason: 'key at risk',
+        adminKey: 1,
         default: 'next',
         moves: ['next: staged -> active', 'intermediate: active -> retired'],
         forced: [expect.stringMatching(/^propagation: /)],
