@@ -16,7 +16,7 @@ export function App() {
   if (session === undefined) return null
   if (session === null) return <SignIn onSignedIn={setSession} />
   const signOut = async () => {
-    await call('v1/session', { method: 'DELETE' }).catch(() => {})
+    await call('v1/session', { method: 'DELETE' })
     setSession(null)
   }
   return (

@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from './api/types.ts'
+import { useAction } from './load.ts'
+import { ProblemNote } from './parts/page.tsx'
 import { routeTo, useRoute } from './route.ts'
 
 const PLACES = [
@@ -14,7 +16,8 @@ const PLACES = [
 
 interface LayoutProps {
   readonly session: Session
-  readonly onSignOut: () => void
+  /** Rejects where the session goes on. */
+  readonly onSignOut: () => Promise<void>
   readonly children: ComponentChildren
 }
 
@@ -22,6 +25,7 @@ export function Layout({ session, onSignOut, children }: LayoutProps) {
   const route = useRoute()
   const here = route.path[0] ?? ''
   const [isOpen, setOpen] = useState(false)
+  const { isBusy, problem, run } = useAction()
   useEffect(() => setOpen(false), [here])
   return (
     <div class="layout">
@@ -57,9 +61,10 @@ export function Layout({ session, onSignOut, children }: LayoutProps) {
           <div class="who">
             <span class="break">{session.name}</span>
             <span class="quiet">{session.role}</span>
-            <button type="button" class="small" onClick={onSignOut}>
+            <button type="button" class="small" disabled={isBusy} onClick={() => run(onSignOut)}>
               Sign out
             </button>
+            <ProblemNote problem={problem} />
           </div>
         </div>
       </header>

@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Route } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AcmeCa } from '../api/acme/acme-ca.ts'
 import type { TestCa } from '../api/ca-fixture.ts'
@@ -46,6 +46,23 @@ test('whoever signs out, or whose session ends, is asked to sign in again', asyn
   await window.page.getByRole('button', { name: 'Sign out' }).click()
   await window.page.getByLabel('Admin key').waitFor()
   await window.page.reload()
+  await window.page.getByLabel('Admin key').waitFor()
+  await window.close()
+})
+
+test('whoever could not be signed out is told so, since the session goes on', async () => {
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  await window.signIn()
+  const refuse = (route: Route) =>
+    route.request().method() === 'DELETE'
+      ? route.fulfill({ status: 503, json: { title: 'Too many requests wait', detail: 'Try again.' } })
+      : route.fallback()
+  await window.page.route('**/v1/session', refuse)
+  await window.page.getByRole('button', { name: 'Sign out' }).click()
+  await window.page.getByRole('alert').filter({ hasText: 'Try again.' }).waitFor()
+  expect(await window.page.getByLabel('Admin key').count()).toBe(0)
+  await window.page.unroute('**/v1/session', refuse)
+  await window.page.getByRole('button', { name: 'Sign out' }).click()
   await window.page.getByLabel('Admin key').waitFor()
   await window.close()
 })
