@@ -49,6 +49,16 @@ test('a place with something in it is left as it is', async () => {
   expectKeys(directory)
 })
 
+test('a place within the one that the keys leave is refused, and they stay', async () => {
+  const { directory } = prepared()
+  const keys = join(directory, 'keys')
+  await expect(moveKeys(directory, join(keys, 'deeper', 'still'))).rejects.toMatchObject({ code: 'conflict' })
+  expectKeys(directory)
+  expect(areKeysMoving(directory)).toBe(false)
+  expect(lstatSync(keys).isSymbolicLink()).toBe(false)
+  expect(readdirSync(keys)).toEqual(['a.key.pem', 'b.pem'])
+})
+
 test('whichever step is the last, the keys are whole after the next start', async () => {
   for (let last = 1, finished = false; !finished; last++) {
     const { parent, directory } = prepared()
