@@ -1,5 +1,5 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { readdir, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
@@ -66,7 +66,16 @@ export async function settleMove(directory: string, step: () => void = () => {})
   }
   if (!isThere(former)) return
   const old = await realpath(former)
-  for (const name of (await readdir(old)).filter((one) => one.endsWith('.pem'))) await rm(join(old, name))
+  const names = (await readdir(old)).filter((name) => name.endsWith('.pem'))
+  const missing = names.find((name) => !existsSync(join(keys, name)))
+  // The disk with the new place may not be there at this start, and these are the last copies then.
+  if (missing !== undefined) {
+    throw new CaError(
+      'badConfiguration',
+      `The keys were being moved to ${await readlink(keys)}, and ${missing} is not there. Mount it, then start again.`,
+    )
+  }
+  for (const name of names) await rm(join(old, name))
   step()
   syncDirectory(old)
   await rm(former, { recursive: true })
