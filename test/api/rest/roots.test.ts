@@ -197,3 +197,15 @@ test('a root leaves the bundles when nothing below it is of use any more, and ma
   expect((await phase('root', { phase: 'active' })).status).toBe(200)
   expect(count(await text('/bundles/roots.pem'))).toBe(2)
 })
+
+test('a root that comes back has to stand in the bundles again before anybody below it issues', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  expect((await phase(next.root.id, { phase: 'retired' })).status).toBe(200)
+  await newAuthority(ca, 'below', { replaces: 'intermediate', root: next.root })
+  ca.now += 2 * DAY * 1000
+  expect((await phase(next.root.id, { phase: 'active' })).status).toBe(200)
+  const refused = await phase('below', { phase: 'active' })
+  expectProblem(refused, 409, 'conflict', /Its root .* has been in the bundles since .* activate it at/)
+  ca.now += DAY * 1000
+  expect((await phase('below', { phase: 'active' })).status).toBe(200)
+})
