@@ -7,6 +7,7 @@ import { type Authorities, predecessors, successors } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
 import {
   checkBelow,
+  checkCrl,
   checkSuccessor,
   checksBeforeActive,
   type PhaseCheck,
@@ -125,7 +126,8 @@ export class Phases {
         'A root is in the bundles, active, or not, retired: there is nothing between.',
       )
     const moves = notNone(state === phase ? [] : [{ id, from: state, to: phase }], id, phase)
-    const checks = phase === 'retired' ? [await checkBelow(root, this.#checkContext())] : []
+    const context = this.#checkContext()
+    const checks = [await (phase === 'retired' ? checkBelow(root, context) : checkCrl(root, context))]
     return { checks, moves, becomesDefault: false }
   }
 

@@ -209,3 +209,14 @@ test('a root that comes back has to stand in the bundles again before anybody be
   ca.now += DAY * 1000
   expect((await phase('below', { phase: 'active' })).status).toBe(200)
 })
+
+test('a root whose CRL has ended does not come back: it would take the bundle of CRLs from everybody', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  await phase(next.root.id, { phase: 'retired' })
+  ca.now += 1001 * DAY * 1000
+  await ca.reopen()
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+  const refused = await phase(next.root.id, { phase: 'active' })
+  expectProblem(refused, 409, 'conflict', /The CRL of .* ended/)
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+})
