@@ -62,20 +62,21 @@ export class Phases {
     const line = [...successors(id, all), ...predecessors(authority, all)]
     const active = line.filter(({ state }) => state === 'active')
     const own = authority.state === phase ? [] : [{ id, from: authority.state, to: phase }]
+    const { signer } = authority
+    if (!signer && phase !== 'retired')
+      throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot answer nor issue.`)
     if (phase !== 'active') {
       const checks =
         authority.state === 'active' ? [await checkSuccessor(authority, active, this.#context)] : []
       return { checks, moves: notNone(own, id, phase), becomesDefault: false }
     }
-    const { signer } = authority
-    if (!signer) throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot issue.`)
     const moved =
       others === 'active' ? [] : active.map((one) => ({ id: one.id, from: one.state, to: others }))
     const becomesDefault =
       !authority.isDefault &&
       (line.some(({ isDefault }) => isDefault) || !all.some(({ isDefault }) => isDefault))
     const moves = [...own, ...moved]
-    const checks = await checksBeforeActive({ ...authority, signer }, this.#checkContext())
+    const checks = await checksBeforeActive({ ...authority, signer: signer! }, this.#checkContext())
     return { checks, moves: becomesDefault ? moves : notNone(moves, id, phase), becomesDefault }
   }
 

@@ -55,7 +55,7 @@ function spent(authorities: Situation['authorities']): Finding[] {
       warning(
         'chain',
         `"${id}" is retired, and its last certificate has ended.`,
-        'Nothing needs its key any more.',
+        `Nothing needs its key any more: delete keys/${id}.key.pem, and its copies.`,
       ),
     )
 }
