@@ -219,8 +219,8 @@ export class Authorities {
   }
 }
 
-/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. */
-function answersUntil(
+/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. Seconds since 1970. */
+export function answersUntil(
   {
     role,
     state,

@@ -2,9 +2,11 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
+import { openStore } from '../../src/store/open.ts'
 import { freePort } from '../free-port.ts'
 import { chancery } from './console.ts'
 
@@ -107,4 +109,21 @@ test('where no service runs it says so, and looks at the rest', async () => {
   expect(of(found, 'chain')).toHaveLength(1)
   expect(of(found, 'keys')).toHaveLength(2)
   expect(found.exitCode).toBe(1)
+})
+
+test('a retired authority that answers no more needs no key, also where no service runs', async () => {
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  try {
+    const one = (await store.read.authorities()).find(({ isDefault }) => isDefault)!
+    const audit = auditEntry('authority.create', 'ok', 'spent', { id: 'test' }, SYSTEM_ORIGIN, new Date(0))
+    const spent = { id: 'spent', state: 'retired', isDefault: false, keyFile: 'keys/spent.key.pem' } as const
+    await store.write('recordAuthority', { ...one, ...spent, createdAt: 0, audit })
+  } finally {
+    await store.close()
+  }
+  const found = await doctor()
+  expect(failures(found)).toMatchObject([expect.stringMatching(/^service: Nothing listens at/)])
+  expect(found.findings).toContainEqual(
+    expect.objectContaining({ verdict: 'warning', what: expect.stringMatching(/"spent" is retired/) }),
+  )
 })
