@@ -82,11 +82,11 @@ function rowsLike(db: Database.Database, template: Template, count: number, perS
   const name = db.prepare('INSERT INTO certificate_names (name, certificate) VALUES (?, ?)')
   const audit = db.prepare(
     `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
-     SELECT at, action, result, actor, address, request_id, :id, detail FROM issue`,
+     SELECT at, action, result, actor, address, request_id, :target, detail FROM issue`,
   )
   const revocationAudit = db.prepare(
     `INSERT INTO audit (at, action, result, actor, address, request_id, target, detail)
-     SELECT :at, key, 'ok', 'admin:bench', '127.0.0.1', :requestId, :id, :detail FROM words
+     SELECT :at, key, 'ok', 'admin:bench', '127.0.0.1', :requestId, :target, :detail FROM words
      WHERE text = 'certificate.revoke'`,
   )
   const revocation = db.prepare(
@@ -112,11 +112,13 @@ function rowsLike(db: Database.Database, template: Template, count: number, perS
     for (const at of placesOfLabel) der.write(label, at, 'latin1')
     certificate.run({ id, serial, oldLabel, label, keyHash: randomBytes(32), der })
     name.run(searchKey(value.replace(oldLabel, label)), id)
-    audit.run({ id })
+    // In a column for anything, a plain number is a real one.
+    const target = BigInt(id)
+    audit.run({ target })
     const revokedAt = now - Math.floor((count - i) / perSecond)
     const reason = REASONS[i % REASONS.length]!
     const { lastInsertRowid: change } = revocationAudit.run({
-      ...{ at: revokedAt * 1000, requestId: `bench-${i.toString(36)}`, id },
+      ...{ at: revokedAt * 1000, requestId: `bench-${i.toString(36)}`, target },
       detail: details[i % REASONS.length],
     })
     const entry = encodeCrlEntry({
