@@ -1,4 +1,4 @@
-import { proveCrl } from '../../ca/hierarchy/prove-crl.ts'
+import { proveCrl, proveCrlOrigin } from '../../ca/hierarchy/prove-crl.ts'
 import type { Client } from '../../client/client.ts'
 import { exchange } from '../../client/transport.ts'
 import { rfc3339 } from '../../clock.ts'
@@ -80,9 +80,9 @@ async function lookAtCrl(
   now: number,
 ): Promise<Finding> {
   const der = await fetched(url)
-  const crl = parseCrl(der, 'badCrl')
   // One of a partition says so, and cannot be whole.
-  const { entries, nextUpdate, thisUpdate } = crl.isPartial ? crl : proveCrl(der, issuer)
+  const prove = parseCrl(der, 'badCrl').isPartial ? proveCrlOrigin : proveCrl
+  const { entries, nextUpdate, thisUpdate } = prove(der, issuer)
   if (nextUpdate === null || nextUpdate <= now)
     return failed(
       'crl',
