@@ -167,6 +167,21 @@ describe('cross-certificates', () => {
   })
 })
 
+test('a cross-certificate that is taken out is gone for whoever asks by date as well', async () => {
+  await installRoots(ca, next.certificate, next.crl, await crossed(ca, next.root, old))
+  await installRoots(ca, await crossed(ca, old, next.root))
+  const cross = (headers: Record<string, string> = {}) =>
+    ca.call('/bundles/cross.pem', { method: 'GET', as: null, headers }, ca.http)
+  ca.now += DAY * 1000
+  const first = await cross()
+  expect(count(first.text)).toBe(2)
+  const [{ fingerprint }] = (await ca.call('/v1/cross-certificates')).json.crossCertificates
+  expect((await ca.call(`/v1/cross-certificates/${fingerprint}`, { method: 'DELETE' })).status).toBe(204)
+  const then = await cross({ 'if-modified-since': String(first.headers['last-modified']) })
+  expect([then.status, count(then.text)]).toEqual([200, 1])
+  expect((await cross({ 'if-none-match': String(then.headers.etag) })).status).toBe(304)
+})
+
 test('a root leaves the bundles when nothing below it is of use any more, and may come back', async () => {
   expectProblem(await phase('root', { phase: 'retired' }), 409, 'conflict', /only root/)
   await ca.enrol(csrPem(['dns:web.example.test']), { profile: 'short-lived' })
