@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
+import { lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
@@ -126,4 +127,17 @@ test('a retired authority that answers no more needs no key, also where no servi
   expect(found.findings).toContainEqual(
     expect.objectContaining({ verdict: 'warning', what: expect.stringMatching(/"spent" is retired/) }),
   )
+})
+
+test('an option that asks for the way to a root that is retired, or is none, is a warning', () => {
+  const { config } = loadConfig({ ...environment, CHANCERY_DIR: dir })
+  const root = { id: 'root', role: 'root', isDefault: false, certificate: null, chain: [], answers: true }
+  const found = (chain: string, state: string) =>
+    lookAtPreferences({
+      ...{ directory: dir, passphrase: null, client: null, now: 0, authorities: [{ ...root, state }] },
+      config: { ...config, tls: { ...config.tls, chain } },
+    })
+  expect(found('root', 'active')).toEqual([])
+  for (const looked of [found('root', 'retired'), found('other', 'active')])
+    expect(looked).toMatchObject([{ verdict: 'warning', what: expect.stringMatching(/^tls.chain names/) }])
 })
