@@ -56,8 +56,18 @@ async function lookAtCertificate(
   issuer: CertificateInfo,
   { now }: Situation,
 ): Promise<Finding[]> {
-  const { crls, ocsp, issuers } = readAddresses(certificate)
+  const addresses = readAddresses(certificate)
+  const [crls, ocsp, issuers] = [addresses.crls, addresses.ocsp, addresses.issuers].map((urls) =>
+    urls.filter(isHttp),
+  ) as [string[], string[], string[]]
+  const others = Object.values(addresses)
+    .flat()
+    .filter((url) => !isHttp(url))
   const looks = [
+    // Of roots elsewhere, whose directories are for those who have them.
+    ...others.map(async (url) => [
+      warning('crl', `${url}, in ${of}, was not looked at: it is no HTTP.`, 'Look whether it answers.'),
+    ]),
     ...crls.map((url) => look('crl', REACH, async () => lookAtCrl(url, of, certificate, issuer, now))),
     ...ocsp.map((url) => look('ocsp', REACH, async () => lookAtOcsp(url, of, certificate, issuer, now))),
     ...issuers.map((url) =>
@@ -70,6 +80,10 @@ async function lookAtCertificate(
     ),
   ]
   return (await Promise.all(looks)).flat()
+}
+
+function isHttp(url: string): boolean {
+  return /^https?:$/.test(URL.parse(url)?.protocol ?? '')
 }
 
 async function lookAtCrl(
