@@ -6,6 +6,7 @@ import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certif
 import { createRoot, type OpenRoot } from '../../../src/ca/hierarchy/root.ts'
 import { parseDnText } from '../../../src/pki/distinguished-name.ts'
 import { decodePem, encodePem } from '../../../src/pki/pem.ts'
+import { findSecret } from '../../../src/sds/secret-source.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { certificatesOf } from '../est/messages.ts'
 import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
@@ -234,4 +235,20 @@ test('a root whose CRL has ended does not come back: it would take the bundle of
   const refused = await phase(next.root.id, { phase: 'active' })
   expectProblem(refused, 409, 'conflict', /The CRL of .* ended/)
   expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+})
+
+test('a root that leaves while something below it still answers is trusted by no secret of Envoy either', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  await newAuthority(ca, 'below-next', { replaces: 'intermediate', root: next.root })
+  const forced = { phase: 'retired', force: ['below'] }
+  await phase('below-next', { phase: 'active', force: ['propagation'] })
+  expect((await phase('root', forced)).status).toBe(200)
+  const trusted = (name: string) =>
+    findSecret(name, { kind: 'admin', id: 'admin:test' }, ca.service).then(({ content }) =>
+      JSON.stringify(content),
+    )
+  const pem = await trusted('roots')
+  expect(pem).toContain(JSON.stringify(next.certificate).slice(1, -1))
+  expect(pem).not.toContain(JSON.stringify(encodePem('CERTIFICATE', old.certificate.der)).slice(1, -1))
+  await expect(trusted('intermediate')).rejects.toMatchObject({ code: 'authorityNotReady' })
 })
