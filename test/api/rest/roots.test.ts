@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
@@ -251,4 +251,13 @@ test('a root that leaves while something below it still answers is trusted by no
   expect(pem).toContain(JSON.stringify(next.certificate).slice(1, -1))
   expect(pem).not.toContain(JSON.stringify(encodePem('CERTIFICATE', old.certificate.der)).slice(1, -1))
   await expect(trusted('intermediate')).rejects.toMatchObject({ code: 'authorityNotReady' })
+})
+
+test('root.pem is brought up to date at the start: a kill, or an installation offline, leaves it behind', async () => {
+  const file = join(ca.directory, 'root.pem')
+  const before = readFileSync(file)
+  await installRoots(ca, next.certificate, next.crl)
+  writeFileSync(file, before)
+  await ca.reopen()
+  expect(count(readFileSync(file, 'utf8'))).toBe(2)
 })
