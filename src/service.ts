@@ -175,12 +175,14 @@ async function openParts(
     await store.close()
     throw error
   }
+  const keepRoots = () =>
+    keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
+      log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
+    )
   const authoritiesChanged = async () => {
     await authorities.reload()
     await revocation.start()
-    await keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
-      log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
-    )
+    await keepRoots()
     changed([])
   }
   const phases = new Phases({
@@ -236,7 +238,8 @@ async function openParts(
     },
   }
   try {
-    await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start()])
+    // Roots too: a kill may have come between a change of them and the file.
+    await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
     approvals.start()
     webhooks?.start()
     auditHeads.start()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
@@ -20,7 +21,7 @@ import { type TrustPath, trustPaths } from './trust-paths.ts'
  * For so long a retired authority goes on after its last certificate: for clocks that are behind, and for the list that still
  * names what expired (RFC 5280 3.3). Seconds.
  */
-const LAST_ANSWERS = 7 * 86_400
+export const LAST_ANSWERS = 7 * 86_400
 
 /** Which way up to a root a leaf is sent with, where there are several. */
 export interface PathPreference {
@@ -174,9 +175,15 @@ export class Authorities {
   async #load(row: AuthorityRow): Promise<Authority | null> {
     if (!row.certificate || row.state === 'pending') return null
     const certificate = parseCertificate(row.certificate, 'badAuthorityCertificate')
+    const changedAt = row.changedAt ?? row.createdAt
+    const lastExpiry =
+      row.state === 'retired' ? await this.#store.read.lastExpiry(row.id, RESPONDER_PROFILE) : null
+    const until = answersUntil({ ...row, certificate, changedAt }, lastExpiry)
     let signer: Authority['signer'] = null
-    if (row.keyFile) {
-      const file = join(this.#directory, row.keyFile)
+    const file = row.keyFile && join(this.#directory, row.keyFile)
+    // A key that nobody needs is one that can be stolen: it may have been destroyed.
+    const isSpent = row.state === 'retired' && until <= epochSeconds(this.#preference.clock())
+    if (file && !(isSpent && !existsSync(file))) {
       await checkKeyFileMode(file)
       signer = createKeySigner(
         await decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
@@ -190,9 +197,6 @@ export class Authorities {
         )
       }
     }
-    const changedAt = row.changedAt ?? row.createdAt
-    const lastExpiry =
-      row.state === 'retired' ? await this.#store.read.lastExpiry(row.id, RESPONDER_PROFILE) : null
     const path = [certificate, ...row.chain.map((der) => parseCertificate(der, 'badAuthorityCertificate'))]
     return {
       id: row.id,
@@ -209,14 +213,14 @@ export class Authorities {
       // A CA certificate signed elsewhere may lack the SKI; the key's own identifier then names it as well.
       keyIdentifier: certificate.subjectKeyIdentifier ?? keyIdentifier({ bits: certificate.keyBits }),
       usableUntil: Math.min(...path.map(({ notAfter }) => notAfter)),
-      answersUntil: answersUntil({ ...row, certificate, changedAt }, lastExpiry),
+      answersUntil: until,
       nameLimits: path.flatMap((info) => readNameLimits(info, 'badAuthorityCertificate') ?? []),
     }
   }
 }
 
-/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. */
-function answersUntil(
+/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. Seconds since 1970. */
+export function answersUntil(
   {
     role,
     state,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { type MadeRootCrl, makeNextRootCrl, type RootRevocation } from '../ca/hierarchy/next-root-crl.ts'
+import type { OpenRoot } from '../ca/hierarchy/root.ts'
 import { rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { crlDer } from '../pki/crl/der-or-pem.ts'
@@ -43,7 +45,8 @@ export function rootCrlCommand(terminal: Terminal): Command {
     .requiredOption('--out <file>', 'where the CRL goes, PEM, for "crl install"')
     .option('--json', 'machine-readable output: one JSON document')
     .action(async (options: RootCrlOptions) => {
-      const made = await makeNext(options, terminal)
+      const root = await openRootFolder(options)
+      const made = await makeNext(root, options, terminal)
       const crl = encodePem('X509 CRL', made.der)
       writeFiles([{ path: options.out, content: crl, mode: 0o644 }])
       print(
@@ -51,13 +54,20 @@ export function rootCrlCommand(terminal: Terminal): Command {
         options.json,
         { file: options.out, ...shown(made), crl },
         () =>
-          `Wrote ${options.out}: CRL number ${made.number}, ${made.entries} revoked, valid until ${rfc3339(made.nextUpdate)}.\nNext: chancery crl install root ${options.out}\n`,
+          `Wrote ${options.out}: CRL number ${made.number}, ${made.entries} revoked, valid until ${rfc3339(made.nextUpdate)}.\nNext: chancery ${next(root, options)}\n`,
       )
     })
   return command
 }
 
-async function makeNext(options: RootCrlOptions, terminal: Terminal): Promise<MadeRootCrl> {
+/** A root of which the service knows nothing yet comes along with its first CRL. */
+function next({ id }: OpenRoot, { first, rootFolder, out }: RootCrlOptions): string {
+  const install = `crl install ${id} ${out}`
+  if (!first) return install
+  return `root install ${join(rootFolder, 'root.pem')} ${out} (or ${install}, where the service has the root)`
+}
+
+async function makeNext(root: OpenRoot, options: RootCrlOptions, terminal: Terminal): Promise<MadeRootCrl> {
   const { previous, first = false, revoke = [], validity } = options
   if ((previous === undefined) !== first) {
     throw new Failure(
@@ -66,7 +76,6 @@ async function makeNext(options: RootCrlOptions, terminal: Terminal): Promise<Ma
     )
   }
   const last = previous === undefined ? null : crlDer(readFileSync(previous))
-  const root = await openRootFolder(options)
   return makeNextRootCrl(root, { previous: last, revoke, validity }, terminal.clock())
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import type { OpenRoot } from '../ca/hierarchy/root.ts'
 import { rfc3339 } from '../clock.ts'
 import type { CertIdHash } from '../ocsp/cert-id.ts'
 import { makeRootResponse, type RootResponse } from '../ocsp/root-response.ts'
@@ -41,7 +42,8 @@ export function rootOcspCommand(terminal: Terminal): Command {
     .requiredOption('--out <directory>', 'where the responses go, DER: <serial number>.ocsp each')
     .option('--json', 'machine-readable output: one JSON document')
     .action(async (options: RootOcspOptions) => {
-      const made = await makeAll(options, terminal)
+      const root = await openRootFolder(options)
+      const made = await makeAll(root, options, terminal)
       writeFiles(made.map(({ file, der }) => ({ path: file, content: der, mode: 0o644 })))
       const shown = made.map(({ file, serialNumber, status, nextUpdate }) => ({
         ...{ file, serialNumber, nextUpdate: rfc3339(nextUpdate) },
@@ -51,7 +53,7 @@ export function rootOcspCommand(terminal: Terminal): Command {
         shown
           .map(
             ({ file, status, nextUpdate }) =>
-              `Wrote ${file}: ${status}, valid until ${nextUpdate}.\nNext: chancery ocsp install root ${file}\n`,
+              `Wrote ${file}: ${status}, valid until ${nextUpdate}.\nNext: chancery ocsp install ${root.id} ${file}\n`,
           )
           .join(''),
       )
@@ -60,10 +62,10 @@ export function rootOcspCommand(terminal: Terminal): Command {
 }
 
 async function makeAll(
-  { certificate: files, crl: crlFile, validity, hash, out, ...folder }: RootOcspOptions,
+  root: OpenRoot,
+  { certificate: files, crl: crlFile, validity, hash, out }: RootOcspOptions,
   terminal: Terminal,
 ): Promise<(RootResponse & { readonly file: string })[]> {
-  const root = await openRootFolder(folder)
   const crl = crlDer(readFileSync(crlFile))
   return Promise.all(
     files.map(async (name) => {

@@ -40,11 +40,16 @@ function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Part
   const now = epochSeconds(service.clock())
   const authorities = bundledAuthorities(bundle, service.authorities.all(), now)
   // Roots alone: with an intermediate as anchor Envoy would no longer look at the root's CRL.
+  // And none that is retired, though something below it may still answer.
+  const trusted = new Set(service.authorities.roots().map((der) => der.toString('hex')))
   const roots = new Map(
     authorities
       .map((one) => one.chain.at(-1) ?? one.certificate.der)
-      .map((der) => [der.toString('hex'), der]),
+      .map((der) => [der.toString('hex'), der] as const)
+      .filter(([hex]) => trusted.has(hex)),
   )
+  if (roots.size === 0)
+    throw new CaError('authorityNotReady', `No root of the bundle "${bundle}" is to be trusted any more.`)
   const crls = crl ? bundledCrls(authorities, service.crl, now) : null
   const refreshAt = Math.min(now + TRUST_REFRESH, ...(crls ?? []).map(({ nextUpdate }) => nextUpdate))
   return { ...assemble(name, [...roots.values()], crls, service), refreshAt }

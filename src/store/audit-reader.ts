@@ -8,7 +8,7 @@ import { certificateQueries } from './read/certificate.ts'
 
 export type AuditReader = Pick<
   Queries,
-  'auditChain' | 'auditHeads' | 'newestAudit' | 'certificate' | 'authorities'
+  'auditChain' | 'auditHeads' | 'newestAudit' | 'certificate' | 'authorities' | 'crossCertificates'
 > & { close(): void }
 
 /**

@@ -11,15 +11,23 @@ export interface SnapshotFacts {
   readonly revocations: number
   /** Id of the newest audit row; 0 if there is none. */
   readonly newestAudit: number
-  /** Where the authorities' keys are, relative to the data directory. */
-  readonly keyFiles: readonly string[]
+  /** Where the authorities' keys are, relative to the data directory; "spent" where nothing needs it any more. */
+  readonly keyFiles: readonly { readonly name: string; readonly isSpent: boolean }[]
+}
+
+/** When the key of a retired authority is spent. */
+export interface SpentKeys {
+  /** Seconds since 1970: it had retired, and its last certificate had ended. */
+  readonly before: number
+  /** Certificates by this profile do not count. */
+  readonly uncounted: string
 }
 
 /**
  * Copies a database, which a service may be writing meanwhile, into a file of its own, durably: the state of one moment,
  * with everything that was committed before the call. Throws EEXIST if the target is there, `storeFailed` if the copy is unsound.
  */
-export function copyDatabase(file: string, target: string): SnapshotFacts {
+export function copyDatabase(file: string, target: string, spent: SpentKeys): SnapshotFacts {
   // VACUUM INTO takes an empty file; made by SQLite it would have the mode that the umask says.
   closeSync(openSync(target, 'wx', 0o600))
   // One read transaction, however long it takes; SQLite's backup would begin again at each commit of the service.
@@ -30,7 +38,7 @@ export function copyDatabase(file: string, target: string): SnapshotFacts {
   } finally {
     source.close()
   }
-  const facts = readFacts(target)
+  const facts = readFacts(target, spent)
   // After SQLite has closed it: closing a descriptor would take SQLite's locks away.
   const descriptor = openSync(target, 'r+')
   try {
@@ -41,7 +49,7 @@ export function copyDatabase(file: string, target: string): SnapshotFacts {
   return facts
 }
 
-function readFacts(file: string): SnapshotFacts {
+function readFacts(file: string, { before, uncounted }: SpentKeys): SnapshotFacts {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   try {
     const check = db.pragma('quick_check', { simple: true })
@@ -55,9 +63,14 @@ function readFacts(file: string): SnapshotFacts {
       revocations: one('SELECT count(*) FROM revocations'),
       newestAudit: one('SELECT max(id) FROM audit'),
       keyFiles: db
-        .prepare<[], string>('SELECT key_file FROM authorities WHERE key_file IS NOT NULL ORDER BY key')
-        .pluck()
-        .all(),
+        .prepare<[number, number, string], { name: string; isSpent: number }>(
+          `SELECT key_file AS name, state = 'retired' AND coalesce(changed_at, created_at) <= ? AND NOT EXISTS (
+             SELECT 1 FROM certificates WHERE authority = authorities.key AND not_after > ?
+               AND profile IS NOT (SELECT key FROM words WHERE text = ?)) AS isSpent
+           FROM authorities WHERE key_file IS NOT NULL ORDER BY key`,
+        )
+        .all(before, before, uncounted)
+        .map(({ name, isSpent }) => ({ name, isSpent: isSpent === 1 })),
     }
   } finally {
     db.close()

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { acceptsGzip } from '../../src/api/compression.ts'
+import { proveCrlOrigin } from '../../src/ca/hierarchy/prove-crl.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
@@ -34,6 +35,17 @@ function crlPath(certificate: string): string {
   expect(url!.startsWith(PUBLIC_URL)).toBe(true)
   return url!.slice(PUBLIC_URL.length)
 }
+
+test('a CRL of a partition is proven to be its issuer’s, and one that was altered is not', async () => {
+  const issuer = parseCertificate((await get('/ca/intermediate.crt')).body)
+  const { body } = await get('/crl/intermediate/0.crl')
+  expect(proveCrlOrigin(body, issuer).isPartial).toBe(true)
+  const altered = Buffer.from(body)
+  // Within thisUpdate, whose digits stay digits.
+  const time = altered.indexOf(Buffer.from([0x17, 13])) + 13
+  altered[time] = altered[time]! ^ 1
+  expect(() => proveCrlOrigin(altered, issuer)).toThrow(/signature of the CRL does not verify/)
+})
 
 describe.skipIf(toolIsMissing('openssl'))('a certificate', () => {
   test('names the CRL of its partition, whose issuingDistributionPoint is that very address', async () => {

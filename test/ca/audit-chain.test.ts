@@ -12,6 +12,7 @@ import { openAuditReader } from '../../src/store/audit-reader.ts'
 import { chainHash } from '../../src/store/chain-hash.ts'
 import type { ChainRow } from '../../src/store/read/audit-chain.ts'
 import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
+import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
 
 let ca: TestCa
@@ -30,10 +31,10 @@ beforeAll(async () => {
 })
 afterAll(() => ca.close())
 
-function headsOf(): AuditHeads {
+function headsOf(of = ca): AuditHeads {
   return new AuditHeads({
-    ...ca.service,
-    directory: ca.directory,
+    ...of.service,
+    directory: of.directory,
     passphrase: PASSPHRASE,
     interval: 3600,
     onSigned: (head) => signed.push(head),
@@ -74,9 +75,9 @@ async function* lines(text: string): AsyncGenerator<string> {
   yield* text.split('\n')
 }
 
-async function exported(after?: number): Promise<string> {
+async function exported(after?: number, of = ca): Promise<string> {
   let text = ''
-  for await (const part of exportAudit(ca.service.store.read, after)) text += part
+  for await (const part of exportAudit(of.service.store.read, after)) text += part
   return text
 }
 
@@ -292,4 +293,28 @@ test('the signer’s certificate is renewed in time, and replaced when it is rev
   await step(250 * DAY)
   expect((await signers()).size).toBe(3)
   expect((await verdictAfter(() => {})).faults).toEqual([])
+})
+
+test('heads of before hold when their root has left the bundles, by what the new root signed for it', async () => {
+  const other = await TestCa.create()
+  onTestFinished(() => other.close())
+  const signer = headsOf(other)
+  other.now += 3600_000
+  await signer.signIfDue()
+  const [old, next] = [await ownRoot(other), await secondRoot(other)]
+  await installRoots(other, next.certificate, next.crl, await crossed(other, old, next.root))
+  await newAuthority(other, 'next', { replaces: 'intermediate', root: next.root })
+  const phase = (id: string, body: object) => other.call(`/v1/authorities/${id}/phase`, { body })
+  other.now += DAY * 1000
+  await phase('next', { phase: 'active' })
+  other.now = Date.parse((await other.call('/v1/authorities/intermediate')).json.answersUntil)
+  const retired = await phase('root', { phase: 'retired' })
+  expect(retired.status, retired.text).toBe(200)
+  await signer.signIfDue()
+  const now = decodePem(other.rootPem, 'root').map(({ der }) => der)
+  expect(now).toEqual([next.root.certificate.der])
+  const verdict = await verifyDatabase(other.service.store.read, now)
+  expect(verdict.faults).toEqual([])
+  expect(verdict.heads).toBe(2)
+  expect((await verifyExport(lines(await exported(undefined, other)), now)).faults).toEqual([])
 })

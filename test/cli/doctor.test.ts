@@ -2,10 +2,18 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
+import { lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
+import { lookAsRelyingParty } from '../../src/cli/doctor/relying-party.ts'
+import { Client } from '../../src/client/client.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { decodePem } from '../../src/pki/pem.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
+import { openStore } from '../../src/store/open.ts'
 import { freePort } from '../free-port.ts'
+import { runTool, toolIsMissing } from '../pki/external-tool.ts'
 import { chancery } from './console.ts'
 
 let parent: string
@@ -108,3 +116,62 @@ test('where no service runs it says so, and looks at the rest', async () => {
   expect(of(found, 'keys')).toHaveLength(2)
   expect(found.exitCode).toBe(1)
 })
+
+test('a retired authority that answers no more needs no key, also where no service runs', async () => {
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  try {
+    const one = (await store.read.authorities()).find(({ isDefault }) => isDefault)!
+    const audit = auditEntry('authority.create', 'ok', 'spent', { id: 'test' }, SYSTEM_ORIGIN, new Date(0))
+    const spent = { id: 'spent', state: 'retired', isDefault: false, keyFile: 'keys/spent.key.pem' } as const
+    await store.write('recordAuthority', { ...one, ...spent, createdAt: 0, audit })
+  } finally {
+    await store.close()
+  }
+  const found = await doctor()
+  expect(failures(found)).toMatchObject([expect.stringMatching(/^service: Nothing listens at/)])
+  expect(found.findings).toContainEqual(
+    expect.objectContaining({ verdict: 'warning', what: expect.stringMatching(/"spent" is retired/) }),
+  )
+})
+
+test('an option that asks for the way to a root that is retired, or is none, is a warning', () => {
+  const { config } = loadConfig({ ...environment, CHANCERY_DIR: dir })
+  const root = { id: 'root', role: 'root', isDefault: false, certificate: null, chain: [], answers: true }
+  const found = (chain: string, state: string) =>
+    lookAtPreferences({
+      ...{ directory: dir, passphrase: null, client: null, now: 0, authorities: [{ ...root, state }] },
+      config: { ...config, tls: { ...config.tls, chain } },
+    })
+  expect(found('root', 'active')).toEqual([])
+  for (const looked of [found('root', 'retired'), found('other', 'active')])
+    expect(looked).toMatchObject([{ verdict: 'warning', what: expect.stringMatching(/^tls.chain names/) }])
+})
+
+test.skipIf(toolIsMissing('openssl'))(
+  'addresses of a directory, and what is none, are named and not asked',
+  async () => {
+    const urls = 'crlDistributionPoints=URI:ldap:///CN=Root,URI:no address'
+    const subject = ['-subj', '/CN=Elsewhere', '-addext', urls]
+    const made = runTool('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-noenc',
+      '-keyout',
+      'key.pem',
+      ...subject,
+    ])
+    const { der } = decodePem(made, 'certificate')[0]!
+    const root = { id: 'root', role: 'root', state: 'active', isDefault: false, answers: true }
+    const found = await lookAsRelyingParty({
+      ...{ directory: dir, passphrase: null, now: 0, config: loadConfig(environment).config },
+      client: new Client({ url: new URL('https://localhost:1'), roots: made }, {}),
+      authorities: [{ ...root, certificate: parseCertificate(der), chain: [der] }],
+    })
+    expect(found).toMatchObject([
+      { verdict: 'warning', what: expect.stringMatching(/^ldap:.*not looked at/) },
+      { verdict: 'warning', what: expect.stringMatching(/^no address/) },
+    ])
+  },
+)

@@ -87,6 +87,27 @@ describe('root crl', () => {
     expect(refused.stderr).toMatch(/number 1, but number \d+ of "root" is here already/)
   })
 
+  test('names the root by its own id, and a new one comes along with its first CRL', async () => {
+    writeFileSync(file('passphrase'), 'a passphrase\n', { mode: 0o600 })
+    const folder = ['--root-folder', file('second-root'), '--root-passphrase-file', file('passphrase')]
+    const { stdout } = await chancery(['root', 'create', ...folder, '--subject', 'CN=Second Root'])
+    const [id] = /root-[0-9a-f]+/.exec(stdout)!
+    const first = await chancery(['root', 'crl', ...folder, '--first', '--out', file('1.pem')])
+    expect(first.stdout).toMatch(
+      `Next: chancery root install ${join(file('second-root'), 'root.pem')} ${file('1.pem')} (or crl install ${id} `,
+    )
+    const next = await chancery([
+      'root',
+      'crl',
+      ...folder,
+      '--previous',
+      file('1.pem'),
+      '--out',
+      file('2.pem'),
+    ])
+    expect(next.stdout).toMatch(`Next: chancery crl install ${id} ${file('2.pem')}\n`)
+  })
+
   test('refuses what is no CRL of this root', async () => {
     writeFileSync(file('other.pem'), await fetched('/crl/intermediate.pem'))
     const other = await rootCrl('--previous', file('other.pem'), '--out', file('no.pem'))

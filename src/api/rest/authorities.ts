@@ -140,6 +140,10 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     async (request) => {
       const admin = await adminOf(request, service)
       const { id } = request.params
+      // Its key may have been destroyed: an active one without would stop the next start.
+      const known = service.authorities.get(id)
+      if (request.body.state === 'active' && known?.role === 'issuing' && !known.signer)
+        throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot issue.`)
       const audit = auditEntry('authority.change', 'ok', id, admin, originOf(request), clock(), request.body)
       await store.write('changeAuthority', { ...request.body, id, audit })
       await service.authoritiesChanged()

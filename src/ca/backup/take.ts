@@ -7,9 +7,11 @@ import { dataFiles } from '../../config/data-directory.ts'
 import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { copyDatabase } from '../../store/snapshot.ts'
+import { LAST_ANSWERS } from '../authorities.ts'
 import { copyFileSynced, sha256Of } from '../copy-file.ts'
 import { isPassphraseChanging } from '../custody/change-passphrase.ts'
 import { areKeysMoving } from '../custody/move-keys.ts'
+import { RESPONDER_PROFILE } from '../internal-profiles.ts'
 import { type BackedUpFile, MANIFEST, type Manifest, manifestText, readManifest } from './manifest.ts'
 
 /** What a backup has only where it is asked for: with these it opens the CA, or the root, to whoever has it. */
@@ -61,10 +63,14 @@ async function fill(temporary: string, { directory, include, clock }: BackupWish
   const takenAt = epochSeconds(clock())
   const { database } = dataFiles(directory)
   const copied = join(temporary, basename(database))
-  const { keyFiles, ...facts } = copyDatabase(database, copied)
+  const spent = { before: takenAt - LAST_ANSWERS, uncounted: RESPONDER_PROFILE }
+  const { keyFiles, ...facts } = copyDatabase(database, copied, spent)
+  const keys = keyFiles
+    .filter(({ name, isSpent }) => !isSpent || existsSync(join(directory, name)))
+    .map(({ name }) => name)
   const files: BackedUpFile[] = [{ name: basename(database), sha256: await sha256Of(copied) }]
   // After the database: an authority has its key file before it stands there.
-  for (const name of [...keyFiles, ...(await others(directory, include))]) {
+  for (const name of [...keys, ...(await others(directory, include))]) {
     if (!existsSync(join(directory, name))) {
       throw new CaError('notFound', `${join(directory, name)} is missing; a backup without it is none.`)
     }

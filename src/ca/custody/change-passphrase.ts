@@ -63,9 +63,15 @@ export function isPassphraseChanging(directory: string): boolean {
   return existsSync(join(directory, 'keys', STAGING, COMPLETE))
 }
 
-/** Completes an interrupted change. No passphrase is needed. */
-export function settlePassphrase(directory: string, store: Store): Promise<void> {
-  return finish(directory, store, () => {})
+/** Whether anything is left of a change, decided or not. */
+export function isPassphraseStaged(directory: string): boolean {
+  return existsSync(join(directory, 'keys', STAGING))
+}
+
+/** Completes an interrupted change, or clears what is left of one that was not decided: the new passphrase is beside its keys there. */
+export async function settlePassphrase(directory: string, store: Store): Promise<void> {
+  if (isPassphraseChanging(directory)) return finish(directory, store, () => {})
+  await rm(join(directory, 'keys', STAGING), { recursive: true, force: true })
 }
 
 /** Can be interrupted anywhere and begun again: what was moved is no longer in staging. */

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs'
-import { readdir, realpath, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { copyFileSynced } from '../copy-file.ts'
@@ -23,6 +23,12 @@ export async function moveKeys(
   const keys = join(directory, 'keys')
   if (existsSync(target) && (await readdir(target)).length > 0)
     throw new CaError('conflict', `${target} is not empty. Name a new directory, or an empty one.`)
+  // What the keys leave goes away at the end, with all that is in it.
+  if (`${await realPlace(target)}${sep}`.startsWith(`${await realpath(keys)}${sep}`))
+    throw new CaError(
+      'conflict',
+      `${target} is within the place that the keys are to leave. Name another one.`,
+    )
   makePrivateDirectory(target)
   const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
@@ -60,11 +66,25 @@ export async function settleMove(directory: string, step: () => void = () => {})
   }
   if (!isThere(former)) return
   const old = await realpath(former)
-  for (const name of (await readdir(old)).filter((one) => one.endsWith('.pem'))) await rm(join(old, name))
+  const names = (await readdir(old)).filter((name) => name.endsWith('.pem'))
+  const missing = names.find((name) => !existsSync(join(keys, name)))
+  // The disk with the new place may not be there at this start, and these are the last copies then.
+  if (missing !== undefined) {
+    throw new CaError(
+      'badConfiguration',
+      `The keys were being moved to ${await readlink(keys)}, and ${missing} is not there. Mount it, then start again.`,
+    )
+  }
+  for (const name of names) await rm(join(old, name))
   step()
   syncDirectory(old)
   await rm(former, { recursive: true })
   syncDirectory(dirname(former))
+}
+
+/** Without links, also where it is not there yet. */
+async function realPlace(path: string): Promise<string> {
+  return existsSync(path) ? realpath(path) : join(await realPlace(dirname(path)), basename(path))
 }
 
 /** A link that leads nowhere is there as well. */

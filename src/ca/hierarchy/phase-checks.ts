@@ -53,7 +53,7 @@ export function checksBeforeActive(
     check('chain', () => checkChain(authority, context)),
     check('life', () => checkLife(authority, context)),
     check('propagation', () => checkPropagation(authority, context)),
-    check('crl', () => checkCrls(authority, context)),
+    checkCrl(authority, context),
     check('ocsp', () => checkOcsp(authority, context)),
   ])
 }
@@ -73,6 +73,11 @@ export function checkSuccessor(
       `Nobody would issue for ${orphans.join(', ')}, which name it. Activate an authority that replaces it, or let them name another.`,
     )
   })
+}
+
+/** Whether the bundle of CRLs, which is whole or not served at all, would be served with this one in it. */
+export function checkCrl(authority: Authority, context: PhaseCheckContext): Promise<PhaseCheck> {
+  return check('crl', () => checkCrls(authority, context))
 }
 
 /** Whether anybody still needs a root that is to leave the bundles. */

@@ -7,6 +7,7 @@ import { type Authorities, predecessors, successors } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
 import {
   checkBelow,
+  checkCrl,
   checkSuccessor,
   checksBeforeActive,
   type PhaseCheck,
@@ -61,20 +62,21 @@ export class Phases {
     const line = [...successors(id, all), ...predecessors(authority, all)]
     const active = line.filter(({ state }) => state === 'active')
     const own = authority.state === phase ? [] : [{ id, from: authority.state, to: phase }]
+    const { signer } = authority
+    if (!signer && phase !== 'retired')
+      throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot answer nor issue.`)
     if (phase !== 'active') {
       const checks =
         authority.state === 'active' ? [await checkSuccessor(authority, active, this.#context)] : []
       return { checks, moves: notNone(own, id, phase), becomesDefault: false }
     }
-    const { signer } = authority
-    if (!signer) throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot issue.`)
     const moved =
       others === 'active' ? [] : active.map((one) => ({ id: one.id, from: one.state, to: others }))
     const becomesDefault =
       !authority.isDefault &&
       (line.some(({ isDefault }) => isDefault) || !all.some(({ isDefault }) => isDefault))
     const moves = [...own, ...moved]
-    const checks = await checksBeforeActive({ ...authority, signer }, this.#checkContext())
+    const checks = await checksBeforeActive({ ...authority, signer: signer! }, this.#checkContext())
     return { checks, moves: becomesDefault ? moves : notNone(moves, id, phase), becomesDefault }
   }
 
@@ -125,7 +127,8 @@ export class Phases {
         'A root is in the bundles, active, or not, retired: there is nothing between.',
       )
     const moves = notNone(state === phase ? [] : [{ id, from: state, to: phase }], id, phase)
-    const checks = phase === 'retired' ? [await checkBelow(root, this.#checkContext())] : []
+    const context = this.#checkContext()
+    const checks = [await (phase === 'retired' ? checkBelow(root, context) : checkCrl(root, context))]
     return { checks, moves, becomesDefault: false }
   }
 

@@ -55,14 +55,16 @@ function spent(authorities: Situation['authorities']): Finding[] {
       warning(
         'chain',
         `"${id}" is retired, and its last certificate has ended.`,
-        'Nothing needs its key any more.',
+        `Nothing needs its key any more: delete keys/${id}.key.pem, and its copies.`,
       ),
     )
 }
 
-/** Does every `chain` in the configuration name a root? */
+/** Does every `chain` in the configuration name a root that is in the bundles? */
 export function lookAtPreferences({ authorities, config }: Situation): Finding[] {
-  const roots = authorities.filter(({ role }) => role === 'root').map(({ id }) => id)
+  const roots = authorities
+    .filter(({ role, state }) => role === 'root' && state !== 'retired')
+    .map(({ id }) => id)
   const wanted = Object.values(config.profiles).map(
     ({ name, chain }) => [`profiles.${name}.chain`, chain] as const,
   )
@@ -71,7 +73,7 @@ export function lookAtPreferences({ authorities, config }: Situation): Finding[]
     .map(([option, chain]) =>
       warning(
         'chain',
-        `${option} names "${chain}", and there is no such root.`,
+        `${option} names "${chain}", and no such root is in the bundles.`,
         `Known: ${roots.join(', ')}.`,
       ),
     )

@@ -1,4 +1,4 @@
-import { proveCrl } from '../../ca/hierarchy/prove-crl.ts'
+import { proveCrl, proveCrlOrigin } from '../../ca/hierarchy/prove-crl.ts'
 import type { Client } from '../../client/client.ts'
 import { exchange } from '../../client/transport.ts'
 import { rfc3339 } from '../../clock.ts'
@@ -56,8 +56,18 @@ async function lookAtCertificate(
   issuer: CertificateInfo,
   { now }: Situation,
 ): Promise<Finding[]> {
-  const { crls, ocsp, issuers } = readAddresses(certificate)
+  const addresses = readAddresses(certificate)
+  const [crls, ocsp, issuers] = [addresses.crls, addresses.ocsp, addresses.issuers].map((urls) =>
+    urls.filter(isHttp),
+  ) as [string[], string[], string[]]
+  const others = Object.values(addresses)
+    .flat()
+    .filter((url) => !isHttp(url))
   const looks = [
+    // Of roots elsewhere, whose directories are for those who have them.
+    ...others.map(async (url) => [
+      warning('crl', `${url}, in ${of}, was not looked at: it is no HTTP.`, 'Look whether it answers.'),
+    ]),
     ...crls.map((url) => look('crl', REACH, async () => lookAtCrl(url, of, certificate, issuer, now))),
     ...ocsp.map((url) => look('ocsp', REACH, async () => lookAtOcsp(url, of, certificate, issuer, now))),
     ...issuers.map((url) =>
@@ -72,6 +82,10 @@ async function lookAtCertificate(
   return (await Promise.all(looks)).flat()
 }
 
+function isHttp(url: string): boolean {
+  return /^https?:$/.test(URL.parse(url)?.protocol ?? '')
+}
+
 async function lookAtCrl(
   url: string,
   of: string,
@@ -80,9 +94,9 @@ async function lookAtCrl(
   now: number,
 ): Promise<Finding> {
   const der = await fetched(url)
-  const crl = parseCrl(der, 'badCrl')
   // One of a partition says so, and cannot be whole.
-  const { entries, nextUpdate, thisUpdate } = crl.isPartial ? crl : proveCrl(der, issuer)
+  const prove = parseCrl(der, 'badCrl').isPartial ? proveCrlOrigin : proveCrl
+  const { entries, nextUpdate, thisUpdate } = prove(der, issuer)
   if (nextUpdate === null || nextUpdate <= now)
     return failed(
       'crl',

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { answersUntil } from '../../ca/authorities.ts'
+import { RESPONDER_PROFILE } from '../../ca/internal-profiles.ts'
 import { Client } from '../../client/client.ts'
 import type { Config } from '../../config/config.ts'
 import { dataFiles } from '../../config/data-directory.ts'
@@ -91,13 +93,17 @@ function viewed({ certificate, chain, answersUntil, ...row }: ViewedAuthority, n
 async function stored(directory: string, now: number): Promise<KnownAuthority[]> {
   const store = await openStore({ file: dataFiles(directory).database })
   try {
-    return (await store.read.authorities()).map(({ id, role, state, isDefault, certificate: der, chain }) => {
-      const certificate = der && parseCertificate(der)
+    const rows = (await store.read.authorities()).map(async (row) => {
+      const { id, role, state, isDefault, chain } = row
+      const certificate = row.certificate && parseCertificate(row.certificate)
+      const lastExpiry = state === 'retired' ? await store.read.lastExpiry(id, RESPONDER_PROFILE) : null
+      const standing = certificate && { role, state, certificate, changedAt: row.changedAt ?? row.createdAt }
       return {
         ...{ id, role, state, isDefault, certificate, chain },
-        answers: (certificate?.notAfter ?? 0) > now,
+        answers: standing !== null && answersUntil(standing, lastExpiry) > now,
       }
     })
+    return await Promise.all(rows)
   } finally {
     await store.close()
   }

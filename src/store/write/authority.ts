@@ -43,7 +43,12 @@ export function authorityHandlers(db: Connection) {
     .pluck()
   const clearDefault = db.prepare('UPDATE authorities SET is_default = 0 WHERE is_default = 1')
   const setDefault = db.prepare('UPDATE authorities SET is_default = 1 WHERE id = ?')
-  const move = db.prepare('UPDATE authorities SET state = ?, changed_at = ? WHERE id = ? AND state = ?')
+  // A root that comes back stands in bundles anew: whoever read them meanwhile has lost it.
+  const move = db.prepare(
+    `UPDATE authorities SET state = $to, changed_at = $at,
+       published_at = CASE WHEN role = 'root' AND state = 'retired' THEN $at ELSE published_at END
+     WHERE id = $id AND state = $from`,
+  )
   const unable = db.prepare("SELECT 1 FROM authorities WHERE is_default = 1 AND state <> 'active'").pluck()
   const install = db.prepare(
     'UPDATE authorities SET certificate = ?, chain = ?, published_at = coalesce(published_at, ?) WHERE id = ?',
@@ -98,7 +103,12 @@ export function authorityHandlers(db: Connection) {
       if (!hasCertificate.get(root.certificate)) addRoot(root, installedAt)
       install.run(certificate, chainColumn(chain), installedAt, id)
       if (standing.state === 'pending') {
-        move.run(standing.replaces === null ? 'active' : 'staged', installedAt, id, standing.state)
+        move.run({
+          id,
+          from: standing.state,
+          to: standing.replaces === null ? 'active' : 'staged',
+          at: installedAt,
+        })
         if (standing.replaces === null && !hasDefault.get()) setDefault.run(id)
       }
       writeAudit(audit)
@@ -130,14 +140,15 @@ export function authorityHandlers(db: Connection) {
         clearDefault.run()
         setDefault.run(id)
       }
-      if (next.state !== standing.state) move.run(next.state, Math.floor(audit.at / 1000), id, standing.state)
+      if (next.state !== standing.state)
+        move.run({ id, from: standing.state, to: next.state, at: Math.floor(audit.at / 1000) })
       writeAudit(audit)
       return {}
     },
 
     changePhases({ moves, default: chosen, at, audit }: PhaseChange) {
       for (const { id, from, to } of moves) {
-        if (move.run(to, at, id, from).changes === 0)
+        if (move.run({ id, from, to, at }).changes === 0)
           throw new CaError(
             'conflict',
             `Authority "${id}" was changed meanwhile. Look at it, then try again.`,

@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { takeBackup } from '../../../src/ca/backup/take.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { installRoots, newAuthority, secondRoot } from '../new-authority.ts'
 import { csrPem } from '../requests.ts'
@@ -167,6 +170,30 @@ describe('a retired authority', () => {
     const bundle = await ca.call('/bundles/roots.crl.pem', {}, ca.http)
     expect(bundle.status).toBe(200)
     expect(bundle.text).not.toContain((await crl()).trim())
+  })
+
+  test('needs its key no more when it answers no more: the service starts, backups are taken, and it stays retired', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    await phase('next', { phase: 'active' })
+    const key = join(ca.directory, 'keys', 'intermediate.key.pem')
+    renameSync(key, `${key}.away`)
+    await expect(ca.reopen()).rejects.toThrow(/cannot be read/)
+    renameSync(`${key}.away`, key)
+    await ca.reopen()
+    ca.now = Date.parse((await ca.call('/v1/authorities/intermediate')).json.answersUntil)
+    rmSync(key)
+    await ca.reopen()
+    expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+    expect(await issuerOf()).toBe('next')
+    for (const wish of ['staged', 'active'])
+      expectProblem(await phase('intermediate', { phase: wish }), 409, 'conflict', /key .* is not here/)
+    const patch = { method: 'PATCH', body: { state: 'active' } } as const
+    expectProblem(await ca.call('/v1/authorities/intermediate', patch), 409, 'conflict', /is not here/)
+    const out = `${ca.directory}.backup`
+    onTestFinished(() => rmSync(out, { recursive: true, force: true }))
+    const { files } = await takeBackup({ directory: ca.directory, out, include: [], clock: ca.clock })
+    expect(files.map(({ name }) => name)).not.toContain('keys/intermediate.key.pem')
   })
 
   test('is not to be the default, nor named by a profile for which nobody else would issue', async () => {

@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
 import { createRoot, type OpenRoot } from '../../../src/ca/hierarchy/root.ts'
 import { parseDnText } from '../../../src/pki/distinguished-name.ts'
 import { decodePem, encodePem } from '../../../src/pki/pem.ts'
+import { findSecret } from '../../../src/sds/secret-source.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { certificatesOf } from '../est/messages.ts'
 import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
@@ -167,6 +168,21 @@ describe('cross-certificates', () => {
   })
 })
 
+test('a cross-certificate that is taken out is gone for whoever asks by date as well', async () => {
+  await installRoots(ca, next.certificate, next.crl, await crossed(ca, next.root, old))
+  await installRoots(ca, await crossed(ca, old, next.root))
+  const cross = (headers: Record<string, string> = {}) =>
+    ca.call('/bundles/cross.pem', { method: 'GET', as: null, headers }, ca.http)
+  ca.now += DAY * 1000
+  const first = await cross()
+  expect(count(first.text)).toBe(2)
+  const [{ fingerprint }] = (await ca.call('/v1/cross-certificates')).json.crossCertificates
+  expect((await ca.call(`/v1/cross-certificates/${fingerprint}`, { method: 'DELETE' })).status).toBe(204)
+  const then = await cross({ 'if-modified-since': String(first.headers['last-modified']) })
+  expect([then.status, count(then.text)]).toEqual([200, 1])
+  expect((await cross({ 'if-none-match': String(then.headers.etag) })).status).toBe(304)
+})
+
 test('a root leaves the bundles when nothing below it is of use any more, and may come back', async () => {
   expectProblem(await phase('root', { phase: 'retired' }), 409, 'conflict', /only root/)
   await ca.enrol(csrPem(['dns:web.example.test']), { profile: 'short-lived' })
@@ -196,4 +212,52 @@ test('a root leaves the bundles when nothing below it is of use any more, and ma
   expectProblem(await phase('root', { phase: 'staged' }), 409, 'conflict')
   expect((await phase('root', { phase: 'active' })).status).toBe(200)
   expect(count(await text('/bundles/roots.pem'))).toBe(2)
+})
+
+test('a root that comes back has to stand in the bundles again before anybody below it issues', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  expect((await phase(next.root.id, { phase: 'retired' })).status).toBe(200)
+  await newAuthority(ca, 'below', { replaces: 'intermediate', root: next.root })
+  ca.now += 2 * DAY * 1000
+  expect((await phase(next.root.id, { phase: 'active' })).status).toBe(200)
+  const refused = await phase('below', { phase: 'active' })
+  expectProblem(refused, 409, 'conflict', /Its root .* has been in the bundles since .* activate it at/)
+  ca.now += DAY * 1000
+  expect((await phase('below', { phase: 'active' })).status).toBe(200)
+})
+
+test('a root whose CRL has ended does not come back: it would take the bundle of CRLs from everybody', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  await phase(next.root.id, { phase: 'retired' })
+  ca.now += 1001 * DAY * 1000
+  await ca.reopen()
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+  const refused = await phase(next.root.id, { phase: 'active' })
+  expectProblem(refused, 409, 'conflict', /The CRL of .* ended/)
+  expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).status).toBe(200)
+})
+
+test('a root that leaves while something below it still answers is trusted by no secret of Envoy either', async () => {
+  await installRoots(ca, next.certificate, next.crl)
+  await newAuthority(ca, 'below-next', { replaces: 'intermediate', root: next.root })
+  const forced = { phase: 'retired', force: ['below'] }
+  await phase('below-next', { phase: 'active', force: ['propagation'] })
+  expect((await phase('root', forced)).status).toBe(200)
+  const trusted = (name: string) =>
+    findSecret(name, { kind: 'admin', id: 'admin:test' }, ca.service).then(({ content }) =>
+      JSON.stringify(content),
+    )
+  const pem = await trusted('roots')
+  expect(pem).toContain(JSON.stringify(next.certificate).slice(1, -1))
+  expect(pem).not.toContain(JSON.stringify(encodePem('CERTIFICATE', old.certificate.der)).slice(1, -1))
+  await expect(trusted('intermediate')).rejects.toMatchObject({ code: 'authorityNotReady' })
+})
+
+test('root.pem is brought up to date at the start: a kill, or an installation offline, leaves it behind', async () => {
+  const file = join(ca.directory, 'root.pem')
+  const before = readFileSync(file)
+  await installRoots(ca, next.certificate, next.crl)
+  writeFileSync(file, before)
+  await ca.reopen()
+  expect(count(readFileSync(file, 'utf8'))).toBe(2)
 })

@@ -101,6 +101,8 @@ test('whichever step is the last, one of both passphrases opens all after the ne
     await store.close()
     await settleKeys(made.directory)
     expect(isPassphraseChanging(made.directory)).toBe(false)
+    // Keys beside the passphrase that opens them.
+    expect(existsSync(join(made.directory, 'keys', '.rekeying'))).toBe(false)
     const right = await rightPassphrase(made.directory)
     outcomes.push(right)
     if (finished || right === NEW) {

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -47,6 +48,35 @@ test('a place with something in it is left as it is', async () => {
   writeFileSync(join(parent, 'taken', 'b.pem'), 'another key')
   await expect(moveKeys(directory, join(parent, 'taken'))).rejects.toMatchObject({ code: 'conflict' })
   expectKeys(directory)
+})
+
+test('a place within the one that the keys leave is refused, and they stay', async () => {
+  const { directory } = prepared()
+  const keys = join(directory, 'keys')
+  await expect(moveKeys(directory, join(keys, 'deeper', 'still'))).rejects.toMatchObject({ code: 'conflict' })
+  expectKeys(directory)
+  expect(areKeysMoving(directory)).toBe(false)
+  expect(lstatSync(keys).isSymbolicLink()).toBe(false)
+  expect(readdirSync(keys)).toEqual(['a.key.pem', 'b.pem'])
+})
+
+test('the old keys stay while the new place is not there, and an interrupted move ends once it is', async () => {
+  const { parent, directory } = prepared()
+  const place = join(parent, 'disk')
+  let steps = 0
+  // Behind the link, before the old keys go.
+  const killed = moveKeys(directory, place, () => {
+    if (++steps === 6) throw new Error('killed')
+  })
+  await expect(killed).rejects.toThrow('killed')
+  expect(lstatSync(join(directory, 'keys')).isSymbolicLink()).toBe(true)
+  renameSync(place, join(parent, 'unmounted'))
+  await expect(settleMove(directory)).rejects.toMatchObject({ code: 'badConfiguration' })
+  expect(readdirSync(join(directory, 'keys.former'))).toEqual(['a.key.pem', 'b.pem'])
+  renameSync(join(parent, 'unmounted'), place)
+  await settleMove(directory)
+  expectKeys(directory)
+  expect(areKeysMoving(directory)).toBe(false)
 })
 
 test('whichever step is the last, the keys are whole after the next start', async () => {
