@@ -30,7 +30,7 @@ import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import type { Tracer } from './telemetry/exporter.ts'
 import { withinService } from './tracing/spans.ts'
-import type { Webhooks } from './webhooks/webhooks.ts'
+import type { openWebhooks, Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
 export interface Service {
@@ -92,31 +92,53 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-async function openParts(
-  { config, passphrase, clock, log, publicUrl }: ServiceOptions,
-  tracer: Tracer | null,
-): Promise<Service> {
+async function openParts(options: ServiceOptions, tracer: Tracer | null): Promise<Service> {
+  const { config, passphrase, clock, log } = options
   const profiles = new Map(Object.entries<Profile>(config.profiles))
   for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
     profiles.set(own.name, own)
+  // What is wrong in the configuration is found before the store is open.
   const labels = new Labels(config, profiles)
+  const openId = await openIdOf(config, clock)
   const store = await openStore({
     file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
     notices: noticeSettings(config),
   })
-  let authorities: Authorities
+  let service: Service
+  let start: () => Promise<void>
   try {
     // First of all: from here on each command finds the webhooks that it has to leave word for.
     await keepWebhooks(store, config, log)
-    authorities = await Authorities.open(store, config.dir, passphrase, {
+    const authorities = await Authorities.open(store, config.dir, passphrase, {
       clock,
       rootFor: (profile) => profiles.get(profile)?.chain,
     })
+    const wired = await wireParts({ ...options, tracer, profiles, labels, openId, store, authorities })
+    service = wired.service
+    start = wired.start
   } catch (error) {
     await store.close()
     throw error
   }
+  try {
+    await start()
+  } catch (error) {
+    await service.close()
+    throw error
+  }
+  return service
+}
+
+interface OpenedParts extends ServiceOptions, Pick<Service, 'tracer' | 'profiles' | 'labels' | 'store'> {
+  readonly authorities: Authorities
+  readonly openId: OpenIdSignIn | null
+}
+
+/** Nothing runs before `start`, and from then on the service's `close` ends it. */
+async function wireParts(parts: OpenedParts): Promise<{ service: Service; start: () => Promise<void> }> {
+  const { config, passphrase, clock, log, publicUrl, tracer } = parts
+  const { profiles, labels, openId, store, authorities } = parts
   const issuedListeners: (() => void)[] = []
   const issuer = new Issuer({
     store,
@@ -156,7 +178,7 @@ async function openParts(
   })
   const access = new Access(
     { store, clock },
-    { admins: config.admins, sessionIdle: config.console.session, openId: await openIdOf(config, clock) },
+    { admins: config.admins, sessionIdle: config.console.session, openId },
   )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
@@ -164,17 +186,7 @@ async function openParts(
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 
-  // Loaded where it is needed: with the parts that call out.
-  let webhooks: Webhooks | null = null
-  try {
-    if (config.webhooks.length > 0) {
-      const { openWebhooks } = await import('./webhooks/webhooks.ts')
-      webhooks = openWebhooks({ config, store, clock, log, crl, authorities: () => authorities.all() })
-    }
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  const webhooks = await webhooksOf({ config, store, clock, log, crl, authorities: () => authorities.all() })
   const keepRoots = () =>
     keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
       log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
@@ -237,17 +249,14 @@ async function openParts(
       await tracer?.stop()
     },
   }
-  try {
+  const start = async () => {
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
     approvals.start()
     webhooks?.start()
     auditHeads.start()
-  } catch (error) {
-    await service.close()
-    throw error
   }
-  return service
+  return { service, start }
 }
 
 function noticeSettings({ webhooks, notices }: Config): NoticeSettings {
@@ -263,6 +272,12 @@ async function keepWebhooks(store: Store, config: Config, log: FaultLog): Promis
   const { forgotten } = await store.write('useWebhooks', { names })
   if (forgotten > 0)
     log.warn({ notices: forgotten }, 'Notices for webhooks that are configured no more were dropped')
+}
+
+/** Loaded where they are configured: with the parts that call out. */
+async function webhooksOf(context: Parameters<typeof openWebhooks>[0]): Promise<Webhooks | null> {
+  if (context.config.webhooks.length === 0) return null
+  return (await import('./webhooks/webhooks.ts')).openWebhooks(context)
 }
 
 /** Loaded where it is configured: most go without. */
