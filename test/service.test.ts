@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RawOptions } from '../src/config/config.ts'
 import { openChancery } from '../src/index.ts'
 
 let directory: string
@@ -25,7 +26,7 @@ test.each([
 ])('a service that cannot read %s leaves the data directory free', async (_, options) => {
   const given = { directory, publicUrl: 'http://ca.example.test' }
   await (await openChancery(given)).close()
-  await expect(openChancery({ ...given, options: options as object })).rejects.toMatchObject({
+  await expect(openChancery({ ...given, options: options as RawOptions })).rejects.toMatchObject({
     code: 'badConfiguration',
     message: expect.stringContaining('not-there'),
   })
