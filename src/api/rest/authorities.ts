@@ -131,6 +131,8 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     {
       schema: {
         summary: 'Make an authority the default, or retire it',
+        description:
+          'Active and retired are taken after the checks of POST /v1/authorities/{id}/phase, which also forces one, and moves others.',
         tags,
         params: IdParams,
         body: Change,
@@ -140,10 +142,9 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     async (request) => {
       const admin = await adminOf(request, service)
       const { id } = request.params
-      // Its key may have been destroyed: an active one without would stop the next start.
-      const known = service.authorities.get(id)
-      if (request.body.state === 'active' && known?.role === 'issuing' && !known.signer)
-        throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot issue.`)
+      const { state: phase } = request.body
+      if (phase !== undefined && phase !== service.authorities.get(id)?.state)
+        await service.phases.prove({ id, phase, others: 'active', force: [] })
       const audit = auditEntry('authority.change', 'ok', id, admin, originOf(request), clock(), request.body)
       await store.write('changeAuthority', { ...request.body, id, audit })
       await service.authoritiesChanged()
