@@ -178,7 +178,11 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
   })
   const access = new Access(
     { store, clock },
-    { admins: config.admins, sessionIdle: config.console.session, openId },
+    {
+      ...{ admins: config.admins, openId },
+      sessionIdle: config.console.session,
+      sessionVouched: config.oidc?.session ?? 0,
+    },
   )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(

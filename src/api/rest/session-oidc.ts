@@ -63,7 +63,8 @@ export const oidcRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
         role: principal.kind,
       })
       await store.write('audit', audit)
-      const { secret } = access.sessions.open({ name, credential: { kind: 'openId', principal } })
+      const credential = { kind: 'openId', principal } as const
+      const { secret } = access.sessions.open({ name, holder: principal.id, credential })
       return reply.header('set-cookie', sessionCookie(secret)).redirect(`${app.prefix}/console/`, 303)
     },
   )
