@@ -176,6 +176,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'schema',
     'health.ts',
     'metrics',
+    'turns.ts',
     'haproxy',
     'sds',
     'acme',
