@@ -3,6 +3,7 @@ import { LARGEST_JWS } from '../../acme/jws/parse.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import type { Service } from '../../service.ts'
 import { refuseRepeatedHeaders } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { accountRoutes } from './account.ts'
 import { authorizationRoutes } from './authorization.ts'
 import { certificateRoutes } from './certificate.ts'
@@ -17,7 +18,7 @@ import { urlsOf } from './urls.ts'
 export async function acmeRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   const { acme } = service
   if (!service.config.acme.enabled) return
-  const urls = urlsOf(service, app.prefix)
+  const urls = urlsOf(service, mountPoint(app))
   const routing: AcmeRouting = { service, acme, urlsOf: urls, signed: new SignedRequests(acme, urls) }
 
   app.removeAllContentTypeParsers()
@@ -74,7 +75,7 @@ function refuseOtherMethods(app: FastifyInstance): void {
   app.after(() => {
     for (const [url, methods] of known) {
       const others = METHODS.filter((method) => !methods.has(method))
-      const path = url.slice(app.prefix.length)
+      const path = url.slice(mountPoint(app).length)
       // Before the body is looked at: what type it has does not matter.
       app.route({ method: others, url: path, onRequest: refuse, handler: refuse })
     }

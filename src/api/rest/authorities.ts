@@ -11,6 +11,7 @@ import { decodePem, encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { AuthorityView, showAuthority } from './authority-view.ts'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
@@ -121,7 +122,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
           ...(replaces === undefined ? {} : { replaces }),
         }),
       )
-      reply.code(201).header('location', `${app.prefix}/v1/authorities/${id}`)
+      reply.code(201).header('location', `${mountPoint(app)}/v1/authorities/${id}`)
       return one(id)
     },
   )
