@@ -22,8 +22,8 @@ import { rootHandlers } from './root.ts'
 import { tokenHandlers } from './token.ts'
 
 /**
- * What each command does. A handler runs inside a savepoint: whatever it wrote is undone if it throws.
- * It keeps nothing between calls that an undone write could make wrong.
+ * What each command does. Whatever a handler wrote is undone if it throws, and also where another of the same batch does:
+ * then it is called once more. It keeps nothing between calls that an undone write could make wrong.
  */
 export type Handlers = { [K in CommandKind]: (input: Commands[K]['input']) => Commands[K]['output'] }
 
