@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
@@ -8,6 +7,7 @@ import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { Phases } from './ca/hierarchy/phases.ts'
+import { idempotencyKeySweeper } from './ca/idempotency-keys.ts'
 import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
@@ -17,20 +17,18 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
-import { readSecretFile } from './config/secret-file.ts'
-import { webhookName } from './config/webhook-rules.ts'
+import { keepWebhooks, noticeSettings, openIdOf, webhooksOf } from './configured-parts.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
 import { createRevocation } from './revocation.ts'
 import { acmeCheck, authorityChecks } from './service-checks.ts'
-import type { NoticeSettings } from './store/notice-commands.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import type { Tracer } from './telemetry/exporter.ts'
 import { withinService } from './tracing/spans.ts'
-import type { openWebhooks, Webhooks } from './webhooks/webhooks.ts'
+import type { Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything that listeners and embedding applications need, opened and wired; no HTTP in it. */
 export interface Service {
@@ -148,6 +146,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     defaultProfile: config.defaultProfile,
     waiting: config.approvals,
     urls: () => publicUrls(publicUrl()),
+    idempotencyKeyLife: config.limits.idempotencyKeys,
     crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
     issued: () => {
       for (const listener of issuedListeners) listener()
@@ -157,6 +156,11 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     ...{ store, clock, issuer },
     onError: (error) =>
       log.error({ err: error }, 'Old requests could not be removed, which will be tried again'),
+  })
+  const keySweeper = idempotencyKeySweeper({
+    ...{ store, clock, life: config.limits.idempotencyKeys },
+    onError: (error) =>
+      log.error({ err: error }, 'Old idempotency keys could not be removed, which will be tried again'),
   })
   const checks: (() => HealthCheck)[] = []
   const listeners: ((serialNumbers: readonly string[]) => void)[] = []
@@ -246,6 +250,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     async close() {
       acme.stop()
       approvals.stop()
+      keySweeper.stop()
       await webhooks?.stop()
       await auditHeads.stop()
       await revocation.stop()
@@ -257,39 +262,9 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
     approvals.start()
+    keySweeper.start()
     webhooks?.start()
     auditHeads.start()
   }
   return { service, start }
-}
-
-function noticeSettings({ webhooks, notices }: Config): NoticeSettings {
-  return {
-    webhooks: webhooks.map((webhook) => ({ name: webhookName(webhook), events: [...webhook.events] })),
-    most: notices.queue,
-  }
-}
-
-async function keepWebhooks(store: Store, config: Config, log: FaultLog): Promise<void> {
-  const names = config.webhooks.map(webhookName)
-  if (names.length === 0 && (await store.read.webhookCounts()).length === 0) return
-  const { forgotten } = await store.write('useWebhooks', { names })
-  if (forgotten > 0)
-    log.warn({ notices: forgotten }, 'Notices for webhooks that are configured no more were dropped')
-}
-
-/** Loaded where they are configured: with the parts that call out. */
-async function webhooksOf(context: Parameters<typeof openWebhooks>[0]): Promise<Webhooks | null> {
-  if (context.config.webhooks.length === 0) return null
-  return (await import('./webhooks/webhooks.ts')).openWebhooks(context)
-}
-
-/** Loaded where it is configured: most go without. */
-async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Promise<OpenIdSignIn | null> {
-  if (!options) return null
-  const { openIdSignIn } = await import('./oidc/sign-in.ts')
-  const file = options.clientSecretFile
-  const clientSecret =
-    file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
-  return openIdSignIn({ options, clientSecret, clock })
 }

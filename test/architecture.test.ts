@@ -147,7 +147,9 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   telemetry: ['webhooks', 'acme', 'config', 'metrics', 'tracing', 'clock.ts', 'health.ts'],
+  'configured-parts.ts': ['oidc', 'auth', 'webhooks', 'config', 'store', 'clock.ts', 'health.ts'],
   'service.ts': [
+    'configured-parts.ts',
     'telemetry',
     'tracing',
     'oidc',

@@ -32,6 +32,7 @@ function failingAt(command: CommandKind, error: unknown) {
     defaultProfile: service.config.defaultProfile,
     urls: () => publicUrls(PUBLIC_URL),
     crlPartitions: () => 1,
+    idempotencyKeyLife: 86_400,
     waiting: service.config.approvals,
   })
   return buildTlsApp({ ...service, issuer } as Service, {}, ca.logger)
