@@ -81,6 +81,8 @@ describe('in an application with the defaults of Fastify', () => {
     ).json()
     expect(directory.newOrder).toBe('https://localhost/pki/acme/new-order')
     expect((await app.inject('/pki/acme/new-order')).statusCode).toBe(405)
+    const wrong = await app.inject({ method: 'DELETE', url: '/pki/v1/profiles' })
+    expect([wrong.statusCode, wrong.headers.allow]).toEqual([405, 'GET, HEAD'])
   })
 
   test('addresses in certificates have single slashes, whatever publicUrl ends in', async () => {

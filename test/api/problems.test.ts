@@ -132,7 +132,14 @@ describe('the caller gets', () => {
 describe('the framework’s own errors', () => {
   test.for([
     ['an unknown address', '/nowhere?secret=1', {}, 404, 'notFound', /Nothing is at GET \/nowhere\.$/],
-    ['an unknown method', '/v1/certificates', { method: 'PATCH' as const }, 404, 'notFound', /PATCH/],
+    [
+      'another method',
+      '/v1/certificates',
+      { method: 'PATCH' as const },
+      405,
+      'methodNotAllowed',
+      /takes GET, HEAD, POST alone/,
+    ],
     [
       'JSON that is none',
       '/v1/certificates',
