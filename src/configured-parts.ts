@@ -7,6 +7,7 @@ import { webhookName } from './config/webhook-rules.ts'
 import type { FaultLog } from './health.ts'
 import type { NoticeSettings } from './store/notice-commands.ts'
 import type { Store } from './store/store.ts'
+import type { Tracer } from './telemetry/exporter.ts'
 import type { openWebhooks, Webhooks } from './webhooks/webhooks.ts'
 
 /** What the store leaves word of, and for whom. */
@@ -40,4 +41,26 @@ export async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Pr
   const clientSecret =
     file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
   return openIdSignIn({ options, clientSecret, clock })
+}
+
+/** Null where nothing is traced. Ends with its `stop`. */
+export async function tracerOf({
+  config,
+  clock,
+  log,
+}: {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: FaultLog
+}): Promise<Tracer | null> {
+  const { endpoint, headersFile } = config.tracing
+  if (endpoint === undefined) return null
+  const [{ Tracer }, { parseHeaders }] = await Promise.all([
+    import('./telemetry/exporter.ts'),
+    import('./telemetry/headers.ts'),
+  ])
+  const what = 'The file of headers for traces'
+  const file = headersFile === undefined ? null : resolve(config.dir, headersFile)
+  const headers = file === null ? {} : parseHeaders(readSecretFile(file, what, { groupMayRead: true }))
+  return new Tracer({ clock, log, headers, tracing: { ...config.tracing, endpoint } })
 }

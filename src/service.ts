@@ -17,7 +17,7 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
-import { keepWebhooks, noticeSettings, openIdOf, webhooksOf } from './configured-parts.ts'
+import { keepWebhooks, noticeSettings, openIdOf, tracerOf, webhooksOf } from './configured-parts.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
@@ -77,11 +77,8 @@ export interface ServiceOptions {
 
 /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { clock, log, config } = options
-  const { endpoint } = config.tracing
-  if (endpoint === undefined) return openParts(options, null)
-  const { Tracer } = await import('./telemetry/exporter.ts')
-  const tracer = new Tracer({ clock, log, tracing: { ...config.tracing, endpoint } })
+  const tracer = await tracerOf(options)
+  if (!tracer) return openParts(options, null)
   try {
     return await withinService(tracer, () => openParts(options, tracer))
   } catch (error) {
