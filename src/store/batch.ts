@@ -47,14 +47,23 @@ export function batchRunner(
       executed = instant()
       return answers
     }).immediate
-  const together = transaction((command) => ({ id: command.id, output: dispatch(handlers, command) }))
+  /** What a command threw; an error of the transaction itself is another, and leaves in doubt what is on record. */
+  let refusal: unknown
+  const together = transaction((command) => {
+    try {
+      return { id: command.id, output: dispatch(handlers, command) }
+    } catch (error) {
+      refusal = error
+      throw error
+    }
+  })
   const apart = transaction(answer)
 
   function run(commands: readonly QueuedCommand[]): Answer[] {
     try {
       return together(commands)
     } catch (error) {
-      if (isStorageFailure(error)) throw error
+      if (error !== refusal || isStorageFailure(error)) throw error
       forgetChainEnd(db)
       return apart(commands)
     }
