@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { CrlBuilder } from '../../src/crl/builder.ts'
 import { temporaryDatabase } from '../store/temporary.ts'
 
 test('lists are built in a host that was started with other flags', { timeout: 30_000 }, () => {
   const program = `
     import { CrlBuilder } from ${JSON.stringify(new URL('../../src/crl/builder.ts', import.meta.url))}
-    const builder = new CrlBuilder(process.argv[1])
+    // As if there were something to read: else no thread is started.
+    const read = { latestChange: async () => 1 }
+    const builder = new CrlBuilder({ databaseFile: process.argv[1], read })
     const fields = { signature: { identifier: Buffer.of(5, 0) }, issuer: Buffer.of(48, 0), thisUpdate: 0,
       nextUpdate: 1, authorityKeyIdentifier: Buffer.alloc(20), number: 1 }
     const scope = { authority: 'issuing', partition: null }
@@ -18,4 +21,18 @@ test('lists are built in a host that was started with other flags', { timeout: 3
     { encoding: 'utf8' },
   )
   expect([stdout, stderr]).toEqual(['0\n', ''])
+})
+
+test('a list of a scope in which nothing was revoked needs no thread, nor the file that it reads', async () => {
+  const builder = new CrlBuilder({ databaseFile: '/missing', read: { latestChange: async () => 0 } })
+  const fields = {
+    signature: { identifier: Buffer.of(5, 0) },
+    issuer: Buffer.of(48, 0),
+    ...{ thisUpdate: 0, nextUpdate: 1, authorityKeyIdentifier: Buffer.alloc(20), number: 1 },
+  }
+  const scope = { authority: 'issuing', partition: null }
+  const full = { notAfterFloor: 0, fields }
+  const built = await builder.build({ scope, full, delta: { since: null, fields } })
+  expect(built).toMatchObject({ full: { count: 0 }, delta: { count: 0 }, through: 0 })
+  await builder.close()
 })
