@@ -12,6 +12,7 @@ import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
 import { estUserHandlers } from './est-user.ts'
 import { externalKeyHandlers } from './external-key.ts'
+import { idempotencyKeyHandlers } from './idempotency-key.ts'
 import { issuanceHandlers } from './issuance.ts'
 import { noticeHandlers } from './notice.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
@@ -32,6 +33,7 @@ export function createHandlers(db: Connection, notices?: NoticeSettings): Handle
   const outbox = openOutbox(db, notices)
   return {
     ...issuanceHandlers(db, outbox),
+    ...idempotencyKeyHandlers(db),
     ...revocationHandlers(db, outbox),
     ...tokenHandlers(db),
     ...adminKeyHandlers(db),
