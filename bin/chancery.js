@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
@@ -9,13 +8,15 @@ import { fileURLToPath } from 'node:url'
 // Plain JavaScript of an old dialect: it has to run where Node is too old for the rest, and say so.
 const MINIMUM = 24
 
+// Before anything else, since it begins anew.
+if (process.argv[2] === 'serve') saveMemory()
+
 const here = new URL('.', import.meta.url)
 // An installed package has only what the build made of the sources. A checkout has both, and what was edited since counts.
 const built = new URL('../dist/cli.js', here)
 const sources = new URL('../src', here)
 const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 
-if (process.argv[2] === 'serve') saveMemory()
 if (process.env.npm_command === 'exec') endWithParent()
 if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
@@ -23,7 +24,7 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   await import(entry.href)
 } else {
   const newer = newerNode()
-  if (newer) runWith(newer)
+  if (newer) await runWith(newer)
   else {
     process.stderr.write(
       `chancery needs Node.js ${MINIMUM} or newer, and this is ${process.version}. Install a newer one, or "npm install node" beside chancery.\n`,
@@ -51,7 +52,8 @@ function isUpToDate() {
   const top = fileURLToPath(sources)
   const time = statSync(built).mtimeMs
   const names = ['', ...readdirSync(top, { recursive: true })]
-  return names.every((name) => statSync(join(top, name)).mtimeMs < time)
+  // Not by `join`, which would take as long as the rest.
+  return names.every((name) => statSync(`${top}/${name}`).mtimeMs < time)
 }
 
 /** The binary of the npm package `node`, if it is installed where this package can see it. */
@@ -65,7 +67,8 @@ function newerNode() {
   }
 }
 
-function runWith(node) {
+async function runWith(node) {
+  const { spawn } = await import('node:child_process')
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
   // Whoever stops this process means the one that does the work.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))

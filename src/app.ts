@@ -15,6 +15,7 @@ import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.t
 import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { healthRoutes } from './api/health.ts'
+import { compilersAtFirstUse } from './api/lazy-compilers.ts'
 import { countRefused, countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
@@ -142,6 +143,7 @@ function newRequestId(): string {
 function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerOptions {
   return {
     loggerInstance: log,
+    schemaController: { compilersFactory: compilersAtFirstUse },
     logController: new LogController({ disableRequestLogging: true }),
     // Never taken from the client: a request id stands in logs and in the audit.
     requestIdHeader: false,

@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { stringify } from 'yaml'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
@@ -55,7 +54,7 @@ export function initCommand(terminal: Terminal): Command {
       const given = options.publicUrl ? { publicUrl: options.publicUrl } : {}
       const { publicUrl } = loadOptions(terminal.environment, { dir, ...given })
       const made = await createHierarchy(options, publicUrl, terminal)
-      if (options.publicUrl) keepPublicUrl(dir, options.publicUrl)
+      if (options.publicUrl) await keepPublicUrl(dir, options.publicUrl)
       print(terminal, options.json, made, () => summary(made, options))
     })
   return command
@@ -92,9 +91,11 @@ export async function createHierarchy(
 }
 
 /** The service must go on with the address that the intermediate's certificate has; a file that is there is its owner's. */
-export function keepPublicUrl(dir: string, publicUrl: string): void {
+export async function keepPublicUrl(dir: string, publicUrl: string): Promise<void> {
   const { options } = dataFiles(dir)
-  if (!existsSync(options)) writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
+  if (existsSync(options)) return
+  const { stringify } = await import('yaml')
+  writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
 }
 
 const CONSTRAINED = `

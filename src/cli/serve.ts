@@ -9,7 +9,6 @@ import { startServer } from '../server.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { createHierarchy, keepPublicUrl, summary } from './init.ts'
 import { untilSignal } from './signals.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -61,8 +60,9 @@ async function initialiseFirst(config: Config, options: ServeOptions, terminal: 
       `${config.dir} holds no CA: check that it is mounted, or run "chancery init".`,
     )
   }
+  const { createHierarchy, keepPublicUrl, summary } = await import('./init.ts')
   const made = await createHierarchy({ ...HIERARCHY_DEFAULTS, dir: config.dir }, config.publicUrl, terminal)
-  if (options.publicUrl) keepPublicUrl(config.dir, options.publicUrl)
+  if (options.publicUrl) await keepPublicUrl(config.dir, options.publicUrl)
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
 }
 

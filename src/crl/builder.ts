@@ -2,32 +2,40 @@ import { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
 import { threadEntry } from '../package-files.ts'
 import { fromCrossed } from '../store/crossed-error.ts'
-import type { BuildReply, BuildRequest, Built } from './build-thread.ts'
+import type { Store } from '../store/store.ts'
+import type { BuildReply, ThreadRequest } from './build-thread.ts'
+import { type BuildRequest, type Built, encodeLists, NOTHING_REVOKED } from './built-lists.ts'
 
 interface Waiting {
   readonly resolve: (built: Built) => void
   readonly reject: (error: unknown) => void
 }
 
+/** As much of the store as is needed. */
+type Source = Pick<Store, 'databaseFile'> & { readonly read: Pick<Store['read'], 'latestChange'> }
+
 /** The main thread's side of the build thread: started at the first use, and again after it died. */
 export class CrlBuilder {
-  readonly #databaseFile: string
+  readonly #store: Source
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | null = null
   #lastId = 0
 
-  constructor(databaseFile: string) {
-    this.#databaseFile = databaseFile
+  constructor(store: Source) {
+    this.#store = store
   }
 
   /** The TBSCertLists of one state of the scope, full, delta or both. */
-  build(request: Omit<BuildRequest, 'id'>): Promise<Built> {
+  async build(request: BuildRequest): Promise<Built> {
+    // No thread for a list without entries: most authorities have none at their start, and for long.
+    if ((await this.#store.read.latestChange(request.scope)) === 0)
+      return encodeLists(request, NOTHING_REVOKED)
     const worker = this.#start()
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
       worker.ref()
-      worker.postMessage({ ...request, id })
+      worker.postMessage({ ...request, id } satisfies ThreadRequest)
     })
   }
 
@@ -44,7 +52,7 @@ export class CrlBuilder {
     if (this.#worker) return this.#worker
     const worker = new Worker(threadEntry('crl/build-thread'), {
       name: 'chancery-crl',
-      workerData: { databaseFile: this.#databaseFile },
+      workerData: { databaseFile: this.#store.databaseFile },
       // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
       execArgv: [],
     })

@@ -10,8 +10,8 @@ import { assembleInPlace, type Roomy, toBeSigned } from '../pki/signed.ts'
 import type { CrlBase, CrlBody, CrlPublication, CrlScope } from '../store/commands.ts'
 import type { ScopeCrlRow } from '../store/queries.ts'
 import { traced } from '../tracing/spans.ts'
-import type { BuiltTbs } from './build-thread.ts'
 import type { CrlBuilder } from './builder.ts'
+import type { BuiltTbs } from './built-lists.ts'
 
 const verifySignature = promisify(verify)
 

@@ -65,7 +65,7 @@ export class CrlPublisher {
     this.#context = {
       store: options.store,
       clock: options.clock,
-      builder: new CrlBuilder(options.store.databaseFile),
+      builder: new CrlBuilder(options.store),
       files: new CrlFiles(join(dirname(options.store.databaseFile), 'crls')),
       turns: new Turns(MADE_AT_ONCE),
       authority: (id) => options.authorities().find((one) => one.id === id),

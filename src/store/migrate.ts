@@ -9,9 +9,9 @@ const MIGRATIONS = packageFile('migrations/')
 /** "CHCY", set by the first migration. */
 const APPLICATION_ID = 0x43484359
 
-/** Gives a new, empty database its schema. */
+/** Gives a new, empty database its schema, in one transaction: half of it would be of no use to anybody. */
 export function createSchema(db: Connection): void {
-  apply(db, 0, MIGRATIONS)
+  db.transaction(() => apply(db, 0, MIGRATIONS)).immediate()
 }
 
 /**

@@ -28,6 +28,8 @@ export interface StoreOptions {
   probeMilliseconds?: number
   /** For whom notices of what happens are kept; by default nobody. */
   notices?: NoticeSettings
+  /** Writes in this thread, which then waits for the disk: where nobody else waits for it, and a thread is not worth its start. */
+  writesHere?: boolean
 }
 
 const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
@@ -89,7 +91,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const onResumed = () => {
     for (const listener of resumed) listener()
   }
-  const writer = new WriterQueue(() => startWriter(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
+  const start = options.writesHere ? (await import('./writer-here.ts')).startWriterHere : startWriter
+  const writer = new WriterQueue(() => start(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
     return storeOf(settings, writer, lock, resumed)

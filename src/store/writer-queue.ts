@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads'
 import { CaError } from '../errors.ts'
 import { instant, secondsSince } from '../metrics/timings.ts'
 import { beginSpan, type Span } from '../tracing/spans.ts'
@@ -14,6 +13,15 @@ export interface QueueLimit {
   commands: number
   /** Their size. A command of any size is let in alone, so that a large CRL can always be recorded. */
   bytes: number
+}
+
+/** As much of a `Worker` as is needed: what starts it decides whether it is one. */
+export interface WriterThread {
+  on(event: 'message', listener: (message: FromWriter) => void): unknown
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  on(event: 'exit', listener: () => void): unknown
+  once(event: 'exit', listener: () => void): unknown
+  postMessage(message: ToWriter): void
 }
 
 interface Waiting {
@@ -37,12 +45,12 @@ const LONGEST_RESTART_MILLISECONDS = 30_000
 
 /** The main thread's side of the writer: what waits, how the writer is, and a new writer when one dies. */
 export class WriterQueue {
-  readonly #startWorker: () => Worker
+  readonly #startWorker: () => WriterThread
   readonly #limit: QueueLimit
   readonly #onResumed: () => void
   readonly #waiting = new Map<number, Waiting>()
   readonly #counted = storeFigures()
-  #worker: Worker | null = null
+  #worker: WriterThread | null = null
   #outbox: QueuedCommand[] = []
   #bytes = 0
   #nextId = 1
@@ -59,7 +67,7 @@ export class WriterQueue {
   #silence = 0
 
   /** `onResumed`: called when writes are taken again after they were not; what was in doubt may be on record by then. */
-  constructor(startWorker: () => Worker, limit: QueueLimit, onResumed: () => void = () => {}) {
+  constructor(startWorker: () => WriterThread, limit: QueueLimit, onResumed: () => void = () => {}) {
     this.#startWorker = startWorker
     this.#limit = limit
     this.#onResumed = onResumed
@@ -76,7 +84,7 @@ export class WriterQueue {
   /** Resolves when the writer has the database open; rejects with what is wrong with it. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
-      let worker: Worker
+      let worker: WriterThread
       try {
         worker = this.#startWorker()
       } catch (cause) {
@@ -265,6 +273,6 @@ function endTrace(
   span.end({}, failed)
 }
 
-function post(worker: Worker, message: ToWriter): void {
+function post(worker: WriterThread, message: ToWriter): void {
   worker.postMessage(message)
 }

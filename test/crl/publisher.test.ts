@@ -404,6 +404,7 @@ describe('nothing is served', () => {
   })
 
   test('where the list cannot be read', async () => {
+    await ca.revoke(await ca.issue(), 1)
     const store = { ...ca.store, databaseFile: `${ca.store.databaseFile}.missing` }
     const publisher = make({ store })
     await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'storeFailed' })

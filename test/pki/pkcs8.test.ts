@@ -1,6 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { CaError } from '../../src/errors.ts'
+import { DerReader } from '../../src/pki/der/read.ts'
+import { TAG } from '../../src/pki/der/write.ts'
+import { readPbes2 } from '../../src/pki/keys/pbes2.ts'
 import { decryptPkcs8, encryptPkcs8 } from '../../src/pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
 import { runTool, toolIsMissing } from './external-tool.ts'
@@ -13,6 +16,13 @@ const keys = {
   'P-521': generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey,
   'RSA-2048': generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
   Ed25519: generateKeyPairSync('ed25519').privateKey,
+}
+/** What is in the file, which must be of PBES2. */
+const encrypted = (pem: string) => readPbes2(decodePem(pem, 'key')[0]!.der)!
+const saltOf = (pem: string) => {
+  const kdf = new DerReader(encrypted(pem).kdf.content, 'key')
+  kdf.oid()
+  return kdf.enter().expect(TAG.octetString).content.toString('hex')
 }
 const plainDer = (key: KeyObject) => key.export({ format: 'der', type: 'pkcs8' })
 const plainPem = (key: KeyObject) => key.export({ format: 'pem', type: 'pkcs8' }).toString()
@@ -35,16 +45,47 @@ describe.each(Object.entries(keys))('encryptPkcs8 of a %s key', (_, key) => {
 describe('encryptPkcs8', () => {
   const key = keys['P-256']
 
-  it('names scrypt and AES-256-CBC, and never uses a salt or vector twice', async () => {
+  it('names scrypt and AES-256-CBC, and never uses a vector twice', async () => {
     const [first, second] = await Promise.all([
       encryptPkcs8(key, PASSPHRASE, CHEAP),
       encryptPkcs8(key, PASSPHRASE, CHEAP),
     ])
-    expect(first).not.toBe(second)
+    const [one, other] = [encrypted(first), encrypted(second)]
+    expect(one.iv.equals(other.iv)).toBe(false)
+    expect(one.ciphertext.equals(other.ciphertext)).toBe(false)
     const der = decodePem(first, 'key')[0]!.der.toString('hex')
     // The OIDs of scrypt (RFC 7914 7) and aes256-CBC-PAD (RFC 8018 B.2.5).
     expect(der).toContain('06092b06010401da47040b')
     expect(der).toContain('060960864801650304012a')
+  })
+
+  it('gives the files of one passphrase one salt, and those of another another', async () => {
+    const salt = async (passphrase: string) => saltOf(await encryptPkcs8(key, passphrase, CHEAP))
+    expect(await salt('a passphrase')).toBe(await salt('a passphrase'))
+    expect(await salt('a passphrase')).not.toBe(await salt('another passphrase'))
+  })
+
+  it('goes on with the salt of a file that the passphrase opened, and with that of no other', async () => {
+    const restarted = async () => {
+      vi.resetModules()
+      return import('../../src/pki/keys/pkcs8.ts')
+    }
+    const written = await encryptPkcs8(key, 'before', CHEAP)
+    const { decryptPkcs8: open, encryptPkcs8: encrypt } = await restarted()
+    await expect(open(written, 'guessed')).rejects.toThrow()
+    expect(saltOf(await encrypt(key, 'guessed', CHEAP))).not.toBe(saltOf(written))
+    expect((await open(written, 'before')).equals(key)).toBe(true)
+    expect(saltOf(await encrypt(key, 'before', CHEAP))).toBe(saltOf(written))
+  })
+
+  it('opens files that it wrote and that it did not, one after the other and at once', async () => {
+    const files = await Promise.all(
+      Object.values(keys).map(async (one) => ({ one, pem: await encryptPkcs8(one, PASSPHRASE, CHEAP) })),
+    )
+    const opened = await Promise.all(files.map(({ pem }) => decryptPkcs8(pem, PASSPHRASE)))
+    expect(opened.map((one, i) => one.equals(files[i]!.one))).not.toContain(false)
+    await expect(decryptPkcs8(files[0]!.pem, 'wrong-guess')).rejects.toThrow()
+    expect((await decryptPkcs8(files[0]!.pem, PASSPHRASE)).equals(files[0]!.one)).toBe(true)
   })
 
   it('refuses a passphrase that no reader would take, and does not repeat it', async () => {

@@ -48,19 +48,37 @@ describe('every connection', () => {
 })
 
 describe('openStore', () => {
-  test('finds again what was written, and leaves no WAL behind', async () => {
-    const file = temporaryDatabase()
-    const first = await openStore({ file })
-    await first.write('recordAuthority', authority())
-    await first.write('recordIssuance', issuance(1))
-    await first.write('revoke', revocation(1))
-    expect(first.healthy).toBe(true)
-    await Promise.all([first.close(), first.close()])
-    expect(existsSync(`${file}-wal`)).toBe(false)
-    const second = await openStore({ file })
-    expect(await second.read.certificate(serial(1))).toMatchObject({ revocation: { reason: 1 } })
-    await expect(second.write('recordIssuance', issuance(2))).resolves.toEqual({ outcome: 'recorded' })
-    await second.close()
+  test.each([false, true])(
+    'finds again what was written, and leaves no WAL behind, writing in this thread: %s',
+    async (writesHere) => {
+      const file = temporaryDatabase()
+      const first = await openStore({ file, writesHere })
+      await first.write('recordAuthority', authority())
+      await first.write('recordIssuance', issuance(1))
+      await first.write('revoke', revocation(1))
+      expect(first.healthy).toBe(true)
+      await Promise.all([first.close(), first.close()])
+      expect(existsSync(`${file}-wal`)).toBe(false)
+      const second = await openStore({ file })
+      expect(await second.read.certificate(serial(1))).toMatchObject({ revocation: { reason: 1 } })
+      await expect(second.write('recordIssuance', issuance(2))).resolves.toEqual({ outcome: 'recorded' })
+      await second.close()
+    },
+  )
+
+  test('writes in this thread as in one of its own: refuses what is no database of ours, and what a command forbids', async () => {
+    const file = join(temporaryDirectory(), 'chancery.db')
+    writeFileSync(file, 'something of value, but no database')
+    const refused = { code: 'badConfiguration', detail: expect.stringContaining('cannot be opened') }
+    await expect(openStore({ file, writesHere: true })).rejects.toMatchObject(refused)
+    await expect(openStore({ file })).rejects.toMatchObject(refused)
+
+    const store = await openStore({ file: temporaryDatabase(), writesHere: true })
+    await store.write('recordAuthority', authority())
+    await expect(store.write('recordAuthority', authority())).rejects.toMatchObject({ code: 'conflict' })
+    expect(await store.read.authorities()).toHaveLength(1)
+    await store.close()
+    await expect(store.write('recordIssuance', issuance(1))).rejects.toMatchObject({ code: 'storeFailed' })
   })
 
   test('does not make a database that is missing', async () => {

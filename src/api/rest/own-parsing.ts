@@ -1,19 +1,21 @@
-import AjvCompiler from '@fastify/ajv-compiler'
-import SerializerCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
 import { CaError } from '../../errors.ts'
-import { serializerAtFirstUse, validatorAtFirstUse } from './lazy-compilers.ts'
+import { compilersAtFirstUse } from '../lazy-compilers.ts'
 
 /**
  * Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. Fastify's
  * defaults would drop a key that is misspelt and turn "false" into true: here both are refused.
  */
 export function useOwnParsing(app: FastifyInstance): void {
-  const customOptions = { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false }
-  app.setValidatorCompiler(validatorAtFirstUse(AjvCompiler()({}, { customOptions })))
+  const customOptions = {
+    ...{ coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+    // The first request would wait for Ajv to compile the schema of schemas. A test looks at ours instead.
+    ...{ meta: false, validateSchema: false },
+  }
+  app.setValidatorCompiler(compilersAtFirstUse.buildValidator({}, { customOptions }))
   // Fastify always gives the status with a response's schema; its own type calls it optional.
-  const compile = SerializerCompiler()({}, {}) as FastifySerializerCompiler<unknown>
-  app.setSerializerCompiler(serializerAtFirstUse(compile))
+  const serializer = compilersAtFirstUse.buildSerializer({}, {}) as FastifySerializerCompiler<unknown>
+  app.setSerializerCompiler(serializer)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',

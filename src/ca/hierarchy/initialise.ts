@@ -62,7 +62,7 @@ async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
   const files = dataFiles(staging)
   const { clock } = wish
   createDatabase(files.database)
-  const store = await openStore({ file: files.database })
+  const store = await openStore({ file: files.database, writesHere: true })
   let made: Made
   try {
     await createAdminKey(

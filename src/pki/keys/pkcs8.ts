@@ -1,28 +1,18 @@
-import { createPrivateKey, type KeyObject, randomBytes, scrypt } from 'node:crypto'
-import { promisify } from 'node:util'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { DerReader, type Element } from '../der/read.ts'
 import { integer, octetString, oid, sequence, TAG } from '../der/write.ts'
 import { decodePem, encodePem } from '../pem.ts'
-import { PBES2_KEY_LENGTH, pbes2Decrypt, pbes2Encrypt, readPbes2 } from './pbes2.ts'
+import { DEFAULT_COST, derivedKey, type ScryptCost, saltFor, useSalt } from './derived-keys.ts'
+import { pbes2Decrypt, pbes2Encrypt, readPbes2 } from './pbes2.ts'
 
-/** scrypt's cost: N a power of two, 128·N·r octets of memory. */
-export interface ScryptCost {
-  readonly N: number
-  readonly r: number
-  readonly p: number
-}
-
-/** 16 MiB; OpenSSL refuses to read keys that need more than 32 MiB. */
-const DEFAULT_COST: ScryptCost = { N: 16384, r: 8, p: 1 }
+/** OpenSSL's. */
 const MEMORY_LIMIT = 32 * 1024 * 1024
 
 /** Node and OpenSSL read no longer passphrase. */
 const LONGEST_PASSPHRASE = 1024
 
 const ID_SCRYPT = '1.3.6.1.4.1.11591.4.11'
-
-const deriveKey = promisify<string | Buffer, Buffer, number, ScryptCost, Buffer>(scrypt)
 
 /**
  * A private key as PEM "ENCRYPTED PRIVATE KEY": PBES2 with scrypt (RFC 7914 7) and AES-256-CBC. `CaError`
@@ -41,13 +31,12 @@ export async function encryptPkcs8(
   if (memoryOf(cost) > MEMORY_LIMIT) {
     throw new RangeError('OpenSSL would refuse this scrypt cost')
   }
-  const salt = randomBytes(16)
-  const secret = await deriveKey(octets, salt, PBES2_KEY_LENGTH, { N, r, p })
+  const salt = saltFor(octets, cost)
+  const secret = await derivedKey(octets, salt, cost)
   const plain = key.export({ format: 'der', type: 'pkcs8' })
   const kdf = sequence(oid(ID_SCRYPT), sequence(octetString(salt), integer(N), integer(r), integer(p)))
   const { algorithm, ciphertext } = pbes2Encrypt(kdf, secret, plain)
   plain.fill(0)
-  secret.fill(0)
   return encodePem('ENCRYPTED PRIVATE KEY', sequence(algorithm, octetString(ciphertext)))
 }
 
@@ -83,11 +72,12 @@ export async function decryptPkcs8(pem: string, passphrase: string | Buffer): Pr
 async function decryptScrypt(pem: string, passphrase: string | Buffer): Promise<KeyObject | null> {
   const found = readScryptFile(pem)
   if (!found || memoryOf(found.cost) > MEMORY_LIMIT) return null
-  const secret = await deriveKey(Buffer.from(passphrase), found.salt, PBES2_KEY_LENGTH, found.cost)
+  const octets = Buffer.from(passphrase)
+  const secret = await derivedKey(octets, found.salt, found.cost)
   const plain = pbes2Decrypt(found.encrypted, secret)
   const key = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
   plain.fill(0)
-  secret.fill(0)
+  useSalt(octets, found.salt, found.cost)
   return key
 }
 

@@ -1,0 +1,176 @@
+import { dirname } from 'node:path'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { syncDirectory } from '../durable-files.ts'
+import { batchRunner } from './batch.ts'
+import { type Connection, checkpointer, openForWriting } from './connection.ts'
+import { toCrossed } from './crossed-error.ts'
+import { migrate } from './migrate.ts'
+import type {
+  Answer,
+  BatchTimes,
+  FromWriter,
+  QueuedCommand,
+  ToWriter,
+  WriterSettings,
+} from './writer-messages.ts'
+import { storeFailed } from './writer-messages.ts'
+
+/** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
+const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
+
+/** Owns the only connection that writes; `port` leads to a `WriterQueue`. */
+export class Writer {
+  readonly #port: MessagePort
+  readonly #settings: WriterSettings
+  #open: {
+    readonly db: Connection
+    readonly run: ReturnType<typeof batchRunner>
+    readonly checkpoint: () => void
+  } | null = null
+  #probe: NodeJS.Timeout | undefined
+
+  constructor(port: MessagePort, settings: WriterSettings) {
+    this.#port = port
+    this.#settings = settings
+    try {
+      this.#connect()
+    } catch (error) {
+      this.#post({ kind: 'unusable', error: toCrossed(error) })
+      port.close()
+      return
+    }
+    this.#post({ kind: 'ready' })
+    port.on('message', (message: ToWriter) => this.#take(message))
+  }
+
+  /** Everything that waits becomes one batch: the longer the disk takes, the more commands share the next sync. */
+  #take(first: ToWriter): void {
+    const commands: QueuedCommand[] = []
+    let closing = false
+    for (
+      let message: ToWriter | undefined = first;
+      message;
+      message = receiveMessageOnPort(this.#port)?.message
+    ) {
+      if (message.kind === 'close') closing = true
+      else commands.push(...message.commands)
+    }
+    if (commands.length > 0) {
+      const { answers, recovered, times } = this.#run(commands)
+      this.#post({ kind: 'answers', answers, healthy: this.#open !== null, times })
+      if (recovered) this.#post({ kind: 'recovered' })
+      this.#checkpoint()
+    }
+    if (closing) this.#close()
+  }
+
+  #run(commands: readonly QueuedCommand[]): {
+    answers: Answer[]
+    recovered: boolean
+    times: BatchTimes | null
+  } {
+    // Sent before the main thread heard of the failure.
+    if (!this.#open) {
+      const answers = refusals(commands, 'The database cannot be written at present.')
+      return { answers, recovered: false, times: null }
+    }
+    try {
+      return { ...this.#open.run(commands), recovered: false }
+    } catch (cause) {
+      // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
+      const recovered = this.#replace()
+      const code = codeOf(cause)
+      const isUndone = recovered || NEVER_WRITTEN.test(code)
+      const what = `The database could not be written (${code}).`
+      return { answers: refusals(commands, what, { isUndone, cause }), recovered, times: null }
+    }
+  }
+
+  /** Its failure is none of a command: all that was answered is in the WAL. But the WAL must not grow for ever. */
+  #checkpoint(): void {
+    try {
+      this.#open?.checkpoint()
+    } catch {
+      this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
+    }
+  }
+
+  /**
+   * After a failed sync nobody knows which pages reached the disk, and the kernel reports the failure only once: a second
+   * sync that succeeds proves nothing, so this connection must not commit again. A new one goes on behind the last
+   * transaction that was synced. It must prove itself by a probe, which is written over what failed, and synced. False where
+   * that fails; then it is tried again later.
+   */
+  #replace(): boolean {
+    this.#giveUp()
+    try {
+      this.#connect()
+      const { db, checkpoint } = this.#open!
+      // Writes page 1 and syncs it, as any commit does, and changes nothing.
+      db.transaction(() =>
+        db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
+      ).immediate()
+      checkpoint()
+      return true
+    } catch {
+      this.#giveUp()
+      this.#probe = setTimeout(() => {
+        if (this.#replace()) this.#post({ kind: 'recovered' })
+      }, this.#settings.probeMilliseconds)
+      return false
+    }
+  }
+
+  #giveUp(): void {
+    const db = this.#open?.db
+    this.#open = null
+    try {
+      db?.close()
+    } catch {
+      // It is not used again either way.
+    }
+  }
+
+  #connect(): void {
+    const db = openForWriting(this.#settings.file)
+    try {
+      migrate(db)
+      // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
+      syncDirectory(dirname(this.#settings.file))
+      this.#open = { db, run: batchRunner(db, this.#settings.notices), checkpoint: checkpointer(db) }
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  #close(): void {
+    clearTimeout(this.#probe)
+    try {
+      this.#open?.db.pragma('wal_checkpoint(TRUNCATE)')
+      this.#open?.db.close()
+    } catch {
+      // All that was answered is in the WAL and synced; the next start takes it from there.
+    }
+    this.#post({ kind: 'closed' })
+    this.#port.close()
+  }
+
+  #post(message: FromWriter): void {
+    this.#port.postMessage(message)
+  }
+}
+
+function refusals(
+  commands: readonly QueuedCommand[],
+  what: string,
+  { isUndone = true, cause }: { isUndone?: boolean; cause?: unknown } = {},
+): Answer[] {
+  const outcome = isUndone ? 'Nothing was recorded; try again.' : 'This may or may not be on record.'
+  const error = toCrossed(storeFailed(`${what} ${outcome}`, cause))
+  return commands.map(({ id }) => ({ id, error }))
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown failure'
+}
