@@ -7,12 +7,16 @@ import { forgetChainEnd } from './write/chain-end.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
 
+/** Batches after one in which a command failed. */
+const CAREFUL = 8
+
 /**
  * Runs commands as one transaction with one sync, and returns their answers in order, none of which may be told before this
  * returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
  *
  * A savepoint has SQLite copy each page before it is changed, and hardly a command fails: so they run without. Where one
- * does fail all of it is undone and run anew, each in a savepoint of its own.
+ * does fail all of it is undone and run anew, each in a savepoint of its own, and so are the next batches at once: whoever
+ * provokes failures must not have all others pay twice.
  */
 export function batchRunner(
   db: Connection,
@@ -59,14 +63,18 @@ export function batchRunner(
   })
   const apart = transaction(answer)
 
+  /** Batches that are to be run with savepoints. */
+  let careful = 0
   function run(commands: readonly QueuedCommand[]): Answer[] {
     try {
-      return together(commands)
+      if (careful === 0) return together(commands)
     } catch (error) {
       if (error !== refusal || isStorageFailure(error)) throw error
       forgetChainEnd(db)
-      return apart(commands)
     }
+    const answers = apart(commands)
+    careful = answers.some((one) => 'error' in one) ? CAREFUL : Math.max(0, careful - 1)
+    return answers
   }
   return (commands) => {
     const start = instant()

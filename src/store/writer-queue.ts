@@ -131,10 +131,10 @@ export class WriterQueue {
     const id = this.#nextId++
     const span = beginSpan(`record ${kind}`)
     const trace = span && { span, at: instant() }
-    this.#post({ id, kind, input: copy })
     this.#bytes += bytes
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { bytes, trace, resolve: resolve as (output: unknown) => void, reject })
+      this.#post({ id, kind, input: copy })
     })
   }
 

@@ -35,6 +35,20 @@ describe('a batch', () => {
     db.close()
   })
 
+  test('does so again and again, and the batches between are whole', () => {
+    const db = openForWriting(temporaryDatabase())
+    const run = batchRunner(db)
+    run([{ id: 0, kind: 'recordAuthority', input: authority() }])
+    for (let n = 0; n < 60; n += 2) {
+      const good = (id: number): QueuedCommand => ({ id, kind: 'recordIssuance', input: issuance(id) })
+      const bad: QueuedCommand = { id: -1, kind: 'revoke', input: revocation(9999) }
+      const commands = n % 20 === 0 ? [good(n), bad, good(n + 1)] : [good(n), good(n + 1)]
+      expect(run(commands).answers.map((one) => 'error' in one)).toEqual(commands.map(({ id }) => id < 0))
+    }
+    expect(db.prepare('SELECT count(*) FROM certificates').pluck().get()).toBe(60)
+    db.close()
+  })
+
   test('fails whole when the disk is full', () => {
     const db = openForWriting(temporaryDatabase())
     const run = batchRunner(db)

@@ -6,6 +6,7 @@ import type { FaultLog } from '../../health.ts'
 import { type ConnectionLimit, limitConnections } from './connections.ts'
 import { type Comer, Gate } from './gate.ts'
 import { paceHandshakes } from './handshakes.ts'
+import { PIPELINED } from './paced-requests.ts'
 import { overloaded, refuse } from './refusal.ts'
 import { Tally } from './tally.ts'
 
@@ -29,8 +30,6 @@ const AT_WORK = 128
 const PER_TURN = 32
 /** Some 1 ms. A refusal that waits holds back what its client sends next, so that refusing leaves time for serving. */
 const REFUSALS_PER_TURN = 32
-/** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
-const PIPELINED = 16
 
 /** What relying parties and operators need, and what costs next to nothing: never waits behind enrolment. */
 const AHEAD = /^\/(?:ocsp|crl|ca|bundles|roots|healthz|readyz|acme\/(?:directory|new-nonce))(?:[/?]|$)/

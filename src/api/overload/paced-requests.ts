@@ -1,6 +1,9 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { TurnBudget } from './turn-budget.ts'
 
+/** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
+export const PIPELINED = 16
+
 /**
  * Has a server begin so many requests in a turn of the event loop, and the others in the next ones, in order. To be called last:
  * it stands before all listeners that there are. Without it a thousand connections that ask again as soon as they are answered
@@ -10,13 +13,23 @@ import { TurnBudget } from './turn-budget.ts'
 export function paceRequests(server: Server): void {
   const others = server.listeners('request') as RequestListener[]
   const budget = new TurnBudget()
+  const waiting = new WeakMap<object, number>()
   server.removeAllListeners('request')
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const begin = () => {
       for (const listener of others) listener.call(server, request, response)
     }
     if (budget.take()) return begin()
-    // Who has gone meanwhile waits for nothing.
-    budget.later(() => !request.socket.destroyed && begin())
+    const { socket } = request
+    const before = waiting.get(socket) ?? 0
+    // Node goes on reading from a connection to which nothing was written: what waits would grow without end.
+    if (before >= PIPELINED) socket.destroy()
+    if (socket.destroyed) return
+    waiting.set(socket, before + 1)
+    budget.later(() => {
+      waiting.set(socket, waiting.get(socket)! - 1)
+      // Who has gone meanwhile waits for nothing.
+      if (!socket.destroyed) begin()
+    })
   })
 }

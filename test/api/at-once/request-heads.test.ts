@@ -109,6 +109,14 @@ test('fields are known again however many there were, and wherever they stood', 
   }
 })
 
+test('a head that may be too long for Node is left to it', () => {
+  const heads = new RequestHeads()
+  const withField = (field: string) => `GET /ocsp/a HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`
+  expect(heads.read(withField(`A:${'\t'.repeat(1000)}b`), 0)).not.toBeNull()
+  for (const value of ['b'.repeat(3000), `${'\t'.repeat(64_000)}\u0001`])
+    expect(heads.read(withField(`A:${value}`), 0)).toBeNull()
+})
+
 test('a body that is longer than what is known again, or not all there, is left to others', () => {
   const heads = new RequestHeads()
   const post = (length: number, body: string) =>

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { paceRequests } from '../../../src/api/overload/paced-requests.ts'
+import { PIPELINED, paceRequests } from '../../../src/api/overload/paced-requests.ts'
 import { BEGUN_PER_TURN } from '../../../src/api/overload/turn-budget.ts'
 
 let server: Server
@@ -46,4 +46,23 @@ test('who has gone while waiting is not begun', async () => {
   come(0, BEGUN_PER_TURN + 3, (n) => n === BEGUN_PER_TURN + 1)
   await turn()
   expect(begun.slice(BEGUN_PER_TURN)).toEqual([String(BEGUN_PER_TURN), String(BEGUN_PER_TURN + 2)])
+})
+
+test('a connection that has too many waiting is closed, and the others are not', async () => {
+  come(0, BEGUN_PER_TURN)
+  const greedy = {
+    destroyed: false,
+    destroy() {
+      this.destroyed = true
+    },
+  }
+  const ask = (url: string, socket: object) =>
+    server.emit('request', { url, socket } as unknown as IncomingMessage, {})
+  for (let n = 0; n < PIPELINED; n++) ask('greedy', greedy)
+  expect(greedy.destroyed).toBe(false)
+  ask('greedy', greedy)
+  expect(greedy.destroyed).toBe(true)
+  ask('modest', { destroyed: false })
+  await turn()
+  expect(begun.slice(BEGUN_PER_TURN)).toEqual(['modest'])
 })
