@@ -6,6 +6,9 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { acmeRoutes } from './api/acme/routes.ts'
+import { answerOnConnections } from './api/at-once/connections.ts'
+import { PreparedAnswers } from './api/at-once/prepared-answers.ts'
+import { answerBeforeAll } from './api/at-once/requests.ts'
 import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
@@ -16,7 +19,6 @@ import { compilersAtFirstUse } from './api/lazy-compilers.ts'
 import { countRefused, countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
-import { answerBeforeAll } from './api/ocsp-at-once.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
@@ -42,14 +44,22 @@ export function buildHttpApp(
 ): FastifyInstance {
   const options = { ...serverOptions(service, log), trustProxy, http: TIMING }
   const app: FastifyInstance = Fastify(options as FastifyServerOptions)
-  prepare(app, service)
-  const { rests } = guard(app, service, log, service.config.limits.httpConnections)
-  app.register(publicRoutes, { service })
-  if (service.config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
-  app.register(openapiRoute)
-  const { ocsp: answers, clock } = service
+  const { ocsp: answers, clock, config } = service
   const isOpen = () => app.server.listening
-  answerBeforeAll(app.server, { answers, clock, log, newRequestId, isOpen, rests })
+  const prepared = new PreparedAnswers(clock, () => app.server.keepAliveTimeout)
+  const rests: ConnectionLimit['rests'] = (socket) => limit.rests(socket)
+  const atOnce = { answers, prepared, log, newRequestId, isOpen, rests }
+  // Our own workers have answered what can be answered so, and do not say whom to log.
+  if (!trustProxy) {
+    const end = answerOnConnections(app.server, atOnce)
+    app.addHook('preClose', async () => end())
+  }
+  prepare(app, service)
+  const limit = guard(app, service, log, config.limits.httpConnections)
+  app.register(publicRoutes, { service })
+  if (config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
+  app.register(openapiRoute)
+  answerBeforeAll(app.server, atOnce)
   paceRequests(app.server)
   return app
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { acmeRoutes } from './api/acme/routes.ts'
+import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { countRequests } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
@@ -84,6 +85,7 @@ export async function chancery(
   app.register(sdsRoutes, { service })
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
+  app.register(consoleRoutes)
 }
 
 export default chancery

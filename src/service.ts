@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
@@ -8,6 +7,7 @@ import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { Phases } from './ca/hierarchy/phases.ts'
+import { idempotencyKeySweeper } from './ca/idempotency-keys.ts'
 import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
@@ -17,15 +17,13 @@ import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import type { Profile } from './config/profile-schema.ts'
-import { readSecretFile } from './config/secret-file.ts'
-import { webhookName } from './config/webhook-rules.ts'
+import { keepWebhooks, noticeSettings, openIdOf, tracerOf, webhooksOf } from './configured-parts.ts'
 import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
 import { createRevocation } from './revocation.ts'
 import { acmeCheck, authorityChecks } from './service-checks.ts'
-import type { NoticeSettings } from './store/notice-commands.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import type { Tracer } from './telemetry/exporter.ts'
@@ -79,11 +77,8 @@ export interface ServiceOptions {
 
 /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { clock, log, config } = options
-  const { endpoint } = config.tracing
-  if (endpoint === undefined) return openParts(options, null)
-  const { Tracer } = await import('./telemetry/exporter.ts')
-  const tracer = new Tracer({ clock, log, tracing: { ...config.tracing, endpoint } })
+  const tracer = await tracerOf(options)
+  if (!tracer) return openParts(options, null)
   try {
     return await withinService(tracer, () => openParts(options, tracer))
   } catch (error) {
@@ -92,31 +87,53 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-async function openParts(
-  { config, passphrase, clock, log, publicUrl }: ServiceOptions,
-  tracer: Tracer | null,
-): Promise<Service> {
+async function openParts(options: ServiceOptions, tracer: Tracer | null): Promise<Service> {
+  const { config, passphrase, clock, log } = options
   const profiles = new Map(Object.entries<Profile>(config.profiles))
   for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
     profiles.set(own.name, own)
+  // What is wrong in the configuration is found before the store is open.
   const labels = new Labels(config, profiles)
+  const openId = await openIdOf(config, clock)
   const store = await openStore({
     file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
     notices: noticeSettings(config),
   })
-  let authorities: Authorities
+  let service: Service
+  let start: () => Promise<void>
   try {
     // First of all: from here on each command finds the webhooks that it has to leave word for.
     await keepWebhooks(store, config, log)
-    authorities = await Authorities.open(store, config.dir, passphrase, {
+    const authorities = await Authorities.open(store, config.dir, passphrase, {
       clock,
       rootFor: (profile) => profiles.get(profile)?.chain,
     })
+    const wired = await wireParts({ ...options, tracer, profiles, labels, openId, store, authorities })
+    service = wired.service
+    start = wired.start
   } catch (error) {
     await store.close()
     throw error
   }
+  try {
+    await start()
+  } catch (error) {
+    await service.close()
+    throw error
+  }
+  return service
+}
+
+interface OpenedParts extends ServiceOptions, Pick<Service, 'tracer' | 'profiles' | 'labels' | 'store'> {
+  readonly authorities: Authorities
+  readonly openId: OpenIdSignIn | null
+}
+
+/** Nothing runs before `start`, and from then on the service's `close` ends it. */
+async function wireParts(parts: OpenedParts): Promise<{ service: Service; start: () => Promise<void> }> {
+  const { config, passphrase, clock, log, publicUrl, tracer } = parts
+  const { profiles, labels, openId, store, authorities } = parts
   const issuedListeners: (() => void)[] = []
   const issuer = new Issuer({
     store,
@@ -126,6 +143,7 @@ async function openParts(
     defaultProfile: config.defaultProfile,
     waiting: config.approvals,
     urls: () => publicUrls(publicUrl()),
+    idempotencyKeyLife: config.limits.idempotencyKeys,
     crlPartitions: (authority) => optionsOf(config, authority).crl.partitions,
     issued: () => {
       for (const listener of issuedListeners) listener()
@@ -135,6 +153,11 @@ async function openParts(
     ...{ store, clock, issuer },
     onError: (error) =>
       log.error({ err: error }, 'Old requests could not be removed, which will be tried again'),
+  })
+  const keySweeper = idempotencyKeySweeper({
+    ...{ store, clock, life: config.limits.idempotencyKeys },
+    onError: (error) =>
+      log.error({ err: error }, 'Old idempotency keys could not be removed, which will be tried again'),
   })
   const checks: (() => HealthCheck)[] = []
   const listeners: ((serialNumbers: readonly string[]) => void)[] = []
@@ -156,7 +179,11 @@ async function openParts(
   })
   const access = new Access(
     { store, clock },
-    { admins: config.admins, sessionIdle: config.console.session, openId: await openIdOf(config, clock) },
+    {
+      ...{ admins: config.admins, openId },
+      sessionIdle: config.console.session,
+      sessionVouched: config.oidc?.session ?? 0,
+    },
   )
   const secrets = new SealedSecrets(passphrase)
   const acme = new Acme(
@@ -164,17 +191,7 @@ async function openParts(
     (error) => log.error({ err: error }, 'Something in ACME went wrong, and will be tried again'),
   )
 
-  // Loaded where it is needed: with the parts that call out.
-  let webhooks: Webhooks | null = null
-  try {
-    if (config.webhooks.length > 0) {
-      const { openWebhooks } = await import('./webhooks/webhooks.ts')
-      webhooks = openWebhooks({ config, store, clock, log, crl, authorities: () => authorities.all() })
-    }
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  const webhooks = await webhooksOf({ config, store, clock, log, crl, authorities: () => authorities.all() })
   const keepRoots = () =>
     keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
       log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
@@ -230,6 +247,7 @@ async function openParts(
     async close() {
       acme.stop()
       approvals.stop()
+      keySweeper.stop()
       await webhooks?.stop()
       await auditHeads.stop()
       await revocation.stop()
@@ -237,40 +255,13 @@ async function openParts(
       await tracer?.stop()
     },
   }
-  try {
+  const start = async () => {
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
     approvals.start()
+    keySweeper.start()
     webhooks?.start()
     auditHeads.start()
-  } catch (error) {
-    await service.close()
-    throw error
   }
-  return service
-}
-
-function noticeSettings({ webhooks, notices }: Config): NoticeSettings {
-  return {
-    webhooks: webhooks.map((webhook) => ({ name: webhookName(webhook), events: [...webhook.events] })),
-    most: notices.queue,
-  }
-}
-
-async function keepWebhooks(store: Store, config: Config, log: FaultLog): Promise<void> {
-  const names = config.webhooks.map(webhookName)
-  if (names.length === 0 && (await store.read.webhookCounts()).length === 0) return
-  const { forgotten } = await store.write('useWebhooks', { names })
-  if (forgotten > 0)
-    log.warn({ notices: forgotten }, 'Notices for webhooks that are configured no more were dropped')
-}
-
-/** Loaded where it is configured: most go without. */
-async function openIdOf({ oidc: options, dir }: Config, clock: Clock): Promise<OpenIdSignIn | null> {
-  if (!options) return null
-  const { openIdSignIn } = await import('./oidc/sign-in.ts')
-  const file = options.clientSecretFile
-  const clientSecret =
-    file === undefined ? null : readSecretFile(resolve(dir, file), 'The secret of the OpenID client')
-  return openIdSignIn({ options, clientSecret, clock })
+  return { service, start }
 }

@@ -8,9 +8,10 @@ import { epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { listen } from './listen.ts'
 import { encodePem } from './pki/pem.ts'
+import { RegularLooks } from './regular-looks.ts'
 import type { Service } from './service.ts'
 
-/** The clock is looked at this often: it may be set, or the machine sleep. Milliseconds. */
+/** Milliseconds. */
 const LOOK = 1000
 
 /** Where a renewal failed, so many looks pass before the next attempt. */
@@ -46,31 +47,22 @@ export async function startTls(
   closers.push(() => app.close())
   await listen(app, config, config.tlsPort)
 
-  // One after the other: two at once would each issue a certificate.
-  let renewal = Promise.resolve()
-  let underWay = 0
-  let rest = 0
-  function renew(): void {
-    underWay++
-    renewal = renewal.then(async () => {
-      try {
-        identity = await identify()
-        const server = app.server as unknown as TlsServer
-        server.setSecureContext(tlsContext(identity, config, service))
-      } catch (error) {
-        rest = REST
-        log.error({ err: error }, 'The service’s own TLS certificate could not be renewed; trying again')
-      }
-      underWay--
-    })
+  const looks = new RegularLooks({
+    ...{ every: LOOK, rest: REST },
+    onError: (err) =>
+      log.error({ err }, 'The service’s own TLS certificate could not be renewed; trying again'),
+  })
+  // Through the looks, one after the other: two at once would each issue a certificate.
+  const renew = async () => {
+    identity = await identify()
+    const server = app.server as unknown as TlsServer
+    server.setSecureContext(tlsContext(identity, config, service))
   }
-  const looks = setInterval(() => {
-    if (rest > 0) rest--
-    else if (underWay === 0 && isDue(identity, epochSeconds(clock()))) renew()
-  }, LOOK)
-  looks.unref()
+  looks.start(async () => {
+    if (isDue(identity, epochSeconds(clock()))) await renew()
+  })
   service.onChange((serialNumbers) => {
-    if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) renew()
+    if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) looks.run(renew)
   })
   service.addCheck(() => {
     const now = epochSeconds(clock())
@@ -83,10 +75,7 @@ export async function startTls(
       until,
     }
   })
-  closers.push(async () => {
-    clearInterval(looks)
-    await renewal
-  })
+  closers.push(() => looks.stop())
   return app
 }
 

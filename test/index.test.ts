@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { OpenIdSignIn } from '../src/auth/openid.ts'
 import { chancery, openChancery } from '../src/index.ts'
 import { csrPem } from './api/requests.ts'
 
@@ -74,6 +75,14 @@ describe('in an application with the defaults of Fastify', () => {
       body: JSON.stringify({ csr: csrPem(['dns:web.example.test']) }),
     })
     expect(answer.statusCode, answer.body).toBe(201)
+    expect(answer.headers.location).toMatch(/^\/pki\/v1\/certificates\/[0-9a-f]+$/)
+    const directory = (
+      await app.inject({ url: '/pki/acme/directory', headers: { host: 'localhost' } })
+    ).json()
+    expect(directory.newOrder).toBe('https://localhost/pki/acme/new-order')
+    expect((await app.inject('/pki/acme/new-order')).statusCode).toBe(405)
+    const wrong = await app.inject({ method: 'DELETE', url: '/pki/v1/profiles' })
+    expect([wrong.statusCode, wrong.headers.allow]).toEqual([405, 'GET, HEAD'])
   })
 
   test('addresses in certificates have single slashes, whatever publicUrl ends in', async () => {
@@ -119,3 +128,32 @@ test('a service that was opened outside stays open when the application closes',
   expect(service.health().every(({ ok }) => ok)).toBe(true)
   await service.close()
 })
+
+test.each(['/pki', '/pki/'])(
+  'who signs in by a provider comes to the console, mounted at %s',
+  async (prefix) => {
+    const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+    const begun = { state: 'state', nonce: 'nonce', verifier: 'verifier' }
+    const openId: OpenIdSignIn = {
+      takesBearers: false,
+      begin: async () => ({ url: 'https://provider.test/', begun }),
+      finish: async () => ({ name: 'Ada', principal: { kind: 'auditor', id: 'oidc:ada' } }),
+      bearer: () => Promise.reject(new Error('none')),
+    }
+    Object.assign(service.access, { openId })
+    app = Fastify()
+    await app.register(chancery, { prefix, service })
+    const begin = await app.inject('/pki/v1/session/oidc')
+    const cookie = String(begin.headers['set-cookie']).split(';', 1)[0]!
+    const back = await app.inject({
+      url: '/pki/v1/session/oidc/callback?code=code&state=state',
+      headers: { cookie },
+    })
+    expect([back.statusCode, back.headers.location]).toEqual([303, '/pki/console/'])
+    const page = await app.inject('/pki/console/')
+    expect([page.statusCode, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])
+    expect((await app.inject('/pki/console')).headers.location).toBe('console/')
+    await app.close()
+    await service.close()
+  },
+)

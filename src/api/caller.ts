@@ -4,6 +4,7 @@ import { type AuthContext, authenticate, type Credentials, inRole } from '../aut
 import type { Origin, Principal, Protocol } from '../auth/principal.ts'
 import { roleOf } from '../auth/roles.ts'
 import { CaError } from '../errors.ts'
+import { mountPoint } from './mount-point.ts'
 import { accessTo, checkRole, inRoleFor } from './rest/roles.ts'
 import { refuseForgedRequest, sessionSecret } from './session-cookie.ts'
 
@@ -41,7 +42,7 @@ const principals = new WeakMap<FastifyRequest, Promise<Principal>>()
  * else, the console's session counts.
  */
 export function authenticateFirst(app: FastifyInstance, context: AuthContext): void {
-  const { prefix } = app
+  const prefix = mountPoint(app)
   app.addHook('onRequest', async (request) => {
     const access = accessTo(request, prefix)
     const session = sessionSecret(request)

@@ -33,7 +33,7 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
     async (request: FastifyRequest<{ Params: { name: string } }>, reply) => {
       const now = epochSeconds(clock())
       const { name } = request.params
-      const crls = bundledCrls(bundledAuthorities(name, authorities.all(), now), crl, now)
+      const crls = bundledCrls(bundledAuthorities(name, authorities.all(), crl, now), crl, now)
       const { body, etag, servedFrom } = render(name, crls, now)
       const maxAge = Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now))
       return sendFreshCompressed(request, reply, 'application/x-pem-file', await body, {

@@ -94,6 +94,7 @@ export function isKnown(
   return since !== undefined && Date.parse(since) / 1000 >= knownFrom
 }
 
-function httpDate(seconds: number): string {
+/** RFC 9110 5.6.7, of seconds since 1970. */
+export function httpDate(seconds: number): string {
   return new Date(seconds * 1000).toUTCString()
 }

@@ -13,7 +13,7 @@ export function traceRequests(app: FastifyInstance, { tracer }: Service): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const { method, headers, routeOptions } = request
     const name = routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`
-    const span = rootSpan(tracer, name, 'server', parseTraceparent(headers.traceparent))
+    const span = rootSpan(tracer, name, 'server', parseTraceparent(headers.traceparent, headers.tracestate))
     if (span) spans.set(request, span)
     within(tracer, span, done)
   })

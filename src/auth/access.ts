@@ -12,6 +12,8 @@ interface AccessOptions {
   readonly admins: readonly AdminCertificateRule[]
   /** Seconds. */
   readonly sessionIdle: number
+  /** The longest life of a session that an OpenID provider vouched for. Seconds. */
+  readonly sessionVouched: number
   readonly openId?: OpenIdSignIn | null
 }
 
@@ -28,13 +30,13 @@ export class Access {
 
   constructor(
     { store, clock }: { store: Store; clock: Clock },
-    { admins, sessionIdle, openId = null }: AccessOptions,
+    { admins, sessionIdle, sessionVouched, openId = null }: AccessOptions,
   ) {
     this.#store = store
     this.#clock = clock
     this.roleOfCertificate = certificateRoles(admins)
     this.openId = openId
-    this.sessions = new Sessions({ clock, idle: sessionIdle })
+    this.sessions = new Sessions({ clock, idle: sessionIdle, vouched: sessionVouched })
   }
 
   /** Nobody waits for it, and where it cannot be written now it is the next time. */

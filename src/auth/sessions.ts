@@ -12,6 +12,8 @@ export type SessionCredential =
 export interface Session {
   /** As the console shows it. */
   readonly name: string
+  /** The id of the principal. */
+  readonly holder: string
   readonly credential: SessionCredential
   /** Seconds since 1970. */
   readonly openedAt: number
@@ -24,30 +26,40 @@ const LONGEST = 12 * 3600
 /** Beyond it the one that was used longest ago ends. */
 const MOST = 1000
 
+/** Likewise of one principal, who must not push out everybody else's: more than anybody has browsers. */
+const MOST_OF_ONE = 20
+
+interface SessionRules {
+  readonly clock: Clock
+  /** How long after its last use a session ends. Seconds. */
+  readonly idle: number
+  /** No session by an OpenID provider's word is older: it is not asked again whether that still counts. Seconds. */
+  readonly vouched: number
+}
+
 /**
  * Sessions of the console, in memory alone: a restart ends them. Their secrets are kept as hashes, so that no copy of the memory
  * opens one.
  */
 export class Sessions {
-  readonly #clock: Clock
-  /** Seconds. */
-  readonly #idle: number
+  readonly #rules: SessionRules
   /** By the hash of the secret; the one that was used longest ago is first. */
   readonly #sessions = new Map<string, Session>()
 
-  constructor({ clock, idle }: { clock: Clock; idle: number }) {
-    this.#clock = clock
-    this.#idle = idle
+  constructor(rules: SessionRules) {
+    this.#rules = rules
   }
 
   /** The secret that opens the session from now on. */
-  open(subject: Pick<Session, 'name' | 'credential'>): { secret: string; session: Session } {
+  open(subject: Pick<Session, 'name' | 'holder' | 'credential'>): { secret: string; session: Session } {
     const now = this.#now()
     for (const [key, session] of this.#sessions)
       if (this.expiresAt(session) <= now) this.#sessions.delete(key)
     const secret = newSecret('session')
     const session = { ...subject, openedAt: now, usedAt: now }
     this.#sessions.set(keyOf(secret), session)
+    const own = [...this.#sessions].filter(([, { holder }]) => holder === session.holder)
+    if (own.length > MOST_OF_ONE) this.#sessions.delete(own[0]![0])
     if (this.#sessions.size > MOST) this.#sessions.delete(this.#sessions.keys().next().value!)
     return { secret, session }
   }
@@ -72,12 +84,14 @@ export class Sessions {
   }
 
   /** Seconds since 1970. */
-  expiresAt({ openedAt, usedAt }: Session): number {
-    return Math.min(usedAt + this.#idle, openedAt + LONGEST)
+  expiresAt({ openedAt, usedAt, credential }: Session): number {
+    const { idle, vouched } = this.#rules
+    const longest = credential.kind === 'openId' ? Math.min(vouched, LONGEST) : LONGEST
+    return Math.min(usedAt + idle, openedAt + longest)
   }
 
   #now(): number {
-    return epochSeconds(this.#clock())
+    return epochSeconds(this.#rules.clock())
   }
 }
 

@@ -9,6 +9,7 @@ import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { traced } from '../tracing/spans.ts'
 import { auditEntry } from './audit.ts'
+import { keysCountFrom } from './idempotency-keys.ts'
 import { IssuanceFigures } from './issuance-figures.ts'
 import { type Impatient, needsApproval } from './policy/approval.ts'
 import { askedProfile, decide, type Grant, type PolicyContext, subjectText } from './policy/grant.ts'
@@ -22,6 +23,8 @@ import { type WaitingContext, WaitingRequests } from './waiting-requests.ts'
 export interface IssuanceContext extends PolicyContext, SharedPartsContext, WaitingContext {
   /** Called after a new certificate is durable. */
   readonly issued?: () => void
+  /** For how long an idempotency key counts after the certificate that it gave. Seconds. */
+  readonly idempotencyKeyLife: number
 }
 
 /** A certificate that is durable. `replayed`: an earlier request, with the same idempotency key or approved, made it. */
@@ -100,7 +103,7 @@ export class Issuer {
       return await this.#make(grant, request, requester, now, {
         tokenId,
         orderId: null,
-        idempotency: idempotency && { scope: requester.id, ...idempotency },
+        idempotency: idempotency && { scope: requester.id, ...idempotency, ...this.#counted(now) },
         approves: { requestId, keptUntil },
         audit: this.#auditOf(grant, admin, origin, now, {
           request: requestId,
@@ -129,7 +132,8 @@ export class Issuer {
     origin: Origin,
     now: Date,
   ): Promise<Issued | Pending> {
-    const idempotency = idempotencyOf(request, principal)
+    const given = idempotencyOf(request, principal)
+    const idempotency = given && { ...given, ...this.#counted(now) }
     const earlier = await this.#idempotent(idempotency)
     if (earlier) return earlier
     // Before policy: what was decided stands, whatever policy has become.
@@ -219,10 +223,14 @@ export class Issuer {
     return (serialNumber: string) => auditEntry(action, 'ok', serialNumber, actor, origin, now, facts)
   }
 
-  async #idempotent(idempotency: ReturnType<typeof idempotencyOf>): Promise<Issued | null> {
+  #counted(now: Date): { countsFrom: number } {
+    return { countsFrom: keysCountFrom(now, this.#context.idempotencyKeyLife) }
+  }
+
+  async #idempotent(idempotency: IssuanceRecord['idempotency']): Promise<Issued | null> {
     if (!idempotency) return null
-    const { scope, key, requestHash } = idempotency
-    const earlier = await this.#context.store.read.idempotentIssuance(scope, key)
+    const { scope, key, requestHash, countsFrom } = idempotency
+    const earlier = await this.#context.store.read.idempotentIssuance(scope, key, countsFrom)
     if (earlier && !earlier.requestHash.equals(requestHash)) {
       throw new CaError(
         'idempotencyConflict',

@@ -5,6 +5,7 @@ import { print, type Terminal } from './terminal.ts'
 
 interface InstallAnswer {
   readonly roots: readonly string[]
+  readonly crls: readonly string[]
   readonly crossCertificates: number
 }
 
@@ -27,6 +28,7 @@ export function rootInstallCommand(terminal: Terminal): Command {
     print(terminal, options.json, installed, () =>
       [
         ...installed.roots.map((id) => `Root ${id} is in the bundles.\n`),
+        ...installed.crls.map((id) => `The CRL of root ${id} is replaced.\n`),
         ...(installed.crossCertificates > 0 ? [`Cross-certificates: ${installed.crossCertificates}.\n`] : []),
       ].join(''),
     )

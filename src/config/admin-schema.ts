@@ -49,7 +49,7 @@ export const ConsoleOptions = Type.Object(
       default: '30m',
       minimum: 60,
       description:
-        'After how long without a request a session of the console ends; each ends 12 hours after its sign-in in any case.',
+        'After how long without a request a session of the console ends; each ends 12 hours after its sign-in in any case, or `oidc.session` after one by an OpenID provider.',
     }),
   },
   { default: {} },

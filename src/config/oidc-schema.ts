@@ -1,7 +1,7 @@
 import type { StaticDecode } from 'typebox'
 import Type from '../schema/build.ts'
 import type { Frozen } from './freeze.ts'
-import { choice, choices, texts } from './option.ts'
+import { choice, choices, duration, texts } from './option.ts'
 
 const text = (description: string) =>
   Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description }))
@@ -44,6 +44,12 @@ export const OidcOptions = Type.Optional(
       }),
       { default: {} },
     ),
+    session: duration({
+      default: '2h',
+      minimum: 60,
+      description:
+        'After how long since its sign-in a session of the console ends that the provider vouched for, 12 hours at most: for so long somebody whom it has removed may stay. `console.session` counts as well.',
+    }),
     algorithms: choices(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'], {
       default: ['RS256', 'PS256', 'ES256', 'EdDSA'],
       minItems: 1,

@@ -140,6 +140,12 @@ export const FileOptions = Type.Object({
         description:
           'Milliseconds that such a request may wait. Longer means that more comes than can be served: it gets 503 with Retry-After, and so do others until the wait is shorter again.',
       }),
+      idempotencyKeys: duration({
+        default: '30d',
+        minimum: 86_400,
+        description:
+          'For how long an `Idempotency-Key` counts after the certificate that it gave. Beyond it the same key is that of a new request.',
+      }),
       httpConnections: connections(
         16_384,
         'Connections of the plain listener, some 11 KB each. Beyond it the one that has been idle for the longest is closed.',

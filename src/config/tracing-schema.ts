@@ -12,6 +12,14 @@ export const TracingOptions = Type.Object(
           'Where traces are sent, as OTLP over HTTP (JSON); `/v1/traces` is added where it has no path. Absent: nothing is traced.',
       }),
     ),
+    headersFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        env: 'CHANCERY_TRACING_HEADERS_FILE',
+        description:
+          'File with headers to send along, as `OTEL_EXPORTER_OTLP_HEADERS` has them (`api-key=abc,x-tenant=one%20two`; line breaks separate too), which only the owner and the group may read; relative to the data directory.',
+      }),
+    ),
     sampleOneIn: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

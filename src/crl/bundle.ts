@@ -3,19 +3,35 @@ import { CaError } from '../errors.ts'
 import type { PublishedCrl } from './published-crl.ts'
 import type { CrlPublisher } from './publisher.ts'
 
-/** The authorities that a bundle speaks of: "roots" for all whose certificate is valid, or one and those above it. */
+type Crls = Pick<CrlPublisher, 'current' | 'hasPublished'>
+
+/**
+ * The authorities that the CRLs of a bundle are of: one and those above it, or with "roots" all whose certificate is valid and whose
+ * CRLs have begun. An authority counts once it and everybody above it have had their first CRL: with any of these missing, what it
+ * issues is refused whether the others' CRLs are given or not, so nothing may be withheld for its sake; a second hierarchy
+ * must not take the CRLs of the first away until its root's is brought, nor a new authority until its own is made. One whose CRL
+ * has expired or was lost goes on to count: relying parties see it in chains, and the file that they have is better than one without.
+ */
 export function bundledAuthorities(
   name: string,
   all: readonly Authority[],
+  publisher: Pick<Crls, 'hasPublished'>,
   now: number,
 ): readonly Authority[] {
   const valid = all.filter(({ answersUntil }) => answersUntil > now)
-  if (name === 'roots') return valid
+  if (name === 'roots') {
+    const begun = valid.filter((one) => wayUp(one, valid).every(({ id }) => publisher.hasPublished(id)))
+    // Before the first, what is missing is said.
+    return begun.length > 0 ? begun : valid
+  }
   const one = all.find(({ id }) => id === name)
   if (!one) throw new CaError('notFound', `There is no authority "${name}". Try roots, for all of them.`)
-  return valid.filter(({ certificate }) =>
-    [one.certificate.der, ...one.chain].some((der) => der.equals(certificate.der)),
-  )
+  return wayUp(one, valid)
+}
+
+function wayUp(one: Authority, all: readonly Authority[]): readonly Authority[] {
+  const path = [one.certificate.der, ...one.chain]
+  return all.filter(({ certificate }) => path.some((der) => der.equals(certificate.der)))
 }
 
 /**
@@ -24,7 +40,7 @@ export function bundledAuthorities(
  */
 export function bundledCrls(
   authorities: readonly Authority[],
-  publisher: Pick<CrlPublisher, 'current'>,
+  publisher: Pick<Crls, 'current'>,
   now: number,
 ): readonly PublishedCrl[] {
   // An empty bundle would say that nothing is revoked.

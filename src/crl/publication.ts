@@ -74,6 +74,11 @@ export class Publication {
     return this.#full
   }
 
+  /** Whether there has ever been a full CRL. */
+  get hasBegun(): boolean {
+    return this.#full !== null || (this.#onRecord?.full ?? null) !== null
+  }
+
   get delta(): PublishedCrl | null {
     return this.#options.delta ? this.#delta : null
   }

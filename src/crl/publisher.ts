@@ -31,9 +31,8 @@ export interface CrlPublisherOptions {
   readonly onWarning?: (authority: string, reason: string) => void
 }
 
-const HOUR = 3600
-/** The clock is looked at this often at least: a machine that slept wakes with its timers late. */
-const LONGEST_WAIT = HOUR
+/** The clock is looked at this often at least: a machine that slept wakes with its timers late. Seconds. */
+const LONGEST_WAIT = 3600
 /** And this often whether something is due, since a clock that is set right leaps past its timers. Milliseconds. */
 const LEAP_LOOK = 1000
 /** Enough that many share one sync of the disk, and few beside what may wait for it. */
@@ -91,6 +90,11 @@ export class CrlPublisher {
   find({ authority, partition }: CrlScope, kind: 'full' | 'delta'): PublishedCrl | null {
     const publication = this.#of(authority).find(({ scope }) => scope.partition === partition)
     return (kind === 'full' ? publication?.current : publication?.delta) ?? null
+  }
+
+  /** Whether there has ever been a full CRL of all certificates, even if it is lost or has expired. */
+  hasPublished(authority: string): boolean {
+    return this.#of(authority)[0].hasBegun
   }
 
   /** The numbers of the partitions that are published. */
@@ -166,7 +170,7 @@ export class CrlPublisher {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
     clearInterval(this.#leaps)
-    for (const publication of this.#all()) await publication.idle()
+    for (const publication of [...this.#publications.values()].flat()) await publication.idle()
     await this.#context.builder.close()
   }
 
@@ -262,10 +266,6 @@ export class CrlPublisher {
     // A made-up id, from a URL, must not be kept.
     if (this.#context.authority(authority)) this.#publications.set(authority, whole)
     return whole
-  }
-
-  #all(): Publication[] {
-    return [...this.#publications.values()].flat()
   }
 
   #valid(): Authority[] {

@@ -12,33 +12,40 @@ export interface Description {
 type Read = () => Iterable<Sample> | Promise<Iterable<Sample>>
 
 /** A figure that goes up and down. One that cannot be read is left out, and the others are shown all the same. */
-export function gauge(registry: Registry, { labels = [], ...what }: Description, read: Read): void {
-  new Gauge({
-    ...what,
-    labelNames: [...labels],
-    registers: [registry],
-    async collect() {
-      const samples = await readOrNothing(read)
-      this.reset()
-      // Without labels it would be shown as 0.
-      if (labels.length + samples.length === 0) this.remove()
-      for (const one of samples) this.set(one.labels, one.value)
-    },
-  })
+export function gauge(registry: Registry, description: Description, read: Read): void {
+  const show = (shown: Gauge, samples: readonly Sample[]) => {
+    // Without labels it would be shown as 0.
+    if ((description.labels ?? []).length + samples.length === 0) shown.remove()
+    for (const one of samples) shown.set(one.labels, one.value)
+  }
+  new Gauge(collected(registry, description, read, show))
 }
 
 /** A figure that only grows, from 0 at the start of the process. */
-export function counter(registry: Registry, { labels = [], ...what }: Description, read: Read): void {
-  new Counter({
+export function counter(registry: Registry, description: Description, read: Read): void {
+  const show = (shown: Counter, samples: readonly Sample[]) => {
+    for (const one of samples) shown.inc(one.labels, one.value)
+  }
+  new Counter(collected(registry, description, read, show))
+}
+
+/** What is shown when somebody asks, and not kept. */
+function collected<Metric extends { reset(): void }>(
+  registry: Registry,
+  { labels = [], ...what }: Description,
+  read: Read,
+  show: (metric: Metric, samples: readonly Sample[]) => void,
+) {
+  return {
     ...what,
     labelNames: [...labels],
     registers: [registry],
-    async collect() {
+    async collect(this: Metric) {
       const samples = await readOrNothing(read)
       this.reset()
-      for (const one of samples) this.inc(one.labels, one.value)
+      show(this, samples)
     },
-  })
+  }
 }
 
 /** `figures` as they were counted; where there are no labels, a `Labelled` of none. */

@@ -38,7 +38,9 @@ export async function findSecret(name: string, principal: Principal, service: Pa
 
 function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Parts): Secret {
   const now = epochSeconds(service.clock())
-  const authorities = bundledAuthorities(bundle, service.authorities.all(), now)
+  // Without CRLs none is missing.
+  const begun = crl ? service.crl : { hasPublished: () => true }
+  const authorities = bundledAuthorities(bundle, service.authorities.all(), begun, now)
   // Roots alone: with an intermediate as anchor Envoy would no longer look at the root's CRL.
   // And none that is retired, though something below it may still answer.
   const trusted = new Set(service.authorities.roots().map((der) => der.toString('hex')))

@@ -69,6 +69,8 @@ export interface AuthorityChange {
 /** Roots with their CRLs, and cross-certificates, proven: all of it or nothing. What is on record already stays. */
 export interface RootInstallation {
   roots: readonly { id: string; certificate: Uint8Array; crl: Omit<CrlRecord, 'authority' | 'audit'> }[]
+  /** Of roots that are on record. */
+  crls: readonly Omit<CrlRecord, 'audit'>[]
   /** `subject` and `issuer`: the ids of the authorities. */
   crossCertificates: readonly { certificate: Uint8Array; subject: string; issuer: string }[]
   /** Seconds since 1970. */

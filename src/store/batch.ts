@@ -8,8 +8,11 @@ import { createHandlers, type Handlers } from './write/handlers.ts'
 import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
 
 /**
- * Runs commands as one transaction with one sync, each in a savepoint of its own, and returns their answers in
- * order, none of which may be told before this returns. Throws if the transaction failed: then none took effect.
+ * Runs commands as one transaction with one sync, and returns their answers in order, none of which may be told before this
+ * returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
+ *
+ * A savepoint has SQLite copy each page before it is changed, and hardly a command fails: so they run without. Where one
+ * does fail all of it is undone and run anew, each in a savepoint of its own.
  */
 export function batchRunner(
   db: Connection,
@@ -38,11 +41,33 @@ export function batchRunner(
 
   let executed = 0n
   // Immediate: a transaction that begins by reading could lose its snapshot to another writer half-way.
-  const run = db.transaction((commands: readonly QueuedCommand[]) => {
-    const answers = commands.map(answer)
-    executed = instant()
-    return answers
-  }).immediate
+  const transaction = (each: (command: QueuedCommand) => Answer) =>
+    db.transaction((commands: readonly QueuedCommand[]) => {
+      const answers = commands.map(each)
+      executed = instant()
+      return answers
+    }).immediate
+  /** What a command threw; an error of the transaction itself is another, and leaves in doubt what is on record. */
+  let refusal: unknown
+  const together = transaction((command) => {
+    try {
+      return { id: command.id, output: dispatch(handlers, command) }
+    } catch (error) {
+      refusal = error
+      throw error
+    }
+  })
+  const apart = transaction(answer)
+
+  function run(commands: readonly QueuedCommand[]): Answer[] {
+    try {
+      return together(commands)
+    } catch (error) {
+      if (error !== refusal || isStorageFailure(error)) throw error
+      forgetChainEnd(db)
+      return apart(commands)
+    }
+  }
   return (commands) => {
     const start = instant()
     try {

@@ -28,6 +28,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityComma
     input: { keys: readonly { kid: string; sealed: Uint8Array }[]; audit: AuditEntry }
     output: Record<never, never>
   }
+  sweepIdempotencyKeys: { input: { issuedBefore: number; limit: number }; output: { more: boolean } }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
   leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
@@ -88,7 +89,8 @@ export interface IssuanceRecord {
   partition: { number: number; url: string } | null
   /** The one-time token that this issuance uses up, in the same transaction. */
   tokenId: number | null
-  idempotency: { scope: string; key: string; requestHash: Uint8Array } | null
+  /** `countsFrom`: a key of a certificate that was issued before is free again. Milliseconds since 1970. */
+  idempotency: { scope: string; key: string; requestHash: Uint8Array; countsFrom: number } | null
   /** The ACME order that this fulfils, in the same transaction; "conflict" unless it is ready. */
   orderId: number | null
   /** The request that this approves, in the same transaction; "conflict" unless it is pending. Then a token bound to it is used up. */

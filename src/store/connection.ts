@@ -36,7 +36,7 @@ export function openForWriting(file: string): Connection {
   return opened(new Database(file, { fileMustExist: true, timeout: BUSY_MILLISECONDS }), (db) => {
     expectPragma(db, 'journal_mode', 'wal')
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
-    // By `checkpointIfDue`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
+    // By `checkpointer`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
     db.pragma('wal_autocheckpoint = 0')
     // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
     // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
@@ -45,12 +45,16 @@ export function openForWriting(file: string): Connection {
 }
 
 /**
- * Moves what is in a long WAL into the database file. Throws where that file cannot be written or synced: nothing is lost
- * by it, since the pages stay in the WAL and are written anew by the next attempt.
+ * What moves a long WAL into the database file, to be called after each commit. Throws where that file cannot be written or
+ * synced: nothing is lost by it, since the pages stay in the WAL and are written anew by the next attempt.
  */
-export function checkpointIfDue(db: Connection): void {
-  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
-  if (log >= CHECKPOINT_PAGES && checkpointed < log) db.pragma('wal_checkpoint(PASSIVE)')
+export function checkpointer(db: Connection): () => void {
+  // Prepared, since parsing it costs more than the answer.
+  const look = db.prepare<[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)')
+  return () => {
+    const { log, checkpointed } = look.get()!
+    if (log >= CHECKPOINT_PAGES && checkpointed < log) db.pragma('wal_checkpoint(PASSIVE)')
+  }
 }
 
 /** A connection that can only read; the WAL lets it read while the writer writes. */

@@ -20,10 +20,11 @@ export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   countCertificates(filter: CertificateFilter, limit: number): Promise<number>
   /** What became of certificates on the day that begins at `from`, in seconds since 1970; no further than some bound. */
   countDay(from: number): Promise<DayCount>
-  /** `serialNumber` is null for a request that has no certificate (yet). */
+  /** `serialNumber` is null for a request that has no certificate (yet). `countsFrom`: as it is recorded by. */
   idempotentIssuance(
     scope: string,
     key: string,
+    countsFrom: number,
   ): Promise<{ requestHash: Buffer; serialNumber: string | null } | null>
   token(tokenId: number): Promise<TokenRow | null>
   tokenByHash(hash: Uint8Array): Promise<TokenRow | null>

@@ -32,6 +32,9 @@ interface Waiting {
   reject: (error: CaError) => void
 }
 
+/** Commands of one message, at most. */
+const POSTED_AT_ONCE = 16
+
 const FIRST_RESTART_MILLISECONDS = 100
 /** Between two looks at whether the writer answers. */
 const LOOK_MILLISECONDS = 1000
@@ -128,9 +131,7 @@ export class WriterQueue {
     const id = this.#nextId++
     const span = beginSpan(`record ${kind}`)
     const trace = span && { span, at: instant() }
-    // One message for all that one turn of the event loop brings: posting costs more than a command does.
-    if (this.#outbox.length === 0) setImmediate(() => this.#flush())
-    this.#outbox.push({ id, kind, input: copy })
+    this.#post({ id, kind, input: copy })
     this.#bytes += bytes
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { bytes, trace, resolve: resolve as (output: unknown) => void, reject })
@@ -161,6 +162,15 @@ export class WriterQueue {
   #full(bytes: number): boolean {
     const { size } = this.#waiting
     return size > 0 && (size >= this.#limit.commands || this.#bytes + bytes > this.#limit.bytes)
+  }
+
+  /**
+   * One message for what one turn of the event loop brings: posting costs more than a command does. But where a turn brings
+   * many, the writer begins with some of them while the others are prepared.
+   */
+  #post(command: QueuedCommand): void {
+    if (this.#outbox.push(command) === POSTED_AT_ONCE) this.#flush()
+    else if (this.#outbox.length === 1) setImmediate(() => this.#flush())
   }
 
   #flush(): void {

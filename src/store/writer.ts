@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
 import { batchRunner } from './batch.ts'
-import { type Connection, checkpointIfDue, openForWriting } from './connection.ts'
+import { type Connection, checkpointer, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { migrate } from './migrate.ts'
 import type {
@@ -22,7 +22,11 @@ const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
 export class Writer {
   readonly #port: MessagePort
   readonly #settings: WriterSettings
-  #open: { db: Connection; run: ReturnType<typeof batchRunner> } | null = null
+  #open: {
+    readonly db: Connection
+    readonly run: ReturnType<typeof batchRunner>
+    readonly checkpoint: () => void
+  } | null = null
   #probe: NodeJS.Timeout | undefined
 
   constructor(port: MessagePort, settings: WriterSettings) {
@@ -85,7 +89,7 @@ export class Writer {
   /** Its failure is none of a command: all that was answered is in the WAL. But the WAL must not grow for ever. */
   #checkpoint(): void {
     try {
-      if (this.#open) checkpointIfDue(this.#open.db)
+      this.#open?.checkpoint()
     } catch {
       this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
     }
@@ -101,12 +105,12 @@ export class Writer {
     this.#giveUp()
     try {
       this.#connect()
-      const { db } = this.#open!
+      const { db, checkpoint } = this.#open!
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
       ).immediate()
-      checkpointIfDue(db)
+      checkpoint()
       return true
     } catch {
       this.#giveUp()
@@ -133,7 +137,7 @@ export class Writer {
       migrate(db)
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(this.#settings.file))
-      this.#open = { db, run: batchRunner(db, this.#settings.notices) }
+      this.#open = { db, run: batchRunner(db, this.#settings.notices), checkpoint: checkpointer(db) }
     } catch (error) {
       db.close()
       throw error

@@ -22,6 +22,8 @@ const RETRYABLE = new Set([429, 502, 503, 504])
 
 export interface TracerOptions {
   readonly tracing: Config['tracing'] & { readonly endpoint: string }
+  /** What goes with each message, such as the key for an account. */
+  readonly headers: Readonly<Record<string, string>>
   readonly clock: Clock
   readonly log: FaultLog
 }
@@ -107,9 +109,9 @@ export class Tracer implements SpanSink {
   }
 
   async #post(batch: readonly FinishedSpan[]): Promise<{ reason: string; final: boolean } | null> {
-    const { serviceName } = this.#options.tracing
+    const { headers, tracing } = this.#options
     try {
-      const { status } = await this.#poster.post({}, otlpRequest(batch, serviceName))
+      const { status } = await this.#poster.post(headers, otlpRequest(batch, tracing.serviceName))
       if (status >= 200 && status < 300) return null
       return { reason: `It answers with status ${status}.`, final: !RETRYABLE.has(status) }
     } catch (error) {

@@ -18,9 +18,21 @@ export function otlpRequest(spans: readonly FinishedSpan[], serviceName: string)
   })
 }
 
-function spanOf({ traceId, spanId, parentId, name, kind, start, end, attributes, failed }: FinishedSpan) {
+function spanOf({
+  traceId,
+  traceState,
+  spanId,
+  parentId,
+  name,
+  kind,
+  start,
+  end,
+  attributes,
+  failed,
+}: FinishedSpan) {
   return {
     traceId,
+    ...(traceState === '' ? {} : { traceState }),
     spanId,
     ...(parentId === null ? {} : { parentSpanId: parentId }),
     name,

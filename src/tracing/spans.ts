@@ -1,11 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomBytes } from 'node:crypto'
+import type { CallersTrace } from './traceparent.ts'
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>
 
 /** What one step of the work took. Times are nanoseconds since 1970; ids are lower-case hexadecimal (W3C Trace Context 3.2). */
 export interface FinishedSpan {
   readonly traceId: string
+  /** What other programs say of the trace (W3C Trace Context 3.3); "" where they do not. */
+  readonly traceState: string
   readonly spanId: string
   readonly parentId: string | null
   readonly name: string
@@ -30,14 +33,17 @@ export class Span {
   readonly #sink: SpanSink
   readonly #begun: Omit<FinishedSpan, 'end' | 'attributes' | 'failed'>
 
-  constructor(sink: SpanSink, begun: Pick<FinishedSpan, 'traceId' | 'parentId' | 'name' | 'kind'>) {
+  constructor(
+    sink: SpanSink,
+    begun: Pick<FinishedSpan, 'traceId' | 'traceState' | 'parentId' | 'name' | 'kind'>,
+  ) {
     this.#sink = sink
     this.#begun = { ...begun, spanId: newId(8), start: sink.now() }
   }
 
   child(name: string): Span {
-    const { traceId, spanId: parentId } = this.#begun
-    return new Span(this.#sink, { traceId, parentId, name, kind: 'internal' })
+    const { traceId, traceState, spanId: parentId } = this.#begun
+    return new Span(this.#sink, { traceId, traceState, parentId, name, kind: 'internal' })
   }
 
   end(attributes: Attributes = {}, failed = false): void {
@@ -46,13 +52,14 @@ export class Span {
 
   /** A step within this one that is over: it began and ended so many seconds ago. */
   past(name: string, begin: number, end: number): void {
-    const { traceId, spanId: parentId } = this.#begun
+    const { traceId, traceState, spanId: parentId } = this.#begun
     const now = this.#sink.now()
     const ago = (seconds: number) => now - BigInt(Math.round(seconds * 1e9))
     const times = { start: ago(begin), end: ago(end) }
     const kind = 'internal' as const
     this.#sink.take({
       traceId,
+      traceState,
       spanId: newId(8),
       parentId,
       name,
@@ -97,11 +104,11 @@ export function rootSpan(
   sink: SpanSink,
   name: string,
   kind: FinishedSpan['kind'],
-  parent: { readonly traceId: string; readonly parentId: string; readonly sampled: boolean } | null = null,
+  parent: CallersTrace | null = null,
 ): Span | null {
   if (!(parent ? parent.sampled : sink.isSampled())) return null
-  const { traceId, parentId } = parent ?? { traceId: newId(16), parentId: null }
-  return new Span(sink, { traceId, parentId, name, kind })
+  const { traceId, parentId, state } = parent ?? { traceId: newId(16), parentId: null, state: '' }
+  return new Span(sink, { traceId, traceState: state, parentId, name, kind })
 }
 
 /** A step within what runs here, to be ended by who asked; null where nobody wants it. */

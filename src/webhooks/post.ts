@@ -1,10 +1,8 @@
 import type { Agent, ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { connectTo } from '../acme/validation/connect.ts'
 import type { ValidationContext } from '../acme/validation/context.ts'
 import { Deadline } from '../acme/validation/deadline.ts'
-import { hostOf, portOf } from '../acme/validation/http-get.ts'
-import { startTls } from '../acme/validation/start-tls.ts'
+import { openStream, requestTo } from '../acme/validation/request-to.ts'
 import { http } from '../node-http.ts'
 
 /** Connections to one receiver, and so notices under way to it. */
@@ -63,20 +61,13 @@ export class Poster {
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw signal.reason
       const sent = http.request({
-        agent: this.#agent,
-        method: 'POST',
-        host: hostOf(url),
-        port: portOf(url),
-        path: `${url.pathname}${url.search}`,
-        setHost: false,
-        maxHeaderSize: 16 * 1024,
-        headers: {
-          Host: url.host,
-          'User-Agent': 'Chancery',
+        ...requestTo(url, {
           'Content-Type': 'application/json',
           'Content-Length': payload.length,
           ...headers,
-        },
+        }),
+        agent: this.#agent,
+        method: 'POST',
       })
       const stop = () => sent.destroy(signal.reason as Error)
       const timer = setTimeout(
@@ -142,16 +133,8 @@ class CheckedAgent extends http.Agent {
     const { url, ca } = this.#receiver
     const deadline = new Deadline(TIMEOUT, this.#signal)
     try {
-      const host = hostOf(url)
-      const socket = await connectTo(host, portOf(url), this.#receiver, deadline)
-      if (url.protocol === 'http:') return socket
       const trust = { rejectUnauthorized: true, ...(ca ? { ca: [...ca] } : {}) }
-      return await startTls(
-        socket,
-        url.host,
-        { servername: host, ALPNProtocols: ['http/1.1'], ...trust },
-        deadline,
-      )
+      return await openStream(url, this.#receiver, deadline, trust)
     } finally {
       deadline.close()
     }

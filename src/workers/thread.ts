@@ -1,9 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import { workerData } from 'node:worker_threads'
+import { answerOnConnections } from '../api/at-once/connections.ts'
+import { PreparedAnswers } from '../api/at-once/prepared-answers.ts'
+import { type AtOnceContext, answerBeforeAll } from '../api/at-once/requests.ts'
 import { answerClientError } from '../api/client-error.ts'
 import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
-import { answerBeforeAll } from '../api/ocsp-at-once.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
 import { systemClock } from '../clock.ts'
@@ -28,15 +30,17 @@ const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
 const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
-const limit = limitConnections(server, connections, log)
-answerBeforeAll(server, {
+const atOnce: AtOnceContext = {
   answers: current,
-  clock: systemClock,
+  prepared: new PreparedAnswers(systemClock, () => server.keepAliveTimeout),
   log,
   newRequestId: () => `${start}-${number}-${(++requests).toString(36)}`,
   isOpen,
-  rests: limit.rests,
-})
+  rests: (socket) => limit.rests(socket),
+}
+const endResting = answerOnConnections(server, atOnce)
+const limit = limitConnections(server, connections, log)
+answerBeforeAll(server, atOnce)
 paceRequests(server)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout
 server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
@@ -66,6 +70,7 @@ channel.on('message', (message: ToWorker) => {
 function close(): void {
   clearInterval(beat)
   closing.begin()
+  endResting()
   limit.stop()
   server.close(() => {
     closing.end()

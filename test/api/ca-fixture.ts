@@ -33,7 +33,7 @@ export interface TestCaOptions {
 }
 
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'HEAD' | 'OPTIONS'
   /** Bearer secret; absent: the admin key; null: none. */
   readonly as?: string | null
   readonly headers?: Record<string, string>

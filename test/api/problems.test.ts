@@ -32,6 +32,7 @@ function failingAt(command: CommandKind, error: unknown) {
     defaultProfile: service.config.defaultProfile,
     urls: () => publicUrls(PUBLIC_URL),
     crlPartitions: () => 1,
+    idempotencyKeyLife: 86_400,
     waiting: service.config.approvals,
   })
   return buildTlsApp({ ...service, issuer } as Service, {}, ca.logger)
@@ -131,7 +132,14 @@ describe('the caller gets', () => {
 describe('the framework’s own errors', () => {
   test.for([
     ['an unknown address', '/nowhere?secret=1', {}, 404, 'notFound', /Nothing is at GET \/nowhere\.$/],
-    ['an unknown method', '/v1/certificates', { method: 'PATCH' as const }, 404, 'notFound', /PATCH/],
+    [
+      'another method',
+      '/v1/certificates',
+      { method: 'PATCH' as const },
+      405,
+      'methodNotAllowed',
+      /takes GET, HEAD, POST alone/,
+    ],
     [
       'JSON that is none',
       '/v1/certificates',

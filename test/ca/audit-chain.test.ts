@@ -5,8 +5,10 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { exportAudit, headsIn, verifyExport } from '../../src/ca/audit-chain/export.ts'
 import { AuditHeads } from '../../src/ca/audit-chain/heads.ts'
+import { signHead } from '../../src/ca/audit-chain/signed-head.ts'
 import type { ChainVerdict } from '../../src/ca/audit-chain/verifier.ts'
 import { verifyDatabase } from '../../src/ca/audit-chain/verify-database.ts'
+import { loadIdentity } from '../../src/ca/kept-identity.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { openAuditReader } from '../../src/store/audit-reader.ts'
 import { chainHash } from '../../src/store/chain-hash.ts'
@@ -224,6 +226,69 @@ describe('is found, and named:', () => {
   })
 })
 
+describe('a key that signs when it may not:', () => {
+  /** A head of the newest row, by the service's own key. */
+  async function headAt(signedAt: number) {
+    const identity = (await loadIdentity(join(ca.directory, 'keys', 'audit-log.pem'), PASSPHRASE))!
+    const { id: row, hash } = (await ca.service.store.read.newestAudit())!
+    const head = { row, hash: hash!, signedAt }
+    const { serialNumber } = identity.certificate
+    const signature = signHead(head, identity)
+    const insert = (db: Database.Database) =>
+      db
+        .prepare(
+          `INSERT INTO audit_heads (audit_row, hash, signed_at, certificate, signature) VALUES (?, ?, ?, ?, ?)`,
+        )
+        .run(row, Buffer.from(head.hash, 'hex'), signedAt, Buffer.from(serialNumber, 'hex'), signature)
+    const shown = { ...head, certificate: serialNumber, signature: signature.toString('base64') }
+    return { identity, insert, shown }
+  }
+
+  test('before its certificate begins, and after it has ended', async () => {
+    const { notBefore, notAfter } = (await headAt(0)).identity.certificate
+    for (const [time, isGood] of [
+      [notBefore - 1, false],
+      [notBefore, true],
+      [notAfter, true],
+      [notAfter + 1, false],
+    ] as const) {
+      const { faults } = await verdictAfter((await headAt(time)).insert)
+      const wrong = { kind: 'head', detail: expect.stringMatching(/was not valid then/) }
+      expect(faults).toMatchObject(isGood ? [] : [wrong])
+    }
+  })
+
+  test('after its certificate was revoked, also where the head was kept elsewhere', async () => {
+    const { identity } = await headAt(0)
+    const { serialNumber, notBefore } = identity.certificate
+    const at = ca.seconds
+    const revoke = (db: Database.Database) =>
+      db
+        .prepare(
+          `INSERT INTO revocations (certificate, authority, not_after, revoked_at, reason, entry)
+           SELECT id, authority, not_after, ?, 1, x'3000' FROM certificates WHERE serial = ?`,
+        )
+        .run(at, Buffer.from(serialNumber, 'hex'))
+    const [good, late] = [await headAt(at), await headAt(at + 1)]
+    const both = await verdictAfter((db) => {
+      good.insert(db)
+      late.insert(db)
+      revoke(db)
+    })
+    expect(both.faults).toMatchObject([{ kind: 'head', detail: expect.stringMatching(/had been revoked/) }])
+    expect(notBefore).toBeLessThan(at)
+
+    const signedLate = JSON.stringify({
+      type: 'head',
+      ...late.shown,
+      signedAt: new Date((at + 1) * 1000).toISOString(),
+    })
+    const kept = `${await exported()}${signedLate}\n`
+    expect((await verdictAfter(() => {}, kept)).faults).toEqual([])
+    expect((await verdictAfter(revoke, kept)).faults).toMatchObject([{ kind: 'head' }])
+  })
+})
+
 describe('an export', () => {
   test('is JSON lines that prove themselves, as a whole and in parts', async () => {
     const text = await exported()
@@ -293,6 +358,15 @@ test('the signer’s certificate is renewed in time, and replaced when it is rev
   await step(250 * DAY)
   expect((await signers()).size).toBe(3)
   expect((await verdictAfter(() => {})).faults).toEqual([])
+  // What the revoked one signed before is good, and the export says since when no more.
+  const text = await exported()
+  expect(text.match(/"revokedAt":/g)).toHaveLength(1)
+  expect((await verifyExport(lines(text), roots())).faults).toEqual([])
+  const earlier = text.replace(/"revokedAt":"[^"]+"/, '"revokedAt":"2020-01-01T00:00:00Z"')
+  expect((await verifyExport(lines(earlier), roots())).faults[0]).toMatchObject({
+    kind: 'head',
+    detail: expect.stringMatching(/had been revoked/),
+  })
 })
 
 test('heads of before hold when their root has left the bundles, by what the new root signed for it', async () => {

@@ -70,6 +70,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameL
     defaultProfile: 'server',
     urls: () => publicUrls(PUBLIC_URL),
     crlPartitions: () => 1,
+    idempotencyKeyLife: 86_400,
     waiting: service.config.approvals,
   })
 }

@@ -23,6 +23,7 @@ const pages: [string, string][] = [
   ['acme/orders', 'ACME'],
   ['audit', 'Audit log'],
   ['nowhere', 'There is no such page'],
+  ['%', 'There is no such page'],
 ]
 
 beforeAll(async () => {

@@ -56,7 +56,13 @@ async function newKey(kid: string, alg = 'ES256') {
 const signInOf = (roleClaim = 'roles') =>
   openIdSignIn({
     options: {
-      ...{ issuer, clientId: 'ca', callback: 'https://ca.test/v1/session/oidc/callback', audience: 'ca' },
+      ...{
+        issuer,
+        clientId: 'ca',
+        callback: 'https://ca.test/v1/session/oidc/callback',
+        audience: 'ca',
+        session: 7200,
+      },
       ...{ scopes: ['openid'], nameClaim: 'email', roleClaim },
       roles: { boss: 'admin', reader: 'auditor', 'ada@example.test': 'admin' },
       algorithms: ['ES256'],

@@ -13,25 +13,29 @@ import { INSPECTED, WorkerThreads } from './worker-threads.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 /**
- * For a thread with a database: has it do `what` once, when a statement that `pattern` fits is run by one of `methods`, before
- * or after that.
+ * For a thread with a database: has it do `what` so many times, when a statement that `pattern` fits is run by one of
+ * `methods`, before or after that.
  */
 function onStatement(
   pattern: RegExp,
   what: string,
-  { methods = ['run'], when = 'before' }: { methods?: readonly string[]; when?: 'before' | 'after' } = {},
+  {
+    methods = ['run'],
+    when = 'before',
+    times = 1,
+  }: { methods?: readonly string[]; when?: 'before' | 'after'; times?: number } = {},
 ): string {
   return `(() => {
     const { createRequire } = process.getBuiltinModule('node:module')
     const Database = createRequire(${JSON.stringify(import.meta.url)})('better-sqlite3')
     const prototype = Object.getPrototypeOf(new Database(':memory:').prepare('SELECT 1'))
     const fault = () => { ${what} }
-    let isDone = false
+    let left = ${times}
     for (const method of ${JSON.stringify(methods)}) {
       const original = prototype[method]
       prototype[method] = function (...parameters) {
-        const isMeant = !isDone && ${pattern}.test(this.source)
-        isDone ||= isMeant
+        const isMeant = left > 0 && ${pattern}.test(this.source)
+        if (isMeant) left--
         if (isMeant && ${when === 'before'}) fault()
         const result = original.apply(this, parameters)
         if (isMeant && ${when === 'after'}) fault()
@@ -50,7 +54,8 @@ const FAULTS: readonly (readonly [string, string, 'refused' | 'perhaps'])[] = [
   ['ends before the commit', onStatement(/^COMMIT/, EXIT), 'refused'],
   ['ends after the commit, before it answers', onStatement(/^COMMIT/, EXIT, { when: 'after' }), 'refused'],
   ['throws where nobody catches it', `setImmediate(() => { ${THROW} })`, 'perhaps'],
-  ['has a statement that throws', onStatement(/INTO certificates/, THROW), 'refused'],
+  ['has a statement that throws once', onStatement(/INTO certificates/, THROW), 'perhaps'],
+  ['has a statement that throws again', onStatement(/INTO certificates/, THROW, { times: 2 }), 'refused'],
   ['has a commit that throws', onStatement(/^COMMIT/, THROW), 'refused'],
   ['throws after the commit', onStatement(/^COMMIT/, THROW, { when: 'after' }), 'refused'],
 ]

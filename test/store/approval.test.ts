@@ -61,7 +61,7 @@ describe('a request', () => {
       serialNumber: null,
     })
     expect(await store.read.requestByFingerprint(sha256('a'))).toEqual(row)
-    expect(await store.read.idempotentIssuance('token:1', 'k')).toEqual({
+    expect(await store.read.idempotentIssuance('token:1', 'k', 0)).toEqual({
       requestHash: sha256('h'),
       serialNumber: null,
     })
@@ -127,7 +127,7 @@ describe('an approval', () => {
       'recordIssuance',
       issuance(1, {
         approves: approves(requestId),
-        idempotency: { scope: 's', key: 'k', requestHash: sha256('h') },
+        idempotency: { scope: 's', key: 'k', requestHash: sha256('h'), countsFrom: 0 },
       }),
     )
     expect(await store.read.request(requestId)).toMatchObject({
@@ -136,7 +136,7 @@ describe('an approval', () => {
       decidedAt: NOW,
       decidedBy: 'admin:default',
     })
-    expect(await store.read.idempotentIssuance('s', 'k')).toMatchObject({ serialNumber: serial(1) })
+    expect(await store.read.idempotentIssuance('s', 'k', 0)).toMatchObject({ serialNumber: serial(1) })
   })
 
   test('wins or loses whole against fifty others and a refusal', async () => {

@@ -97,7 +97,7 @@ describe('renewal', () => {
 })
 
 describe('an idempotency key', () => {
-  const key = { scope: 'admin:default', key: 'once', requestHash: sha256('request') }
+  const key = { scope: 'admin:default', key: 'once', requestHash: sha256('request'), countsFrom: 0 }
 
   test('gives the first certificate again, and writes nothing', async () => {
     const store = await temporaryStore()
@@ -107,11 +107,11 @@ describe('an idempotency key', () => {
     expect(retry).toEqual({ outcome: 'replayed', serialNumber: serial(1) })
     expect(await store.read.certificate(serial(2))).toBeNull()
     expect((await store.read.listAudit({ action: 'certificate.issue' }, { limit: 9 })).rows).toHaveLength(1)
-    expect(await store.read.idempotentIssuance('admin:default', 'once')).toEqual({
+    expect(await store.read.idempotentIssuance('admin:default', 'once', 0)).toEqual({
       requestHash: key.requestHash,
       serialNumber: serial(1),
     })
-    expect(await store.read.idempotentIssuance('admin:other', 'once')).toBeNull()
+    expect(await store.read.idempotentIssuance('admin:other', 'once', 0)).toBeNull()
   })
 
   test('is refused with another request, and free in another scope', async () => {
@@ -133,11 +133,64 @@ describe('an idempotency key', () => {
       Array.from({ length: 50 }, (_, n) => store.write('recordIssuance', issuance(n, { idempotency: key }))),
     )
     expect(outcomes.filter(({ outcome }) => outcome === 'recorded')).toHaveLength(1)
-    const winner = await store.read.idempotentIssuance(key.scope, key.key)
+    const winner = await store.read.idempotentIssuance(key.scope, key.key, 0)
     for (const outcome of outcomes) {
       if (outcome.outcome === 'replayed') expect(outcome.serialNumber).toBe(winner?.serialNumber)
     }
     expect(await store.read.countCertificates({ now: NOW }, 100)).toBe(1)
+  })
+
+  test('is free for another request where its certificate is too old, swept or not', async () => {
+    const store = await temporaryStore()
+    const at = NOW * 1000
+    await store.write('recordIssuance', issuance(1, { idempotency: key, issuedAt: at }))
+    const other = { ...key, requestHash: sha256('another request') }
+    const next = (countsFrom: number) =>
+      store.write(
+        'recordIssuance',
+        issuance(2, { idempotency: { ...other, countsFrom }, issuedAt: at + 1000 }),
+      )
+    await expect(next(at)).rejects.toMatchObject({ code: 'idempotencyConflict' })
+    expect(await store.read.idempotentIssuance(key.scope, key.key, at + 1)).toBeNull()
+    await expect(next(at + 1)).resolves.toEqual({ outcome: 'recorded' })
+    expect(await store.read.idempotentIssuance(key.scope, key.key, at + 1)).toEqual({
+      requestHash: other.requestHash,
+      serialNumber: serial(2),
+    })
+  })
+
+  test('is removed when it is too old, the oldest first and so many at once', async () => {
+    const store = await temporaryStore()
+    const at = NOW * 1000
+    for (let n = 0; n < 6; n++) {
+      const idempotency = { ...key, key: `k${n}` }
+      // The clock was set back in between.
+      await store.write(
+        'recordIssuance',
+        issuance(n, { idempotency, issuedAt: at + (n === 1 ? 9 : n) * 1000 }),
+      )
+    }
+    const left = async () => {
+      const found = await Promise.all(
+        [0, 1, 2, 3, 4, 5].map((n) => store.read.idempotentIssuance(key.scope, `k${n}`, 0)),
+      )
+      return found.flatMap((one, n) => (one ? [n] : []))
+    }
+    const sweep = (seconds: number) =>
+      store.write('sweepIdempotencyKeys', { issuedBefore: at + seconds * 1000, limit: 2 })
+    expect(await sweep(0)).toEqual({ more: false })
+    expect(await left()).toHaveLength(6)
+    expect(await sweep(5)).toEqual({ more: true })
+    expect(await left()).toEqual([1, 3, 4, 5])
+    expect(await sweep(5)).toEqual({ more: true })
+    expect(await sweep(5)).toEqual({ more: false })
+    expect(await left()).toEqual([1, 5])
+    // What came after a certificate of a clock that was wrong stays until that clock has come by.
+    expect(await sweep(10)).toEqual({ more: false })
+    expect(await left()).toEqual([5])
+    await store.write('recordIssuance', issuance(6, { issuedAt: at + 10_000 }))
+    await sweep(11)
+    expect(await left()).toEqual([])
   })
 
   test('is not used up by an issuance that fails', async () => {

@@ -24,7 +24,7 @@ test('the events that can be configured are those that there are', () => {
 
 test('what is not recorded is not told: neither a refused command nor a repeated one', async () => {
   const { store, told } = await storeFor(settings())
-  const idempotency = { scope: 'admin:default', key: 'k', requestHash: sha256('request') }
+  const idempotency = { scope: 'admin:default', key: 'k', requestHash: sha256('request'), countsFrom: 0 }
   await store.write('recordIssuance', issuance(0, { idempotency }))
   await store.write('recordIssuance', issuance(1, { idempotency }))
   await expect(store.write('recordIssuance', issuance(2, { replaces: serial(9) }))).rejects.toThrow()

@@ -18,14 +18,14 @@ const attributes = (list) =>
     }),
   )
 
-function* decode({ resourceSpans }) {
+function* decode({ resourceSpans }, headers) {
   for (const { resource, scopeSpans } of resourceSpans) {
     for (const { scope, spans } of scopeSpans) {
       for (const span of spans) {
         only(
           span,
           [
-            ...['traceId', 'spanId', 'parentSpanId', 'name', 'kind'],
+            ...['traceId', 'traceState', 'spanId', 'parentSpanId', 'name', 'kind'],
             ...['startTimeUnixNano', 'endTimeUnixNano', 'attributes', 'status'],
           ],
           'a span',
@@ -36,6 +36,7 @@ function* decode({ resourceSpans }) {
         if (![1, 2].includes(span.kind)) throw new Error(`kind ${span.kind}`)
         yield {
           traceId: matching(/^[0-9a-f]{32}$/, span.traceId, 'traceId'),
+          traceState: span.traceState ?? '',
           spanId: matching(/^[0-9a-f]{16}$/, span.spanId, 'spanId'),
           parentId:
             span.parentSpanId === undefined ? null : matching(/^[0-9a-f]{16}$/, span.parentSpanId, 'parent'),
@@ -47,6 +48,7 @@ function* decode({ resourceSpans }) {
           attributes: attributes(span.attributes),
           service: attributes(resource.attributes)['service.name'],
           scope: scope.name,
+          headers,
         }
       }
     }
@@ -62,7 +64,7 @@ createServer(async (request, response) => {
     if (`${request.method} ${request.url}` !== 'POST /v1/traces') throw new Error(request.url)
     if (request.headers['content-type'] !== 'application/json')
       throw new Error(request.headers['content-type'])
-    for (const span of decode(JSON.parse(text))) console.log(JSON.stringify(span))
+    for (const span of decode(JSON.parse(text), request.headers)) console.log(JSON.stringify(span))
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"partialSuccess":{}}')
   } catch (error) {
     console.log(JSON.stringify({ error: error.message }))

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { AcmeCa } from '../api/acme/acme-ca.ts'
@@ -9,6 +12,8 @@ import { eventually } from '../eventually.ts'
 
 interface Span {
   readonly traceId: string
+  readonly traceState: string
+  readonly headers: Record<string, string>
   readonly spanId: string
   readonly parentId: string | null
   readonly name: string
@@ -151,6 +156,40 @@ test('a caller says by its traceparent whether its trace is kept, and what is ma
   await eventually(() => expect(named(spans, 'GET /v1/profiles').length).toBe(4))
   const parents = named(spans, 'GET /v1/profiles').map(({ parentId }) => parentId)
   expect(parents.sort()).toEqual([PARENT, null, null, null].sort())
+})
+
+test('a caller’s tracestate is in each span of its trace, and counts with a traceparent alone', async () => {
+  const { endpoint, spans } = await receiver()
+  const ca = await tracedCa({ endpoint })
+  const headers = { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'rojo=1, congo=t61 x ,,' }
+  await ca.enrol(csrPem(NAMES), {}, { headers })
+  await ca.call('/v1/profiles', { headers: { tracestate: 'rojo=1' } })
+  await eventually(() => {
+    expect(named(spans, 'POST /v1/certificates').length).toBe(1)
+    expect(named(spans, 'GET /v1/profiles').length).toBe(1)
+    expect(named(spans, 'sign').length).toBeGreaterThan(0)
+  })
+  for (const { traceId, traceState, name } of spans)
+    expect(traceState, name).toBe(traceId === TRACE ? 'rojo=1,congo=t61 x' : '')
+})
+
+test('headers of a file go with each message, and a file that does not fit stops the start without its secrets', async () => {
+  const { endpoint, spans } = await receiver()
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-otlp-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const headersFile = join(folder, 'headers')
+  writeFileSync(headersFile, 'Api-Key=s%2Bcret,\n x-tenant = one%20two \n', { mode: 0o600 })
+  const ca = await tracedCa({ endpoint, headersFile })
+  await ca.call('/v1/profiles')
+  await eventually(() => expect(named(spans, 'GET /v1/profiles').length).toBe(1))
+  expect(spans[0]!.headers).toMatchObject({ 'api-key': 's+cret', 'x-tenant': 'one two' })
+  expect(ca.log.join('')).not.toContain('s+cret')
+  writeFileSync(headersFile, 'host=s3cret')
+  const again = ca.reopen()
+  await expect(again).rejects.toMatchObject({ code: 'badConfiguration', message: /"host"/ })
+  await expect(again).rejects.not.toThrow(/s3cret/)
+  writeFileSync(headersFile, 'api-key=other')
+  await ca.reopen()
 })
 
 test('one in so many is traced, which a caller’s decision goes before', async () => {

@@ -3,8 +3,9 @@ import { quoted } from '../../pki/names/quoted.ts'
 import type { ValidationContext } from './context.ts'
 import type { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
-import { type HttpAnswer, httpGet, portOf } from './http-get.ts'
+import { type HttpAnswer, httpGet } from './http-get.ts'
 import { type Challenge, keyAuthorization } from './key-authorization.ts'
+import { portOf } from './request-to.ts'
 
 const MOST_REDIRECTS = 10
 const LONGEST_LOCATION = 2048

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { http } from '../../node-http.ts'
-import { connectTo } from './connect.ts'
 import type { ValidationContext } from './context.ts'
 import type { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
-import { startTls } from './start-tls.ts'
+import { openStream, requestTo } from './request-to.ts'
 
 /** Octets of a body that are read; a key authorization has less than 200. */
 const MOST_BODY = 64 * 1024
@@ -31,26 +30,7 @@ export async function httpGet(
   context: Pick<ValidationContext, 'resolver' | 'networks'>,
   deadline: Deadline,
 ): Promise<HttpAnswer> {
-  const host = hostOf(url)
-  const socket = await connectTo(host, portOf(url), context, deadline)
-  try {
-    const stream =
-      url.protocol === 'https:'
-        ? await startTls(socket, url.host, { servername: host, ALPNProtocols: ['http/1.1'] }, deadline)
-        : socket
-    return await exchange(url, stream, deadline)
-  } finally {
-    socket.destroy()
-  }
-}
-
-/** Without the brackets of an IPv6 address, and without the dot that ends an absolute name. */
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
-}
-
-export function portOf(url: URL): number {
-  return Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  return exchange(url, await openStream(url, context, deadline), deadline)
 }
 
 function exchange(url: URL, stream: Duplex, deadline: Deadline): Promise<HttpAnswer> {
@@ -68,17 +48,8 @@ function exchange(url: URL, stream: Duplex, deadline: Deadline): Promise<HttpAns
     stream.once('close', () => signal.removeEventListener('abort', stop))
     const failed = (error: NodeJS.ErrnoException) => reject(broken(url, error))
     const sent = http.request({
+      ...requestTo(url, { Accept: '*/*', 'Accept-Encoding': 'identity', Connection: 'close' }),
       createConnection: () => stream,
-      path: `${url.pathname}${url.search}`,
-      setHost: false,
-      maxHeaderSize: 16 * 1024,
-      headers: {
-        Host: url.host,
-        'User-Agent': 'Chancery',
-        Accept: '*/*',
-        'Accept-Encoding': 'identity',
-        Connection: 'close',
-      },
     })
     sent.on('error', failed)
     // Nothing here asks for another protocol; without a listener a CONNECT or 101 would end in silence.

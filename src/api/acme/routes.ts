@@ -3,6 +3,8 @@ import { LARGEST_JWS } from '../../acme/jws/parse.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import type { Service } from '../../service.ts'
 import { refuseRepeatedHeaders } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
+import { refuseOtherMethods } from '../other-methods.ts'
 import { accountRoutes } from './account.ts'
 import { authorizationRoutes } from './authorization.ts'
 import { certificateRoutes } from './certificate.ts'
@@ -17,7 +19,7 @@ import { urlsOf } from './urls.ts'
 export async function acmeRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   const { acme } = service
   if (!service.config.acme.enabled) return
-  const urls = urlsOf(service, app.prefix)
+  const urls = urlsOf(service, mountPoint(app))
   const routing: AcmeRouting = { service, acme, urlsOf: urls, signed: new SignedRequests(acme, urls) }
 
   app.removeAllContentTypeParsers()
@@ -38,7 +40,15 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
     // RFC 8555 6.5.1: a nonce must not come out of a cache.
     if (isFresh) reply.header('cache-control', 'no-store')
   })
-  refuseOtherMethods(app)
+  // RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET.
+  refuseOtherMethods(
+    app,
+    '/acme',
+    (allowed) =>
+      new AcmeError('malformed', `This address takes ${allowed} alone: ACME reads by POST-as-GET.`, {
+        status: 405,
+      }),
+  )
 
   directoryRoutes(app, routing)
   accountRoutes(app, routing)
@@ -53,30 +63,4 @@ function addIndex(reply: FastifyReply, urls: AcmeRouting['urlsOf'], request: Fas
   } catch {
     // A Host that is not ours has been refused, and there is no address to tell.
   }
-}
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
-
-/** RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET. */
-function refuseOtherMethods(app: FastifyInstance): void {
-  const known = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method, handler }) => {
-    if (handler === refuse) return
-    const methods = known.get(url) ?? new Set()
-    for (const one of [method].flat()) methods.add(one)
-    known.set(url, methods)
-  })
-  const refuse = async () => {
-    throw new AcmeError('malformed', 'This address takes another method: ACME reads by POST-as-GET.', {
-      status: 405,
-    })
-  }
-  app.after(() => {
-    for (const [url, methods] of known) {
-      const others = METHODS.filter((method) => !methods.has(method))
-      const path = url.slice(app.prefix.length)
-      // Before the body is looked at: what type it has does not matter.
-      app.route({ method: others, url: path, onRequest: refuse, handler: refuse })
-    }
-  })
 }

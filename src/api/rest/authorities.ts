@@ -11,6 +11,7 @@ import { decodePem, encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { AuthorityView, showAuthority } from './authority-view.ts'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
@@ -121,7 +122,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
           ...(replaces === undefined ? {} : { replaces }),
         }),
       )
-      reply.code(201).header('location', `${app.prefix}/v1/authorities/${id}`)
+      reply.code(201).header('location', `${mountPoint(app)}/v1/authorities/${id}`)
       return one(id)
     },
   )
@@ -131,6 +132,8 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     {
       schema: {
         summary: 'Make an authority the default, or retire it',
+        description:
+          'Active and retired are taken after the checks of POST /v1/authorities/{id}/phase, which also forces one, and moves others.',
         tags,
         params: IdParams,
         body: Change,
@@ -140,10 +143,9 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     async (request) => {
       const admin = await adminOf(request, service)
       const { id } = request.params
-      // Its key may have been destroyed: an active one without would stop the next start.
-      const known = service.authorities.get(id)
-      if (request.body.state === 'active' && known?.role === 'issuing' && !known.signer)
-        throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot issue.`)
+      const { state: phase } = request.body
+      if (phase !== undefined && phase !== service.authorities.get(id)?.state)
+        await service.phases.prove({ id, phase, others: 'active', force: [] })
       const audit = auditEntry('authority.change', 'ok', id, admin, originOf(request), clock(), request.body)
       await store.write('changeAuthority', { ...request.body, id, audit })
       await service.authoritiesChanged()

@@ -7,6 +7,7 @@ import { normaliseSerial } from '../../pki/serial-number.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { applicantOf, originOf } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
 import { answerRequest } from './issuance-answer.ts'
@@ -68,7 +69,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         return { proof, ...wishes, renewalOf: old, idempotencyKey, protocol: 'rest' }
       }
       const answer = await service.issuer.issue(read, principal, originOf(request))
-      return answerRequest(answer, request, reply, { ...service, prefix: app.prefix })
+      return answerRequest(answer, request, reply, { ...service, prefix: mountPoint(app) })
     },
   )
 }

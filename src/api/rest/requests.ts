@@ -8,6 +8,7 @@ import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { RequestRow } from '../../store/approval-queries.ts'
 import { adminOf, applicantOf, originOf } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { readTime } from '../rfc3339.ts'
 import { CertificateView, showCertificate } from './certificate-view.ts'
 import { answerIssued } from './issuance-answer.ts'
@@ -112,7 +113,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         notAfter: notAfter === undefined ? undefined : readTime(notAfter),
       }
       const issued = await approvals.approve(Number(request.params.id), narrowed, admin, originOf(request))
-      return answerIssued(issued, request, reply, { ...service, prefix: app.prefix })
+      return answerIssued(issued, request, reply, { ...service, prefix: mountPoint(app) })
     },
   )
 

@@ -71,8 +71,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, RouteAccess>> = {
 
 /** Of a request that was routed; `prefix`: where the routes are mounted. */
 export function accessTo({ method, routeOptions }: FastifyRequest, prefix: string): RouteAccess {
-  // Fastify leaves one slash where the prefix ends in one.
-  const path = (routeOptions.url ?? '').slice(prefix.replace(/\/$/, '').length)
+  const path = (routeOptions.url ?? '').slice(prefix.length)
   return ROUTE_ACCESS[`${method === 'HEAD' ? 'GET' : method} ${path}`] ?? { role: 'admin' }
 }
 

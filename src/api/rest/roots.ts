@@ -39,7 +39,7 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       schema: {
         summary: 'Install further roots, with their CRLs, and cross-certificates',
         description:
-          'A new root stands in the bundles at once, and needs its CRL along with it. A cross-certificate is what one authority signed for the key of another; both must be known, or come along.',
+          'A new root stands in the bundles at once, and needs its CRL along with it; a newer CRL of a root that is known replaces the one that is here. A cross-certificate is what one authority signed for the key of another; both must be known, or come along.',
         tags,
         body: {
           content: {
@@ -47,7 +47,11 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
           },
         } as unknown as TUnsafe<unknown>,
         response: {
-          200: Type.Object({ roots: Type.Array(Type.String()), crossCertificates: Type.Integer() }),
+          200: Type.Object({
+            roots: Type.Array(Type.String(), { description: 'Those that are new.' }),
+            crls: Type.Array(Type.String(), { description: 'The known roots whose CRL was replaced.' }),
+            crossCertificates: Type.Integer(),
+          }),
         },
       },
     },
@@ -63,7 +67,7 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       const audit = auditEntry('root.install', 'ok', '', admin, originOf(request), clock())
       const installed = await installRoots(store, authorities.all(), material, clock(), audit)
       await service.authoritiesChanged()
-      return { ...installed, roots: [...installed.roots] }
+      return { ...installed, roots: [...installed.roots], crls: [...installed.crls] }
     },
   )
 

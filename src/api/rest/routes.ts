@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { CaError } from '../../errors.ts'
 import type { Service } from '../../service.ts'
 import { authenticateFirst, refuseRepeatedHeaders } from '../caller.ts'
+import { refuseOtherMethods } from '../other-methods.ts'
 import { acmeAccountRoutes } from './acme-accounts.ts'
 import { eabKeyRoutes } from './acme-eab-keys.ts'
 import { acmeOrderRoutes } from './acme-orders.ts'
@@ -30,6 +32,11 @@ import { tokenRoutes } from './tokens.ts'
 export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
   useOwnParsing(app)
   refuseRepeatedHeaders(app)
+  refuseOtherMethods(
+    app,
+    '/v1',
+    (allowed) => new CaError('methodNotAllowed', `This address takes ${allowed} alone.`),
+  )
   app.register(sessionRoutes, options)
   app.register(administration, options)
 }

@@ -6,6 +6,7 @@ import { CaError } from '../../errors.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { nameCaller, originOf } from '../caller.ts'
+import { mountPoint } from '../mount-point.ts'
 import { sessionCookie } from '../session-cookie.ts'
 import { SignInCookies } from '../sign-in-cookie.ts'
 
@@ -63,8 +64,9 @@ export const oidcRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
         role: principal.kind,
       })
       await store.write('audit', audit)
-      const { secret } = access.sessions.open({ name, credential: { kind: 'openId', principal } })
-      return reply.header('set-cookie', sessionCookie(secret)).redirect(`${app.prefix}/console/`, 303)
+      const credential = { kind: 'openId', principal } as const
+      const { secret } = access.sessions.open({ name, holder: principal.id, credential })
+      return reply.header('set-cookie', sessionCookie(secret)).redirect(`${mountPoint(app)}/console/`, 303)
     },
   )
 }

@@ -50,7 +50,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       const { name, principal, credential } = await sessionSubject(credentialsOf(request), service)
       nameCaller(request, principal)
       await record('session.open', name, principal, request)
-      const { secret, session } = sessions.open({ name, credential })
+      const { secret, session } = sessions.open({ name, holder: principal.id, credential })
       reply.code(201).header('set-cookie', sessionCookie(secret))
       return show(session, principal)
     },

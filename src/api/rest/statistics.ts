@@ -4,6 +4,7 @@ import { CaError } from '../../errors.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { DayCount } from '../../store/queries.ts'
+import { Turns } from '../../turns.ts'
 import { adminOf } from '../caller.ts'
 import { showTime, Time } from './schemas.ts'
 
@@ -23,33 +24,46 @@ const DayView = Type.Object({
   expiring: Type.Integer({ description: 'Those that end on it, revoked or not.' }),
 })
 
+/** So many days are being counted at the same time, whoever asks for them: most places of the search thread are left to searches. */
+const AT_ONCE = 2
+
 interface Counted {
   /** Seconds since 1970. */
-  readonly until: number
-  readonly days: Promise<DayCount[]>
+  readonly at: number
+  readonly count: Promise<DayCount>
 }
 
 /** What was issued, revoked, and what ends, by day. */
 export const statisticsRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { store, clock } = service
+  /** By day: whoever asks for fewer or more days shares them. */
   const kept = new Map<number, Counted>()
+  const turns = new Turns(AT_ONCE)
+  const isFresh = ({ at }: Counted, now: number) => now < at + KEPT && now >= at
 
-  /** One day after the other: each is a step of its own, between which others search. */
-  async function count(around: number, days: number): Promise<DayCount[]> {
-    const counts: DayCount[] = []
-    for (let day = -days; day <= days; day++) counts.push(await store.read.countDay(around + day * DAY))
-    return counts
-  }
-
-  function counted(days: number, now: number): Counted {
-    const known = kept.get(days)
-    if (known && now < known.until && now >= known.until - KEPT) return known
-    const fresh = { until: now + KEPT, days: count(now - (now % DAY), days) }
-    kept.set(days, fresh)
-    fresh.days.catch(() => {
-      if (kept.get(days) === fresh) kept.delete(days)
+  function counted(day: number): Counted {
+    const at = epochSeconds(clock())
+    const known = kept.get(day)
+    if (known && isFresh(known, at)) return known
+    const fresh = { at, count: turns.run(() => store.read.countDay(day)) }
+    kept.set(day, fresh)
+    fresh.count.catch(() => {
+      if (kept.get(day) === fresh) kept.delete(day)
     })
     return fresh
+  }
+
+  /** One day after the other: each is a step of its own, between which others search. */
+  async function countAround(today: number, days: number): Promise<{ asOf: number; counts: DayCount[] }> {
+    const counts: DayCount[] = []
+    let asOf = epochSeconds(clock())
+    for (const [day, one] of kept) if (!isFresh(one, asOf)) kept.delete(day)
+    for (let day = -days; day <= days; day++) {
+      const { at, count } = counted(today + day * DAY)
+      asOf = Math.min(asOf, at)
+      counts.push(await count)
+    }
+    return { asOf, counts }
   }
 
   app.get(
@@ -75,10 +89,10 @@ export const statisticsRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       const days = Number(request.query.days ?? '30')
       if (days < 1 || days > MOST) throw new CaError('malformedRequest', `days is 1 to ${MOST}.`)
       const now = epochSeconds(clock())
-      const counts = counted(days, now)
+      const { asOf, counts } = await countAround(now - (now % DAY), days)
       return {
-        asOf: showTime(counts.until - KEPT),
-        days: (await counts.days).map(({ from, issued, revoked, expiring }) => ({
+        asOf: showTime(asOf),
+        days: counts.map(({ from, issued, revoked, expiring }) => ({
           day: showTime(from).slice(0, 10),
           ...{ issued, revoked, expiring },
         })),

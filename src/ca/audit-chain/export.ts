@@ -52,9 +52,10 @@ function rowLine({ at, detail, hash, ...rest }: ChainRow): string {
   return `${facts.slice(0, -1)},"detail":${detail},"hash":${JSON.stringify(hash)}}\n`
 }
 
-function signerLine({ serialNumber, certificate, above }: SignerChain): string {
+function signerLine({ serialNumber, certificate, above, revokedAt }: SignerChain): string {
   const [pem, ...chain] = [certificate, ...above].map((der) => encodePem('CERTIFICATE', der))
-  return line({ type: 'certificate', serialNumber, certificate: pem, chain })
+  const revoked = revokedAt === null ? {} : { revokedAt: rfc3339(revokedAt) }
+  return line({ type: 'certificate', serialNumber, certificate: pem, chain, ...revoked })
 }
 
 /** Proves an export, line by line. `roots`: DER. Throws `CaError` "malformedRequest" for what is none. */
@@ -78,7 +79,7 @@ export async function verifyExport(
     }
     if (!verifier || end) throw malformed(number)
     if (value.type === 'row') verifier.row(readRow(value))
-    else if (value.type === 'certificate') verifier.signer(readSigner(value))
+    else if (value.type === 'certificate') verifier.signer(readSigner(value, number))
     else if (value.type === 'head') verifier.head(readHead(value, number))
     else if (value.type === 'end') end = { row: Number(value.row), hash: String(value.hash) }
     else throw malformed(number)
@@ -105,7 +106,7 @@ export async function headsIn(
     if (!/"type":"(head|certificate)"/.test(text)) continue
     const value = parsed(text, number)
     if (value.type === 'head') found.heads.push(readHead(value, number))
-    if (value.type === 'certificate') found.signers.push(readSigner(value))
+    if (value.type === 'certificate') found.signers.push(readSigner(value, number))
   }
   return found
 }
@@ -141,20 +142,25 @@ function readRow({ id, at, detail, hash, ...rest }: Line): ChainRow {
 }
 
 function readHead({ row, hash, signedAt, certificate, signature }: Line, number: number): AuditHeadRow {
-  const time = Date.parse(String(signedAt)) / 1000
-  if (Number.isNaN(time)) throw malformed(number)
   return {
     ...{ row: Number(row), hash: String(hash), certificate: String(certificate) },
-    signedAt: time,
+    signedAt: readTime(signedAt, number),
     signature: String(signature),
   }
 }
 
-function readSigner({ serialNumber, certificate, chain }: Line): SignerChain {
+function readTime(text: unknown, number: number): number {
+  const time = Date.parse(String(text)) / 1000
+  if (Number.isNaN(time)) throw malformed(number)
+  return time
+}
+
+function readSigner({ serialNumber, certificate, chain, revokedAt }: Line, number: number): SignerChain {
   const der = (pem: unknown) => decodePem(String(pem), 'certificate')[0]?.der ?? Buffer.alloc(0)
   return {
     serialNumber: String(serialNumber),
     certificate: der(certificate),
     above: Array.isArray(chain) ? chain.map(der) : [],
+    revokedAt: revokedAt === undefined ? null : readTime(revokedAt, number),
   }
 }

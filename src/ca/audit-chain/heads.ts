@@ -5,6 +5,7 @@ import { encodeCsr } from '../../pki/csr/encode.ts'
 import { parseCsr } from '../../pki/csr/parse.ts'
 import { encodeName } from '../../pki/distinguished-name.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
+import { RegularLooks } from '../../regular-looks.ts'
 import type { Store } from '../../store/store.ts'
 import { SYSTEM_ORIGIN } from '../audit.ts'
 import type { Authorities } from '../authorities.ts'
@@ -26,7 +27,7 @@ interface AuditHeadsContext {
   readonly onError: (error: unknown) => void
 }
 
-/** The clock is looked at this often: it may be set, or the machine sleep. Milliseconds. */
+/** Milliseconds. */
 const LOOK = 30_000
 
 /** After a failure so many looks pass before the next attempt: ten minutes. */
@@ -40,35 +41,20 @@ const FILE = join('keys', 'audit-log.pem')
  */
 export class AuditHeads {
   readonly #context: AuditHeadsContext
+  readonly #looks: RegularLooks
   #identity: KeptIdentity | null = null
-  #timer: NodeJS.Timeout | undefined
-  #underWay: Promise<void> = Promise.resolve()
 
   constructor(context: AuditHeadsContext) {
     this.#context = context
+    this.#looks = new RegularLooks({ every: LOOK, rest: REST, onError: context.onError })
   }
 
   start(): void {
-    let rest = 0
-    let busy = false
-    this.#timer = setInterval(() => {
-      if (busy || --rest >= 0) return
-      busy = true
-      this.#underWay = this.signIfDue()
-        .catch((error: unknown) => {
-          rest = REST
-          this.#context.onError(error)
-        })
-        .finally(() => {
-          busy = false
-        })
-    }, LOOK)
-    this.#timer.unref()
+    this.#looks.start(() => this.signIfDue())
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#underWay
+  stop(): Promise<void> {
+    return this.#looks.stop()
   }
 
   /** Signs where the oldest row that is not signed for is older than the interval. */

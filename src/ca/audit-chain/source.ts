@@ -16,21 +16,26 @@ export interface SignerChain {
   readonly certificate: Buffer
   /** DER, the issuer first. */
   readonly above: readonly Buffer[]
+  /** Since when it counts no more; null where it is not revoked. Seconds since 1970. */
+  readonly revokedAt: number | null
 }
 
 /** Null where the database has no such certificate. */
 export async function signerChain(serialNumber: string, source: AuditSource): Promise<SignerChain | null> {
   const row = await source.certificate(serialNumber)
   if (!row) return null
+  const revokedAt =
+    row.revocation && Math.min(row.revocation.revokedAt, row.revocation.invalidityDate ?? Infinity)
   const authorities = await source.authorities()
   const authority = authorities.find(({ id }) => id === row.authority)
-  if (!authority?.certificate) return { serialNumber, certificate: row.der, above: [] }
+  if (!authority?.certificate) return { serialNumber, certificate: row.der, above: [], revokedAt }
   const above = [authority.certificate, ...authority.chain]
   const cross = await source.crossCertificates()
   return {
     serialNumber,
     certificate: row.der,
     above: [...above, ...beyond(above.at(-1)!, authorities, cross)],
+    revokedAt,
   }
 }
 

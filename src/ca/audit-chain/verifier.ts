@@ -2,7 +2,7 @@ import { rfc3339 } from '../../clock.ts'
 import { CHAIN_START, chainHash } from '../../store/chain-hash.ts'
 import type { AuditHeadRow } from '../../store/queries.ts'
 import type { ChainRow } from '../../store/read/audit-chain.ts'
-import { signerFault } from './prove-signer.ts'
+import { signerFault, signerFaultAt } from './prove-signer.ts'
 import { isSigned } from './signed-head.ts'
 import type { SignerChain } from './source.ts'
 
@@ -32,7 +32,7 @@ const MOST_FAULTS = 100
 /** Proves the audit log row by row, in their order; it holds one hash and the heads that wait for their row. */
 export class ChainVerifier {
   readonly #roots: readonly Buffer[]
-  readonly #signers = new Map<string, { certificate: Buffer; fault: string | null }>()
+  readonly #signers = new Map<string, { chain: SignerChain; fault: string | null }>()
   /** By row. */
   readonly #waiting = new Map<number, AuditHeadRow[]>()
   readonly #faults: ChainFault[] = []
@@ -77,9 +77,9 @@ export class ChainVerifier {
   }
 
   signer(chain: SignerChain): void {
-    const { serialNumber, certificate } = chain
+    const { serialNumber } = chain
     if (this.#signers.has(serialNumber)) return
-    this.#signers.set(serialNumber, { certificate, fault: signerFault(chain, this.#roots) })
+    this.#signers.set(serialNumber, { chain, fault: signerFault(chain, this.#roots) })
   }
 
   knowsSigner(serialNumber: string): boolean {
@@ -89,15 +89,8 @@ export class ChainVerifier {
   /** Before its row or right behind it; its signer must be known. */
   head(head: AuditHeadRow): void {
     this.#heads++
-    const { row, certificate, signature, signedAt } = head
-    const signer = this.#signers.get(certificate)
-    const fault =
-      signer === undefined
-        ? 'Its signer’s certificate is missing.'
-        : (signer.fault ??
-          (isSigned(head, Buffer.from(signature, 'base64'), signer.certificate)
-            ? null
-            : 'Its signature is wrong.'))
+    const { row, signedAt } = head
+    const fault = this.#headFault(head)
     if (fault !== null) {
       this.#fault(row, 'head', `The head of row ${row}, of ${rfc3339(signedAt)}, proves nothing. ${fault}`)
     } else if (row === this.#newest) {
@@ -121,6 +114,16 @@ export class ChainVerifier {
       ...{ signedThrough: this.#signed.row, signedAt: this.#signed.at },
       ...{ faults: this.#faults, faultCount: this.#faultCount },
     }
+  }
+
+  #headFault(head: AuditHeadRow): string | null {
+    const signer = this.#signers.get(head.certificate)
+    if (!signer) return 'Its signer’s certificate is missing.'
+    const { chain, fault } = signer
+    if (fault !== null) return fault
+    if (!isSigned(head, Buffer.from(head.signature, 'base64'), chain.certificate))
+      return 'Its signature is wrong.'
+    return signerFaultAt(chain, head.signedAt)
   }
 
   #compare({ row, hash, signedAt }: AuditHeadRow): void {

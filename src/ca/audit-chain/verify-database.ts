@@ -15,7 +15,7 @@ export async function verifyDatabase(
   kept: KeptHeads = { heads: [], signers: [] },
 ): Promise<ChainVerdict> {
   const verifier = new ChainVerifier(roots)
-  for (const signer of kept.signers) verifier.signer(signer)
+  for (const signer of kept.signers) verifier.signer(await asOfNow(signer, source))
   const expect = async (heads: readonly AuditHeadRow[]) => {
     for (const head of heads) {
       const { certificate } = head
@@ -37,4 +37,11 @@ export async function verifyDatabase(
     if (rows.length < STEP || last <= after) return verifier.finish()
     after = last
   }
+}
+
+/** An export may be older than the revocation of a signer, and the database may have lost one. */
+async function asOfNow(signer: SignerChain, source: AuditSource): Promise<SignerChain> {
+  const here = await signerChain(signer.serialNumber, source)
+  const known = [signer.revokedAt, here?.revokedAt ?? null].filter((time) => time !== null)
+  return { ...signer, revokedAt: known.length > 0 ? Math.min(...known) : null }
 }

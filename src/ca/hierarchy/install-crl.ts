@@ -1,6 +1,7 @@
 import { epochSeconds, rfc3339 } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
-import type { AuditEntry } from '../../store/commands.ts'
+import type { CertificateInfo } from '../../pki/certificate/parse.ts'
+import type { AuditEntry, CrlRecord } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import type { Authority } from '../authority.ts'
 import { type ProvenCrl, proveCrl } from './prove-crl.ts'
@@ -22,8 +23,22 @@ export async function installCrl(
       'conflict',
       `The key of authority "${id}" is here: the service makes its CRLs by itself.`,
     )
-  const crl = proveCrl(der, certificate)
-  const nextUpdate = checkCrlTimes(crl, epochSeconds(now))
+  const crl = await crlToBring(store, { id, certificate }, der, epochSeconds(now))
+  const { number, entries } = crl
+  await store.write('recordCrl', {
+    ...crl,
+    audit: { ...audit, detail: { ...audit.detail, number, entries } },
+  })
+}
+
+/** Proven to be the authority's, current, and newer than the one before. `now` in seconds since 1970. */
+export async function crlToBring(
+  store: Store,
+  { id, certificate }: Pick<Authority, 'id' | 'certificate'>,
+  der: Uint8Array,
+  now: number,
+): Promise<Omit<CrlRecord, 'audit'>> {
+  const crl = firstCrl(der, certificate, now)
   const stored = await store.read.latestCrl(id)
   if (stored && crl.number <= stored.number) {
     throw new CaError(
@@ -31,20 +46,23 @@ export async function installCrl(
       `The CRL has number ${crl.number}, but number ${stored.number} of "${id}" is here already. Make one with a higher number.`,
     )
   }
+  return { ...crl, authority: id }
+}
+
+/** Of an authority that has none here: its own, and current. `now` in seconds since 1970. */
+export function firstCrl(
+  der: Uint8Array,
+  certificate: CertificateInfo,
+  now: number,
+): Omit<CrlRecord, 'audit' | 'authority'> {
+  const crl = proveCrl(der, certificate)
+  const nextUpdate = checkCrlTimes(crl, now)
   // RFC 5280 5.2.3 allows 20 octets; the database counts as JavaScript does.
   if (crl.number > Number.MAX_SAFE_INTEGER) {
     throw new CaError('badCrl', `The cRLNumber ${crl.number} is above 2^53, the largest that is kept here.`)
   }
-  const number = Number(crl.number)
-  await store.write('recordCrl', {
-    authority: id,
-    number,
-    thisUpdate: crl.thisUpdate,
-    nextUpdate,
-    der: crl.der,
-    entries: crl.count,
-    audit: { ...audit, detail: { ...audit.detail, number, entries: crl.count } },
-  })
+  const { thisUpdate, count: entries } = crl
+  return { number: Number(crl.number), thisUpdate, nextUpdate, der: crl.der, entries }
 }
 
 /** Its nextUpdate. `now` in seconds since 1970. Throws `CaError` "badCrl" where it is not current. */

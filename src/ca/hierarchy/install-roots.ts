@@ -5,12 +5,12 @@ import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import type { RootInstallation } from '../../store/authority-commands.ts'
-import type { AuditEntry } from '../../store/commands.ts'
+import type { AuditEntry, CrlRecord } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import type { Authority } from '../authority.ts'
 import { proveAuthorityChain, proveRoot } from './chain.ts'
 import { proveSuccessor } from './install.ts'
-import { checkCrlTimes } from './install-crl.ts'
+import { crlToBring, firstCrl } from './install-crl.ts'
 import { proveCrl } from './prove-crl.ts'
 import { rootId } from './root.ts'
 
@@ -26,6 +26,8 @@ export interface RootMaterial {
 export interface InstalledRoots {
   /** Ids of roots that are new. */
   readonly roots: readonly string[]
+  /** Ids of known roots whose CRL is replaced. */
+  readonly crls: readonly string[]
   /** How many cross-certificates were given that are proven now. */
   readonly crossCertificates: number
 }
@@ -33,8 +35,10 @@ export interface InstalledRoots {
 type Known = Pick<Authority, 'id' | 'role' | 'certificate' | 'chain'>
 
 /**
- * Installs further roots, each with its CRL, and cross-certificates, after proving all of it. Roots that are known may be among them.
- * Throws `CaError` "badAuthorityCertificate" or "badCrl" with the reason, "conflict" where a new root has the name of another key.
+ * Installs further roots, each with its CRL, and cross-certificates, after proving all of it. Roots that are known may be
+ * among them; a newer CRL of one replaces what is here.
+ * Throws `CaError` "badAuthorityCertificate" or "badCrl" with the reason, "conflict" where a new root has the name of another key, or a
+ * CRL is no newer.
  */
 export async function installRoots(
   store: Store,
@@ -55,20 +59,35 @@ export async function installRoots(
   const cross = infos
     .filter((info) => !info.subject.equals(info.issuer) && !isKnown(info))
     .map((info) => crossCertificate(info, [...known, ...fresh], seconds))
+  const newer = await newerCrls(store, { known, fresh, crls, now: seconds })
   await store.write('installRoots', {
     roots: roots.map(({ id, info, crl }) => ({ id, certificate: info.der, crl })),
+    crls: newer,
     crossCertificates: cross,
     at: seconds,
     audit: {
       ...audit,
-      target: [...fresh.map(({ id }) => id), ...cross.map(({ subject }) => subject)].join(' ').slice(0, 80),
+      target: [
+        ...fresh.map(({ id }) => id),
+        ...newer.map(({ authority }) => authority),
+        ...cross.map(({ subject }) => subject),
+      ]
+        .join(' ')
+        .slice(0, 80),
       detail: {
         roots: fresh.map(({ id }) => id),
+        ...(newer.length > 0
+          ? { crls: newer.map(({ authority, number }) => `${authority}: ${number}`) }
+          : {}),
         cross: cross.map(({ subject, issuer }) => `${subject} by ${issuer}`),
       },
     },
   })
-  return { roots: fresh.map(({ id }) => id), crossCertificates: cross.length }
+  return {
+    roots: fresh.map(({ id }) => id),
+    crls: newer.map(({ authority }) => authority),
+    crossCertificates: cross.length,
+  }
 }
 
 interface NewRoot {
@@ -102,18 +121,35 @@ function newRoot(
       `The CRL of "${nameToText(info.subject)}" is missing, which consumers that check the whole chain need: make it with "chancery root crl --first", and give both.`,
     )
   }
-  const crl = proveCrl(der, info)
-  const nextUpdate = checkCrlTimes(crl, now)
-  if (crl.number > Number.MAX_SAFE_INTEGER)
-    throw new CaError('badCrl', `The cRLNumber ${crl.number} is above 2^53, the largest that is kept here.`)
-  return {
-    id: rootId(info),
-    info,
-    crl: {
-      ...{ number: Number(crl.number), thisUpdate: crl.thisUpdate, nextUpdate },
-      ...{ der: crl.der, entries: crl.count },
-    },
+  return { id: rootId(info), info, crl: firstCrl(der, info, now) }
+}
+
+/**
+ * Those of roots that are known, without those that are here already. "badCrl" for one that is nobody's: whoever gives it would think
+ * that it is published.
+ */
+async function newerCrls(
+  store: Store,
+  {
+    known,
+    fresh,
+    crls,
+    now,
+  }: { known: readonly Known[]; fresh: readonly Known[]; crls: readonly Buffer[]; now: number },
+): Promise<Omit<CrlRecord, 'audit'>[]> {
+  const newer: Omit<CrlRecord, 'audit'>[] = []
+  for (const der of crls) {
+    if (fresh.some(({ certificate }) => isCrlOf(der, certificate))) continue
+    const root = known.find(({ role, certificate }) => role === 'root' && isCrlOf(der, certificate))
+    if (!root)
+      throw new CaError(
+        'badCrl',
+        'One of the CRLs is of no root that is known here or comes along, or its signature does not verify: leave it out.',
+      )
+    const stored = await store.read.latestCrl(root.id)
+    if (!stored?.der.equals(der)) newer.push(await crlToBring(store, root, der, now))
   }
+  return newer
 }
 
 function isCrlOf(der: Buffer, root: CertificateInfo): boolean {

@@ -3,7 +3,7 @@ import { CaError } from '../../errors.ts'
 import type { Phase, PhaseChange } from '../../store/authority-commands.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
-import { type Authorities, predecessors, successors } from '../authorities.ts'
+import { type Authorities, lineOf } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
 import {
   checkBelow,
@@ -59,7 +59,7 @@ export class Phases {
     const authority = await this.#find(id, phase)
     if (authority.role === 'root') return this.#lookAtRoot(authority, phase)
     const all = this.#context.authorities.all()
-    const line = [...successors(id, all), ...predecessors(authority, all)]
+    const line = lineOf(authority, all)
     const active = line.filter(({ state }) => state === 'active')
     const own = authority.state === phase ? [] : [{ id, from: authority.state, to: phase }]
     const { signer } = authority
@@ -86,17 +86,8 @@ export class Phases {
     audit: Omit<AuditEntry, 'action' | 'detail'>,
     detail: AuditEntry['detail'],
   ): Promise<PhaseReport> {
-    const report = await this.look(wish)
-    const { id, phase, force } = wish
-    const failed = report.checks.filter(({ ok }) => !ok)
-    const left = failed.filter(({ name }) => !force.includes(name) || name === 'key')
-    if (left.length > 0) {
-      throw new CaError(
-        'conflict',
-        `Authority "${id}" does not become ${phase}: ${left.map(({ detail: found }) => found).join(' ')}`,
-        { subproblems: left.map((one) => ({ code: 'conflict', detail: one.detail, subject: one.name })) },
-      )
-    }
+    const { report, failed } = await this.#prove(wish)
+    const { id, phase } = wish
     const { store, clock, changed } = this.#context
     const forced = failed.map(({ name, detail: found }) => `${name}: ${found}`)
     await store.write('changePhases', {
@@ -116,6 +107,27 @@ export class Phases {
     })
     await changed()
     return report
+  }
+
+  /** For a change that is written otherwise: throws as `move` does where a check fails. */
+  async prove(wish: PhaseWish): Promise<void> {
+    await this.#prove(wish)
+  }
+
+  /** `failed`: the checks that are forced. */
+  async #prove(wish: PhaseWish): Promise<{ report: PhaseReport; failed: readonly PhaseCheck[] }> {
+    const report = await this.look(wish)
+    const { id, phase, force } = wish
+    const failed = report.checks.filter(({ ok }) => !ok)
+    const left = failed.filter(({ name }) => !force.includes(name) || name === 'key')
+    if (left.length > 0) {
+      throw new CaError(
+        'conflict',
+        `Authority "${id}" does not become ${phase}: ${left.map(({ detail: found }) => found).join(' ')}`,
+        { subproblems: left.map((one) => ({ code: 'conflict', detail: one.detail, subject: one.name })) },
+      )
+    }
+    return { report, failed }
   }
 
   /** A root is active, in the bundles, or retired. */

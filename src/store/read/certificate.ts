@@ -34,9 +34,10 @@ export function certificateQueries(db: Connection) {
     `SELECT revoked_at AS revokedAt, reason, invalidity_date AS invalidityDate FROM carried_revocations
      WHERE authority = (SELECT key FROM authorities WHERE id = ?) AND serial = ?`,
   )
-  const byIdempotencyKey = db.prepare<[string, string], { requestHash: Buffer; serial: Buffer }>(
+  const byIdempotencyKey = db.prepare<[string, string, number], { requestHash: Buffer; serial: Buffer }>(
     `SELECT k.request_hash AS requestHash, c.serial AS serial
-     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
+     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate
+     WHERE k.scope = ? AND k.key = ? AND c.issued_ms >= ?`,
   )
   const byKeyOfRequest = db
     .prepare<[Buffer | string, string], Buffer>(
@@ -65,8 +66,8 @@ export function certificateQueries(db: Connection) {
       return facts ? { notAfter: Number.MAX_SAFE_INTEGER, revocation: factsOf(facts) } : null
     },
 
-    async idempotentIssuance(scope: string, key: string) {
-      const row = byIdempotencyKey.get(scope, key)
+    async idempotentIssuance(scope: string, key: string, countsFrom: number) {
+      const row = byIdempotencyKey.get(scope, key, countsFrom)
       if (row) return { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') }
       const requestHash = byKeyOfRequest.get(principalColumn(scope), key)
       return requestHash ? { requestHash, serialNumber: null } : null

@@ -12,6 +12,7 @@ import { authorityHandlers } from './authority.ts'
 import { crlHandlers } from './crl.ts'
 import { estUserHandlers } from './est-user.ts'
 import { externalKeyHandlers } from './external-key.ts'
+import { idempotencyKeyHandlers } from './idempotency-key.ts'
 import { issuanceHandlers } from './issuance.ts'
 import { noticeHandlers } from './notice.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
@@ -22,8 +23,8 @@ import { rootHandlers } from './root.ts'
 import { tokenHandlers } from './token.ts'
 
 /**
- * What each command does. A handler runs inside a savepoint: whatever it wrote is undone if it throws.
- * It keeps nothing between calls that an undone write could make wrong.
+ * What each command does. Whatever a handler wrote is undone if it throws, and also where another of the same batch does:
+ * then it is called once more. It keeps nothing between calls that an undone write could make wrong.
  */
 export type Handlers = { [K in CommandKind]: (input: Commands[K]['input']) => Commands[K]['output'] }
 
@@ -32,6 +33,7 @@ export function createHandlers(db: Connection, notices?: NoticeSettings): Handle
   const outbox = openOutbox(db, notices)
   return {
     ...issuanceHandlers(db, outbox),
+    ...idempotencyKeyHandlers(db),
     ...revocationHandlers(db, outbox),
     ...tokenHandlers(db),
     ...adminKeyHandlers(db),

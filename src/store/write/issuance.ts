@@ -8,12 +8,13 @@ import { requestApprover } from './approval.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority.ts'
 import { certificatePacker } from './certificate-form.ts'
+import { idempotencyKeys } from './idempotency-key.ts'
 import type { Outbox } from './outbox.ts'
 import { tokenSpender } from './token.ts'
 import { wordKeys } from './words.ts'
 
 export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
-  const replay = idempotency(db)
+  const replay = idempotencyKeys(db)
   const replaced = replacedCertificate(db)
   const insert = certificateInserter(db)
   const spendToken = tokenSpender(db)
@@ -41,34 +42,6 @@ export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
       writeAudit(record.audit, certificate)
       outbox?.put('certificate.issued', record.issuedAt, () => issuanceData(record))
       return { outcome: 'recorded' }
-    },
-  }
-}
-
-type IdempotencyRecord = NonNullable<IssuanceRecord['idempotency']>
-
-function idempotency(db: Connection) {
-  const find = db.prepare<[string, string], { requestHash: Buffer; serial: Buffer }>(
-    `SELECT k.request_hash AS requestHash, c.serial AS serial
-     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate WHERE k.scope = ? AND k.key = ?`,
-  )
-  const insert = db.prepare(
-    'INSERT INTO idempotency_keys (scope, key, request_hash, certificate) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-  )
-  return {
-    /** The serial number that the same request got before, if it did. */
-    find({ scope, key, requestHash }: IdempotencyRecord): string | undefined {
-      const row = find.get(scope, key)
-      if (row && !row.requestHash.equals(requestHash)) {
-        throw new CaError(
-          'idempotencyConflict',
-          'This Idempotency-Key was used with another request. Repeat that request exactly, or use a new key.',
-        )
-      }
-      return row?.serial.toString('hex')
-    },
-    save({ scope, key, requestHash }: IdempotencyRecord, certificate: number): void {
-      insert.run(scope, key, requestHash, certificate)
     },
   }
 }

@@ -18,7 +18,7 @@ export function rootHandlers(db: Connection) {
   const remove = db.prepare('DELETE FROM cross_certificates WHERE certificate = ?')
 
   return {
-    installRoots({ roots, crossCertificates, at, audit }: RootInstallation) {
+    installRoots({ roots, crls, crossCertificates, at, audit }: RootInstallation) {
       for (const { id, certificate, crl } of roots) {
         const bare = { isDefault: false, chain: [], csr: null, keyFile: null, hash: null, replaces: null }
         const target = { ...audit, target: id }
@@ -33,9 +33,10 @@ export function rootHandlers(db: Connection) {
         })
         publish(wholeOf({ ...crl, authority: id }))
       }
+      for (const crl of crls) publish(wholeOf(crl))
       for (const { certificate, subject, issuer } of crossCertificates)
         insert.run(certificate, keyOf(subject), keyOf(issuer), at)
-      if (crossCertificates.length > 0) writeAudit(audit)
+      if (crls.length + crossCertificates.length > 0) writeAudit(audit)
       return {}
     },
 

@@ -255,6 +255,7 @@ describe('POST-as-GET (RFC 8555 6.3)', () => {
     for (const type of ['application/jose+json', 'application/json', 'text/plain']) {
       const call = { method: 'PUT', as: null, headers: { 'content-type': type }, body: '{}' } as const
       await acme.refuses(() => acme.ca.call('/acme/new-order', call), 405, 'malformed')
+      expect((await acme.ca.call('/acme/new-order', call)).headers.allow).toBe('POST')
     }
   })
 })

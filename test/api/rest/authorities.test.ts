@@ -22,6 +22,7 @@ import { newSerialNumber } from '../../../src/pki/serial-number.ts'
 import { assembleSigned } from '../../../src/pki/signed.ts'
 import { readCrl } from '../../crl/published.ts'
 import { DAY, expectProblem, ROOT_PASSPHRASE, TestCa } from '../ca-fixture.ts'
+import { newAuthority } from '../new-authority.ts'
 import { csrPem, newKey } from '../requests.ts'
 
 let ca: TestCa
@@ -265,9 +266,9 @@ describe('a change', () => {
     (await ca.call('/v1/authorities')).json.authorities
 
   test('that would leave no default is refused, also when two come at once', async () => {
-    await create({ id: 'next', subject: 'CN=Next' })
-    const root = await newRoot()
-    await install('next', pem(await root.sign(await csrOf('next')), root.der))
+    await newAuthority(ca, 'next')
+    // Time for the bundles: it is to become active again.
+    ca.now += DAY * 1000
     expectProblem(await change('intermediate', { state: 'retired' }), 409, 'conflict', /make another one/)
     for (let turn = 0; turn < 3; turn++) {
       await change('intermediate', { isDefault: true })

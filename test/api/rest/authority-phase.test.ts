@@ -142,6 +142,24 @@ describe('activation', () => {
     expectProblem(await phase('bare', { phase: 'active' }), 409, 'conflict', /awaits its certificate/)
   })
 
+  test('retires every other one of its line, also one that was to replace the same', async () => {
+    await newAuthority(ca, 'first', { replaces: 'intermediate' })
+    await newAuthority(ca, 'second', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    await phase('first', { phase: 'active' })
+    const done = await phase('second', { phase: 'active' })
+    expect(done.json).toMatchObject({ becomesDefault: true })
+    expect(await states()).toMatchObject({
+      second: 'active, default',
+      first: 'retired',
+      intermediate: 'retired',
+    })
+    for (const authority of ['first', 'intermediate']) expect(await issuerOf({ authority })).toBe('second')
+    expect(await issuerOf({ profile: 'named' })).toBe('second')
+    const back = await phase('first', { phase: 'active' })
+    expect(back.json.moves).toMatchObject([{ id: 'first' }, { id: 'second', to: 'retired' }])
+  })
+
   test('of two at once, one wins and the other hears of it', async () => {
     await newAuthority(ca, 'next', { replaces: 'intermediate' })
     ca.now += DAY * 1000
@@ -194,6 +212,23 @@ describe('a retired authority', () => {
     onTestFinished(() => rmSync(out, { recursive: true, force: true }))
     const { files } = await takeBackup({ directory: ca.directory, out, include: [], clock: ca.clock })
     expect(files.map(({ name }) => name)).not.toContain('keys/intermediate.key.pem')
+  })
+
+  test('is one after the same checks where PATCH says so, and back', async () => {
+    const patch = (id: string, state: string) =>
+      ca.call(`/v1/authorities/${id}`, { method: 'PATCH', body: { state } })
+    await newAuthority(ca, 'other')
+    await ca.call('/v1/authorities/other', { method: 'PATCH', body: { isDefault: true } })
+    expectProblem(await patch('intermediate', 'retired'), 409, 'conflict', /Nobody would issue for named/)
+    expect((await patch('intermediate', 'active')).status).toBe(200)
+    await ca.call('/v1/authorities/intermediate', { method: 'PATCH', body: { isDefault: true } })
+    expect((await patch('other', 'retired')).json).toMatchObject({ state: 'retired' })
+    const early = await patch('other', 'active')
+    expectProblem(early, 409, 'conflict', /rollover\.propagation/)
+    expect(early.json.subproblems).toMatchObject([{ subject: 'propagation' }])
+    ca.now += DAY * 1000
+    expect((await patch('other', 'active')).json).toMatchObject({ state: 'active', isDefault: false })
+    expect(await states()).toMatchObject({ intermediate: 'active, default' })
   })
 
   test('is not to be the default, nor named by a profile for which nobody else would issue', async () => {

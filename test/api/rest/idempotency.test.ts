@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { expectProblem, TestCa } from '../ca-fixture.ts'
+import { eventually } from '../../eventually.ts'
+import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrPem } from '../requests.ts'
 
 let ca: TestCa
@@ -71,4 +72,29 @@ test('a refused request leaves the key free for a better one', async () => {
 
 test.for(['x'.repeat(256), 'two words', '\u00e9'])('a key that is none: %s', async (key) => {
   expectProblem(await enrol(key), 400, 'malformedRequest', /visible ASCII/)
+})
+
+test('a key counts for thirty days, and is then that of a new request', async () => {
+  const start = ca.now
+  // By the admin key: no token lives as long.
+  const first = await enrol('old')
+  ca.now += 30 * DAY * 1000
+  expect((await enrol('old')).headers.location).toBe(first.headers.location)
+  ca.now += 1000
+  const other = await enrol('old', { csr: csrPem(['dns:later.example.test']) })
+  expect(other.status, other.text).toBe(201)
+  expect(other.headers.location).not.toBe(first.headers.location)
+  expectProblem(await enrol('old'), 422, 'idempotencyConflict')
+  ca.now = start
+})
+
+test('keys that count no more are removed by themselves', async () => {
+  const start = ca.now
+  await enrol('swept')
+  const there = () => ca.service.store.read.idempotentIssuance('admin:default', 'swept', 0)
+  expect(await there()).not.toBeNull()
+  ca.now += 31 * DAY * 1000
+  await ca.reopen()
+  await eventually(async () => expect(await there()).toBeNull())
+  ca.now = start
 })

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
+import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
 import { createRoot, type OpenRoot } from '../../../src/ca/hierarchy/root.ts'
 import { parseDnText } from '../../../src/pki/distinguished-name.ts'
 import { decodePem, encodePem } from '../../../src/pki/pem.ts'
@@ -32,7 +33,7 @@ describe('a second root', () => {
   test('comes with its CRL and stands in every bundle at once, and in root.pem', async () => {
     const installed = await installRoots(ca, next.certificate, next.crl)
     expect(installed.status, installed.text).toBe(200)
-    expect(installed.json).toEqual({ roots: [next.root.id], crossCertificates: 0 })
+    expect(installed.json).toEqual({ roots: [next.root.id], crls: [], crossCertificates: 0 })
     expect(await text('/bundles/roots.pem')).toBe(ca.rootPem)
     expect(decodePem(ca.rootPem, 'roots').map(({ der }) => der)).toEqual([
       old.certificate.der,
@@ -44,6 +45,29 @@ describe('a second root', () => {
     expect(await ca.audit('root.install')).toMatchObject([{ target: next.root.id, actor: 'admin:default' }])
     // Again: there is nothing new in it.
     expect((await installRoots(ca, next.certificate, next.crl)).json).toMatchObject({ roots: [] })
+  })
+
+  test('takes a newer CRL later, after the usual checks', async () => {
+    await installRoots(ca, next.certificate, next.crl)
+    const crlOf = async (previous: string | null, now = ca.clock()) => {
+      const before = previous === null ? null : decodePem(previous, 'CRL')[0]!.der
+      const wish = { previous: before, revoke: [], validity: 100 * DAY }
+      return encodePem('X509 CRL', (await makeNextRootCrl(next.root, wish, now)).der)
+    }
+    const newer = await crlOf(next.crl)
+    const installed = await installRoots(ca, next.certificate, newer)
+    expect(installed.json, installed.text).toEqual({ roots: [], crls: [next.root.id], crossCertificates: 0 })
+    expect(await text(`/crl/${next.root.id}.pem`)).toBe(newer)
+    expect(await text('/bundles/roots.crl.pem')).toContain(newer.trim())
+    const [row] = await ca.audit('root.install')
+    expect(row).toMatchObject({ detail: { roots: [], crls: [`${next.root.id}: 2`] } })
+    expect((await installRoots(ca, next.certificate, newer)).json).toMatchObject({ crls: [] })
+
+    expectProblem(await installRoots(ca, next.certificate, next.crl), 409, 'conflict', /higher number/)
+    const early = await crlOf(newer, new Date(ca.now + DAY * 1000))
+    expectProblem(await installRoots(ca, next.certificate, early), 400, 'badCrl', /from the future/)
+    const foreign = await text('/crl/intermediate.pem')
+    expectProblem(await installRoots(ca, next.certificate, foreign), 400, 'badCrl', /of no root/)
   })
 
   test('is refused without its CRL, with a name that is taken, and where it is no root', async () => {
@@ -77,8 +101,8 @@ describe('cross-certificates', () => {
       /install the root|Install the root/,
     )
     const installed = await installRoots(ca, newWithOld, next.crl, next.certificate)
-    expect(installed.json).toEqual({ roots: [next.root.id], crossCertificates: 1 })
-    expect((await installRoots(ca, oldWithNew)).json).toEqual({ roots: [], crossCertificates: 1 })
+    expect(installed.json).toEqual({ roots: [next.root.id], crls: [], crossCertificates: 1 })
+    expect((await installRoots(ca, oldWithNew)).json).toEqual({ roots: [], crls: [], crossCertificates: 1 })
 
     expect(count(await text('/bundles/roots.pem'))).toBe(2)
     expect(await text('/bundles/cross.pem')).toBe(newWithOld + oldWithNew)

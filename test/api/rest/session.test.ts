@@ -3,7 +3,17 @@ import { expectProblem, TestCa } from '../ca-fixture.ts'
 
 let ca: TestCa
 beforeAll(async () => {
-  ca = await TestCa.create({ options: { admins: [{ san: 'email:ada@example.test', role: 'auditor' }] } })
+  ca = await TestCa.create({
+    options: {
+      admins: [{ san: 'email:ada@example.test', role: 'auditor' }],
+      oidc: {
+        issuer: 'https://provider.test',
+        clientId: 'ca',
+        callback: 'https://ca.test/v1/session/oidc/callback',
+        roles: { pki: 'admin' },
+      },
+    },
+  })
 })
 afterAll(() => ca.close())
 
@@ -151,12 +161,42 @@ test('with its key end the sessions of a key: revoked, or rotated without grace'
     expectProblem(await ca.call('/v1/certificates', withCookie(cookie)), 401, 'unauthenticated')
 })
 
+const open = (holder: string, kind: 'adminKey' | 'openId' = 'adminKey') => {
+  const vouched = { kind: 'openId', principal: { kind: 'auditor', id: holder } } as const
+  const key = { kind: 'adminKey', hash: Buffer.alloc(32) } as const
+  const credential = kind === 'openId' ? vouched : key
+  const { secret } = ca.service.access.sessions.open({ name: 'x', holder, credential })
+  return `${NAME}=${secret}`
+}
+const isOpen = async (cookie: string) => (await ca.call('/v1/session', withCookie(cookie))).status === 200
+
+test('one principal has twenty sessions at most, and pushes out none of anybody else', async () => {
+  const other = open('oidc:bob', 'openId')
+  const [first, second] = [open('oidc:ada', 'openId'), open('oidc:ada', 'openId')]
+  await ca.call('/v1/profiles', withCookie(first))
+  for (let i = 0; i < 19; i++) open('oidc:ada', 'openId')
+  expect([await isOpen(other), await isOpen(first), await isOpen(second)]).toEqual([true, true, false])
+  for (let i = 0; i < 1000; i++) open('oidc:ada', 'openId')
+  expect([await isOpen(other), await isOpen(first)]).toEqual([true, false])
+})
+
 test('there are a thousand sessions at most: the one that was used longest ago gives way', async () => {
   const first = await signIn(ca.adminKey)
   const second = await signIn(ca.adminKey)
   await ca.call('/v1/profiles', withCookie(first))
-  const credential = { kind: 'adminKey' as const, hash: Buffer.alloc(32) }
-  for (let i = 0; i < 999; i++) ca.service.access.sessions.open({ name: 'x', credential })
-  expect((await ca.call('/v1/session', withCookie(first))).status).toBe(200)
-  expect((await ca.call('/v1/session', withCookie(second))).status).toBe(401)
+  for (let i = 0; i < 999; i++) open(`admin:${i % 50}`)
+  expect(await isOpen(first)).toBe(true)
+  expect(await isOpen(second)).toBe(false)
+})
+
+test('a session that a provider vouched for ends two hours after its sign-in, however much it is used', async () => {
+  const start = ca.now
+  const cookie = open('oidc:ada', 'openId')
+  let used = 0
+  while ((await ca.call('/v1/profiles', withCookie(cookie))).status === 200) {
+    ca.now += 20 * 60_000
+    used += 20
+  }
+  expect(used).toBe(120)
+  ca.now = start
 })

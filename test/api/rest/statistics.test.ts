@@ -61,12 +61,40 @@ test('nobody but those who administer the CA is told', async () => {
   expectProblem(await ca.call('/v1/statistics', { as: token }), 403, 'forbidden')
 })
 
+test('however many ask for however many days, few places of the search thread are taken', async () => {
+  const { read } = ca.service.store
+  const { countDay } = read
+  ca.now += 61_000
+  let underWay = 0
+  let most = 0
+  const asked = new Set<number>()
+  let times = 0
+  read.countDay = async (from) => {
+    most = Math.max(most, ++underWay)
+    asked.add(from)
+    times++
+    await new Promise(setImmediate)
+    return countDay(from).finally(() => underWay--)
+  }
+  try {
+    const wishes = Array.from({ length: 90 }, (_, i) => days(`?days=${i + 1}`))
+    const answers = await Promise.all(wishes)
+    expect(answers.map((one) => Object.keys(one).length)).toEqual(wishes.map((_, i) => 2 * i + 3))
+    expect(most).toBeLessThanOrEqual(2)
+    // None is counted twice.
+    expect([asked.size, times]).toEqual([181, 181])
+  } finally {
+    read.countDay = countDay
+  }
+})
+
 test('a count that fails late takes no newer one away', async () => {
   const { read } = ca.service.store
   const { countDay } = read
   const held: { fail: (error: Error) => void; go: () => void }[] = []
   read.countDay = (from) =>
     new Promise((resolve, reject) => held.push({ fail: reject, go: () => resolve(countDay(from)) }))
+  ca.now += 61_000
   try {
     const first = ca.call('/v1/statistics?days=7')
     await eventually(() => expect(held).toHaveLength(1))

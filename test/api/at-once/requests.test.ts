@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { exchanger } from '../../bench/load.ts'
-import { eventually } from '../eventually.ts'
-import { readAnswer } from '../ocsp/answer.ts'
-import { certId, nonce, ocspRequest } from '../ocsp/ocsp-request.ts'
-import { TestCa } from './ca-fixture.ts'
-import { csrPem } from './requests.ts'
+import { exchanger } from '../../../bench/load.ts'
+import { eventually } from '../../eventually.ts'
+import { readAnswer } from '../../ocsp/answer.ts'
+import { certId, nonce, ocspRequest } from '../../ocsp/ocsp-request.ts'
+import { TestCa } from '../ca-fixture.ts'
+import { csrPem } from '../requests.ts'
 
 let ca: TestCa
 let port: number

@@ -1,12 +1,11 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Clock, epochSeconds } from '../clock.ts'
-import { freshnessOf } from '../ocsp/answer.ts'
-import type { SignedResponse } from '../ocsp/sign-response.ts'
-import { freshnessHeaders, isKnown } from './freshness.ts'
-import { KNOWN_OCTETS, OCSP_RESPONSE } from './ocsp.ts'
-import { logAnswer } from './request-log.ts'
+import type { SignedResponse } from '../../ocsp/sign-response.ts'
+import { isKnown } from '../freshness.ts'
+import { KNOWN_OCTETS } from '../ocsp.ts'
+import { logAnswer, logsRequests } from '../request-log.ts'
+import type { PreparedAnswers } from './prepared-answers.ts'
 
 export interface KnownAnswers {
   /** The signed answer to a request that came before, or null. It must be true at this moment. */
@@ -15,7 +14,7 @@ export interface KnownAnswers {
 
 export interface AtOnceContext {
   readonly answers: KnownAnswers
-  readonly clock: Clock
+  readonly prepared: PreparedAnswers
   readonly log: FastifyBaseLogger
   readonly newRequestId: () => string
   /** False from the moment on at which connections are to be closed after their answer. */
@@ -24,39 +23,18 @@ export interface AtOnceContext {
   readonly rests: (connection: Socket) => void
 }
 
-/** An answer as it is written, for one second. */
-interface Prepared {
-  readonly second: number
-  /** In Latin-1. Node writes head and body in one piece if both are text, and in two if the body is a Buffer. */
-  readonly body: string
-  readonly ok: string[]
-  readonly notModified: string[]
-}
+/** What an OCSPRequest begins with: the address of a GET, which is known as well, is none. */
+const SEQUENCE = 0x30
 
 /**
  * Answers OCSP requests that came before, octet for octet, with what `ocspRoutes` would answer, field for field. Everything
  * else goes to `rest` untouched: a framework costs more than twice what the HTTP itself does.
  */
 export function answerAtOnce(rest: RequestListener, context: AtOnceContext): RequestListener {
-  const { answers, clock, log, isOpen, rests } = context
-  const isLogged = log.level !== undefined && ['info', 'debug', 'trace'].includes(log.level)
-  const prepared = new WeakMap<SignedResponse, Prepared>()
-
-  function headersOf(signed: SignedResponse): Prepared {
-    const second = epochSeconds(clock())
-    const known = prepared.get(signed)
-    if (known?.second === second) return known
-    const notModified = Object.entries(freshnessHeaders(freshnessOf(signed, second))).flat()
-    const length = String(signed.der.length)
-    const ok = [...notModified, 'content-type', OCSP_RESPONSE, 'content-length', length]
-    const body = known?.body ?? signed.der.toString('latin1')
-    const made = { second, body, ok, notModified }
-    prepared.set(signed, made)
-    return made
-  }
-
+  const { answers, prepared, log, isOpen, rests } = context
+  const isLogged = logsRequests(log)
   function send(request: IncomingMessage, response: ServerResponse, signed: SignedResponse, start: bigint) {
-    const { body, ok, notModified } = headersOf(signed)
+    const { body, ok, notModified } = prepared.of(signed)
     const { thisUpdate, nextUpdate, etag } = signed
     const isNews =
       request.method === 'POST' ||
@@ -65,7 +43,15 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
     if (isNews) response.writeHead(200, ok).end(body, 'latin1')
     else response.writeHead(304, notModified).end()
     rests(request.socket)
-    if (start > 0n) logAnswer(log, context.newRequestId(), request, response, start)
+    if (start > 0n) {
+      const { method, url, socket } = request
+      logAnswer(
+        log,
+        context.newRequestId(),
+        { method, url: url!, status: response.statusCode, socket },
+        start,
+      )
+    }
   }
 
   return (request, response) => {
@@ -80,7 +66,8 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
     // A small body has come with its head, and is read once this turn is over: no stream needs to flow for it.
     process.nextTick(() => {
       const body = request.read() as Buffer | null
-      const signed = body?.length === octets && isOpen() ? answers.known(body.toString('latin1')) : null
+      const isWhole = body?.length === octets && body[0] === SEQUENCE
+      const signed = isWhole && isOpen() ? answers.known(body.toString('latin1')) : null
       if (signed) return send(request, response, signed, start)
       if (body) request.unshift(body)
       rest(request, response)
