@@ -14,6 +14,16 @@ export function syncDirectory(directory: string): void {
   }
 }
 
+/** What was written into a file by whatever means is on the disk when this returns. Its name is not: see `syncDirectory`. */
+export function syncFile(file: string): void {
+  const descriptor = openSync(file, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** Makes a directory for its owner alone, with what is missing above it, durably. One that is there stays as it is. */
 export function makePrivateDirectory(directory: string): void {
   const first = mkdirSync(directory, { recursive: true, mode: 0o700 })

@@ -5,7 +5,6 @@ import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type Overrides } from '../config/load.ts'
 import type { Secrets } from '../config/secrets.ts'
-import { startServer } from '../server.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
@@ -45,6 +44,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const passphrase = passphraseOf(load().secrets)
   // Before the start: a signal during it must not kill the process halfway.
   const stopped = untilSignal(terminal.clock)
+  const { startServer } = await import('../server.ts')
   const server = await startServer(config, { passphrase }, { clock: terminal.clock })
   const { tlsUrl, httpUrl, rootFingerprint, adminKeyFile } = server
   const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
@@ -61,7 +61,12 @@ async function initialiseFirst(config: Config, options: ServeOptions, terminal: 
     )
   }
   const { createHierarchy, keepPublicUrl, summary } = await import('./init.ts')
-  const made = await createHierarchy({ ...HIERARCHY_DEFAULTS, dir: config.dir }, config.publicUrl, terminal)
+  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir }
+  // Most of it is scrypt, in other threads: this one has the time to load the service.
+  const [made] = await Promise.all([
+    createHierarchy(wish, config.publicUrl, terminal),
+    import('../server.ts'),
+  ])
   if (options.publicUrl) await keepPublicUrl(config.dir, options.publicUrl)
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
 }

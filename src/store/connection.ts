@@ -14,6 +14,23 @@ const WAL_BYTES_KEPT = 64 * 1024 * 1024
  */
 const CHECKPOINT_PAGES = 4000
 
+/**
+ * A connection to a new, empty file. Nothing is synced: whoever makes the database has to sync the file when this is closed,
+ * before anybody relies on it.
+ */
+export function openForMaking(file: string): Connection {
+  const db = new Database(file, { fileMustExist: true })
+  try {
+    expectPragma(db, 'synchronous', 0)
+    expectPragma(db, 'journal_mode', 'wal')
+    expectPragma(db, 'foreign_keys', 1)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
 /** The one connection that may write. The file must exist: a missing mount must not become a fresh database. */
 export function openForWriting(file: string): Connection {
   return opened(new Database(file, { fileMustExist: true, timeout: BUSY_MILLISECONDS }), (db) => {

@@ -1,10 +1,10 @@
 import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { syncDirectory } from '../durable-files.ts'
+import { syncDirectory, syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { threadEntry } from '../package-files.ts'
-import { openForReading, openForWriting } from './connection.ts'
+import { openForMaking, openForReading } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
@@ -52,12 +52,13 @@ export function createDatabase(file: string): void {
     })
   }
   try {
-    const db = openForWriting(file)
+    const db = openForMaking(file)
     try {
       createSchema(db)
     } finally {
       db.close()
     }
+    syncFile(file)
   } catch (error) {
     rmSync(file)
     throw error

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { BUSY_MILLISECONDS } from './connection.ts'
 
@@ -40,12 +41,7 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   }
   const facts = readFacts(target, spent)
   // After SQLite has closed it: closing a descriptor would take SQLite's locks away.
-  const descriptor = openSync(target, 'r+')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
+  syncFile(target)
   return facts
 }
 

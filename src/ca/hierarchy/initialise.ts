@@ -3,6 +3,7 @@ import { createAdminKey } from '../../auth/admin-keys.ts'
 import { type Clock, epochSeconds } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
 import { writeNewFile } from '../../durable-files.ts'
+import { prepareEncryption } from '../../pki/keys/pkcs8.ts'
 import { encodePem } from '../../pki/pem.ts'
 import { createDatabase, openStore } from '../../store/open.ts'
 import type { Store } from '../../store/store.ts'
@@ -61,6 +62,8 @@ interface Made {
 async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
   const files = dataFiles(staging)
   const { clock } = wish
+  prepareEncryption(wish.passphrase)
+  if (wish.root) prepareEncryption(wish.root.passphrase)
   createDatabase(files.database)
   const store = await openStore({ file: files.database, writesHere: true })
   let made: Made
@@ -81,14 +84,16 @@ async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
 async function makeHierarchy(wish: Initialisation, staging: string, store: Store): Promise<Made> {
   const { intermediate, clock } = wish
   const place = { store, directory: staging, passphrase: wish.passphrase }
-  const created = await createAuthority(
-    intermediate,
-    place,
-    systemAudit('authority.create', intermediate.id, clock()),
-  )
-  if (!wish.root) return { root: null, csr: created.csr }
+  const audit = systemAudit('authority.create', intermediate.id, clock())
+  const making = [
+    createAuthority(intermediate, place, audit),
+    wish.root && createRoot(join(staging, ROOT_FOLDER), wish.root, wish.root.passphrase, clock()),
+  ] as const
+  // Where one fails, the other must not go on behind its back.
+  await Promise.allSettled(making)
+  const [created, root] = await Promise.all(making)
+  if (!root) return { root: null, csr: created.csr }
 
-  const root = await createRoot(join(staging, ROOT_FOLDER), wish.root, wish.root.passphrase, clock())
   const certificate = await makeIntermediateCertificate(
     { ...intermediate, ...created, urls: wish.urls },
     root.certificate,

@@ -14,6 +14,13 @@ const LONGEST_PASSPHRASE = 1024
 
 const ID_SCRYPT = '1.3.6.1.4.1.11591.4.11'
 
+/** Begins, in libuv's pool, the work that the first `encryptPkcs8` with this passphrase would wait for. */
+export function prepareEncryption(passphrase: string): void {
+  const octets = Buffer.from(passphrase)
+  // Who encrypts hears of a failure.
+  derivedKey(octets, saltFor(octets, DEFAULT_COST), DEFAULT_COST).catch(() => {})
+}
+
 /**
  * A private key as PEM "ENCRYPTED PRIVATE KEY": PBES2 with scrypt (RFC 7914 7) and AES-256-CBC. `CaError`
  * 'badConfiguration' on a passphrase that could not be used again; RangeError on a cost that OpenSSL refuses.
