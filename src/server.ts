@@ -9,7 +9,10 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import { createLog } from './log.ts'
+import { startMetrics } from './metrics-listener.ts'
+import { startPlain } from './plain-listener.ts'
 import { openService, type Service } from './service.ts'
+import { startTls } from './tls-listener.ts'
 
 export interface RunningServer {
   readonly tlsUrl: string
@@ -43,13 +46,13 @@ export async function startServer(
   const kept = keptServiceIdentity(config.dir, passphrase)
   // Whoever waits for it hears of a failure, and nobody does where the service does not get so far.
   kept.catch(() => {})
-  // Fastify and the routes are loaded while the writer starts, and while scrypt opens the keys.
-  const [service, { startPlain }, { startTls }, { startMetrics }] = await Promise.all([
-    openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl ?? httpUrl }),
-    import('./plain-listener.ts'),
-    import('./tls-listener.ts'),
-    import('./metrics-listener.ts'),
-  ])
+  const service = await openService({
+    config,
+    passphrase,
+    clock,
+    log,
+    publicUrl: () => config.publicUrl ?? httpUrl,
+  })
   const closers: (() => Promise<void>)[] = [() => service.close()]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()

@@ -1,9 +1,6 @@
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Freshness, sendFresh, sendFreshInParts } from './freshness.ts'
-
-const compress = promisify(gzip)
 
 /** Octets. Below, the header costs as much as is won. */
 const WORTHWHILE = 1024
@@ -45,4 +42,10 @@ export function acceptsGzip(header: string | string[] | undefined): boolean {
     weights.set(coding, weight === undefined ? 1 : Number(weight.slice(2)))
   }
   return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
+}
+
+/** Loaded by the first client that wants it: with archives and all, it would be a hundredth of a start. */
+async function compress(body: Buffer): Promise<Buffer> {
+  const { gzip } = await import('node:zlib')
+  return promisify(gzip)(body)
 }

@@ -63,8 +63,8 @@ export class Publication {
     this.#context = context
     this.kept = new LongCrls(scope, context, () => ({ full: this.#full, delta: this.#delta }))
     this.#runs = new Coalesced(() => context.turns.run(() => traced('make CRL', () => this.#makeNext())), {
-      // A delta is short: those that come while one is made are enough company for the next.
-      delay: () => (this.#wantsFull ? context.coalesce : 0),
+      // A delta is short: those that come while one is made are enough company for the next. And all wait for the first full one.
+      delay: () => (this.#wantsFull && this.#full ? context.coalesce : 0),
       pause: () => this.#pause(),
       mustRest: () => this.#wantsFull,
     })

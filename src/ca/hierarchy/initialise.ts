@@ -44,6 +44,9 @@ const ROOT_FOLDER = 'root-offline'
 /** Makes the hierarchy, the database and the first admin key. "conflict" where there is a CA, or one is being made. */
 export async function initialise(wish: Initialisation): Promise<Initialised> {
   const { directory } = wish
+  // Before anything is awaited: it takes longest, and in other threads.
+  prepareEncryption(wish.passphrase)
+  if (wish.root) prepareEncryption(wish.root.passphrase)
   const made = await makeInStaging(directory, (staging) => makeAll(wish, staging))
   return {
     directory,
@@ -62,8 +65,6 @@ interface Made {
 async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
   const files = dataFiles(staging)
   const { clock } = wish
-  prepareEncryption(wish.passphrase)
-  if (wish.root) prepareEncryption(wish.root.passphrase)
   createDatabase(files.database)
   const store = await openStore({ file: files.database, writesHere: true })
   let made: Made
