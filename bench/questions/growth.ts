@@ -11,6 +11,7 @@ import { issueSeeds } from '../generate/seeds.ts'
 import { drive, type Post } from '../load.ts'
 import { plotSvg } from '../plot.ts'
 import { type RunningService, startService, usage } from '../processes.ts'
+import { slowestSearch } from '../searches.ts'
 import type { Section } from '../section.ts'
 
 export interface GrowthOptions {
@@ -31,6 +32,9 @@ interface Measurement {
   readonly cpu: number
   readonly peakMemory: number
   readonly bytesEach: number
+  /** Milliseconds, of the slowest search. */
+  readonly search: number
+  readonly slowest: string
 }
 
 /** What each further certificate costs where very many were issued before: the service is the same, its database is larger. */
@@ -79,7 +83,9 @@ async function measure(
     const { cpu } = usage(service)
     const { perSecond, p99 } = await drive(target(service), posts, connections)
     const after = usage(service)
+    const { ms: search, search: slowest } = await slowestSearch(service)
     return {
+      ...{ search, slowest },
       ...{ rows, readyMs, perSecond, p99, cpu: ((after.cpu - cpu) * 1000) / count },
       ...{ peakMemory: after.peakMemory, bytesEach: rows > 0 ? size / rows : 0 },
     }
@@ -135,6 +141,7 @@ function section(measured: readonly Measurement[], count: number, connections: n
     text: [
       `${count.toLocaleString('en')} certificates by one-time tokens over ${connections} connections, into databases that have so many already: ` +
         'copies of some thousand that were really issued, over three years, with all their rows (`bench/generate`).',
+      'Searches are for the first page of the inventory, as whoever asks has it; the median of the slowest of ten.',
     ],
     head: [
       'certificates before',
@@ -144,8 +151,9 @@ function section(measured: readonly Measurement[], count: number, connections: n
       'server CPU ms each',
       'peak memory MB',
       'database octets each',
+      'slowest search ms',
     ],
-    rows: measured.map(({ rows, readyMs, perSecond, p99, cpu, peakMemory, bytesEach }) => [
+    rows: measured.map(({ rows, readyMs, perSecond, p99, cpu, peakMemory, bytesEach, search, slowest }) => [
       rows.toLocaleString('en'),
       readyMs.toFixed(0),
       perSecond.toFixed(0),
@@ -153,6 +161,7 @@ function section(measured: readonly Measurement[], count: number, connections: n
       cpu.toFixed(2),
       peakMemory.toFixed(0),
       bytesEach ? bytesEach.toFixed(0) : '',
+      `${search.toFixed(1)} (${slowest || 'no filter'})`,
     ]),
     figure: { name: 'growth.svg', svg },
   }
