@@ -19,16 +19,10 @@ const CHECKPOINT_PAGES = 4000
  * before anybody relies on it.
  */
 export function openForMaking(file: string): Connection {
-  const db = new Database(file, { fileMustExist: true })
-  try {
+  return opened(new Database(file, { fileMustExist: true }), (db) => {
     expectPragma(db, 'synchronous', 0)
     expectPragma(db, 'journal_mode', 'wal')
-    expectPragma(db, 'foreign_keys', 1)
-    return db
-  } catch (error) {
-    db.close()
-    throw error
-  }
+  })
 }
 
 /** The one connection that may write. The file must exist: a missing mount must not become a fresh database. */
@@ -41,6 +35,7 @@ export function openForWriting(file: string): Connection {
     // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
     // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
     db.pragma('cache_size = -16384')
+    syncCommits(db)
   })
 }
 
@@ -63,6 +58,7 @@ export function openForReading(file: string): Connection {
     new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS }),
     (db) => {
       expectPragma(db, 'query_only', 1)
+      syncCommits(db)
     },
   )
 }
@@ -70,15 +66,20 @@ export function openForReading(file: string): Connection {
 function opened(db: Connection, prepare: (db: Connection) => void): Connection {
   try {
     prepare(db)
-    // 2 = FULL: a commit returns after the WAL is synced. A reopened WAL database starts at 1 (NORMAL), where
-    // a power cut takes back commits that were already answered.
-    expectPragma(db, 'synchronous', 2)
     expectPragma(db, 'foreign_keys', 1)
     return db
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/**
+ * 2 = FULL: a commit returns after the WAL is synced. A reopened WAL database starts at 1 (NORMAL), where a power cut takes back
+ * commits that were already answered.
+ */
+function syncCommits(db: Connection): void {
+  expectPragma(db, 'synchronous', 2)
 }
 
 /** Sets a pragma and reads it back, since SQLite ignores settings that it cannot honour. */
