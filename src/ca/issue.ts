@@ -3,12 +3,12 @@ import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { keyHash } from '../pki/keys/public-key.ts'
 import { nameText } from '../pki/names/san.ts'
-import { assembleSigned } from '../pki/signed.ts'
 import type { RequestRow } from '../store/approval-queries.ts'
 import type { IssuanceRecord } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { traced } from '../tracing/spans.ts'
 import { auditEntry } from './audit.ts'
+import { finish } from './finish.ts'
 import { keysCountFrom } from './idempotency-keys.ts'
 import { IssuanceFigures } from './issuance-figures.ts'
 import { type Impatient, needsApproval } from './policy/approval.ts'
@@ -173,12 +173,9 @@ export class Issuer {
     },
   ): Promise<Issued> {
     const { signer } = grant.authority
-    const prepared = await prepare(grant, request.proof, signer, (serialNumber) =>
-      this.#shared.extensions(grant, serialNumber),
-    )
+    const prepared = prepare(grant, signer, (serialNumber) => this.#shared.extensions(grant, serialNumber))
     const { serialNumber } = prepared
-    const tbs = prepared.take()
-    const der = assembleSigned(tbs, signer.algorithm, await traced('sign', () => signer.sign(tbs)))
+    const finished = await finish(prepared, request.proof, signer)
     const record = {
       serialNumber,
       authority: grant.authority.id,
@@ -189,13 +186,13 @@ export class Issuer {
       notAfter: grant.validity.notAfter,
       issuedAt: now.getTime(),
       principal: principal.id,
-      der,
       keyHash: keyHash(grant.publicKey.spki),
       replaces: grant.replaces,
     }
     // Record, then release: until this resolves the certificate exists nowhere, and a failure throws it away.
     const outcome = await this.#context.store.write('recordIssuance', {
       ...record,
+      ...finished,
       ...ending,
       partition: this.#shared.partition(grant, serialNumber),
       audit: ending.audit(serialNumber),
@@ -205,7 +202,13 @@ export class Issuer {
     this.#context.issued?.()
     return {
       outcome: 'issued',
-      certificate: { ...record, names: [...grant.names], revocation: null, replacedBy: null },
+      certificate: {
+        ...record,
+        der: Buffer.from(outcome.der.buffer, outcome.der.byteOffset, outcome.der.length),
+        names: [...grant.names],
+        revocation: null,
+        replacedBy: null,
+      },
       replayed: false,
     }
   }

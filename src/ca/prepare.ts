@@ -1,12 +1,9 @@
 import { CaError } from '../errors.ts'
 import { type Extension, subjectAltName, subjectKeyIdentifier } from '../pki/certificate/extensions.ts'
 import { encodeTbs } from '../pki/certificate/tbs.ts'
-import { proveCsr } from '../pki/csr/prove.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { newSerialNumber } from '../pki/serial-number.ts'
-import { traced } from '../tracing/spans.ts'
 import type { Grant } from './policy/grant.ts'
-import type { KeyProof } from './request.ts'
 import type { Signer } from './signer.ts'
 import { checkAgainstGrant } from './tbs-check.ts'
 
@@ -38,19 +35,15 @@ export class Prepared {
 }
 
 /**
- * Proves the CSR's signature, and meanwhile builds the TBSCertificate from the grant alone, reads it back and compares it.
+ * Builds the TBSCertificate from the grant alone, reads it back and compares it.
  * Nothing of the CSR but its public key and the granted names gets in. `shared`: what follows from authority and profile;
  * which CRL the certificate names depends on its serial number as well.
  */
-export async function prepare(
+export function prepare(
   grant: Grant,
-  proof: KeyProof,
   signer: Signer,
   shared: (serialNumber: string) => readonly Extension[],
-): Promise<Prepared> {
-  const proven = proof.kind === 'csr' ? traced('prove', () => proveCsr(proof.csr)) : undefined
-  // It is awaited below; should the encoding fail before that, the failed proof must not end the process.
-  proven?.catch(() => {})
+): Prepared {
   const { authority, publicKey, names, subject, validity } = grant
   const serialNumber = newSerialNumber()
   const extensions = [
@@ -69,6 +62,5 @@ export async function prepare(
     extensions,
   })
   checkAgainstGrant(tbs, serialNumber, grant)
-  await proven
   return new Prepared(made, serialNumber, grant, tbs)
 }

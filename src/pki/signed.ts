@@ -7,7 +7,7 @@ import type { SignatureAlgorithm } from './keys/algorithms.ts'
  */
 export function assembleSigned(
   tbs: Uint8Array,
-  algorithm: SignatureAlgorithm,
+  algorithm: Pick<SignatureAlgorithm, 'identifier'>,
   signature: Uint8Array,
   ...after: readonly Uint8Array[]
 ): Buffer {

@@ -2,17 +2,18 @@ import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import type { NoticeSettings } from './notice-commands.ts'
+import { signIssuances } from './sign-issuances.ts'
 import { isStorageFailure } from './storage-failure.ts'
 import { forgetChainEnd } from './write/chain-end.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
-import type { Answer, BatchTimes, QueuedCommand } from './writer-messages.ts'
+import type { Answer, BatchTimes, QueuedCommand, ReadyCommand } from './writer-messages.ts'
 
 /** Batches after one in which a command failed. */
 const CAREFUL = 8
 
 /**
- * Runs commands as one transaction with one sync, and returns their answers in order, none of which may be told before this
- * returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
+ * Signs what is to be signed, runs all commands as one transaction with one sync, and returns their answers, none of which
+ * may be told before this returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
  *
  * A savepoint has SQLite copy each page before it is changed, and hardly a command fails: so they run without. Where one
  * does fail all of it is undone and run anew, each in a savepoint of its own, and so are the next batches at once: whoever
@@ -27,7 +28,7 @@ export function batchRunner(
   const undo = db.prepare('ROLLBACK TO command')
   const release = db.prepare('RELEASE command')
 
-  function answer(command: QueuedCommand): Answer {
+  function answer(command: ReadyCommand): Answer {
     open.run()
     try {
       const output = dispatch(handlers, command)
@@ -45,8 +46,8 @@ export function batchRunner(
 
   let executed = 0n
   // Immediate: a transaction that begins by reading could lose its snapshot to another writer half-way.
-  const transaction = (each: (command: QueuedCommand) => Answer) =>
-    db.transaction((commands: readonly QueuedCommand[]) => {
+  const transaction = (each: (command: ReadyCommand) => Answer) =>
+    db.transaction((commands: readonly ReadyCommand[]) => {
       const answers = commands.map(each)
       executed = instant()
       return answers
@@ -65,7 +66,7 @@ export function batchRunner(
 
   /** Batches that are to be run with savepoints. */
   let careful = 0
-  function run(commands: readonly QueuedCommand[]): Answer[] {
+  function run(commands: readonly ReadyCommand[]): Answer[] {
     try {
       if (careful === 0) return together(commands)
     } catch (error) {
@@ -76,11 +77,13 @@ export function batchRunner(
     careful = answers.some((one) => 'error' in one) ? CAREFUL : Math.max(0, careful - 1)
     return answers
   }
-  return (commands) => {
+  return (queued) => {
     const start = instant()
+    const { ready, refused } = signIssuances(queued)
+    const signing = secondsSince(start)
     try {
-      const answers = run(commands)
-      return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+      const answers = [...run(ready), ...refused]
+      return { answers, times: { batch: secondsSince(start), signing, commit: secondsSince(executed) } }
     } catch (error) {
       forgetChainEnd(db)
       throw error
@@ -88,7 +91,7 @@ export function batchRunner(
   }
 }
 
-function dispatch(handlers: Handlers, { kind, input }: QueuedCommand): unknown {
+function dispatch(handlers: Handlers, { kind, input }: ReadyCommand): unknown {
   // Each pair was typed by `Store.write`; the union of all of them is what cannot be told apart here.
   const handler = handlers[kind] as (input: unknown) => unknown
   return handler(input)

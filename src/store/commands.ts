@@ -1,3 +1,6 @@
+import type { KeyObject } from 'node:crypto'
+import type { Possession } from '../pki/csr/prove.ts'
+import type { SignatureAlgorithm } from '../pki/keys/algorithms.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeCommands } from './acme-commands.ts'
 import type { ApprovalCommands } from './approval-commands.ts'
@@ -10,7 +13,7 @@ import type { NoticeCommands } from './notice-commands.ts'
  * serial numbers are lower-case hexadecimal without leading zero octets.
  */
 export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityCommands, NoticeCommands {
-  recordIssuance: { input: IssuanceRecord; output: IssuanceOutcome }
+  recordIssuance: { input: IssuanceRecord | UnsignedIssuance; output: IssuanceOutcome }
   revoke: { input: RevocationRecord; output: RevocationOutcome }
   release: { input: ReleaseRecord; output: RevocationOutcome }
   createToken: { input: TokenRecord; output: { tokenId: number } }
@@ -98,8 +101,25 @@ export interface IssuanceRecord {
   audit: AuditEntry
 }
 
+/** One whose certificate the writer signs before it records it. */
+export interface UnsignedIssuance extends Omit<IssuanceRecord, 'der'> {
+  unsigned: UnsignedCertificate
+}
+
+export interface UnsignedCertificate {
+  /** TBSCertificate, DER. */
+  tbs: Uint8Array
+  algorithm: Pick<SignatureAlgorithm, 'hash' | 'identifier'>
+  /** The issuer's private key. */
+  key: KeyObject
+  /** What must be proven before the key is used; null where it was. */
+  possession: Possession | null
+}
+
 /** "replayed": the idempotency key was recorded first by another request with the same CSR; nothing was written. */
-export type IssuanceOutcome = { outcome: 'recorded' } | { outcome: 'replayed'; serialNumber: string }
+export type IssuanceOutcome =
+  | { outcome: 'recorded'; der: Uint8Array }
+  | { outcome: 'replayed'; serialNumber: string }
 
 export interface RevocationRecord {
   serialNumber: string

@@ -1,7 +1,9 @@
+import { KeyObject } from 'node:crypto'
+
 /**
  * A deep copy of plain data in which each byte array has memory of its own, and roughly how many bytes it is.
  * Copied when the command is queued, so that a later change by the caller cannot reach what is recorded; and to
- * exact size, since posting a view of Buffer's pool to a thread would carry the whole 64 KiB pool along.
+ * exact size, since posting a view of Buffer's pool to a thread would carry the whole 64 KiB pool along. Keys cannot change.
  */
 export function detach<T>(value: T): { copy: T; bytes: number } {
   let bytes = 0
@@ -13,6 +15,7 @@ export function detach<T>(value: T): { copy: T; bytes: number } {
       bytes += part.length
       return new Uint8Array(part)
     }
+    if (part instanceof KeyObject) return part
     if (Array.isArray(part)) return part.map(copyOf)
     const copy: Record<string, unknown> = {}
     for (const [key, child] of Object.entries(part)) copy[key] = copyOf(child)

@@ -1,5 +1,5 @@
 import { CaError } from '../errors.ts'
-import type { CommandKind, Commands } from './commands.ts'
+import type { CommandKind, Commands, IssuanceRecord } from './commands.ts'
 import type { CrossedError } from './crossed-error.ts'
 import type { NoticeSettings } from './notice-commands.ts'
 
@@ -11,14 +11,25 @@ export interface QueuedCommand {
   input: Commands[CommandKind]['input']
 }
 
+/** One that only needs to be written. */
+export type ReadyCommand = {
+  [K in CommandKind]: { id: number; kind: K; input: ReadyInput<K> }
+}[CommandKind]
+
+export type ReadyInput<K extends CommandKind> = K extends 'recordIssuance'
+  ? IssuanceRecord
+  : Commands[K]['input']
+
 export type ToWriter = { kind: 'commands'; commands: readonly QueuedCommand[] } | { kind: 'close' }
 
 export type Answer = { id: number; output: unknown } | { id: number; error: CrossedError }
 
 /** Of one batch that was committed. Seconds. */
 export interface BatchTimes {
-  /** All of it: the commands and the commit. */
+  /** All of it: proofs and signatures, the commands, and the commit. */
   batch: number
+  /** Proofs and signatures alone. */
+  signing: number
   /** The commit alone, which waits for the disk. */
   commit: number
 }

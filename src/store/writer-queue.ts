@@ -27,7 +27,7 @@ export interface WriterThread {
 interface Waiting {
   bytes: number
   /** Null where nobody wants to know, as is usual. */
-  trace: { span: Span; at: bigint } | null
+  trace: { span: Span; at: bigint; signs: boolean } | null
   resolve: (output: unknown) => void
   reject: (error: CaError) => void
 }
@@ -130,7 +130,7 @@ export class WriterQueue {
     }
     const id = this.#nextId++
     const span = beginSpan(`record ${kind}`)
-    const trace = span && { span, at: instant() }
+    const trace = span && { span, at: instant(), signs: 'unsigned' in input }
     this.#bytes += bytes
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { bytes, trace, resolve: resolve as (output: unknown) => void, reject })
@@ -262,12 +262,14 @@ export class WriterQueue {
 
 /** What of it was waiting for the writer, and what the commit, which is the whole batch's. */
 function endTrace(
-  { span, at }: NonNullable<Waiting['trace']>,
+  { span, at, signs }: NonNullable<Waiting['trace']>,
   failed: boolean,
   times: BatchTimes | null,
 ): void {
   if (times) {
-    span.past('wait for the writer', secondsSince(at), times.batch)
+    const { batch, signing } = times
+    span.past('wait for the writer', secondsSince(at), batch)
+    if (signs) span.past('prove and sign', batch, batch - signing)
     span.past('commit', times.commit, 0)
   }
   span.end({}, failed)

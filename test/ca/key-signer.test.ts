@@ -1,6 +1,6 @@
 import { verify } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { createKeySigner } from '../../src/ca/key-signer.ts'
+import { createKeySigner, quickKey } from '../../src/ca/key-signer.ts'
 import { type HashName, type KeyType, SIGNATURE_ALGORITHMS } from '../../src/pki/keys/algorithms.ts'
 import { newKey } from '../api/requests.ts'
 
@@ -29,5 +29,17 @@ describe('a signer', () => {
     const signer = createKeySigner(newKey(), null)
     expect(Object.keys(signer).sort()).toEqual(['algorithm', 'publicKey', 'sign', 'spki'])
     expect(signer.publicKey.type).toBe('public')
+  })
+
+  test.for<[KeyType, boolean]>([
+    ['P-256', true],
+    ['Ed25519', true],
+    ['P-384', false],
+    ['RSA-2048', false],
+  ])('of %s lends its key to the thread that records: %s', ([type, lends]) => {
+    const key = newKey(type)
+    const signer = createKeySigner(key, null)
+    expect(quickKey(signer)).toBe(lends ? key : null)
+    expect(quickKey({ ...signer })).toBeNull()
   })
 })

@@ -61,7 +61,9 @@ describe('openStore', () => {
       expect(existsSync(`${file}-wal`)).toBe(false)
       const second = await openStore({ file })
       expect(await second.read.certificate(serial(1))).toMatchObject({ revocation: { reason: 1 } })
-      await expect(second.write('recordIssuance', issuance(2))).resolves.toEqual({ outcome: 'recorded' })
+      await expect(second.write('recordIssuance', issuance(2))).resolves.toMatchObject({
+        outcome: 'recorded',
+      })
       await second.close()
     },
   )

@@ -52,7 +52,7 @@ describe('the queue', () => {
       'rejected',
     ])
     expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 1 } })
-    await expect(queue.write('recordIssuance', issuance(4))).resolves.toEqual({ outcome: 'recorded' })
+    await expect(queue.write('recordIssuance', issuance(4))).resolves.toMatchObject({ outcome: 'recorded' })
   })
 
   test('is bounded by size, yet takes a command of any size alone', async () => {
@@ -65,7 +65,7 @@ describe('the queue', () => {
       { status: 'rejected', reason: { code: 'overloaded', retryAfter: 1 } },
       { status: 'fulfilled' },
     ])
-    await expect(large(4, 5_000_000)).resolves.toEqual({ outcome: 'recorded' })
+    await expect(large(4, 5_000_000)).resolves.toMatchObject({ outcome: 'recorded' })
   })
 
   test('is emptied before the store closes, and takes nothing after', async () => {
@@ -75,7 +75,7 @@ describe('the queue', () => {
     expect(store.healthy).toBe(false)
     await expect(store.write('recordIssuance', issuance(999))).rejects.toMatchObject({ code: 'storeFailed' })
     await closed
-    for (const outcome of await Promise.all(writes)) expect(outcome).toEqual({ outcome: 'recorded' })
+    for (const outcome of await Promise.all(writes)) expect(outcome).toMatchObject({ outcome: 'recorded' })
     const db = openForReading(store.databaseFile)
     expect(await searchesOn(db).countStep({ now: NOW }, { limit: 1000 })).toEqual({ count: 300, next: null })
     db.close()
@@ -120,7 +120,7 @@ describe('a writer thread that dies', () => {
     rmdirSync(file)
     renameSync(`${file}.away`, file)
     await afterPauses(() => expect(queue.healthy).toBe(true))
-    await expect(queue.write('recordIssuance', issuance(1))).resolves.toEqual({ outcome: 'recorded' })
+    await expect(queue.write('recordIssuance', issuance(1))).resolves.toMatchObject({ outcome: 'recorded' })
   })
 
   test('is replaced also after no thread could be started', { timeout: 60_000 }, async () => {

@@ -70,7 +70,7 @@ test('an issuance is one trace: the request, and within it policy, proof, signat
       'chancery.request_id': expect.any(String),
     },
   })
-  for (const name of ['policy', 'prove', 'sign', 'record recordIssuance']) {
+  for (const name of ['policy', 'record recordIssuance']) {
     const [one, ...others] = named(ours, name)
     expect(others, name).toEqual([])
     expect(one, name).toMatchObject({ parentId: request!.spanId, kind: 1, failed: false })
@@ -78,7 +78,7 @@ test('an issuance is one trace: the request, and within it policy, proof, signat
     expect(BigInt(one!.end)).toBeLessThanOrEqual(BigInt(request!.end))
   }
   const [record] = named(ours, 'record recordIssuance')
-  for (const name of ['wait for the writer', 'commit'])
+  for (const name of ['wait for the writer', 'prove and sign', 'commit'])
     expect(named(ours, name).filter(({ parentId }) => parentId === record!.spanId).length, name).toBe(1)
   expect(spans.filter(({ error }) => error !== undefined)).toEqual([])
 })
@@ -137,7 +137,7 @@ test('what several do at once is each in its own trace', async () => {
   await eventually(() => expect(named(spans, 'POST /v1/certificates').length).toBe(20))
   for (const { traceId } of named(spans, 'POST /v1/certificates')) {
     const ours = spans.filter((one) => one.traceId === traceId)
-    for (const name of ['POST /v1/certificates', 'policy', 'prove', 'sign', 'record recordIssuance'])
+    for (const name of ['POST /v1/certificates', 'policy', 'prove and sign', 'record recordIssuance'])
       expect(named(ours, name).length, name).toBe(1)
     const known = new Set([null, ...ours.map(({ spanId }) => spanId)])
     expect(ours.filter(({ parentId }) => !known.has(parentId))).toEqual([])
@@ -167,7 +167,7 @@ test('a caller’s tracestate is in each span of its trace, and counts with a tr
   await eventually(() => {
     expect(named(spans, 'POST /v1/certificates').length).toBe(1)
     expect(named(spans, 'GET /v1/profiles').length).toBe(1)
-    expect(named(spans, 'sign').length).toBeGreaterThan(0)
+    expect(named(spans, 'prove and sign').length).toBeGreaterThan(0)
   })
   for (const { traceId, traceState, name } of spans)
     expect(traceState, name).toBe(traceId === TRACE ? 'rojo=1,congo=t61 x' : '')

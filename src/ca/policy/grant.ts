@@ -3,7 +3,7 @@ import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeName, nameToText } from '../../pki/distinguished-name.ts'
-import type { PublicKey } from '../../pki/keys/public-key.ts'
+import type { StatedKey } from '../../pki/keys/public-key.ts'
 import { nameText, type SubjectName } from '../../pki/names/san.ts'
 import type { CertificateRow } from '../../store/queries.ts'
 import type { Authorities } from '../authorities.ts'
@@ -19,7 +19,7 @@ import { grantValidity, type Validity } from './validity.ts'
 export interface Grant {
   readonly profile: Profile
   readonly authority: IssuingAuthority
-  readonly publicKey: PublicKey
+  readonly publicKey: StatedKey
   readonly names: readonly SubjectName[]
   /** DER Name. */
   readonly subject: Buffer
@@ -166,7 +166,7 @@ function chooseAuthority(
   throw new CaError('forbidden', 'Only an admin may choose the authority: leave it out.')
 }
 
-function checkKey(publicKey: PublicKey, profile: Profile): void {
+function checkKey(publicKey: StatedKey, profile: Profile): void {
   if (!profile.keyTypes.includes(publicKey.type)) {
     throw new CaError(
       'keyNotAllowed',

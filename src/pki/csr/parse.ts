@@ -1,7 +1,7 @@
 import { CaError } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { TAG } from '../der/write.ts'
-import { type PublicKey, readPublicKey } from '../keys/public-key.ts'
+import { readStatedKey, type StatedKey } from '../keys/public-key.ts'
 import type { SubjectName } from '../names/san.ts'
 import { type Attribute, readAttributes } from './attributes.ts'
 import { readCommonNames } from './common-names.ts'
@@ -16,7 +16,8 @@ export interface CertificationRequest {
   readonly subject: Buffer
   /** The subject's common names that are not empty, as text, not normalised. */
   readonly commonNames: readonly string[]
-  readonly publicKey: PublicKey
+  /** Whether its point is on the curve is found out by the proof. */
+  readonly publicKey: StatedKey
   /** From the subjectAltName asked for: normalised, in the order asked, each once. */
   readonly names: readonly SubjectName[]
   /** All that the extensionRequest attribute holds, the subjectAltName among them. */
@@ -75,7 +76,7 @@ function readInfo(reader: DerReader) {
   return {
     subject: subject.bytes,
     commonNames: readCommonNames(reader.into(subject)),
-    publicKey: readPublicKey(spki.bytes, 'malformedCsr'),
+    publicKey: readStatedKey(spki.bytes, 'malformedCsr'),
     names: requestedNames(extensions),
     extensions,
     attributes,

@@ -6,13 +6,17 @@ import { CURVES, KEY_ALGORITHMS, type KeyType, type SignatureAlgorithm } from '.
 import { checkEcPoint, checkEd25519Point, rsaKeyType } from './strength.ts'
 import { unknownKeyAlgorithm } from './unknown-algorithm.ts'
 
-export interface PublicKey {
+/** A key as it is stated: of the right form, but nobody has looked whether its point is on the curve. */
+export interface StatedKey {
   /** The whole subjectPublicKeyInfo, DER. */
   readonly spki: Buffer
   /** The key itself: the octets of the BIT STRING, after the count of unused bits. */
   readonly bits: Buffer
   readonly type: KeyType
   readonly family: SignatureAlgorithm['family']
+}
+
+export interface PublicKey extends StatedKey {
   readonly keyObject: KeyObject
 }
 
@@ -57,6 +61,12 @@ const KEY_FORMS: readonly KeyForm[] = [
  * no key at all, such as a point off its curve.
  */
 export function readPublicKey(spki: Uint8Array, code: ErrorCode = 'malformedRequest'): PublicKey {
+  const stated = readStatedKey(spki, code)
+  return { ...stated, keyObject: toKeyObject(stated.spki, code) }
+}
+
+/** As `readPublicKey`, for a key that `toKeyObject` makes later, perhaps in another thread: that takes as long as a signature. */
+export function readStatedKey(spki: Uint8Array, code: ErrorCode): StatedKey {
   const outer = new DerReader(spki, 'public key', code)
   const whole = outer.expect(TAG.sequence)
   outer.end()
@@ -67,12 +77,12 @@ export function readPublicKey(spki: Uint8Array, code: ErrorCode = 'malformedRequ
   const form = KEY_FORMS.find((known) => known.identifier.equals(identifier.bytes))
   if (!form) throw unknownKeyAlgorithm(outer.into(identifier), code)
   const type = form.check(bits, code)
-  return { spki: whole.bytes, bits, type, family: form.family, keyObject: toKeyObject(whole.bytes, code) }
+  return { spki: whole.bytes, bits, type, family: form.family }
 }
 
-function toKeyObject(spki: Buffer, code: ErrorCode): KeyObject {
+/** The key of a subjectPublicKeyInfo whose form was read. Throws `code` for a point off its curve, which OpenSSL looks for. */
+export function toKeyObject(spki: Uint8Array, code: ErrorCode): KeyObject {
   try {
-    // OpenSSL checks here that a point is on its curve.
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
   } catch (cause) {
     throw new CaError(code, 'The public key is not a valid key of its algorithm; generate a new one.', {

@@ -1,6 +1,7 @@
 import type { CommandKind, Commands } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import type { NoticeSettings } from '../notice-commands.ts'
+import type { ReadyInput } from '../writer-messages.ts'
 import { acmeAccountHandlers } from './acme-account.ts'
 import { acmeAuthorizationHandlers } from './acme-authorization.ts'
 import { acmeOrderHandlers } from './acme-order.ts'
@@ -26,7 +27,7 @@ import { tokenHandlers } from './token.ts'
  * What each command does. Whatever a handler wrote is undone if it throws, and also where another of the same batch does:
  * then it is called once more. It keeps nothing between calls that an undone write could make wrong.
  */
-export type Handlers = { [K in CommandKind]: (input: Commands[K]['input']) => Commands[K]['output'] }
+export type Handlers = { [K in CommandKind]: (input: ReadyInput<K>) => Commands[K]['output'] }
 
 /** `notices`: whom commands leave word for. */
 export function createHandlers(db: Connection, notices?: NoticeSettings): Handlers {

@@ -41,7 +41,7 @@ export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
       if (record.tokenId !== null) spendToken(record.tokenId, record.serialNumber, record.issuedAt, requestId)
       writeAudit(record.audit, certificate)
       outbox?.put('certificate.issued', record.issuedAt, () => issuanceData(record))
-      return { outcome: 'recorded' }
+      return { outcome: 'recorded', der: record.der }
     },
   }
 }
