@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /**
  * Bearer secrets: 256 random bits behind a prefix that says what they are, so that one found in the
@@ -17,5 +17,5 @@ export function newSecret(kind: keyof typeof SECRET_PREFIX): string {
 }
 
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }

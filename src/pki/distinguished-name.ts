@@ -99,7 +99,8 @@ export function readName(
       previous = element.bytes
       const attribute = set.into(element)
       const id = attribute.oid()
-      attributes.push({ oid: id, ...attribute.next() })
+      const { tag, content, bytes } = attribute.next()
+      attributes.push({ oid: id, tag, content, bytes })
       attribute.end()
     }
     if (attributes.length === 0) set.fail('has an empty relative distinguished name')

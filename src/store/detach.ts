@@ -18,7 +18,7 @@ export function detach<T>(value: T): { copy: T; bytes: number } {
     if (part instanceof KeyObject) return part
     if (Array.isArray(part)) return part.map(copyOf)
     const copy: Record<string, unknown> = {}
-    for (const [key, child] of Object.entries(part)) copy[key] = copyOf(child)
+    for (const key of Object.keys(part)) copy[key] = copyOf((part as Record<string, unknown>)[key])
     return copy
   }
   return { copy: copyOf(value) as T, bytes }

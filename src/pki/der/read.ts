@@ -1,11 +1,37 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { TAG } from './write.ts'
 
-/** One TLV: `bytes` is the whole of it, `content` its content octets; both are views, never copies. */
-export interface Element {
+/**
+ * One TLV: `bytes` is the whole of it, `content` its content octets; both are views, never copies. They are made when they
+ * are asked for: reading a certificate enters most of its elements, and a view costs as much as all else of one.
+ */
+export class Element {
   readonly tag: number
-  readonly bytes: Buffer
-  readonly content: Buffer
+  readonly #source: Buffer
+  readonly #start: number
+  readonly #content: number
+  readonly #end: number
+
+  constructor(tag: number, source: Buffer, start: number, content: number, end: number) {
+    this.tag = tag
+    this.#source = source
+    this.#start = start
+    this.#content = content
+    this.#end = end
+  }
+
+  get bytes(): Buffer {
+    return this.#source.subarray(this.#start, this.#end)
+  }
+
+  get content(): Buffer {
+    return this.#source.subarray(this.#content, this.#end)
+  }
+
+  /** A reader over the content. */
+  enter(what: string, code: ErrorCode): DerReader {
+    return new DerReader(this.#source, what, code, this.#content, this.#end)
+  }
 }
 
 /**
@@ -17,44 +43,56 @@ export class DerReader {
   readonly #bytes: Buffer
   readonly #code: ErrorCode
   readonly #what: string
-  #at = 0
+  readonly #end: number
+  #at: number
 
-  constructor(bytes: Uint8Array, what: string, code: ErrorCode = 'malformedRequest') {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  /** `start` and `end`: where in `bytes` it reads; by default all of them. */
+  constructor(
+    bytes: Uint8Array,
+    what: string,
+    code: ErrorCode = 'malformedRequest',
+    start = 0,
+    end = bytes.byteLength,
+  ) {
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#what = what
     this.#code = code
+    this.#at = start
+    this.#end = end
   }
 
   get done(): boolean {
-    return this.#at >= this.#bytes.length
+    return this.#at >= this.#end
   }
 
   /** The next element's tag, or -1 at the end. */
   get tag(): number {
-    return this.#bytes[this.#at] ?? -1
+    return this.#at < this.#end ? this.#bytes[this.#at]! : -1
   }
 
   next(): Element {
     const bytes = this.#bytes
     const start = this.#at
-    const tag = bytes[start]
-    const first = bytes[start + 1]
-    if (tag === undefined || first === undefined) this.fail('ends too early')
+    if (start + 2 > this.#end) this.fail('ends too early')
+    const tag = bytes[start]!
+    const first = bytes[start + 1]!
     if ((tag & 0x1f) === 0x1f) this.fail('has a tag of more than one octet')
     let at = start + 2
     let length = first
     if (first >= 0x80) {
       const count = first & 0x7f
       if (count === 0 || count > 4) this.fail('has an indefinite or oversized length')
-      if (at + count > bytes.length) this.fail('ends too early')
+      if (at + count > this.#end) this.fail('ends too early')
       length = bytes.readUIntBE(at, count)
       if (length < 0x80 || bytes[at] === 0) this.fail('has a length that is not minimal')
       at += count
     }
     const end = at + length
-    if (end > bytes.length) this.fail('ends too early')
+    if (end > this.#end) this.fail('ends too early')
     this.#at = end
-    return { tag, bytes: bytes.subarray(start, end), content: bytes.subarray(at, end) }
+    return new Element(tag, bytes, start, at, end)
   }
 
   /** The next element, which must have this tag. */
@@ -77,7 +115,7 @@ export class DerReader {
   }
 
   into(element: Element): DerReader {
-    return new DerReader(element.content, this.#what, this.#code)
+    return element.enter(this.#what, this.#code)
   }
 
   /** Must be called when a structure is read through: trailing bytes are an error. */
@@ -143,32 +181,36 @@ export class DerReader {
 
   /** UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 profiles them: whole seconds, Z. Seconds since 1970. */
   time(): number {
-    const element = this.next()
-    const text = element.content.toString('latin1')
-    const match =
-      element.tag === TAG.utcTime
-        ? /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text)
-        : element.tag === TAG.generalizedTime
-          ? /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text)
-          : null
-    if (!match) this.fail('has a time that is not of the form RFC 5280 wants')
-    const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
-    const fullYear = element.tag === TAG.utcTime ? year + (year < 50 ? 2000 : 1900) : year
-    const milliseconds = Date.UTC(fullYear, month - 1, day, hour, minute, second)
-    // Date.UTC rolls 31 February over into March; only a date that reads back the same existed.
-    const digits = new Date(milliseconds).toISOString().slice(0, 19).replace(/[-:T]/g, '')
-    if (!digits.endsWith(text.slice(0, -1))) this.fail('has a time that does not exist')
+    const { tag, content } = this.next()
+    const digitsOfYear = tag === TAG.utcTime ? 2 : tag === TAG.generalizedTime ? 4 : 0
+    if (digitsOfYear === 0 || content.length !== digitsOfYear + 11 || !isTime(content))
+      this.fail('has a time that is not of the form RFC 5280 wants')
+    const two = (at: number) => (content[at]! - 0x30) * 10 + content[at + 1]! - 0x30
+    const at = digitsOfYear
+    const year = at === 4 ? two(0) * 100 + two(2) : two(0) + (two(0) < 50 ? 2000 : 1900)
+    const [month, day, hour, minute, second] = [two(at), two(at + 2), two(at + 4), two(at + 6), two(at + 8)]
+    const milliseconds = Date.UTC(year, month - 1, day, hour, minute, second)
+    const date = new Date(milliseconds)
+    // Date.UTC rolls 31 February over into March, and takes the year 50 for 1950; only what reads back the same existed.
+    const exists =
+      date.getUTCFullYear() === year &&
+      date.getUTCMonth() === month - 1 &&
+      date.getUTCDate() === day &&
+      date.getUTCHours() === hour &&
+      date.getUTCMinutes() === minute &&
+      date.getUTCSeconds() === second
+    if (!exists) this.fail('has a time that does not exist')
     return milliseconds / 1000
   }
 
   fail(reason: string): never {
     throw new CaError(this.#code, `The ${this.#what} is not valid DER: it ${reason}.`)
   }
+}
+
+/** Digits, and a Z at their end. */
+function isTime(content: Buffer): boolean {
+  const last = content.length - 1
+  for (let i = 0; i < last; i++) if (content[i]! < 0x30 || content[i]! > 0x39) return false
+  return content[last] === 0x5a
 }
