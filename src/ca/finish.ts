@@ -19,13 +19,13 @@ export async function finish(
   proof: KeyProof,
   signer: Signer,
 ): Promise<Pick<IssuanceRecord, 'der'> | Pick<UnsignedIssuance, 'unsigned'>> {
-  const { algorithm } = signer
+  const { hash, identifier } = signer.algorithm
   const key = quickKey(signer)
   const csr = proof.kind === 'csr' ? proof.csr : null
   if (key && csr && QUICK_KEYS.has(csr.publicKey.type))
-    return { unsigned: { tbs: prepared.take(), algorithm, key, possession: possessionOf(csr) } }
+    return { unsigned: { tbs: prepared.take(), hash, identifier, key, possession: possessionOf(csr) } }
   if (csr) await traced('prove', () => proveCsr(csr))
   const tbs = prepared.take()
-  if (key) return { unsigned: { tbs, algorithm, key, possession: null } }
-  return { der: assembleSigned(tbs, algorithm, await traced('sign', () => signer.sign(tbs))) }
+  if (key) return { unsigned: { tbs, hash, identifier, key, possession: null } }
+  return { der: assembleSigned(tbs, signer.algorithm, await traced('sign', () => signer.sign(tbs))) }
 }

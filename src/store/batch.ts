@@ -4,8 +4,8 @@ import { toCrossed } from './crossed-error.ts'
 import type { NoticeSettings } from './notice-commands.ts'
 import { signIssuances } from './sign-issuances.ts'
 import { isStorageFailure } from './storage-failure.ts'
-import { forgetChainEnd } from './write/chain-end.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
+import { forgetUndone } from './write/memory.ts'
 import type { Answer, BatchTimes, QueuedCommand, ReadyCommand } from './writer-messages.ts'
 
 /** Batches after one in which a command failed. */
@@ -39,7 +39,7 @@ export function batchRunner(
       if (isStorageFailure(error) || !db.inTransaction) throw error
       undo.run()
       release.run()
-      forgetChainEnd(db)
+      forgetUndone(db)
       return { id: command.id, error: toCrossed(error) }
     }
   }
@@ -71,7 +71,7 @@ export function batchRunner(
       if (careful === 0) return together(commands)
     } catch (error) {
       if (error !== refusal || isStorageFailure(error)) throw error
-      forgetChainEnd(db)
+      forgetUndone(db)
     }
     const answers = apart(commands)
     careful = answers.some((one) => 'error' in one) ? CAREFUL : Math.max(0, careful - 1)
@@ -85,7 +85,7 @@ export function batchRunner(
       const answers = [...run(ready), ...refused]
       return { answers, times: { batch: secondsSince(start), signing, commit: secondsSince(executed) } }
     } catch (error) {
-      forgetChainEnd(db)
+      forgetUndone(db)
       throw error
     }
   }

@@ -106,10 +106,9 @@ export interface UnsignedIssuance extends Omit<IssuanceRecord, 'der'> {
   unsigned: UnsignedCertificate
 }
 
-export interface UnsignedCertificate {
+export interface UnsignedCertificate extends Pick<SignatureAlgorithm, 'hash' | 'identifier'> {
   /** TBSCertificate, DER. */
   tbs: Uint8Array
-  algorithm: Pick<SignatureAlgorithm, 'hash' | 'identifier'>
   /** The issuer's private key. */
   key: KeyObject
   /** What must be proven before the key is used; null where it was. */

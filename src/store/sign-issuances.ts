@@ -34,7 +34,7 @@ function signed({ id, kind, input }: QueuedCommand): ReadyCommand {
 }
 
 /** The certificate, DER, once the subject has proven its key. Errors: those of `prove`; then nothing is signed. */
-export function signCertificate({ tbs, algorithm, key, possession }: UnsignedCertificate): Buffer {
+export function signCertificate({ tbs, hash, identifier, key, possession }: UnsignedCertificate): Buffer {
   if (possession) prove(possession)
-  return assembleSigned(tbs, algorithm, sign(algorithm.hash, tbs, key))
+  return assembleSigned(tbs, { identifier }, sign(hash, tbs, key))
 }

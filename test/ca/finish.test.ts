@@ -51,7 +51,7 @@ describe('a certificate', () => {
       >
       expect(unsigned).toMatchObject({
         tbs: TBS,
-        algorithm: signer.algorithm,
+        identifier: signer.algorithm.identifier,
         possession: { spki: expect.any(Buffer) },
       })
       const der = signCertificate(unsigned)

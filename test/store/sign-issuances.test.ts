@@ -24,7 +24,7 @@ function unsigned(n: number, changes: Partial<UnsignedCertificate> = {}): Unsign
   const { der: _, ...record } = issuance(n)
   return {
     ...record,
-    unsigned: { tbs: TBS, algorithm: ECDSA, key: KEY, possession: possession(), ...changes },
+    unsigned: { tbs: TBS, ...ECDSA, key: KEY, possession: possession(), ...changes },
   }
 }
 
@@ -60,7 +60,7 @@ describe('an issuance that is not signed yet', () => {
     const store = await temporaryStore()
     const key = newKey('Ed25519')
     const algorithm = signatureAlgorithm('ed25519', null)
-    await store.write('recordIssuance', unsigned(1, { key, algorithm, possession: null }))
+    await store.write('recordIssuance', unsigned(1, { key, ...algorithm, possession: null }))
     expect(signedBy((await store.read.certificate(serial(1)))!.der, key, algorithm)).toBe(true)
   })
 

@@ -1,8 +1,8 @@
-import { chainHash } from '../chain-hash.ts'
+import { CHAIN_START, chainHash } from '../chain-hash.ts'
 import { principalColumn, serialOctets, targetColumn } from '../columns.ts'
 import type { AuditEntry, AuditHeadRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
-import { chainEnds } from './chain-end.ts'
+import { type ChainEnd, memoryOf } from './memory.ts'
 import { wordKeys } from './words.ts'
 
 /**
@@ -12,13 +12,14 @@ import { wordKeys } from './words.ts'
  */
 export function auditWriter(db: Connection): (entry: AuditEntry, certificate?: number) => number {
   const wordKey = wordKeys(db)
-  const end = chainEnds(db)
+  const chainEnd = chainEndReader(db)
   const insert = db.prepare(
     `INSERT INTO audit (id, at, action, result, actor, address, request_id, target, detail, hash)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   return (entry, certificate) => {
-    const before = end.read()
+    const memory = memoryOf(db)
+    const before = memory.chainEnd ?? chainEnd()
     const id = before.id + 1
     const { at, action, result } = entry
     // What is no Unicode would be stored as something else than was hashed.
@@ -41,8 +42,19 @@ export function auditWriter(db: Connection): (entry: AuditEntry, certificate?: n
       detail,
       hash,
     )
-    end.advance(id, hash)
+    memory.chainEnd = { id, hash: hash.toString('hex') }
     return id
+  }
+}
+
+function chainEndReader(db: Connection): () => ChainEnd {
+  const newest = db.prepare<[], { id: number; hash: Buffer | null }>(
+    `SELECT a.id AS id, ifnull(a.hash, (SELECT o.hash FROM audit_older_hashes o WHERE o.id = a.id)) AS hash
+     FROM audit a ORDER BY a.id DESC LIMIT 1`,
+  )
+  return () => {
+    const row = newest.get()
+    return { id: row?.id ?? 0, hash: row?.hash?.toString('hex') ?? CHAIN_START }
   }
 }
 

@@ -1,6 +1,6 @@
-import { RecentMap } from '../../recent-map.ts'
 import type { Connection } from '../connection.ts'
 import { Form, unpack } from '../shared-octets.ts'
+import { memoryOf } from './memory.ts'
 
 /** Forms of one authority and profile: what resembles none of so many is kept whole. */
 const MOST_FORMS = 16
@@ -8,10 +8,8 @@ const MOST_FORMS = 16
 const TRIED = 4
 /** Octets that a form must save. */
 const WORTH = 128
-/** Pairs of authority and profile that are remembered, each with its forms: about 100 KB. */
-const REMEMBERED = 64
 
-interface KeptForm {
+export interface KeptForm {
   readonly id: number
   readonly form: Form
 }
@@ -34,19 +32,17 @@ export function certificatePacker(
       'SELECT count(*) FROM certificate_forms WHERE authority = ? AND profile = ?',
     )
     .pluck()
-  const stands = db.prepare('SELECT 1 FROM certificate_forms WHERE id = ? AND der = ?').pluck()
   const insert = db
     .prepare<[number, number, Buffer], number>(
       'INSERT INTO certificate_forms (authority, profile, der) VALUES (?, ?, ?) RETURNING id',
     )
     .pluck()
-  const remembered = new RecentMap<string, KeptForm[]>(REMEMBERED)
 
   function formsOf(authority: number, profile: number): KeptForm[] {
     const kind = `${authority} ${profile}`
+    const remembered = memoryOf(db).forms
     const known = remembered.get(kind)
-    // One whose command was undone is gone, and its number may be another's by now.
-    if (known?.every(({ id, form }) => stands.get(id, form.octets) !== undefined)) return known
+    if (known) return known
     const rows = newest.all(authority, profile, TRIED)
     const forms = rows.map(({ id, der }) => ({ id, form: new Form(der) }))
     remembered.set(kind, forms)
