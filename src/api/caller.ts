@@ -4,6 +4,7 @@ import { type AuthContext, authenticate, type Credentials, inRole } from '../aut
 import type { Origin, Principal, Protocol } from '../auth/principal.ts'
 import { roleOf } from '../auth/roles.ts'
 import { CaError } from '../errors.ts'
+import { beforeRequest } from './immediate-hooks.ts'
 import { mountPoint } from './mount-point.ts'
 import { accessTo, checkRole, inRoleFor } from './rest/roles.ts'
 import { refuseForgedRequest, sessionSecret } from './session-cookie.ts'
@@ -22,17 +23,19 @@ const SINGLE = new Set([
 
 /** Refuses a request that repeats one of them: Node keeps the first and drops the others without a word. */
 export function refuseRepeatedHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
-    const { rawHeaders } = request.raw
-    const seen = new Set<string>()
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i]!.toLowerCase()
-      if (!SINGLE.has(name)) continue
-      if (seen.has(name))
-        throw new CaError('malformedRequest', `The header ${name} stands twice; send it once.`)
-      seen.add(name)
-    }
-  })
+  app.addHook(
+    'onRequest',
+    beforeRequest(({ raw: { rawHeaders } }) => {
+      const seen = new Set<string>()
+      for (let i = 0; i < rawHeaders.length; i += 2) {
+        const name = rawHeaders[i]!.toLowerCase()
+        if (!SINGLE.has(name)) continue
+        if (seen.has(name))
+          throw new CaError('malformedRequest', `The header ${name} stands twice; send it once.`)
+        seen.add(name)
+      }
+    }),
+  )
 }
 
 const principals = new WeakMap<FastifyRequest, Promise<Principal>>()

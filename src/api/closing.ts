@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { beforeAnswer } from './immediate-hooks.ts'
 
 /** What has not been answered by then was most likely never sent whole. Containers are killed after 10 s. Milliseconds. */
 const GRACE = 5000
@@ -14,9 +15,12 @@ export function closeAfterAnswer(app: FastifyInstance): void {
   const closing = new Closing(app.server)
   app.addHook('preClose', async () => closing.begin())
   app.addHook('onClose', async () => closing.end())
-  app.addHook('onSend', async (_request, reply) => {
-    if (closing.begun) reply.header('connection', 'close')
-  })
+  app.addHook(
+    'onSend',
+    beforeAnswer((_request, reply) => {
+      if (closing.begun) reply.header('connection', 'close')
+    }),
+  )
 }
 
 /** Of one server: its connections, and when they are cut off. */

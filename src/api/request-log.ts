@@ -2,15 +2,19 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { callerId } from './caller.ts'
+import { afterAnswer } from './immediate-hooks.ts'
 
 /** One line a request. No headers and no query: both may hold secrets. */
 export function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
-    const { log, raw, ip } = request
-    const principal = callerId(request)
-    const told = facts(answered(raw, reply), reply.elapsedTime, ip)
-    log.info({ ...told, ...(principal && { principal }) }, 'request')
-  })
+  app.addHook(
+    'onResponse',
+    afterAnswer((request, reply) => {
+      const { log, raw, ip } = request
+      const principal = callerId(request)
+      const told = facts(answered(raw, reply), reply.elapsedTime, ip)
+      log.info({ ...told, ...(principal && { principal }) }, 'request')
+    }),
+  )
 }
 
 /** The same line where no hook sees the answer: of a request whose address could not be read. */

@@ -1,15 +1,22 @@
 import { hasPurpose } from '../config/profile-rules.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
-import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
-import { certificatePolicies, EXTENSION, extendedKeyUsage } from '../pki/certificate/extensions.ts'
+import {
+  basicConstraints,
+  certificatePolicies,
+  EXTENSION,
+  extendedKeyUsage,
+  keyUsage,
+} from '../pki/certificate/extensions.ts'
 import { parseTbs, type TbsInfo } from '../pki/certificate/parse.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { readGeneralNames } from '../pki/names/general-names.ts'
-import { nameText } from '../pki/names/san.ts'
 import type { Grant } from './policy/grant.ts'
 
 const SUBJECT_ALT_NAME = '2.5.29.17'
+
+/** What says that it is no CA's (RFC 5280 4.2.1.9). */
+const NO_CA = basicConstraints({ ca: false }).value
 
 /** The only extensions that a leaf of this CA may carry, and whether each is critical (null: either). */
 const EXTENSIONS: ReadonlyMap<string, boolean | null> = new Map([
@@ -49,8 +56,6 @@ export function checkAgainstGrant(tbs: Buffer, serialNumber: string, grant: Gran
   )
   check(body.spki.equals(publicKey.spki), 'subjectPublicKeyInfo')
   check(sameNames(body, grant), 'subjectAltName')
-  check(readBasicConstraints(body).ca === false, 'basicConstraints')
-  check(sameSet(readKeyUsage(body) ?? [], grant.profile.keyUsage), 'keyUsage')
   check(body.authorityKeyIdentifier?.equals(authority.keyIdentifier) === true, 'authorityKeyIdentifier')
   check(body.subjectKeyIdentifier?.equals(keyIdentifier(publicKey)) === true, 'subjectKeyIdentifier')
   check(
@@ -74,7 +79,8 @@ function checkProfileExtensions(
   check: (holds: boolean, what: string) => void,
 ): void {
   const found = (oid: string) => body.extensions.find((extension) => extension.oid === oid)?.value
-  const { extendedKeyUsage: purposes, policies, noRevocation } = profile
+  const { noRevocation } = profile
+  check(sameBytes(found(EXTENSION.basicConstraints), NO_CA), 'basicConstraints')
   const revocable = profile.crlDistributionPoint && !noRevocation
   check((found(EXTENSION.crlDistributionPoints) !== undefined) === revocable, 'cRLDistributionPoints')
   check(
@@ -85,10 +91,32 @@ function checkProfileExtensions(
   check((found(EXTENSION.tlsFeature) !== undefined) === profile.mustStaple, 'tlsFeature')
   // RFC 6960 4.2.2.2.1: for responders, and for nobody else.
   check((found(EXTENSION.ocspNoCheck) !== undefined) === hasPurpose(profile, 'OCSPSigning'), 'ocspNoCheck')
-  const wanted = purposes.length > 0 ? extendedKeyUsage(purposes).value : undefined
-  check(sameBytes(found(EXTENSION.extendedKeyUsage), wanted), 'extKeyUsage')
-  const listed = policies.length > 0 ? certificatePolicies(policies).value : undefined
-  check(sameBytes(found(EXTENSION.certificatePolicies), listed), 'certificatePolicies')
+  const wanted = valuesOf(profile)
+  check(sameBytes(found(EXTENSION.keyUsage), wanted.keyUsage), 'keyUsage')
+  check(sameBytes(found(EXTENSION.extendedKeyUsage), wanted.extendedKeyUsage), 'extKeyUsage')
+  check(sameBytes(found(EXTENSION.certificatePolicies), wanted.policies), 'certificatePolicies')
+}
+
+interface Values {
+  readonly keyUsage: Buffer | undefined
+  readonly extendedKeyUsage: Buffer | undefined
+  readonly policies: Buffer | undefined
+}
+
+const values = new WeakMap<Profile, Values>()
+
+/** What follows from the profile alone, encoded once, and not by the template that is looked at. */
+function valuesOf(profile: Profile): Values {
+  const known = values.get(profile)
+  if (known) return known
+  const { keyUsage: usages, extendedKeyUsage: purposes, policies } = profile
+  const made = {
+    keyUsage: usages.length > 0 ? keyUsage(usages).value : undefined,
+    extendedKeyUsage: purposes.length > 0 ? extendedKeyUsage(purposes).value : undefined,
+    policies: policies.length > 0 ? certificatePolicies(policies).value : undefined,
+  }
+  values.set(profile, made)
+  return made
 }
 
 function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
@@ -103,10 +131,6 @@ function sameNames(body: TbsInfo, grant: Grant): boolean {
   const read = readGeneralNames(san.value, 'subjectAltName', 'internal')
   return (
     read.length === grant.names.length &&
-    read.every((name, i) => nameText(name) === nameText(grant.names[i]!))
+    read.every(({ type, value }, i) => type === grant.names[i]!.type && value === grant.names[i]!.value)
   )
-}
-
-function sameSet(a: Iterable<string>, b: Iterable<string>): boolean {
-  return [...a].sort().join() === [...b].sort().join()
 }

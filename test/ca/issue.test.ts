@@ -161,7 +161,7 @@ describe('nothing is signed', () => {
     const before = await ca.inventory()
     await expect(issuer.issue(request, ADMIN, ORIGIN)).rejects.toMatchObject({
       code: 'internal',
-      detail: 'The certificate differs from what was granted: keyUsage, tlsFeature.',
+      detail: 'The certificate differs from what was granted: tlsFeature, keyUsage.',
     })
     expect(signed).toHaveLength(1)
     expect(await ca.inventory()).toEqual(before)

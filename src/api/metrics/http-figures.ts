@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Tally, tally } from '../../metrics/labelled.ts'
 import { timingsBy } from '../../metrics/timings.ts'
 import type { Service } from '../../service.ts'
+import { afterAnswer } from '../immediate-hooks.ts'
 
 /** What was answered over HTTP by all listeners of one service. Answers to known OCSP requests are counted with OCSP alone. */
 interface HttpFigures {
@@ -24,10 +25,10 @@ export function httpFigures(service: Service): HttpFigures {
 
 /** Counts what the routes of this application answer. To be called before they are added. */
 export function countRequests(app: FastifyInstance, service: Service): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    count(request, reply, service)
-    done()
-  })
+  app.addHook(
+    'onResponse',
+    afterAnswer((request, reply) => count(request, reply, service)),
+  )
 }
 
 /** For an answer that no hook sees: of a request whose address could not be read. */

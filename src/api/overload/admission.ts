@@ -3,6 +3,7 @@ import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../clock.ts'
 import type { FaultLog } from '../../health.ts'
+import { beforeAnswer } from '../immediate-hooks.ts'
 import { type ConnectionLimit, limitConnections } from './connections.ts'
 import { type Comer, Gate } from './gate.ts'
 import { paceHandshakes } from './handshakes.ts'
@@ -95,10 +96,13 @@ export class Admission {
       gate.enter(comer)
     })
     // Once there is an answer, how fast it is read is a matter of the connection alone.
-    app.addHook('onSend', async (request) => {
-      const at = this.#comers.get(request)
-      at?.gate.leave(at.comer)
-    })
+    app.addHook(
+      'onSend',
+      beforeAnswer((request) => {
+        const at = this.#comers.get(request)
+        at?.gate.leave(at.comer)
+      }),
+    )
     app.addHook('onClose', async () => {
       this.#refused.stop()
       this.#dropped.stop()

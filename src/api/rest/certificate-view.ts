@@ -82,7 +82,18 @@ export function chainPem(
   authorities: Authorities,
   leaf: Pick<CertificateRow, 'authority' | 'profile'>,
 ): string[] {
-  return authorities.chainFor(leaf).map((der) => encodePem('CERTIFICATE', der))
+  return authorities.chainFor(leaf).map(pemOf)
+}
+
+/** Of certificates of authorities, which stand behind thousands of leaves. */
+const pems = new WeakMap<Buffer, string>()
+
+function pemOf(der: Buffer): string {
+  const known = pems.get(der)
+  if (known !== undefined) return known
+  const pem = encodePem('CERTIFICATE', der)
+  pems.set(der, pem)
+  return pem
 }
 
 function stateOf(row: CertificateSummary, now: number): Static<typeof State> {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
 import { CaError } from '../../errors.ts'
+import { beforeRequest } from '../immediate-hooks.ts'
 import { compilersAtFirstUse } from '../lazy-compilers.ts'
 
 /**
@@ -23,13 +24,15 @@ export function useOwnParsing(app: FastifyInstance): void {
     // Keys that would reach an object's prototype are an error, not dropped.
     app.getDefaultJsonParser('error', 'error'),
   )
-  app.addHook('onRequest', async (request) => {
-    const { headers } = request.raw
-    // curl -d '' and Python's urllib name a type for a body that is not there.
-    if (headers['content-length'] === '0') delete headers['content-type']
-    const encoding = headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') {
-      throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')
-    }
-  })
+  app.addHook(
+    'onRequest',
+    beforeRequest(({ raw: { headers } }) => {
+      // curl -d '' and Python's urllib name a type for a body that is not there.
+      if (headers['content-length'] === '0') delete headers['content-type']
+      const encoding = headers['content-encoding']
+      if (encoding !== undefined && encoding !== 'identity') {
+        throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')
+      }
+    }),
+  )
 }

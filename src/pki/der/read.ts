@@ -1,6 +1,11 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { TAG } from './write.ts'
 
+/** Dotted forms by the octets that were read: the same few stand in every certificate, a dozen in each. */
+const dottedForms = new Map<string, string>()
+/** Strangers send what they like: beyond so many none is kept. */
+const MOST_FORMS = 512
+
 /**
  * One TLV: `bytes` is the whole of it, `content` its content octets; both are views, never copies. They are made when they
  * are asked for: reading a certificate enters most of its elements, and a view costs as much as all else of one.
@@ -26,6 +31,11 @@ export class Element {
 
   get content(): Buffer {
     return this.#source.subarray(this.#content, this.#end)
+  }
+
+  /** The content, a character for each octet. */
+  get latin1(): string {
+    return this.#source.toString('latin1', this.#content, this.#end)
   }
 
   /** A reader over the content. */
@@ -152,7 +162,16 @@ export class DerReader {
 
   /** OBJECT IDENTIFIER in dotted form. */
   oid(): string {
-    const { content } = this.expect(TAG.oid)
+    const element = this.expect(TAG.oid)
+    const octets = element.latin1
+    const known = dottedForms.get(octets)
+    if (known !== undefined) return known
+    const dotted = this.#dotted(element.content)
+    if (dottedForms.size < MOST_FORMS) dottedForms.set(octets, dotted)
+    return dotted
+  }
+
+  #dotted(content: Buffer): string {
     if (content.length === 0 || content.at(-1)! & 0x80) this.fail('has a broken OBJECT IDENTIFIER')
     const arcs: number[] = []
     let arc = 0
