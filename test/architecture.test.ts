@@ -417,6 +417,11 @@ describe('only', () => {
     expect(files.filter(({ code }) => /\bsigner\.sign\(/.test(code)).length).toBeGreaterThan(2)
   })
 
+  test('finish.ts alone lends the writer a key', () => {
+    expect(offenders(/\bquickKey\(/, /^ca\/(finish|key-signer)\.ts$/)).toEqual([])
+    expect(offenders(/\bsignCertificate\(/, /^store\/sign-issuances\.ts$/)).toEqual([])
+  })
+
   test('issue.ts records issuances, and revoke.ts revocations', () => {
     expect(offenders(/write\(\s*'recordIssuance'/, /^ca\/issue\.ts$/)).toEqual([])
     expect(offenders(/write\(\s*'(revoke|release)'/, /^ca\/revoke\.ts$/)).toEqual([])

@@ -1,3 +1,4 @@
+import { CaError } from '../errors.ts'
 import { possessionOf, proveCsr } from '../pki/csr/prove.ts'
 import { QUICK_KEYS } from '../pki/keys/algorithms.ts'
 import { assembleSigned } from '../pki/signed.ts'
@@ -5,7 +6,7 @@ import type { IssuanceRecord, UnsignedIssuance } from '../store/commands.ts'
 import { traced } from '../tracing/spans.ts'
 import { quickKey } from './key-signer.ts'
 import type { Prepared } from './prepare.ts'
-import type { KeyProof } from './request.ts'
+import { type KeyProof, requestedKey } from './request.ts'
 import type { Signer } from './signer.ts'
 
 /**
@@ -19,6 +20,8 @@ export async function finish(
   proof: KeyProof,
   signer: Signer,
 ): Promise<Pick<IssuanceRecord, 'der'> | Pick<UnsignedIssuance, 'unsigned'>> {
+  if (!requestedKey(proof).spki.equals(prepared.grant.publicKey.spki))
+    throw new CaError('internal', 'Another key was to be proven than the one that is certified.')
   const { hash, identifier } = signer.algorithm
   const key = quickKey(signer)
   const csr = proof.kind === 'csr' ? proof.csr : null

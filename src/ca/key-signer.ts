@@ -11,10 +11,10 @@ const IN_POOL = 3
 /** Of all signers, since the pool is that of the process. */
 const turns = new SigningTurns(IN_POOL)
 
-/** Beside the signers and not in them, so that who has a signer can sign and no more. */
+/** Beside the signers and not in them: who has a signer can sign and no more. */
 const quickKeys = new WeakMap<Signer, KeyObject>()
 
-/** The key of a signer that signs at once, for the thread that records certificates; null for every other signer. */
+/** The key of a signer that signs at once, for the thread that records certificates, and for nobody else; null for every other signer. */
 export function quickKey(signer: Signer): KeyObject | null {
   return quickKeys.get(signer) ?? null
 }

@@ -1,5 +1,5 @@
 import type { CertificationRequest } from '../pki/csr/parse.ts'
-import type { StatedKey } from '../pki/keys/public-key.ts'
+import type { PublicKey, StatedKey } from '../pki/keys/public-key.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { Narrowing } from './policy/narrowing.ts'
@@ -32,7 +32,7 @@ export interface IssuanceRequest {
 /** A signed CSR, or, to renew with the same key, the TLS handshake in which that key was used. */
 export type KeyProof =
   | { readonly kind: 'csr'; readonly csr: CertificationRequest }
-  | { readonly kind: 'tls'; readonly publicKey: StatedKey }
+  | { readonly kind: 'tls'; readonly publicKey: PublicKey }
 
 export function requestedKey(proof: KeyProof): StatedKey {
   return proof.kind === 'csr' ? proof.csr.publicKey : proof.publicKey

@@ -52,8 +52,8 @@ export class WaitingRequests {
   }
 
   /**
-   * Puts a request on record that policy allows; it may be decided by the time it is read back. Throws "badCsrSignature"
-   * before anything is recorded, and "tooManyPending".
+   * Puts a request on record that policy allows; it may be decided by the time it is read back. Throws what `proveCsr`
+   * throws before anything is recorded, and "tooManyPending".
    */
   async record(
     request: IssuanceRequest,

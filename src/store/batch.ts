@@ -2,18 +2,17 @@ import { instant, secondsSince } from '../metrics/timings.ts'
 import type { Connection } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import type { NoticeSettings } from './notice-commands.ts'
-import { signIssuances } from './sign-issuances.ts'
 import { isStorageFailure } from './storage-failure.ts'
 import { createHandlers, type Handlers } from './write/handlers.ts'
 import { forgetUndone } from './write/memory.ts'
-import type { Answer, BatchTimes, QueuedCommand, ReadyCommand } from './writer-messages.ts'
+import type { Answer, BatchTimes, ReadyCommand } from './writer-messages.ts'
 
 /** Batches after one in which a command failed. */
 const CAREFUL = 8
 
 /**
- * Signs what is to be signed, runs all commands as one transaction with one sync, and returns their answers, none of which
- * may be told before this returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
+ * Runs commands as one transaction with one sync, and returns their answers in order, none of which may be told before this
+ * returns. A command that fails undoes only itself. Throws if the transaction failed: then none took effect.
  *
  * A savepoint has SQLite copy each page before it is changed, and hardly a command fails: so they run without. Where one
  * does fail all of it is undone and run anew, each in a savepoint of its own, and so are the next batches at once: whoever
@@ -22,7 +21,7 @@ const CAREFUL = 8
 export function batchRunner(
   db: Connection,
   notices?: NoticeSettings,
-): (commands: readonly QueuedCommand[]) => { answers: Answer[]; times: BatchTimes } {
+): (commands: readonly ReadyCommand[]) => { answers: Answer[]; times: Omit<BatchTimes, 'signing'> } {
   const handlers = createHandlers(db, notices)
   const open = db.prepare('SAVEPOINT command')
   const undo = db.prepare('ROLLBACK TO command')
@@ -77,13 +76,11 @@ export function batchRunner(
     careful = answers.some((one) => 'error' in one) ? CAREFUL : Math.max(0, careful - 1)
     return answers
   }
-  return (queued) => {
+  return (commands) => {
     const start = instant()
-    const { ready, refused } = signIssuances(queued)
-    const signing = secondsSince(start)
     try {
-      const answers = [...run(ready), ...refused]
-      return { answers, times: { batch: secondsSince(start), signing, commit: secondsSince(executed) } }
+      const answers = run(commands)
+      return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
     } catch (error) {
       forgetUndone(db)
       throw error

@@ -11,7 +11,7 @@ interface Octets {
  * A deep copy of plain data, and roughly how many bytes it is. Copied when the command is queued, so that a later change by
  * the caller cannot reach what is recorded. All byte arrays of the copy share one memory of exactly their size: posting a view of
  * Buffer's pool to a thread would carry the whole 64 KiB pool along, and a memory for each costs more than what is in it.
- * Keys cannot change.
+ * A `KeyObject` cannot change.
  */
 export function detach<T extends object>(value: T): { copy: T; bytes: number } {
   const arrays: Octets[] = []

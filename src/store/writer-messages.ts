@@ -26,20 +26,23 @@ export type Answer = { id: number; output: unknown } | { id: number; error: Cros
 
 /** Of one batch that was committed. Seconds. */
 export interface BatchTimes {
-  /** All of it: proofs and signatures, the commands, and the commit. */
+  /** All of it: the commands and the commit. */
   batch: number
-  /** Proofs and signatures alone. */
+  /** Before it, proofs and signatures. */
   signing: number
   /** The commit alone, which waits for the disk. */
   commit: number
 }
+
+/** "failed": of none it is known that it is on record. Null where there was nothing to write. */
+export type Times = BatchTimes | 'failed' | null
 
 export type FromWriter =
   /** The database is open and migrated. */
   | { kind: 'ready' }
   /** It could not be opened; the thread ends. */
   | { kind: 'unusable'; error: CrossedError }
-  | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean; times: BatchTimes | null }
+  | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean; times: Times }
   /** A checkpoint failed: no command did, but none is taken before it has recovered. */
   | { kind: 'failed' }
   /** A probe was committed after a failure. */

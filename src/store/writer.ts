@@ -1,15 +1,18 @@
 import { dirname } from 'node:path'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
+import { instant, secondsSince } from '../metrics/timings.ts'
 import { batchRunner } from './batch.ts'
 import { type Connection, checkpointer, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { migrate } from './migrate.ts'
+import { signIssuances } from './sign-issuances.ts'
 import type {
   Answer,
-  BatchTimes,
   FromWriter,
   QueuedCommand,
+  ReadyCommand,
+  Times,
   ToWriter,
   WriterSettings,
 } from './writer-messages.ts'
@@ -17,6 +20,13 @@ import { storeFailed } from './writer-messages.ts'
 
 /** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
 const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
+
+interface Outcome {
+  readonly answers: Answer[]
+  /** It had failed, and can write again. */
+  readonly recovered: boolean
+  readonly times: Times
+}
 
 /** Owns the only connection that writes; `port` leads to a `WriterQueue`. */
 export class Writer {
@@ -64,25 +74,30 @@ export class Writer {
     if (closing) this.#close()
   }
 
-  #run(commands: readonly QueuedCommand[]): {
-    answers: Answer[]
-    recovered: boolean
-    times: BatchTimes | null
-  } {
+  #run(queued: readonly QueuedCommand[]): Outcome {
     // Sent before the main thread heard of the failure.
     if (!this.#open) {
-      const answers = refusals(commands, 'The database cannot be written at present.')
-      return { answers, recovered: false, times: null }
+      const answers = refusals(queued, 'The database cannot be written at present.')
+      return { answers, recovered: false, times: 'failed' }
     }
+    const start = instant()
+    const { ready, refused } = signIssuances(queued)
+    if (ready.length === 0) return { answers: refused, recovered: false, times: null }
+    const { answers, ...rest } = this.#write(this.#open.run, ready, secondsSince(start))
+    return { answers: [...answers, ...refused], ...rest }
+  }
+
+  #write(run: ReturnType<typeof batchRunner>, commands: readonly ReadyCommand[], signing: number): Outcome {
     try {
-      return { ...this.#open.run(commands), recovered: false }
+      const { answers, times } = run(commands)
+      return { answers, recovered: false, times: { ...times, signing } }
     } catch (cause) {
       // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
       const recovered = this.#replace()
       const code = codeOf(cause)
       const isUndone = recovered || NEVER_WRITTEN.test(code)
       const what = `The database could not be written (${code}).`
-      return { answers: refusals(commands, what, { isUndone, cause }), recovered, times: null }
+      return { answers: refusals(commands, what, { isUndone, cause }), recovered, times: 'failed' }
     }
   }
 
@@ -162,7 +177,7 @@ export class Writer {
 }
 
 function refusals(
-  commands: readonly QueuedCommand[],
+  commands: readonly Pick<QueuedCommand, 'id'>[],
   what: string,
   { isUndone = true, cause }: { isUndone?: boolean; cause?: unknown } = {},
 ): Answer[] {

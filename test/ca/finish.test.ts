@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { finish } from '../../src/ca/finish.ts'
 import { createKeySigner } from '../../src/ca/key-signer.ts'
 import type { Prepared } from '../../src/ca/prepare.ts'
+import type { KeyProof } from '../../src/ca/request.ts'
 import type { Signer } from '../../src/ca/signer.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
 import type { KeyType } from '../../src/pki/keys/algorithms.ts'
@@ -12,16 +13,19 @@ import { refused } from '../pki/refusal.ts'
 
 const TBS = Buffer.from('to be signed')
 
-function prepared(): { prepared: Prepared; taken: () => number } {
+function prepared({ csr }: Proof): { prepared: Prepared; taken: () => number } {
   let count = 0
   const take = () => {
     count++
     return TBS
   }
-  return { prepared: { take } as unknown as Prepared, taken: () => count }
+  const grant = { publicKey: csr.publicKey }
+  return { prepared: { take, grant } as unknown as Prepared, taken: () => count }
 }
 
-function proof(type: KeyType, { spoilt = false } = {}) {
+type Proof = Extract<KeyProof, { kind: 'csr' }>
+
+function proof(type: KeyType, { spoilt = false } = {}): Proof {
   const der = csrDer(['dns:a.example.test'], { key: newKey(type) })
   if (spoilt) der[der.length - 1]! ^= 1
   return { kind: 'csr' as const, csr: parseCsr(der) }
@@ -40,22 +44,19 @@ function watched(signer: Signer): Signer & { asked: number } {
   return watching
 }
 
+type Finished = Awaited<ReturnType<typeof finish>>
+
 describe('a certificate', () => {
   test.for<KeyType>(['P-256', 'Ed25519'])(
     'for a key of %s is proven and signed by the writer, where the signer is quick',
     async (type) => {
       const signer = createKeySigner(newKey(), null)
-      const { unsigned } = (await finish(prepared().prepared, proof(type), signer)) as Extract<
-        Awaited<ReturnType<typeof finish>>,
-        { unsigned: unknown }
-      >
-      expect(unsigned).toMatchObject({
-        tbs: TBS,
-        identifier: signer.algorithm.identifier,
-        possession: { spki: expect.any(Buffer) },
-      })
-      const der = signCertificate(unsigned)
-      expect(der.includes(TBS)).toBe(true)
+      const csr = proof(type)
+      const finished = await finish(prepared(csr).prepared, csr, signer)
+      const { unsigned } = finished as Extract<Finished, { unsigned: unknown }>
+      const { identifier } = signer.algorithm
+      expect(unsigned).toMatchObject({ tbs: TBS, identifier, possession: { spki: expect.any(Buffer) } })
+      expect(signCertificate(unsigned).includes(TBS)).toBe(true)
     },
   )
 
@@ -63,34 +64,34 @@ describe('a certificate', () => {
     'for a key of %s is proven first, and signed by the writer',
     async (type) => {
       const signer = createKeySigner(newKey(), null)
-      expect(await finish(prepared().prepared, proof(type), signer)).toMatchObject({
+      const csr = proof(type)
+      expect(await finish(prepared(csr).prepared, csr, signer)).toMatchObject({
         unsigned: { possession: null },
       })
-      const { prepared: one, taken } = prepared()
-      expect(await refused(finish(one, proof(type, { spoilt: true }), signer))).toMatchObject({
-        code: 'badCsrSignature',
-      })
+      const bad = proof(type, { spoilt: true })
+      const { prepared: one, taken } = prepared(bad)
+      expect((await refused(finish(one, bad, signer))).code).toBe('badCsrSignature')
       expect(taken()).toBe(0)
     },
   )
 
   test('is proven before a slow signer is asked', async () => {
     const signer = watched(createKeySigner(newKey('P-384'), null))
-    const { prepared: one, taken } = prepared()
-    expect(await refused(finish(one, proof('P-256', { spoilt: true }), signer))).toMatchObject({
-      code: 'badCsrSignature',
-    })
+    const bad = proof('P-256', { spoilt: true })
+    const { prepared: one, taken } = prepared(bad)
+    expect((await refused(finish(one, bad, signer))).code).toBe('badCsrSignature')
     expect([taken(), signer.asked]).toEqual([0, 0])
-    const { der } = (await finish(prepared().prepared, proof('P-256'), signer)) as { der: Buffer }
+    const good = proof('P-256')
+    const { der } = (await finish(prepared(good).prepared, good, signer)) as { der: Buffer }
     expect(signer.asked).toBe(1)
-    expect(der.includes(TBS)).toBe(true)
-    expect(
-      verify(
-        'sha384',
-        TBS,
-        signer.publicKey,
-        der.subarray(der.indexOf(TBS) + TBS.length + signer.algorithm.identifier.length + 3),
-      ),
-    ).toBe(true)
+    const signature = der.subarray(der.indexOf(TBS) + TBS.length + signer.algorithm.identifier.length + 3)
+    expect(verify('sha384', TBS, signer.publicKey, signature)).toBe(true)
+  })
+
+  test('is for the key that is proven and for no other', async () => {
+    const signer = createKeySigner(newKey(), null)
+    const { prepared: one, taken } = prepared(proof('P-256'))
+    expect((await refused(finish(one, proof('P-256'), signer))).code).toBe('internal')
+    expect(taken()).toBe(0)
   })
 })

@@ -9,6 +9,7 @@ import type { Profile } from '../../src/config/profile-schema.ts'
 import { CaError } from '../../src/errors.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
 import { encodeName } from '../../src/pki/distinguished-name.ts'
+import { readPublicKey } from '../../src/pki/keys/public-key.ts'
 import type { CommandKind } from '../../src/store/commands.ts'
 import type { Store } from '../../src/store/store.ts'
 import { PUBLIC_URL, TestCa } from '../api/ca-fixture.ts'
@@ -100,7 +101,9 @@ describe('nothing is signed', () => {
     ],
     [
       'a TLS key for a new certificate',
-      () => ({ proof: { kind: 'tls' as const, publicKey: request().proof.csr.publicKey } }),
+      () => ({
+        proof: { kind: 'tls' as const, publicKey: readPublicKey(request().proof.csr.publicKey.spki) },
+      }),
       'malformedCsr',
     ],
   ] as const)('for %s', async ([, wish, code]) => {

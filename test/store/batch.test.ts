@@ -2,14 +2,14 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { batchRunner } from '../../src/store/batch.ts'
 import { openForWriting } from '../../src/store/connection.ts'
-import type { QueuedCommand } from '../../src/store/writer-messages.ts'
+import type { ReadyCommand } from '../../src/store/writer-messages.ts'
 import { authority, issuance, NOW, revocation, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
 
 describe('a batch', () => {
   test('keeps what succeeds when a command between fails, and answers in order', () => {
     const db = openForWriting(temporaryDatabase())
-    const commands: QueuedCommand[] = [
+    const commands: ReadyCommand[] = [
       { id: 1, kind: 'recordAuthority', input: authority() },
       { id: 2, kind: 'recordIssuance', input: issuance(1) },
       // Fails after its first writes: the names and audit row of certificate 1 must stay, its own must go.
@@ -40,8 +40,8 @@ describe('a batch', () => {
     const run = batchRunner(db)
     run([{ id: 0, kind: 'recordAuthority', input: authority() }])
     for (let n = 0; n < 60; n += 2) {
-      const good = (id: number): QueuedCommand => ({ id, kind: 'recordIssuance', input: issuance(id) })
-      const bad: QueuedCommand = { id: -1, kind: 'revoke', input: revocation(9999) }
+      const good = (id: number): ReadyCommand => ({ id, kind: 'recordIssuance', input: issuance(id) })
+      const bad: ReadyCommand = { id: -1, kind: 'revoke', input: revocation(9999) }
       const commands = n % 20 === 0 ? [good(n), bad, good(n + 1)] : [good(n), good(n + 1)]
       expect(run(commands).answers.map((one) => 'error' in one)).toEqual(commands.map(({ id }) => id < 0))
     }
@@ -55,8 +55,8 @@ describe('a batch', () => {
     run([{ id: 1, kind: 'recordAuthority', input: authority() }])
     // SQLite's own ceiling on the file: the same SQLITE_FULL that a full disk gives.
     db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true })) + 5}`)
-    const small: QueuedCommand = { id: 2, kind: 'recordIssuance', input: issuance(1) }
-    const large: QueuedCommand = {
+    const small: ReadyCommand = { id: 2, kind: 'recordIssuance', input: issuance(1) }
+    const large: ReadyCommand = {
       id: 3,
       kind: 'recordIssuance',
       input: issuance(2, { der: Buffer.alloc(200_000) }),

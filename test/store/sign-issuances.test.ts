@@ -7,6 +7,7 @@ import { assembleSigned } from '../../src/pki/signed.ts'
 import { batchRunner } from '../../src/store/batch.ts'
 import type { UnsignedCertificate, UnsignedIssuance } from '../../src/store/commands.ts'
 import { openForWriting } from '../../src/store/connection.ts'
+import { signIssuances } from '../../src/store/sign-issuances.ts'
 import type { QueuedCommand } from '../../src/store/writer-messages.ts'
 import { csrDer, newKey } from '../api/requests.ts'
 import { authority, issuance, revocation, serial, sha256 } from './records.ts'
@@ -112,13 +113,12 @@ describe('an issuance that is not signed yet', () => {
       },
       { id: 4, kind: 'recordIssuance', input: unsigned(4) },
     ]
-    const { answers, times } = run(commands)
+    const { ready, refused } = signIssuances(commands)
+    expect(refused).toMatchObject([{ id: 3, error: { code: 'badCsrSignature' } }])
+    const { answers } = run(ready)
     const of = (wanted: number) => answers.find(({ id }) => id === wanted)
-    expect(answers).toHaveLength(4)
-    expect([of(2), of(3)]).toMatchObject([
-      { error: { code: 'notFound' } },
-      { error: { code: 'badCsrSignature' } },
-    ])
+    expect(answers.map(({ id }) => id)).toEqual([1, 2, 4])
+    expect(of(2)).toMatchObject({ error: { code: 'notFound' } })
     const stored = db.prepare('SELECT der FROM certificates WHERE serial = ?').pluck()
     for (const n of [1, 4]) {
       const { der } = (of(n) as { output: { der: Uint8Array } }).output
@@ -126,8 +126,21 @@ describe('an issuance that is not signed yet', () => {
       // Not packed: the store knows one certificate by its octets alone.
       expect((stored.get(Buffer.from(serial(n), 'hex')) as Buffer | undefined)?.length).toBeGreaterThan(0)
     }
-    expect(times.signing).toBeGreaterThan(0)
-    expect(times.batch).toBeGreaterThanOrEqual(times.signing)
     db.close()
+  })
+
+  test('and is refused, is in no batch that is counted, and in none that failed', async () => {
+    const store = await temporaryStore()
+    const before = structuredClone(store.figures.batchSizes)
+    const bad = () =>
+      store.write('recordIssuance', unsigned(1, { possession: spoilt(possession(), 'signature') }))
+    expect((await Promise.allSettled([bad(), bad(), bad()])).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+      'rejected',
+    ])
+    expect(store.figures.batchSizes).toEqual(before)
+    expect(store.figures.failedBatches.count).toBe(0)
+    expect(store.healthy).toBe(true)
   })
 })

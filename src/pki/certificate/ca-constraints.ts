@@ -5,7 +5,10 @@ import { KEY_USAGES, type KeyUsage } from './key-usage.ts'
 import type { TbsInfo } from './parse.ts'
 
 /** BasicConstraints (RFC 5280 4.2.1.9); without the extension it is not a CA. `CaError` 'badAuthorityCertificate'. */
-export function readBasicConstraints(info: TbsInfo): { ca: boolean; pathLength: number | null } {
+export function readBasicConstraints(info: Pick<TbsInfo, 'extensions'>): {
+  ca: boolean
+  pathLength: number | null
+} {
   const outer = extensionReader(info, EXTENSION.basicConstraints)
   if (!outer) return { ca: false, pathLength: null }
   const reader = outer.enter()
@@ -19,7 +22,7 @@ export function readBasicConstraints(info: TbsInfo): { ca: boolean; pathLength: 
 }
 
 /** KeyUsage, or null where the extension is absent and nothing is restricted. `CaError` 'badAuthorityCertificate'. */
-export function readKeyUsage(info: TbsInfo): Set<KeyUsage> | null {
+export function readKeyUsage(info: Pick<TbsInfo, 'extensions'>): Set<KeyUsage> | null {
   const reader = extensionReader(info, EXTENSION.keyUsage)
   if (!reader) return null
   const { bytes, content } = reader.expect(TAG.bitString)
@@ -34,7 +37,7 @@ export function readKeyUsage(info: TbsInfo): Set<KeyUsage> | null {
   return new Set(set.map(({ usage }) => usage))
 }
 
-function extensionReader(info: TbsInfo, id: string): DerReader | undefined {
+function extensionReader(info: Pick<TbsInfo, 'extensions'>, id: string): DerReader | undefined {
   const extension = info.extensions.find((candidate) => candidate.oid === id)
   return extension && new DerReader(extension.value, 'certificate', 'badAuthorityCertificate')
 }

@@ -48,7 +48,7 @@ export async function proveCsr(csr: CertificationRequest): Promise<void> {
   if (!(await verified(hash, signed, keyOf(possession), signature))) throw notProven()
 }
 
-/** As `proveCsr`, at once: for threads that nobody waits for, or that make of it what else they make. */
+/** As `proveCsr`, in this thread, which waits for it. */
 export function prove(possession: Possession): void {
   const { hash, signed, signature } = possession
   if (!verify(hash, signed, keyOf(possession), signature)) throw notProven()

@@ -1,10 +1,5 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
-import { TAG } from './write.ts'
-
-/** Dotted forms by the octets that were read: the same few stand in every certificate, a dozen in each. */
-const dottedForms = new Map<string, string>()
-/** Strangers send what they like: beyond so many none is kept. */
-const MOST_FORMS = 512
+import { dottedForm, TAG } from './write.ts'
 
 /**
  * One TLV: `bytes` is the whole of it, `content` its content octets; both are views, never copies. They are made when they
@@ -163,12 +158,7 @@ export class DerReader {
   /** OBJECT IDENTIFIER in dotted form. */
   oid(): string {
     const element = this.expect(TAG.oid)
-    const octets = element.latin1
-    const known = dottedForms.get(octets)
-    if (known !== undefined) return known
-    const dotted = this.#dotted(element.content)
-    if (dottedForms.size < MOST_FORMS) dottedForms.set(octets, dotted)
-    return dotted
+    return dottedForm(element.latin1) ?? this.#dotted(element.content)
   }
 
   #dotted(content: Buffer): string {

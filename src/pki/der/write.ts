@@ -100,6 +100,15 @@ export function boolean(value: boolean): Buffer {
 export const NULL: Buffer = Buffer.from([TAG.null, 0])
 
 const oidCache = new Map<string, Buffer>()
+const dottedForms = new Map<string, string>()
+
+/**
+ * The dotted form of an identifier that was encoded here before, by its content octets: the same dozen stand in every
+ * certificate. What strangers send is not kept.
+ */
+export function dottedForm(latin1: string): string | undefined {
+  return dottedForms.get(latin1)
+}
 
 /** OBJECT IDENTIFIER from its dotted form; encodings are kept, so callers may share but not change them. */
 export function oid(dotted: string): Buffer {
@@ -120,6 +129,7 @@ export function oid(dotted: string): Buffer {
   }
   const encoded = tlv(TAG.oid, Buffer.from(octets))
   oidCache.set(dotted, encoded)
+  dottedForms.set(Buffer.from(octets).toString('latin1'), dotted)
   return encoded
 }
 

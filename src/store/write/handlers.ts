@@ -25,7 +25,7 @@ import { tokenHandlers } from './token.ts'
 
 /**
  * What each command does. Whatever a handler wrote is undone if it throws, and also where another of the same batch does:
- * then it is called once more. It keeps nothing between calls that an undone write could make wrong.
+ * then it is called once more. What it keeps between calls stands in `memoryOf`, which forgets what was undone.
  */
 export type Handlers = { [K in CommandKind]: (input: ReadyInput<K>) => Commands[K]['output'] }
 

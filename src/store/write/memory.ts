@@ -21,7 +21,7 @@ interface Memory {
 }
 
 /** Pairs of authority and profile whose forms are remembered. */
-const FORMS = 64
+const FORMS_OF = 64
 
 const memories = new WeakMap<Connection, Memory>()
 
@@ -29,7 +29,7 @@ const memories = new WeakMap<Connection, Memory>()
 export function memoryOf(db: Connection): Memory {
   let memory = memories.get(db)
   if (!memory) {
-    memory = { chainEnd: null, words: new Map(), authorities: new Map(), forms: new RecentMap(FORMS) }
+    memory = { chainEnd: null, words: new Map(), authorities: new Map(), forms: new RecentMap(FORMS_OF) }
     memories.set(db, memory)
   }
   return memory

@@ -44,6 +44,48 @@ describe('what BER allows and DER does not', () => {
   })
 })
 
+describe('the content of an element', () => {
+  // Behind the element that is entered there are more octets, which are none of its own.
+  it.each([
+    [`30030405aa${'bb'.repeat(8)}`, 'a length that goes beyond it'],
+    ['30020482' + '0004bbbbbbbb', 'a length whose octets are beyond it'],
+    ['300104' + '02bbbb', 'a tag alone'],
+  ])('%s ends with %s', (hex) => {
+    const inner = reader(hex).enter()
+    expectRefusal(() => inner.next(), 'malformedCsr', /too early/)
+  })
+
+  it('ends where it ends', () => {
+    const inner = reader('30030201050202').enter()
+    expect(inner.smallInteger()).toBe(5)
+    expect([inner.done, inner.tag, inner.optional(0x02)]).toEqual([true, -1, undefined])
+  })
+})
+
+describe('object identifiers', () => {
+  it('are read alike whether they were written before or not, and what is read is not kept', () => {
+    const arcs = Array.from({ length: 2000 }, (_, n) => n + 7).join('.')
+    const dotted = `2.5.4711.${arcs}`
+    const octets = Buffer.concat([
+      Buffer.of(0x55),
+      ...`4711.${arcs}`.split('.').map((arc) => base128(Number(arc))),
+    ])
+    const read = () => new DerReader(der.tlv(0x06, octets), 'test').oid()
+    expect(read()).toBe(dotted)
+    expect(der.dottedForm(octets.toString('latin1'))).toBeUndefined()
+    expect(der.oid(dotted).subarray(-octets.length)).toEqual(octets)
+    expect(der.dottedForm(octets.toString('latin1'))).toBe(dotted)
+    expect(read()).toBe(dotted)
+  })
+})
+
+function base128(arc: number): Buffer {
+  const octets = [arc % 128]
+  for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128))
+    octets.unshift(0x80 | (rest % 128))
+  return Buffer.from(octets)
+}
+
 describe('small integers', () => {
   it.each([
     ['020100', 0],
