@@ -33,7 +33,7 @@ interface Waiting {
 }
 
 /** Commands of one message, at most. */
-const POSTED_AT_ONCE = 16
+const POSTED_AT_ONCE = 8
 
 const FIRST_RESTART_MILLISECONDS = 100
 /** Between two looks at whether the writer answers. */
