@@ -32,7 +32,7 @@ export function readOptions(all: readonly string[]): Options {
     tokens: true,
     options: {
       rounds: { type: 'string', default: '3' },
-      count: { type: 'string', default: '2000' },
+      count: { type: 'string', default: '5000' },
       connections: { type: 'string', default: '1,8,32' },
       orders: { type: 'string', default: '600' },
       accounts: { type: 'string', default: '8' },
