@@ -2,22 +2,13 @@ import { hasPurpose } from '../config/profile-rules.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { readBasicConstraints, readKeyUsage } from '../pki/certificate/ca-constraints.ts'
-import {
-  basicConstraints,
-  certificatePolicies,
-  EXTENSION,
-  extendedKeyUsage,
-  keyUsage,
-} from '../pki/certificate/extensions.ts'
+import { certificatePolicies, EXTENSION, extendedKeyUsage, keyUsage } from '../pki/certificate/extensions.ts'
 import { parseTbs, type TbsInfo } from '../pki/certificate/parse.ts'
 import { keyIdentifier } from '../pki/keys/public-key.ts'
 import { readGeneralNames } from '../pki/names/general-names.ts'
 import type { Grant } from './policy/grant.ts'
 
 const SUBJECT_ALT_NAME = '2.5.29.17'
-
-/** What says that it is no CA's (RFC 5280 4.2.1.9). */
-const NO_CA = basicConstraints({ ca: false })
 
 /** The only extensions that a leaf of this CA may carry, and whether each is critical (null: either). */
 const EXTENSIONS: ReadonlyMap<string, boolean | null> = new Map([
@@ -81,7 +72,7 @@ function checkProfileExtensions(
 ): void {
   const found = (oid: string) => body.extensions.find((extension) => extension.oid === oid)?.value
   const { noRevocation } = profile
-  check(sameBytes(found(EXTENSION.basicConstraints), NO_CA.value), 'basicConstraints')
+  check(readBasicConstraints(body).ca === false, 'basicConstraints')
   const revocable = profile.crlDistributionPoint && !noRevocation
   check((found(EXTENSION.crlDistributionPoints) !== undefined) === revocable, 'cRLDistributionPoints')
   check(
@@ -106,15 +97,14 @@ interface Values {
 
 const values = new WeakMap<Profile, Values>()
 
-/** What follows from the profile alone, encoded once; and what decides whose certificate it is, read back once. */
+/** What follows from the profile alone, encoded once; the key usage is read back once as well. */
 function valuesOf(profile: Profile): Values {
   const known = values.get(profile)
   if (known) return known
   const { keyUsage: usages, extendedKeyUsage: purposes, policies } = profile
   const usage = usages.length > 0 ? keyUsage(usages) : undefined
   const read = usage ? [...readKeyUsage({ extensions: [usage] })!] : []
-  const isNoCa = readBasicConstraints({ extensions: [NO_CA] }).ca === false
-  if (!isNoCa || read.sort().join() !== [...usages].sort().join())
+  if (read.sort().join() !== [...usages].sort().join())
     throw new CaError('internal', `The key usage of profile "${profile.name}" cannot be encoded.`)
   const made = {
     keyUsage: usage?.value,

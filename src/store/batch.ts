@@ -80,7 +80,8 @@ export function batchRunner(
     const start = instant()
     try {
       const answers = run(commands)
-      return { answers, times: { batch: secondsSince(start), commit: secondsSince(executed) } }
+      const times = { commands: commands.length, batch: secondsSince(start), commit: secondsSince(executed) }
+      return { answers, times }
     } catch (error) {
       forgetUndone(db)
       throw error

@@ -24,8 +24,10 @@ export type ToWriter = { kind: 'commands'; commands: readonly QueuedCommand[] } 
 
 export type Answer = { id: number; output: unknown } | { id: number; error: CrossedError }
 
-/** Of one batch that was committed. Seconds. */
+/** Of one batch that was committed. Seconds, but for the first. */
 export interface BatchTimes {
+  /** That shared it. */
+  commands: number
   /** All of it: the commands and the commit. */
   batch: number
   /** Before it, proofs and signatures. */
@@ -34,15 +36,19 @@ export interface BatchTimes {
   commit: number
 }
 
-/** "failed": of none it is known that it is on record. Null where there was nothing to write. */
-export type Times = BatchTimes | 'failed' | null
-
 export type FromWriter =
   /** The database is open and migrated. */
   | { kind: 'ready' }
   /** It could not be opened; the thread ends. */
   | { kind: 'unusable'; error: CrossedError }
-  | { kind: 'answers'; answers: readonly Answer[]; healthy: boolean; times: Times }
+  /** `failed`: of none is it known that it is on record. `times`: null then, and where there was nothing to write. */
+  | {
+      kind: 'answers'
+      answers: readonly Answer[]
+      healthy: boolean
+      failed: boolean
+      times: BatchTimes | null
+    }
   /** A checkpoint failed: no command did, but none is taken before it has recovered. */
   | { kind: 'failed' }
   /** A probe was committed after a failure. */

@@ -5,7 +5,7 @@ import type { CommandKind, Commands } from './commands.ts'
 import { fromCrossed } from './crossed-error.ts'
 import { detach } from './detach.ts'
 import { type StoreFigures, storeFigures } from './figures.ts'
-import type { Answer, FromWriter, QueuedCommand, Times, ToWriter } from './writer-messages.ts'
+import type { Answer, BatchTimes, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
 
 export interface QueueLimit {
@@ -186,19 +186,19 @@ export class WriterQueue {
     const wasHung = this.#silence >= PATIENCE
     this.#silence = 0
     this.#healthy = message.healthy
-    if (message.times !== null && message.times !== 'failed') this.#restarts = 0
+    if (message.times) this.#restarts = 0
     this.#measure(message)
     for (const answer of message.answers) this.#settle(answer, message.times)
     this.#checkDrained()
     if (wasHung && message.healthy) this.#resume()
   }
 
-  #measure({ times, answers }: Extract<FromWriter, { kind: 'answers' }>): void {
-    if (times === 'failed') this.#counted.failedBatches.count++
-    if (times === null || times === 'failed') return
+  #measure({ failed, times }: Extract<FromWriter, { kind: 'answers' }>): void {
+    if (failed) this.#counted.failedBatches.count++
+    if (!times) return
     this.#counted.commits.observe(times.commit)
     this.#counted.batches.observe(times.batch)
-    this.#counted.batchSizes.observe(answers.length)
+    this.#counted.batchSizes.observe(times.commands)
   }
 
   #resume(): void {
@@ -215,7 +215,7 @@ export class WriterQueue {
     this.#forsake(storeFailed('The disk does not answer. This may or may not be on record.'))
   }
 
-  #settle(answer: Answer, times: Times): void {
+  #settle(answer: Answer, times: BatchTimes | null): void {
     const waiting = this.#waiting.get(answer.id)
     if (!waiting) return
     this.#waiting.delete(answer.id)
@@ -259,8 +259,12 @@ export class WriterQueue {
 }
 
 /** What of it was waiting for the writer, and what the commit, which is the whole batch's. */
-function endTrace({ span, at, signs }: NonNullable<Waiting['trace']>, failed: boolean, times: Times): void {
-  if (times !== null && times !== 'failed') {
+function endTrace(
+  { span, at, signs }: NonNullable<Waiting['trace']>,
+  failed: boolean,
+  times: BatchTimes | null,
+): void {
+  if (times) {
     const { batch, signing } = times
     span.past('wait for the writer', secondsSince(at), signing + batch)
     if (signs) span.past('prove and sign', signing + batch, batch)

@@ -9,10 +9,10 @@ import { migrate } from './migrate.ts'
 import { signIssuances } from './sign-issuances.ts'
 import type {
   Answer,
+  BatchTimes,
   FromWriter,
   QueuedCommand,
   ReadyCommand,
-  Times,
   ToWriter,
   WriterSettings,
 } from './writer-messages.ts'
@@ -25,7 +25,8 @@ interface Outcome {
   readonly answers: Answer[]
   /** It had failed, and can write again. */
   readonly recovered: boolean
-  readonly times: Times
+  readonly failed: boolean
+  readonly times: BatchTimes | null
 }
 
 /** Owns the only connection that writes; `port` leads to a `WriterQueue`. */
@@ -66,8 +67,8 @@ export class Writer {
       else commands.push(...message.commands)
     }
     if (commands.length > 0) {
-      const { answers, recovered, times } = this.#run(commands)
-      this.#post({ kind: 'answers', answers, healthy: this.#open !== null, times })
+      const { recovered, ...outcome } = this.#run(commands)
+      this.#post({ kind: 'answers', ...outcome, healthy: this.#open !== null })
       if (recovered) this.#post({ kind: 'recovered' })
       this.#checkpoint()
     }
@@ -78,11 +79,11 @@ export class Writer {
     // Sent before the main thread heard of the failure.
     if (!this.#open) {
       const answers = refusals(queued, 'The database cannot be written at present.')
-      return { answers, recovered: false, times: 'failed' }
+      return { answers, recovered: false, failed: true, times: null }
     }
     const start = instant()
     const { ready, refused } = signIssuances(queued)
-    if (ready.length === 0) return { answers: refused, recovered: false, times: null }
+    if (ready.length === 0) return { answers: refused, recovered: false, failed: false, times: null }
     const { answers, ...rest } = this.#write(this.#open.run, ready, secondsSince(start))
     return { answers: [...answers, ...refused], ...rest }
   }
@@ -90,14 +91,14 @@ export class Writer {
   #write(run: ReturnType<typeof batchRunner>, commands: readonly ReadyCommand[], signing: number): Outcome {
     try {
       const { answers, times } = run(commands)
-      return { answers, recovered: false, times: { ...times, signing } }
+      return { answers, recovered: false, failed: false, times: { ...times, signing } }
     } catch (cause) {
       // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
       const recovered = this.#replace()
       const code = codeOf(cause)
       const isUndone = recovered || NEVER_WRITTEN.test(code)
       const what = `The database could not be written (${code}).`
-      return { answers: refusals(commands, what, { isUndone, cause }), recovered, times: 'failed' }
+      return { answers: refusals(commands, what, { isUndone, cause }), recovered, failed: true, times: null }
     }
   }
 

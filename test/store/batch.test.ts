@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { batchRunner } from '../../src/store/batch.ts'
 import { openForWriting } from '../../src/store/connection.ts'
 import type { ReadyCommand } from '../../src/store/writer-messages.ts'
-import { authority, issuance, NOW, revocation, serial } from './records.ts'
+import { authority, issuance, NOW, recorded, revocation, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
 
 describe('a batch', () => {
@@ -98,6 +98,6 @@ test('commands of one turn are carried out in their order', async () => {
   const revoked = store.write('revoke', revocation(1))
   const renewed = store.write('recordIssuance', issuance(2, { replaces: serial(1) }))
   await expect(renewed).rejects.toMatchObject({ code: 'certificateRevoked' })
-  expect(await issued).toMatchObject({ outcome: 'recorded' })
+  expect(await issued).toEqual(recorded(1))
   expect(await revoked).toMatchObject({ changed: true })
 })

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { audit, authority, DAY, issuance, NOW, revocation, serial, sha256, token } from './records.ts'
+import {
+  audit,
+  authority,
+  DAY,
+  issuance,
+  NOW,
+  recorded,
+  revocation,
+  serial,
+  sha256,
+  token,
+} from './records.ts'
 import { issueMany, temporaryStore } from './temporary.ts'
 
 describe('recordIssuance', () => {
@@ -13,7 +24,7 @@ describe('recordIssuance', () => {
       { type: 'dns', value: 'a.example.test' },
     ] as const
     const record = issuance(1, { names, profile: 'mesh', principal: 'token:17' })
-    expect(await store.write('recordIssuance', record)).toMatchObject({ outcome: 'recorded' })
+    expect(await store.write('recordIssuance', record)).toEqual(recorded(1))
     expect(await store.read.certificate(serial(1))).toEqual({
       serialNumber: serial(1),
       authority: 'issuing',
@@ -92,7 +103,7 @@ describe('renewal', () => {
       code: 'certificateExpired',
     })
     expect(await store.read.certificate(serial(9))).toBeNull()
-    await expect(attempt(serial(3), lastSecond * 1000 + 999)).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(attempt(serial(3), lastSecond * 1000 + 999)).resolves.toEqual(recorded(9))
   })
 })
 
@@ -122,9 +133,9 @@ describe('an idempotency key', () => {
       code: 'idempotencyConflict',
     })
     const elsewhere = { ...other, scope: 'token:1' }
-    await expect(
-      store.write('recordIssuance', issuance(2, { idempotency: elsewhere })),
-    ).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(store.write('recordIssuance', issuance(2, { idempotency: elsewhere }))).resolves.toEqual(
+      recorded(2),
+    )
   })
 
   test('gives one certificate to fifty requests at once', async () => {
@@ -152,7 +163,7 @@ describe('an idempotency key', () => {
       )
     await expect(next(at)).rejects.toMatchObject({ code: 'idempotencyConflict' })
     expect(await store.read.idempotentIssuance(key.scope, key.key, at + 1)).toBeNull()
-    await expect(next(at + 1)).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(next(at + 1)).resolves.toEqual(recorded(2))
     expect(await store.read.idempotentIssuance(key.scope, key.key, at + 1)).toEqual({
       requestHash: other.requestHash,
       serialNumber: serial(2),
@@ -198,6 +209,6 @@ describe('an idempotency key', () => {
     const failing = issuance(1, { idempotency: key, authority: 'nobody' })
     await expect(store.write('recordIssuance', failing)).rejects.toThrow()
     await store.write('recordAuthority', authority({ id: 'nobody' }))
-    await expect(store.write('recordIssuance', failing)).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(store.write('recordIssuance', failing)).resolves.toEqual(recorded(1))
   })
 })

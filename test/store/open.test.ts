@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openForReading, openForWriting } from '../../src/store/connection.ts'
 import { createDatabase, openStore } from '../../src/store/open.ts'
-import { authority, issuance, revocation, serial } from './records.ts'
+import { authority, issuance, recorded, revocation, serial } from './records.ts'
 import { temporaryDatabase, temporaryDirectory } from './temporary.ts'
 
 describe('createDatabase', () => {
@@ -61,9 +61,7 @@ describe('openStore', () => {
       expect(existsSync(`${file}-wal`)).toBe(false)
       const second = await openStore({ file })
       expect(await second.read.certificate(serial(1))).toMatchObject({ revocation: { reason: 1 } })
-      await expect(second.write('recordIssuance', issuance(2))).resolves.toMatchObject({
-        outcome: 'recorded',
-      })
+      await expect(second.write('recordIssuance', issuance(2))).resolves.toEqual(recorded(2))
       await second.close()
     },
   )

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { AuthorityRecord } from '../../src/store/authority-commands.ts'
-import type { AuditEntry, IssuanceRecord, RevocationRecord, TokenRecord } from '../../src/store/commands.ts'
+import type {
+  AuditEntry,
+  IssuanceOutcome,
+  IssuanceRecord,
+  RevocationRecord,
+  TokenRecord,
+} from '../../src/store/commands.ts'
 
 /** 2026-01-01T00:00:00Z, in seconds. */
 export const NOW = 1_767_225_600
@@ -69,6 +75,11 @@ export function issuance(n: number, changes: Partial<IssuanceRecord> = {}): Issu
     audit: audit('certificate.issue', serial(n)),
     ...changes,
   }
+}
+
+/** What the store answers once the n-th certificate is on record. */
+export function recorded(n: number, der: Uint8Array = issuance(n).der): IssuanceOutcome {
+  return { outcome: 'recorded', der: new Uint8Array(der) }
 }
 
 export function revocation(n: number, changes: Partial<RevocationRecord> = {}): RevocationRecord {

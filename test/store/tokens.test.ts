@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { audit, DAY, issuance, NOW, revocation, serial, sha256, token } from './records.ts'
+import { audit, DAY, issuance, NOW, recorded, revocation, serial, sha256, token } from './records.ts'
 import { temporaryStore } from './temporary.ts'
 
 describe('a token', () => {
@@ -54,9 +54,7 @@ describe('a token', () => {
     await store.write('revoke', revocation(1))
     const renewal = issuance(2, { tokenId, replaces: serial(1) })
     await expect(store.write('recordIssuance', renewal)).rejects.toMatchObject({ code: 'certificateRevoked' })
-    await expect(store.write('recordIssuance', issuance(3, { tokenId }))).resolves.toMatchObject({
-      outcome: 'recorded',
-    })
+    await expect(store.write('recordIssuance', issuance(3, { tokenId }))).resolves.toEqual(recorded(3))
   })
 
   test('is of no use once it has expired, or is revoked, or does not exist', async () => {

@@ -5,7 +5,7 @@ import { openForReading } from '../../src/store/connection.ts'
 import { startWriter } from '../../src/store/open.ts'
 import { pointReads, searchesOn } from '../../src/store/read/queries.ts'
 import { type QueueLimit, WriterQueue } from '../../src/store/writer-queue.ts'
-import { authority, issuance, NOW, serial } from './records.ts'
+import { authority, issuance, NOW, recorded, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
 
 const AMPLE: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
@@ -52,7 +52,7 @@ describe('the queue', () => {
       'rejected',
     ])
     expect(results[4]).toMatchObject({ reason: { code: 'overloaded', retryAfter: 1 } })
-    await expect(queue.write('recordIssuance', issuance(4))).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(queue.write('recordIssuance', issuance(4))).resolves.toEqual(recorded(4))
   })
 
   test('is bounded by size, yet takes a command of any size alone', async () => {
@@ -65,7 +65,7 @@ describe('the queue', () => {
       { status: 'rejected', reason: { code: 'overloaded', retryAfter: 1 } },
       { status: 'fulfilled' },
     ])
-    await expect(large(4, 5_000_000)).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(large(4, 5_000_000)).resolves.toEqual(recorded(4, Buffer.alloc(5_000_000)))
   })
 
   test('is emptied before the store closes, and takes nothing after', async () => {
@@ -75,7 +75,7 @@ describe('the queue', () => {
     expect(store.healthy).toBe(false)
     await expect(store.write('recordIssuance', issuance(999))).rejects.toMatchObject({ code: 'storeFailed' })
     await closed
-    for (const outcome of await Promise.all(writes)) expect(outcome).toMatchObject({ outcome: 'recorded' })
+    for (const [n, outcome] of (await Promise.all(writes)).entries()) expect(outcome).toEqual(recorded(n))
     const db = openForReading(store.databaseFile)
     expect(await searchesOn(db).countStep({ now: NOW }, { limit: 1000 })).toEqual({ count: 300, next: null })
     db.close()
@@ -120,7 +120,7 @@ describe('a writer thread that dies', () => {
     rmdirSync(file)
     renameSync(`${file}.away`, file)
     await afterPauses(() => expect(queue.healthy).toBe(true))
-    await expect(queue.write('recordIssuance', issuance(1))).resolves.toMatchObject({ outcome: 'recorded' })
+    await expect(queue.write('recordIssuance', issuance(1))).resolves.toEqual(recorded(1))
   })
 
   test('is replaced also after no thread could be started', { timeout: 60_000 }, async () => {

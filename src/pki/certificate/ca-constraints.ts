@@ -5,7 +5,7 @@ import { KEY_USAGES, type KeyUsage } from './key-usage.ts'
 import type { TbsInfo } from './parse.ts'
 
 /** BasicConstraints (RFC 5280 4.2.1.9); without the extension it is not a CA. `CaError` 'badAuthorityCertificate'. */
-export function readBasicConstraints(info: Pick<TbsInfo, 'extensions'>): {
+export function readBasicConstraints(info: TbsInfo): {
   ca: boolean
   pathLength: number | null
 } {

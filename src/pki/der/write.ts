@@ -127,9 +127,10 @@ export function oid(dotted: string): Buffer {
       base128.unshift(0x80 | (rest % 128))
     octets.push(...base128)
   }
-  const encoded = tlv(TAG.oid, Buffer.from(octets))
+  const content = Buffer.from(octets)
+  const encoded = tlv(TAG.oid, content)
   oidCache.set(dotted, encoded)
-  dottedForms.set(Buffer.from(octets).toString('latin1'), dotted)
+  dottedForms.set(content.toString('latin1'), dotted)
   return encoded
 }
 
