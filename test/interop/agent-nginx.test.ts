@@ -38,6 +38,12 @@ async function startNginx(folder: string) {
   return { port, nginx: new ProxyProcess('nginx', ['-p', folder, '-c', file('nginx.conf')], folder) }
 }
 
+/** nginx lets the worker before accept for another 100 ms once the next one does: whoever came first may be given either certificate. */
+function hasOneWorker({ output }: ProxyProcess): boolean {
+  const count = (message: RegExp) => output.match(message)?.length ?? 0
+  return count(/start worker process \d+/g) - count(/worker process \d+ exited/g) === 1
+}
+
 describe.skipIf(missing('nginx'))('the agent and nginx', () => {
   test('a renewal and a new staple reach clients without a connection that is dropped', async () => {
     const { folder } = ca
@@ -57,6 +63,7 @@ describe.skipIf(missing('nginx'))('the agent and nginx', () => {
     )
     const traffic = await servesThroughChange(agent, target, nginx, first)
     console.log(`nginx: ${traffic.connections} connections, ${traffic.kept} requests over kept ones`)
+    await until(async () => nginx, hasOneWorker, nginx)
 
     // The CA goes away and comes back: what there is goes on meanwhile.
     const { tlsUrl, httpUrl, directory } = ca.service
