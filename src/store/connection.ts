@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3'
+import { plannedOnce } from './planned-once.ts'
 
 export type Connection = Database.Database
 
@@ -67,6 +68,8 @@ function opened(db: Connection, prepare: (db: Connection) => void): Connection {
   try {
     prepare(db)
     expectPragma(db, 'foreign_keys', 1)
+    const compile = db.prepare.bind(db)
+    db.prepare = ((sql: string) => compile(plannedOnce(sql))) as Connection['prepare']
     return db
   } catch (error) {
     db.close()
