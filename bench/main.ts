@@ -21,7 +21,7 @@ const QUESTIONS: Readonly<Record<string, (options: Options) => Promise<Section>>
   start,
   overload,
   crl: ({ long }) =>
-    crlSection({ entries: long ? [10_000, 100_000, 1_000_000] : [100_000, 1_000_000], issued: 4000 }),
+    crlSection({ entries: long ? [10_000, 100_000, 1_000_000] : [100_000, 1_000_000], issued: 5000 }),
   growth: ({ long }) => growth(long ? { rows: [0, 1_000_000, 10_000_000] } : {}),
 }
 

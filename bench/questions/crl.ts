@@ -9,16 +9,17 @@ import { subjectAltName } from '../../src/pki/certificate/extensions.ts'
 import { encodeCsr } from '../../src/pki/csr/encode.ts'
 import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { addRevoked } from '../generate/revoked.ts'
-import { drive, type Measured, type Post, type Target } from '../load.ts'
+import { drive, encodeRequest, exchanger, open, type Post, type Target } from '../load.ts'
 import { goCrl, opensslCrl } from '../peers/crls.ts'
 import { type RunningService, startService, usage } from '../processes.ts'
+import { measure as measureRound, median, type Round } from '../rounds.ts'
 import type { Section } from '../section.ts'
 import { unlessMissing } from '../tools.ts'
 
 export interface CrlQuestion {
   /** How many certificates are revoked, for each row. */
   readonly entries: readonly number[]
-  /** Certificates issued in each run, two with revocations beside them and two without. */
+  /** Certificates issued in each run, three with revocations beside them and three without. */
   readonly issued: number
   /** For profiles and comparisons. */
   readonly flags?: readonly string[]
@@ -33,17 +34,12 @@ interface Outcome {
   readonly memory: number
   /** Milliseconds of a revocation whose delta alone is made at once; the median. */
   readonly delta: number
-  readonly without: Beside
-  readonly beside: Beside
-  /** How many full CRLs were made beside the issuance. */
+  /** Issuance alone, and with revocations beside it. */
+  readonly without: readonly Round[]
+  readonly beside: readonly Round[]
+  /** How many full CRLs were made beside the issuance, and for how many revocations. */
   readonly rebuilds: number
-}
-
-interface Beside {
-  readonly perSecond: number
-  readonly p99: number
-  /** Milliseconds of the service's processor time a certificate, all threads. */
-  readonly cpu: number
+  readonly revocations: number
 }
 
 const PEERS = [
@@ -53,6 +49,11 @@ const PEERS = [
 
 const CONNECTIONS = 32
 const REBUILDS = 9
+/** Issued before the time counts: later ones meet a service that has run for some seconds. */
+const WARM = 5000
+const ROUNDS = 3
+/** Enough for one after the other in all rounds. */
+const REVOCABLE = 500
 
 /** How long a full CRL takes, and what it costs whoever is issued a certificate meanwhile. */
 export async function crlSection(question: CrlQuestion): Promise<Section> {
@@ -70,7 +71,7 @@ export async function crlSection(question: CrlQuestion): Promise<Section> {
   return {
     title: 'Full CRLs of many entries',
     text: [
-      `A revocation, and how long until the full CRL that lists it is served: the median of ${REBUILDS}, one at a time. Then issuance over REST and TLS at ${CONNECTIONS} connections with one revocation after the other beside it, each asked for when the one before was answered, and the same without them, in turns.`,
+      `A revocation, and how long until the full CRL that lists it is served: the median of ${REBUILDS}, one at a time. Then, once ${WARM} certificates were issued, issuance over REST and TLS at ${CONNECTIONS} connections with one revocation after the other beside it, over a connection of its own, each asked for when the one before was answered; and the same without them, in turns: medians of ${ROUNDS} rounds.`,
       'Go’s crypto/x509, with which step-ca, cfssl and OpenBao sign CRLs: from the entries in memory to the DER, once. `openssl ca -gencrl`: the whole command, from its index to the PEM. Of both the memory is all that the process held.',
     ],
     head: [
@@ -84,13 +85,18 @@ export async function crlSection(question: CrlQuestion): Promise<Section> {
         'p99, ms',
         'CPU each, ms',
       ],
-      ...['full CRLs beside', 'certificates/s beside', 'p99 beside, ms', 'CPU each beside, ms'],
+      ...[
+        'full CRLs beside',
+        'revocations beside',
+        'certificates/s beside',
+        'p99 beside, ms',
+        'CPU each beside, ms',
+      ],
     ],
     rows: [
-      ...outcomes.map(({ entries, rebuild, memory, delta, without, beside, rebuilds }) => [
+      ...outcomes.map(({ entries, rebuild, memory, delta, without, beside, rebuilds, revocations }) => [
         ...['Chancery', entries, rebuild.toFixed(0), memory.toFixed(0), delta.toFixed(1)],
-        ...[without.perSecond.toFixed(0), without.p99.toFixed(1), without.cpu.toFixed(2), rebuilds],
-        ...[beside.perSecond.toFixed(0), beside.p99.toFixed(1), beside.cpu.toFixed(2)],
+        ...[...cellsOf(without), rebuilds, revocations, ...cellsOf(beside)],
       ]),
       ...others,
     ],
@@ -100,7 +106,7 @@ export async function crlSection(question: CrlQuestion): Promise<Section> {
 async function measure(entries: number, { issued, flags, checkout }: CrlQuestion): Promise<Outcome> {
   const directory = await withRevoked(entries, checkout)
   let service = await startService(flags, {}, checkout, directory)
-  const names = await revocable(service, 400)
+  const names = await revocable(service, REVOCABLE)
   const held = memory(service)
   const times: number[] = []
   for (let i = 0; i < REBUILDS; i++) {
@@ -108,15 +114,16 @@ async function measure(entries: number, { issued, flags, checkout }: CrlQuestion
     await pause(1000)
   }
   const more = usage(service).peakMemory - held
-  const target = targetOf(service)
-  await drive(target, enrolments(service, 500), CONNECTIONS)
-  const [without, beside]: [Beside[], Beside[]] = [[], []]
-  let rebuilds = 0
-  for (let round = 0; round < 2; round++) {
+  await drive(targetOf(service), enrolments(service, WARM), CONNECTIONS)
+  const [without, beside]: [Round[], Round[]] = [[], []]
+  let [rebuilds, revocations] = [0, 0]
+  for (let round = 0; round < ROUNDS; round++) {
     without.push(await timeIssuance(service, issued))
-    const stop = revokeOn(service, names)
+    const stop = await revokeOn(service, names)
     beside.push(await timeIssuance(service, issued))
-    rebuilds += await stop()
+    const made = await stop()
+    rebuilds += made.crls
+    revocations += made.revocations
   }
   await halt(service)
   // The same CA, which leaves the full CRLs to their schedule from now on.
@@ -133,21 +140,16 @@ async function measure(entries: number, { issued, flags, checkout }: CrlQuestion
     await service.stop()
     await rm(directory, { recursive: true, force: true })
   }
-  const mean = (rows: Beside[]): Beside => ({
-    perSecond: average(rows.map(({ perSecond }) => perSecond)),
-    p99: Math.max(...rows.map(({ p99 }) => p99)),
-    cpu: average(rows.map(({ cpu }) => cpu)),
-  })
-  const result = {
-    entries,
-    rebuild: median(times),
-    memory: more,
-    delta: median(deltas),
-    rebuilds,
-    without: mean(without),
-    beside: mean(beside),
-  }
-  return result
+  const [rebuild, deltaTime] = [median(times), median(deltas)]
+  return { entries, rebuild, memory: more, delta: deltaTime, without, beside, rebuilds, revocations }
+}
+
+function cellsOf(rounds: readonly Round[]): string[] {
+  return [
+    median(rounds.map(({ perSecond }) => perSecond)).toFixed(0),
+    median(rounds.map(({ p99 }) => p99)).toFixed(1),
+    median(rounds.map(({ serverCpu, done }) => (serverCpu * 1000) / done)).toFixed(2),
+  ]
 }
 
 async function withRevoked(entries: number, checkout?: string): Promise<string> {
@@ -187,13 +189,16 @@ async function revocable(service: RunningService, many: number): Promise<string[
   return bodies.map((body) => (JSON.parse(body.toString()) as { serialNumber: string }).serialNumber)
 }
 
-async function revoke(service: RunningService, serialNumber: string): Promise<void> {
-  const post = {
+function revocation(service: RunningService, serialNumber: string): Post {
+  return {
     path: `/v1/certificates/${serialNumber}/revoke`,
     headers: { authorization: `Bearer ${service.adminKey}`, 'content-type': 'application/json' },
     body: Buffer.from('{"reason":"superseded"}'),
   }
-  await drive(targetOf(service), [post], 1, 200)
+}
+
+async function revoke(service: RunningService, serialNumber: string): Promise<void> {
+  await drive(targetOf(service), [revocation(service, serialNumber)], 1, 200)
 }
 
 /** Milliseconds until the full CRL is another. */
@@ -219,40 +224,37 @@ function etag({ httpPort }: RunningService): Promise<string | undefined> {
   })
 }
 
-/** Revokes one after the other until the function that it returns is called, which tells how many CRLs came of it. */
-function revokeOn(service: RunningService, names: string[]): () => Promise<number> {
-  let going = true
+/** Revokes one after the other until the function that it returns is called, which tells how many CRLs came of how many. */
+async function revokeOn(service: RunningService, names: string[]) {
+  const socket = await open(targetOf(service))
+  const exchange = exchanger(socket)
   const tags = new Set<string | undefined>()
+  let [going, revocations] = [true, 0]
   const work = (async () => {
     while (going) {
-      await revoke(service, names.pop()!)
+      const { status, body } = await exchange(encodeRequest(revocation(service, names.pop()!)))
+      if (status !== 200) throw new Error(`status ${status}: ${body}`)
+      revocations++
       tags.add(await etag(service))
     }
   })()
   return async () => {
     going = false
     await work
-    return tags.size
+    socket.destroy()
+    return { crls: tags.size, revocations }
   }
 }
 
-async function timeIssuance(service: RunningService, many: number): Promise<Beside> {
+function timeIssuance(service: RunningService, many: number): Promise<Round> {
   const posts = enrolments(service, many)
-  const before = usage(service).cpu
-  const measured: Measured = await drive(targetOf(service), posts, CONNECTIONS)
-  const cpu = ((usage(service).cpu - before) * 1000) / many
-  return { perSecond: measured.perSecond, p99: measured.p99, cpu }
+  return measureRound(service, async () => ({
+    ...(await drive(targetOf(service), posts, CONNECTIONS)),
+    done: many,
+  }))
 }
 
 /** MB that the process holds now. */
 function memory({ process: { pid } }: RunningService): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, one) => sum + one, 0) / values.length
 }
