@@ -4,6 +4,7 @@ import { type AuthContext, authenticate, type Credentials, inRole } from '../aut
 import type { Origin, Principal, Protocol } from '../auth/principal.ts'
 import { roleOf } from '../auth/roles.ts'
 import { CaError } from '../errors.ts'
+import { attached } from './attached.ts'
 import { beforeRequest } from './immediate-hooks.ts'
 import { mountPoint } from './mount-point.ts'
 import { accessTo, checkRole, inRoleFor } from './rest/roles.ts'
@@ -38,7 +39,7 @@ export function refuseRepeatedHeaders(app: FastifyInstance): void {
   )
 }
 
-const principals = new WeakMap<FastifyRequest, Promise<Principal>>()
+const principals = attached<FastifyRequest, Promise<Principal>>('principal')
 
 /**
  * Strangers, and those whose role does not suffice, are turned away before a byte of their body is read. Here, and nowhere
@@ -59,7 +60,7 @@ export function authenticateFirst(app: FastifyInstance, context: AuthContext): v
   })
 }
 
-const ids = new WeakMap<FastifyRequest, string>()
+const ids = attached<FastifyRequest, string>('caller')
 
 /** For the line of the request log. */
 export function nameCaller(request: FastifyRequest, { id }: Principal): void {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Service } from '../service.ts'
 import { rootSpan, type Span, within } from '../tracing/spans.ts'
 import { parseTraceparent } from '../tracing/traceparent.ts'
+import { attached } from './attached.ts'
 
 /**
  * A span for each request, named by its route: never by its address, which may hold names and serial numbers. To be called before
@@ -9,7 +10,7 @@ import { parseTraceparent } from '../tracing/traceparent.ts'
  */
 export function traceRequests(app: FastifyInstance, { tracer }: Service): void {
   if (!tracer) return
-  const spans = new WeakMap<FastifyRequest, Span>()
+  const spans = attached<FastifyRequest, Span>('span')
   app.addHook('onRequest', (request, _reply, done) => {
     const { method, headers, routeOptions } = request
     const name = routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`

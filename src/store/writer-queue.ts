@@ -1,5 +1,6 @@
 import { CaError } from '../errors.ts'
 import { instant, secondsSince } from '../metrics/timings.ts'
+import { Tickets } from '../tickets.ts'
 import { beginSpan, type Span } from '../tracing/spans.ts'
 import type { CommandKind, Commands } from './commands.ts'
 import { fromCrossed } from './crossed-error.ts'
@@ -48,12 +49,11 @@ export class WriterQueue {
   readonly #startWorker: () => WriterThread
   readonly #limit: QueueLimit
   readonly #onResumed: () => void
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Tickets<Waiting>()
   readonly #counted = storeFigures()
   #worker: WriterThread | null = null
   #outbox: QueuedCommand[] = []
   #bytes = 0
-  #nextId = 1
   /** A first start that fails is the caller's to see; only later ones are repeated. */
   #started = false
   #healthy = false
@@ -128,12 +128,11 @@ export class WriterQueue {
         }),
       )
     }
-    const id = this.#nextId++
     const span = beginSpan(`record ${kind}`)
     const trace = span && { span, at: instant(), signs: 'unsigned' in input }
     this.#bytes += bytes
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { bytes, trace, resolve: resolve as (output: unknown) => void, reject })
+      const id = this.#waiting.add({ bytes, trace, resolve: resolve as (output: unknown) => void, reject })
       this.#post({ id, kind, input: copy })
     })
   }
@@ -216,9 +215,8 @@ export class WriterQueue {
   }
 
   #settle(answer: Answer, times: BatchTimes | null): void {
-    const waiting = this.#waiting.get(answer.id)
+    const waiting = this.#waiting.take(answer.id)
     if (!waiting) return
-    this.#waiting.delete(answer.id)
     this.#bytes -= waiting.bytes
     if (waiting.trace) endTrace(waiting.trace, 'error' in answer, times)
     if ('error' in answer) waiting.reject(fromCrossed(answer.error))
@@ -244,9 +242,7 @@ export class WriterQueue {
   /** Waits no longer for what was sent. */
   #forsake(error: CaError): void {
     this.#bytes = 0
-    const lost = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const waiting of lost) {
+    for (const waiting of this.#waiting.takeAll()) {
       waiting.trace?.span.end({}, true)
       waiting.reject(error)
     }

@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../clock.ts'
 import type { FaultLog } from '../../health.ts'
+import { attached } from '../attached.ts'
 import { beforeAnswer } from '../immediate-hooks.ts'
 import { type ConnectionLimit, limitConnections } from './connections.ts'
 import { type Comer, Gate } from './gate.ts'
@@ -56,7 +58,7 @@ export class Admission {
   readonly #refused: Tally
   readonly #dropped: Tally
   #refusals: (() => void)[] = []
-  readonly #comers = new WeakMap<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>()
+  readonly #comers = attached<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>('at the gate')
 
   constructor({ limits, clock, log, refused }: AdmissionContext) {
     const gate = () => new Gate({ ...limits, clock, atWork: AT_WORK, perTurn: PER_TURN })
@@ -113,7 +115,7 @@ export class Admission {
 
   /** Before anything else sees the request. */
   #guardServer(server: Server): void {
-    const unanswered = new WeakMap<object, number>()
+    const unanswered = attached<Socket, number>('unanswered requests')
     const others = server.listeners('request') as ((
       request: IncomingMessage,
       response: ServerResponse,

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { FaultLog } from '../../health.ts'
+import { attached } from '../attached.ts'
 import { tcpOf } from './handshakes.ts'
 import { Tally } from './tally.ts'
 
@@ -25,7 +26,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
   const receiving = new Set<Socket>()
-  const atWork = new WeakMap<Socket, number>()
+  const atWork = attached<Socket, number>('requests at work')
   const closed = new Tally((connections) =>
     log.warn({ connections, limit }, 'Idle connections were closed, since there are as many as there may be'),
   )

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { Tickets } from '../../tickets.ts'
 
 export interface GateLimits {
   /** Whoever is let in works at once with at most so many others. */
@@ -16,6 +17,15 @@ export interface GateLimits {
 export interface Comer {
   readonly letIn: () => void
   readonly turnAway: () => void
+  /** Of the gate alone. */
+  place?: Place
+}
+
+interface Place {
+  readonly among: Tickets<Comer>
+  readonly ticket: number
+  /** Milliseconds: when it came there. */
+  readonly since: number
 }
 
 /**
@@ -30,9 +40,8 @@ const WATCH = 10
 /** Lets in, in the order in which they came, as many as can be served soon, and turns the others away early. */
 export class Gate {
   readonly #limits: GateLimits
-  /** Both in order of time: when they came, and when they were let in. */
-  readonly #waiting = new Map<Comer, number>()
-  readonly #atWork = new Map<Comer, number>()
+  readonly #waiting = new Tickets<Comer>()
+  readonly #atWork = new Tickets<Comer>()
   #letInThisTurn = 0
   #isScheduled = false
   #timer: NodeJS.Timeout | undefined
@@ -46,23 +55,25 @@ export class Gate {
     const { waiting, patience } = this.#limits
     if (this.#waiting.size === 0) return false
     if (this.#waiting.size >= waiting) return true
-    const [first] = this.#waiting.values()
-    return this.#now() - first! > patience
+    return this.#now() - sinceOf(this.#waiting.oldest!) > patience
   }
 
   enter(comer: Comer): void {
     if (this.isFull) comer.turnAway()
     else if (this.#waiting.size === 0 && this.#hasRoom()) this.#letIn(comer)
     else {
-      this.#waiting.set(comer, this.#now())
+      this.#put(comer, this.#waiting)
       this.#schedule()
     }
   }
 
   /** To be called when the work is done or nobody waits for it any more; more than once does no harm. */
   leave(comer: Comer): void {
-    this.#waiting.delete(comer)
-    if (this.#atWork.delete(comer) && this.#waiting.size > 0) this.#schedule()
+    if (removed(comer) === this.#atWork && this.#waiting.size > 0) this.#schedule()
+  }
+
+  #put(comer: Comer, among: Tickets<Comer>): void {
+    comer.place = { among, ticket: among.add(comer), since: this.#now() }
   }
 
   #hasRoom(): boolean {
@@ -73,7 +84,7 @@ export class Gate {
   #letIn(comer: Comer): void {
     this.#letInThisTurn++
     this.#schedule()
-    this.#atWork.set(comer, this.#now())
+    this.#put(comer, this.#atWork)
     comer.letIn()
   }
 
@@ -89,17 +100,16 @@ export class Gate {
     this.#timer = undefined
     this.#letInThisTurn = 0
     const now = this.#now()
-    for (const [comer, since] of this.#atWork) {
-      if (now - since <= LONGEST_WORK) break
-      this.#atWork.delete(comer)
+    for (let one = this.#atWork.oldest; one && now - sinceOf(one) > LONGEST_WORK; one = this.#atWork.oldest) {
+      removed(one)
     }
-    for (const [comer, since] of this.#waiting) {
+    for (let one = this.#waiting.oldest; one; one = this.#waiting.oldest) {
       // Late or not: where turns are long all are late, and yet some must be served.
       const isLetIn = this.#hasRoom()
-      if (!isLetIn && now - since <= this.#limits.patience) break
-      this.#waiting.delete(comer)
-      if (isLetIn) this.#letIn(comer)
-      else comer.turnAway()
+      if (!isLetIn && now - sinceOf(one) <= this.#limits.patience) break
+      removed(one)
+      if (isLetIn) this.#letIn(one)
+      else one.turnAway()
     }
     this.#watch()
   }
@@ -114,4 +124,13 @@ export class Gate {
   #now(): number {
     return this.#limits.clock().getTime()
   }
+}
+
+function sinceOf({ place }: Comer): number {
+  return place!.since
+}
+
+/** Among which it was; null where it was nowhere any more. */
+function removed({ place }: Comer): Tickets<Comer> | null {
+  return place?.among.take(place.ticket) ? place.among : null
 }

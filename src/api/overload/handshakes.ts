@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket } from 'node:tls'
 import type { Clock } from '../../clock.ts'
+import { attached } from '../attached.ts'
 import { Gate } from './gate.ts'
 
 /** A handshake is the dearest thing that a stranger can ask for: some 0.4 ms of the event loop, more than a certificate costs. */
@@ -9,7 +10,7 @@ const PER_TURN = 4
 /** Milliseconds; after that the client would not wait for what comes next either. */
 const PATIENCE = 3000
 
-const carriers = new WeakMap<Socket, Socket>()
+const carriers = attached<Socket, Socket>('TCP connection below')
 
 /** The TCP connection below a TLS one; a TCP connection itself. */
 export function tcpOf(socket: Socket): Socket {

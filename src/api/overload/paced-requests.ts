@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { attached } from '../attached.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 /** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
@@ -13,7 +15,7 @@ export const PIPELINED = 16
 export function paceRequests(server: Server): void {
   const others = server.listeners('request') as RequestListener[]
   const budget = new TurnBudget()
-  const waiting = new WeakMap<object, number>()
+  const waiting = attached<Socket, number>('waiting requests')
   server.removeAllListeners('request')
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const begin = () => {

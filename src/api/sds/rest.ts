@@ -5,6 +5,7 @@ import { authenticateClient } from '../../sds/authenticate-client.ts'
 import { discoveryJson, SECRET_TYPE } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import type { Service } from '../../service.ts'
+import { attached } from '../attached.ts'
 import { credentialsOf, refuseRepeatedHeaders } from '../caller.ts'
 
 /** Octets: Envoy describes itself in 77 KB with every request. */
@@ -22,7 +23,7 @@ const schema = {
  */
 export async function sdsRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   refuseRepeatedHeaders(app)
-  const principals = new WeakMap<FastifyRequest, Principal>()
+  const principals = attached<FastifyRequest, Principal>('principal of SDS')
   // Strangers are turned away before a byte of their body is read.
   app.addHook('onRequest', async (request, reply) => {
     const principal = await orClose(reply, authenticateClient(credentialsOf(request), service))
