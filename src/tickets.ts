@@ -1,8 +1,8 @@
 const SMALLEST = 64
 
 /**
- * What waits, by numbers in the order in which it came. A Map has the same, but once its table has moved V8 keeps what the old one
- * held until it looks at everything, since one table leads to the next: of requests that is all that they lead to.
+ * What waits, by numbers in the order in which it came. A Map would do, but for V8's collection of young garbage: each table that a
+ * Map has outgrown leads to the next one, so once one of them is old, what any of them held counts as alive, and all it leads to.
  */
 export class Tickets<Value extends object> {
   /** Of a power of two of slots: a ticket's is that of its lowest bits. */

@@ -12,6 +12,8 @@ test('what waits is taken by its ticket, once', () => {
   const [one, two] = [tickets.add({ name: 1 }), tickets.add({ name: 2 })]
   expect(tickets.take(two)).toEqual({ name: 2 })
   expect([tickets.take(two), tickets.take(two + 1), tickets.take(0)]).toEqual([null, null, null])
+  // Of the same slot.
+  expect(tickets.take(one + 64)).toBeNull()
   expect([tickets.size, tickets.oldest]).toEqual([1, { name: 1 }])
   expect(tickets.take(one)).toEqual({ name: 1 })
   expect([tickets.size, tickets.oldest]).toEqual([0, null])

@@ -5,8 +5,8 @@ export interface Attached<Holder extends object, Value> {
 }
 
 /**
- * By a property of its own. A WeakMap would hold what leads back to its key, as all about a request does, until V8 looks at
- * everything: a collection of the young generation takes the values of a map that is old for alive. `what` is shown by debuggers.
+ * By a property of the holder. A WeakMap would do, but for V8's collection of young garbage: it takes the values of a map that is old
+ * for alive, and with one that leads back to its key, as most that is known of a request does, the key too. `what` is shown by debuggers.
  */
 export function attached<Holder extends object, Value>(what: string): Attached<Holder, Value> {
   const key = Symbol(what)

@@ -64,9 +64,9 @@ export function openForReading(file: string): Connection {
   )
 }
 
-function opened(db: Connection, prepare: (db: Connection) => void): Connection {
+function opened(db: Connection, configure: (db: Connection) => void): Connection {
   try {
-    prepare(db)
+    configure(db)
     expectPragma(db, 'foreign_keys', 1)
     const compile = db.prepare.bind(db)
     db.prepare = ((sql: string) => compile(plannedOnce(sql))) as Connection['prepare']

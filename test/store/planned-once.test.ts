@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { openForMaking, openForReading, openForWriting } from '../../src/store/connection.ts'
 import { plannedOnce } from '../../src/store/planned-once.ts'
 import { temporaryDatabase } from './temporary.ts'
 
@@ -16,9 +16,13 @@ test.each([
   expect(plannedOnce(sql)).toBe(planned ?? sql)
 })
 
-test('both kinds of connections plan so, and a value is compared as it was bound', () => {
+test('all connections plan so, and a value is compared as it was bound', () => {
   const file = temporaryDatabase()
+  const making = openForMaking(file)
+  expect(making.prepare('SELECT 1 WHERE 1 = ?').source).toBe('SELECT 1 WHERE 1 = +?')
+  making.close()
   const writing = openForWriting(file)
+  expect(writing.prepare('SELECT 1 WHERE 1 = ?').source).toBe('SELECT 1 WHERE 1 = +?')
   writing.exec('CREATE TABLE things (id INTEGER PRIMARY KEY, word TEXT NOT NULL, octets BLOB) STRICT')
   writing.prepare('INSERT INTO things (word, octets) VALUES (?, ?)').run('1', Buffer.from('1'))
   writing.prepare('UPDATE things SET octets = ? WHERE word = ?').run(Buffer.from([0, 1]), '1')

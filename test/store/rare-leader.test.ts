@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/store/migrate.ts'
+import { plannedOnce } from '../../src/store/planned-once.ts'
 import type { CertificateFilter } from '../../src/store/queries.ts'
 import { rareLeader } from '../../src/store/read/rare-leader.ts'
 import { searchQueries } from '../../src/store/read/search.ts'
@@ -76,7 +77,7 @@ describe('what is rare leads', () => {
     const steps = (filter: Omit<CertificateFilter, 'now'>) => {
       const { sql, values } = pageSql(walkOf({ now, ...filter }, undefined, plan(filter)), 5, undefined)
       return db
-        .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+        .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${plannedOnce(sql)}`)
         .all(...values)
         .map(({ detail }) => detail)
     }

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/store/migrate.ts'
+import { plannedOnce } from '../../src/store/planned-once.ts'
 import type { AuditFilter, CertificateFilter } from '../../src/store/queries.ts'
 import { auditSql } from '../../src/store/read/audit.ts'
 import { writeCursor } from '../../src/store/read/cursor.ts'
@@ -141,7 +142,9 @@ const auditBy: [string, AuditFilter, string][] = [
 ]
 
 function planOf({ sql, values }: { sql: string; values: readonly unknown[] }): string[] {
-  const steps = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values)
+  const steps = db
+    .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${plannedOnce(sql)}`)
+    .all(...values)
   return steps.map(({ detail }) => detail.replace('COVERING ', ''))
 }
 

@@ -22,10 +22,11 @@ export interface Comer {
 }
 
 interface Place {
-  readonly among: Tickets<Comer>
-  readonly ticket: number
+  readonly comer: Comer
+  readonly among: Tickets<Place>
   /** Milliseconds: when it came there. */
   readonly since: number
+  ticket: number
 }
 
 /**
@@ -40,8 +41,8 @@ const WATCH = 10
 /** Lets in, in the order in which they came, as many as can be served soon, and turns the others away early. */
 export class Gate {
   readonly #limits: GateLimits
-  readonly #waiting = new Tickets<Comer>()
-  readonly #atWork = new Tickets<Comer>()
+  readonly #waiting = new Tickets<Place>()
+  readonly #atWork = new Tickets<Place>()
   #letInThisTurn = 0
   #isScheduled = false
   #timer: NodeJS.Timeout | undefined
@@ -55,7 +56,7 @@ export class Gate {
     const { waiting, patience } = this.#limits
     if (this.#waiting.size === 0) return false
     if (this.#waiting.size >= waiting) return true
-    return this.#now() - sinceOf(this.#waiting.oldest!) > patience
+    return this.#now() - this.#waiting.oldest!.since > patience
   }
 
   enter(comer: Comer): void {
@@ -69,11 +70,15 @@ export class Gate {
 
   /** To be called when the work is done or nobody waits for it any more; more than once does no harm. */
   leave(comer: Comer): void {
-    if (removed(comer) === this.#atWork && this.#waiting.size > 0) this.#schedule()
+    const { place } = comer
+    if (!place || !vacate(place)) return
+    if (place.among === this.#atWork && this.#waiting.size > 0) this.#schedule()
   }
 
-  #put(comer: Comer, among: Tickets<Comer>): void {
-    comer.place = { among, ticket: among.add(comer), since: this.#now() }
+  #put(comer: Comer, among: Tickets<Place>): void {
+    const place = { comer, among, since: this.#now(), ticket: 0 }
+    place.ticket = among.add(place)
+    comer.place = place
   }
 
   #hasRoom(): boolean {
@@ -100,16 +105,16 @@ export class Gate {
     this.#timer = undefined
     this.#letInThisTurn = 0
     const now = this.#now()
-    for (let one = this.#atWork.oldest; one && now - sinceOf(one) > LONGEST_WORK; one = this.#atWork.oldest) {
-      removed(one)
+    for (let one = this.#atWork.oldest; one && now - one.since > LONGEST_WORK; one = this.#atWork.oldest) {
+      vacate(one)
     }
     for (let one = this.#waiting.oldest; one; one = this.#waiting.oldest) {
       // Late or not: where turns are long all are late, and yet some must be served.
       const isLetIn = this.#hasRoom()
-      if (!isLetIn && now - sinceOf(one) <= this.#limits.patience) break
-      removed(one)
-      if (isLetIn) this.#letIn(one)
-      else one.turnAway()
+      if (!isLetIn && now - one.since <= this.#limits.patience) break
+      vacate(one)
+      if (isLetIn) this.#letIn(one.comer)
+      else one.comer.turnAway()
     }
     this.#watch()
   }
@@ -126,11 +131,7 @@ export class Gate {
   }
 }
 
-function sinceOf({ place }: Comer): number {
-  return place!.since
-}
-
-/** Among which it was; null where it was nowhere any more. */
-function removed({ place }: Comer): Tickets<Comer> | null {
-  return place?.among.take(place.ticket) ? place.among : null
+/** False where it was left before. */
+function vacate({ among, ticket }: Place): boolean {
+  return among.take(ticket) !== null
 }

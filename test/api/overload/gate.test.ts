@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { Gate } from '../../../src/api/overload/gate.ts'
+import { Gate, type GateLimits } from '../../../src/api/overload/gate.ts'
 
-function gate(limits: { atWork?: number; perTurn?: number; waiting?: number } = {}) {
+function gate(limits: Partial<Pick<GateLimits, 'atWork' | 'perTurn' | 'waiting' | 'patience'>> = {}) {
   let now = 0
   const at = new Gate({
     ...{ atWork: 2, perTurn: 2, waiting: 3, patience: 500, clock: () => new Date(now) },
@@ -31,6 +31,29 @@ test('lets in at once as many as may work, and the next when one has left', asyn
   await turn()
   await turn()
   expect(told).toEqual(['a in', 'b in', 'c in'])
+})
+
+test('whoever leaves twice, or is not counted any more, makes room once', async () => {
+  const { at, told, come, pass } = gate({ patience: 10_000 })
+  const [a, b] = [come('a'), come('b')]
+  for (const name of ['c', 'd', 'e']) come(name)
+  at.leave(a)
+  at.leave(a)
+  await turn()
+  await turn()
+  expect(told).toEqual(['a in', 'b in', 'c in'])
+  // Its work is taken for waiting by now, and so is that of "c".
+  pass(1001)
+  at.leave(come('f'))
+  await turn()
+  await turn()
+  expect(told).toEqual(['a in', 'b in', 'c in', 'd in', 'e in'])
+  come('g')
+  at.leave(b)
+  at.leave(a)
+  await turn()
+  await turn()
+  expect(told).toHaveLength(5)
 })
 
 test('lets in only so many in one turn', async () => {
