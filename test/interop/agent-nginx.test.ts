@@ -43,7 +43,7 @@ function hasOneWorker({ output }: ProxyProcess): boolean {
   const count = (message: RegExp) => output.match(message)?.length ?? 0
   const started = count(/start worker process \d+/g)
   // Each reload is told of before its worker is there.
-  return started === 1 + count(/reconfiguring/g) && started - count(/worker process \d+ exited/g) === 1
+  return started === 1 + count(/: reconfiguring/g) && started - count(/worker process \d+ exited/g) === 1
 }
 
 describe.skipIf(missing('nginx'))('the agent and nginx', () => {
