@@ -25,7 +25,10 @@ export interface Held {
 
 /** An enrolment that can be made again. */
 export interface Enrolment {
-  readonly serialNumber: string
+  /** Of what it gave last, and when: seconds since 1970. */
+  serialNumber: string
+  issuedAt: number
+  readonly names: readonly string[]
   readonly idempotencyKey: string
   readonly body: object
   /** Bearer secret, and when it stops to fetch what it enrolled; null for the admin key. */
