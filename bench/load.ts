@@ -17,6 +17,7 @@ export interface Post {
 }
 
 export interface Measured {
+  readonly done: number
   readonly perSecond: number
   /** Milliseconds. */
   readonly p50: number
@@ -60,6 +61,7 @@ export async function drive(
   for (const socket of sockets) socket.destroy()
   latencies.sort()
   return {
+    done: requests.length,
     perSecond: requests.length / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),

@@ -44,13 +44,7 @@ export class Tickets<Value extends object> {
   /** All that waits, in order, and waits no longer. */
   takeAll(): Value[] {
     const all: Value[] = []
-    for (let ticket = this.#oldest; ticket < this.#next; ticket++) {
-      const value = this.#slots[this.#slotOf(ticket)]!
-      if (value !== null) all.push(value)
-    }
-    this.#slots = emptySlots(SMALLEST)
-    this.#oldest = this.#next
-    this.#size = 0
+    while (this.#size > 0) all.push(this.take(this.#oldest)!)
     return all
   }
 

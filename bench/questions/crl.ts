@@ -12,14 +12,14 @@ import { addRevoked } from '../generate/revoked.ts'
 import { drive, encodeRequest, exchanger, open, type Post, type Target } from '../load.ts'
 import { goCrl, opensslCrl } from '../peers/crls.ts'
 import { type RunningService, startService, usage } from '../processes.ts'
-import { measure as measureRound, median, type Round } from '../rounds.ts'
+import { measure as measureRound, median, type Round, rateCells } from '../rounds.ts'
 import type { Section } from '../section.ts'
 import { unlessMissing } from '../tools.ts'
 
 export interface CrlQuestion {
   /** How many certificates are revoked, for each row. */
   readonly entries: readonly number[]
-  /** Certificates issued in each run, three with revocations beside them and three without. */
+  /** Certificates issued in each round, with revocations beside them and without. */
   readonly issued: number
   /** For profiles and comparisons. */
   readonly flags?: readonly string[]
@@ -145,11 +145,8 @@ async function measure(entries: number, { issued, flags, checkout }: CrlQuestion
 }
 
 function cellsOf(rounds: readonly Round[]): string[] {
-  return [
-    median(rounds.map(({ perSecond }) => perSecond)).toFixed(0),
-    median(rounds.map(({ p99 }) => p99)).toFixed(1),
-    median(rounds.map(({ serverCpu, done }) => (serverCpu * 1000) / done)).toFixed(2),
-  ]
+  const [perSecond, , p99, cpu] = rateCells(rounds)
+  return [perSecond!, p99!, cpu!]
 }
 
 async function withRevoked(entries: number, checkout?: string): Promise<string> {
@@ -250,10 +247,7 @@ async function revokeOn(service: RunningService, names: string[]) {
 
 function timeIssuance(service: RunningService, many: number): Promise<Round> {
   const posts = enrolments(service, many)
-  return measureRound(service, async () => ({
-    ...(await drive(targetOf(service), posts, CONNECTIONS)),
-    done: many,
-  }))
+  return measureRound(service, () => drive(targetOf(service), posts, CONNECTIONS))
 }
 
 /** MB that the process holds now. */

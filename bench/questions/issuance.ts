@@ -87,10 +87,7 @@ async function ask(contenders: readonly Contender[], level: number, count: numbe
   for (const contender of contenders) {
     const { server, rounds } = contender
     const requests = await server.requests(csrs)
-    const round = await measure(server, async () => ({
-      ...(await drive(server.target, requests, level, server.status)),
-      done: requests.length,
-    }))
+    const round = await measure(server, () => drive(server.target, requests, level, server.status))
     rounds.set(level, [...(rounds.get(level) ?? []), round])
     contender.issued += requests.length
   }
