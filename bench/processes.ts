@@ -38,6 +38,8 @@ export async function startService(
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
     ...process.env,
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_MMAP_THRESHOLD_: '131072',
     CHANCERY_DIR: directory,
     CHANCERY_TLS_PORT: String(tlsPort),
     CHANCERY_HTTP_PORT: String(httpPort),
@@ -45,7 +47,7 @@ export async function startService(
   }
   const child = startChild(
     process.execPath,
-    [...extraNodeFlags, join(checkout, 'bin/chancery.js'), 'serve'],
+    ['--max-semi-space-size=8', ...extraNodeFlags, join(checkout, 'bin/chancery.js'), 'serve'],
     {
       env: environment,
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -5,6 +5,7 @@ import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type Overrides } from '../config/load.ts'
 import type { Secrets } from '../config/secrets.ts'
+import { startWriterAhead } from '../store/threads.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
@@ -39,6 +40,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const load = () => loadConfig(terminal.environment, overrides)
   const { config } = load()
   const { initialised } = await settleDataDirectory(config.dir)
+  if (initialised || options.init) startWriterAhead()
   if (!initialised) await initialiseFirst(config, options, terminal)
 
   const passphrase = passphraseOf(load().secrets)

@@ -1,9 +1,7 @@
 import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { syncDirectory, syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
-import { threadEntry } from '../package-files.ts'
 import { openForMaking, openForReading } from './connection.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
@@ -15,6 +13,7 @@ import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
 import { SearchQueue } from './search-queue.ts'
 import type { Store } from './store.ts'
+import { startSearcher, startWriter } from './threads.ts'
 import { WatchedReads } from './watched-reads.ts'
 import type { WriterSettings } from './writer-messages.ts'
 import { type QueueLimit, WriterQueue } from './writer-queue.ts'
@@ -36,9 +35,6 @@ const QUEUE_LIMIT: QueueLimit = { commands: 4096, bytes: 64 * 1024 * 1024 }
 /** Searches that may wait behind the one that runs. */
 const SEARCH_LIMIT = 128
 const PROBE_MILLISECONDS = 1000
-/** What a thread's commands and rows leave behind is gone soon: room for more than a few batches would only be held. */
-const YOUNG_MEGABYTES = 6
-
 /** Creates an empty database, readable by its owner alone. `conflict` if anything is there already. */
 export function createDatabase(file: string): void {
   try {
@@ -167,21 +163,6 @@ function probeRead(file: string): void {
   } finally {
     db.close()
   }
-}
-
-export function startWriter(settings: WriterSettings): Worker {
-  return startThread('writer', settings)
-}
-
-export function startSearcher(file: string): Worker {
-  return startThread('search', { file })
-}
-
-function startThread(name: string, workerData: unknown): Worker {
-  // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
-  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }
-  const entry = threadEntry(`store/${name}-thread`)
-  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits })
 }
 
 function messageOf(error: unknown): string {

@@ -2,5 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Writer } from './writer.ts'
 import type { WriterSettings } from './writer-messages.ts'
 
-if (!parentPort) throw new Error('writer-thread runs in a worker thread only')
-new Writer(parentPort, workerData as WriterSettings)
+const port = parentPort
+if (!port) throw new Error('writer-thread runs in a worker thread only')
+// One that was started ahead of time is told afterwards.
+if (workerData === null) port.once('message', (settings: WriterSettings) => new Writer(port, settings))
+else new Writer(port, workerData as WriterSettings)
