@@ -8,10 +8,13 @@ export function underSuffix(value: string, suffixes: readonly string[]): boolean
 
 export function inNetworks(address: string, networks: readonly string[] | undefined): boolean {
   if (!networks) return true
+  const version = isIP(address)
+  const family = version === 6 ? 'ipv6' : 'ipv4'
   const list = new BlockList()
   for (const network of networks) {
     const [base, prefix] = network.split('/') as [string, string]
-    list.addSubnet(base, Number(prefix), isIP(base) === 6 ? 'ipv6' : 'ipv4')
+    // Node takes an IPv4 address for one of ::ffff:0:0/96, so that "::/0" would hold every one.
+    if (isIP(base) === version) list.addSubnet(base, Number(prefix), family)
   }
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return list.check(address, family)
 }
