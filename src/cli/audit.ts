@@ -5,7 +5,7 @@ import { exportAudit } from '../ca/audit-chain/export.ts'
 import { auditVerifyCommand } from './audit-verify.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { table } from './layout.ts'
+import { plain, table } from './layout.ts'
 import { openAuditLog } from './offline-audit.ts'
 import { allPages, type PageOptions, pageOptions } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
@@ -50,7 +50,9 @@ function listCommand(terminal: Terminal): Command {
     print(terminal, options.json, page, () =>
       table(
         ['time', 'actor', 'action', 'target', 'result'],
-        page.entries.map(({ at, ...entry }) => [at, entry.actor, entry.action, entry.target, entry.result]),
+        page.entries.map(({ at, ...entry }) => [
+          ...[at, plain(entry.actor), entry.action, plain(entry.target), entry.result],
+        ]),
       ),
     )
   })

@@ -51,6 +51,13 @@ test('the audit log of a running service is listed, exported and verified', asyn
     expect(await service.command('audit', 'verify', ...argv)).toMatchObject({ exitCode: 2 })
 })
 
+test('what callers put into it does not steer the terminal of those who list it', async () => {
+  expect((await service.command('est', 'user', 'revoke', '\u001b[2Jgone')).exitCode).not.toBe(0)
+  const { stdout } = await service.command('audit', 'list', '--action', 'request.refuse')
+  expect(stdout).toContain('\\u{1b}[2Jgone')
+  expect(stdout).not.toContain('\u001b')
+})
+
 test('what callers put into it breaks neither the lines of an export nor its characters', async () => {
   // U+2028 ends a line for some, and characters of four octets lie across the pieces in which an answer comes.
   for (const name of ['\u2028', '\r\n', '\u0085'])
