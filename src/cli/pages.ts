@@ -10,6 +10,9 @@ export type Paged<Key extends string, Row> = { readonly [K in Key]: readonly Row
   readonly next: string | null
 }
 
+/** Rows that the service gives at once. */
+const MOST = 1000
+
 export function pageOptions(command: Command): Command {
   return command
     .option('--limit <number>', 'the most rows to ask for at once', wholeNumber, 100)
@@ -31,7 +34,7 @@ export async function allPages<Key extends string, Row>(
   let next: string | null = null
   do {
     const page: Paged<Key, Row> = await client.json('GET', path, {
-      query: { ...query, limit: all ? limit : limit - rows.length, after: next ?? undefined },
+      query: { ...query, limit: Math.min(all ? limit : limit - rows.length, MOST), after: next ?? undefined },
     })
     for (const row of page[key]) rows.push(row)
     next = page.next ?? null

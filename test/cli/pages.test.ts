@@ -34,3 +34,9 @@ test('all rows are those of all pages, also beyond empty ones', async () => {
   expect(await list(2, true)).toEqual({ rows: ['0.0', '2.0', '2.1'], next: null })
   expect(asked).toEqual([2, 2, 2, 2])
 })
+
+test('more rows than the service gives at once are several pages', async () => {
+  const { list, asked } = serviceOf(1000, 1000, 500, 1)
+  expect((await list(2500)).rows).toHaveLength(2500)
+  expect(asked).toEqual([1000, 1000, 500])
+})
