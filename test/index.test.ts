@@ -1,10 +1,13 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { OpenIdSignIn } from '../src/auth/openid.ts'
-import { chancery, openChancery } from '../src/index.ts'
+import { chancery, openChancery, publicRoutes } from '../src/index.ts'
 import { csrPem } from './api/requests.ts'
 
 /** The CA inside somebody else's application, whose own settings must not change what the CA accepts. */
@@ -117,6 +120,72 @@ test('an application with its own validator, parser and error handler changes no
     status: 400,
     json: { type: 'urn:chancery:problem:malformedRequest' },
   })
+})
+
+test('an application whose schemas are not JSON schemas, and that reads JSON by itself, changes nothing', async () => {
+  await mount({}, (host) => {
+    const foreign = () => () => {
+      throw new Error('this is no schema of mine')
+    }
+    host.setValidatorCompiler(foreign)
+    host.setSerializerCompiler(foreign)
+    host.removeAllContentTypeParsers()
+    host.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+      done(null, body),
+    )
+  })
+  expect((await app.inject('/pki/healthz')).json()).toEqual({ status: 'ok' })
+  expect((await app.inject('/pki/readyz')).json()).toMatchObject({ status: 'ready' })
+  expect(await enrol()).toMatchObject({ status: 201 })
+  const secrets = await post('/pki/v3/discovery:secrets', { resource_names: ['roots?crl=none'] })
+  expect(secrets).toMatchObject({ status: 200, json: { resources: [{ name: 'roots?crl=none' }] } })
+})
+
+test('what relying parties need stands alone as well, and says what is not there', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test/pki' })
+  app = Fastify()
+  await app.register(publicRoutes, { prefix: '/pki', service })
+  expect((await app.inject('/pki/bundles/roots.pem')).statusCode).toBe(200)
+  for (const path of [
+    'bundles/nothing.pem',
+    'crl/nothing.crl',
+    'ca/nothing.pem',
+    'bundles/nothing.crl.pem',
+  ]) {
+    const answer = await app.inject(`/pki/${path}`)
+    expect([path, answer.statusCode, answer.headers['content-type']]).toEqual([
+      ...[path, 404, 'application/problem+json'],
+    ])
+  }
+  expect((await app.inject('/pki/v1/profiles')).statusCode).toBe(404)
+  expect((await app.inject('/nothing')).json()).toMatchObject({ message: 'Route GET:/nothing not found' })
+  await app.close()
+  await service.close()
+})
+
+test('over HTTP/2 the service knows by which host it is asked', async () => {
+  await mount({ http2: true } as FastifyServerOptions)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const host = `127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  const session = connect(`http://${host}`)
+  const ask = async (headers: Record<string, string>) => {
+    const stream = session.request(headers)
+    const [answer] = await once(stream, 'response')
+    return { status: answer[':status'], body: Buffer.concat(await stream.toArray()).toString() }
+  }
+  const addresses = await ask({ ':path': '/pki/acme/directory' })
+  expect(addresses.status, addresses.body).toBe(200)
+  expect(JSON.parse(addresses.body).newOrder).toBe(`https://${host}/pki/acme/new-order`)
+  expect(await ask({ ':path': '/pki/acme/directory', ':authority': 'evil.test' })).toMatchObject({
+    status: 421,
+  })
+
+  const authorization = `Bearer ${readFileSync(join(directory, 'admin.key'), 'utf8').trim()}`
+  const signIn = (origin: string) =>
+    ask({ ':method': 'POST', ':path': '/pki/v1/session', authorization, origin })
+  expect(await signIn(`https://${host}`)).toMatchObject({ status: 201 })
+  expect(await signIn('https://evil.test')).toMatchObject({ status: 403 })
+  session.close()
 })
 
 test('a service that was opened outside stays open when the application closes', async () => {

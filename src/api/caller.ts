@@ -5,6 +5,7 @@ import type { Origin, Principal, Protocol } from '../auth/principal.ts'
 import { roleOf } from '../auth/roles.ts'
 import { CaError } from '../errors.ts'
 import { attached } from './attached.ts'
+import { hostOf } from './host.ts'
 import { beforeRequest } from './immediate-hooks.ts'
 import { mountPoint } from './mount-point.ts'
 import { accessTo, checkRole, inRoleFor } from './rest/roles.ts'
@@ -143,11 +144,12 @@ export function bearerOf(authorization: string | undefined): string | null {
 }
 
 /** A browser would show a client certificate for whatever page makes it send a request. */
-function isCrossSite({ headers }: FastifyRequest): boolean {
-  const { origin, host } = headers
+function isCrossSite(request: FastifyRequest): boolean {
+  const { headers } = request
+  const { origin } = headers
   const site = headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
-  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== hostOf(request))
 }
 
 /** The certificate of the TLS client, in DER; null without one. Throws `CaError` "forbidden" where a page of another site makes a browser show it. */

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { rfc3339 } from '../clock.ts'
 import Type from '../schema/build.ts'
 import type { Service } from '../service.ts'
+import { useOwnSerializer } from './lazy-compilers.ts'
 
 const Check = Type.Object({
   name: Type.String(),
@@ -12,6 +13,7 @@ const Check = Type.Object({
 
 /** `/healthz`: the process lives. `/readyz`: it can do its work, and if not, which part cannot. */
 export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  useOwnSerializer(app)
   app.get(
     '/healthz',
     {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 
 type Validators = typeof import('@fastify/ajv-compiler')
 type Serializers = typeof import('@fastify/fast-json-stringify-compiler')
@@ -40,6 +40,12 @@ export const compilersAtFirstUse = {
       return (data) => compiled()(data)
     }
   }) as BuildSerializer,
+}
+
+/** Answers of this scope are written by our own schemas, whatever the surrounding application has for its own. */
+export function useOwnSerializer(app: FastifyInstance): void {
+  // Fastify always gives the status with a response's schema; its own type calls it optional.
+  app.setSerializerCompiler(compilersAtFirstUse.buildSerializer({}, {}) as FastifySerializerCompiler<unknown>)
 }
 
 function once<T>(make: () => T): () => T {

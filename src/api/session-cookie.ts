@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { CaError } from '../errors.ts'
+import { hostOf } from './host.ts'
 
 /** The prefix makes browsers take it from this host alone, over TLS, for every path (RFC 6265bis 4.1.3.2). */
 const NAME = '__Host-chancery-session'
@@ -45,11 +46,12 @@ export function refuseForgedRequest(request: FastifyRequest): void {
 }
 
 /** Throws `CaError` "forbidden" for what a page of another origin makes a browser send. `typed`: or somebody in its address bar. */
-export function refuseOtherSites({ headers }: FastifyRequest, typed = false): void {
-  const { origin, host } = headers
+export function refuseOtherSites(request: FastifyRequest, typed = false): void {
+  const { headers } = request
+  const { origin } = headers
   const site = headers['sec-fetch-site']
   const sameSite = site === undefined || site === 'same-origin' || (typed && site === 'none')
-  const sameOrigin = origin === undefined || origin === `https://${host}`
+  const sameOrigin = origin === undefined || origin === `https://${hostOf(request)}`
   if (!sameSite || !sameOrigin)
     throw new CaError('forbidden', 'A page of another origin may not use a session here.')
 }

@@ -3,6 +3,7 @@ import { AcmeError } from '../../acme/problem.ts'
 import { accountHashPrefix } from '../../acme/validation/dns-persist-01.ts'
 import { serviceNames } from '../../ca/service-names.ts'
 import type { Service } from '../../service.ts'
+import { hostOf } from '../host.ts'
 
 /** Where everything is, as this client reaches the service. */
 export class AcmeUrls {
@@ -70,7 +71,7 @@ export function urlsOf(service: Service, prefix: string): (request: FastifyReque
   }
   const known = new Map<string, AcmeUrls>()
   return (request) => {
-    const host = request.headers.host?.toLowerCase() ?? ''
+    const host = hostOf(request)?.toLowerCase() ?? ''
     let urls = known.get(host)
     if (!urls) {
       checkHost(host, service)

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifySerializerCompiler } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { CaError } from '../../errors.ts'
 import { beforeRequest } from '../immediate-hooks.ts'
-import { compilersAtFirstUse } from '../lazy-compilers.ts'
+import { compilersAtFirstUse, useOwnSerializer } from '../lazy-compilers.ts'
 
 /**
  * Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. Fastify's
@@ -14,16 +14,8 @@ export function useOwnParsing(app: FastifyInstance): void {
     ...{ meta: false, validateSchema: false },
   }
   app.setValidatorCompiler(compilersAtFirstUse.buildValidator({}, { customOptions }))
-  // Fastify always gives the status with a response's schema; its own type calls it optional.
-  const serializer = compilersAtFirstUse.buildSerializer({}, {}) as FastifySerializerCompiler<unknown>
-  app.setSerializerCompiler(serializer)
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'string' },
-    // Keys that would reach an object's prototype are an error, not dropped.
-    app.getDefaultJsonParser('error', 'error'),
-  )
+  useOwnSerializer(app)
+  readJsonAlone(app)
   app.addHook(
     'onRequest',
     beforeRequest(({ raw: { headers } }) => {
@@ -34,5 +26,16 @@ export function useOwnParsing(app: FastifyInstance): void {
         throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')
       }
     }),
+  )
+}
+
+/** Bodies of this scope are JSON, read here, whatever parsers the surrounding application has. */
+export function readJsonAlone(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    // Keys that would reach an object's prototype are an error, not dropped.
+    app.getDefaultJsonParser('error', 'error'),
   )
 }

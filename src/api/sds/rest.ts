@@ -7,6 +7,7 @@ import { findSecret } from '../../sds/secret-source.ts'
 import type { Service } from '../../service.ts'
 import { attached } from '../attached.ts'
 import { credentialsOf, refuseRepeatedHeaders } from '../caller.ts'
+import { readJsonAlone } from '../rest/own-parsing.ts'
 
 /** Octets: Envoy describes itself in 77 KB with every request. */
 const MAX_BODY = 1024 * 1024
@@ -22,6 +23,7 @@ const schema = {
  * it has. Nothing is recorded.
  */
 export async function sdsRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  readJsonAlone(app)
   refuseRepeatedHeaders(app)
   const principals = attached<FastifyRequest, Principal>('principal of SDS')
   // Strangers are turned away before a byte of their body is read.
