@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { type Clock, epochSeconds } from '../clock.ts'
+import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { TokenRow } from '../store/queries.ts'
@@ -160,6 +160,12 @@ async function byCertificate(der: Buffer, { store, clock, access }: AuthContext)
     throw new CaError(
       'certificateExpired',
       'The client certificate has expired: enrol again with a new token.',
+    )
+  // ACME orders may ask for one that begins later: until then it is none to anybody else either.
+  if (now < row.notBefore)
+    throw new CaError(
+      'unauthenticated',
+      `The client certificate is not valid yet: it begins at ${rfc3339(row.notBefore)}.`,
     )
   const role = access?.roleOfCertificate(row) ?? null
   return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber, ...(role && { role }) }

@@ -180,6 +180,19 @@ describe('refused, and nothing is written:', () => {
     await refuse(renew(short.serialNumber, { body: { csr: csrPem([]) } }), 403, 'certificateExpired')
   })
 
+  test('one that has not begun', async () => {
+    const later = await newHolder()
+    ca.now -= 3600 * 1000
+    expectProblem(
+      await renew(later.serialNumber, { identity: later.identity }),
+      401,
+      'unauthenticated',
+      /not valid yet: it begins at 2/,
+    )
+    ca.now += 3600 * 1000
+    expect((await renew(later.serialNumber, { identity: later.identity })).status).toBe(201)
+  })
+
   test('a profile without renewal', async () => {
     const { serialNumber, identity } = await newHolder(undefined, { profile: 'final' })
     await refuse(renew(serialNumber, { identity }), 403, 'forbidden', /"final" allows no renewal/)
