@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asCaError, PROBLEMS, problemType } from '../../src/api/problems.ts'
 import { buildTlsApp } from '../../src/app.ts'
@@ -17,6 +18,15 @@ beforeAll(async () => {
 afterAll(() => ca.close())
 
 const CODES = Object.keys(PROBLEMS) as ErrorCode[]
+
+test('the documents have a row for each', () => {
+  const rows = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8').matchAll(
+    /^\| (\d{3}) \| `(\w+)` \|/gm,
+  )
+  expect([...rows].map(([, status, code]) => `${status} ${code}`).sort()).toEqual(
+    CODES.map((code) => `${PROBLEMS[code].status} ${code}`).sort(),
+  )
+})
 const csr = csrPem(['dns:problem.example.test'])
 
 /** The TLS application over a service whose store fails at one command. */
