@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { packageFile } from '../package-files.ts'
 import { EXIT, exitCodeTable } from './exit-codes.ts'
-import { asFailure, renderFailure } from './failure.ts'
+import { asFailure, Failure, renderFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /** In the order in which they are shown. Each is loaded when it is run: the service starts without all the others. */
@@ -32,20 +32,28 @@ const COMMANDS: Record<string, () => Promise<(terminal: Terminal) => Command>> =
 
 /** Runs one command line, without the program's own name, and gives its exit status. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const json = argv.includes('--json')
   try {
-    const program = await buildProgram(argv[0], terminal)
+    const program = await buildProgram(argv[0], terminal, json)
     await program.parseAsync([...argv], { from: 'user' })
     return EXIT.ok
   } catch (error) {
-    // Commander has printed its message already; help and version are no mistake.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    const failure = asFailure(error)
-    terminal.stderr(renderFailure(failure, argv.includes('--json')))
+    // Commander has printed its message already, but for programs; help and version are no mistake.
+    if (error instanceof CommanderError && (error.exitCode === 0 || !json))
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const failure = error instanceof CommanderError ? usageFailure(error) : asFailure(error)
+    terminal.stderr(renderFailure(failure, json))
     return failure.exitCode
   }
 }
 
-async function buildProgram(wanted: string | undefined, terminal: Terminal): Promise<Command> {
+function usageFailure({ code, message }: CommanderError): Failure {
+  if (code === 'commander.help')
+    return new Failure(EXIT.usage, 'A command is missing: --help shows which there are.')
+  return new Failure(EXIT.usage, message.replace(/^error: /, ''))
+}
+
+async function buildProgram(wanted: string | undefined, terminal: Terminal, json: boolean): Promise<Command> {
   const program = new Command('chancery')
     .description(
       'A certificate authority of your own: certificates over ACME and REST, OCSP, CRLs and trust bundles.',
@@ -55,7 +63,7 @@ async function buildProgram(wanted: string | undefined, terminal: Terminal): Pro
   // Help, and the answer to a word that is no command, name them all.
   const one = wanted === undefined || !Object.hasOwn(COMMANDS, wanted) ? null : COMMANDS[wanted]!
   for (const load of one ? [one] : Object.values(COMMANDS)) program.addCommand((await load())(terminal))
-  redirect(program, terminal)
+  redirect(program, json ? { ...terminal, stderr: () => {} } : terminal)
   return program
 }
 

@@ -71,6 +71,18 @@ describe('usage errors end with 2, and nothing on standard output', () => {
 })
 
 test.each([
+  [['tokn', '--json'], /^unknown command 'tokn'/],
+  [['cert', 'list', '--limit', '0', '--json'], /It must be a whole number of at least 1\.$/],
+  [['cert', 'show', '--json'], /^missing required argument 'serial'/],
+  [['cert', '--json'], /./],
+  [['cert', 'revoke', '--json'], /^Give a serial number/],
+])('%j says so in JSON', async (argv, words) => {
+  const { exitCode, stdout, stderr } = await chancery(argv)
+  expect({ exitCode, stdout }).toEqual({ exitCode: EXIT.usage, stdout: '' })
+  expect(JSON.parse(stderr)).toEqual({ detail: expect.stringMatching(words), exitCode: EXIT.usage })
+})
+
+test.each([
   [400, EXIT.failed],
   [401, EXIT.notAllowed],
   [403, EXIT.notAllowed],
