@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { exportAudit } from '../ca/audit-chain/export.ts'
 import { auditVerifyCommand } from './audit-verify.ts'
@@ -103,15 +103,19 @@ async function write(
       terminal.stdout(typeof part === 'string' ? part : decoder.decode(part, { stream: true }))
     return
   }
-  let file: ReturnType<typeof createWriteStream> | null = null
-  for await (const part of parts) {
-    // Not before there is something to write: who is refused leaves no file.
-    if (!file) {
-      file = createWriteStream(out, { flags: 'wx', mode: 0o600 })
-      await once(file, 'open')
-    }
-    if (!file.write(part)) await once(file, 'drain')
+  // Not before there is something to write: who is refused leaves no file.
+  const rest = parts[Symbol.asyncIterator]()
+  const first = await rest.next()
+  if (first.done) return
+  const all = async function* () {
+    yield first.value
+    yield* { [Symbol.asyncIterator]: () => rest }
   }
-  file?.end()
-  if (file) await once(file, 'close')
+  try {
+    await pipeline(all, createWriteStream(out, { flags: 'wx', mode: 0o600 }))
+  } catch (error) {
+    // A part of it would look like an export, and stand in the way of the next one.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(out, { force: true })
+    throw error
+  }
 }

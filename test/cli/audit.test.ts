@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../config/temporary.ts'
 import { chancery } from './console.ts'
 import { type RunningService, runService } from './running-service.ts'
@@ -49,6 +52,22 @@ test('the audit log of a running service is listed, exported and verified', asyn
     ['--dir', service.work],
   ])
     expect(await service.command('audit', 'verify', ...argv)).toMatchObject({ exitCode: 2 })
+})
+
+test('an export that breaks off leaves no file', async () => {
+  const own = join(service.work, 'own')
+  expect((await service.command('cert', 'request', '--name', 'localhost', '--out', own)).exitCode).toBe(0)
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(own, name)))
+  const server = createServer({ key: key!, cert: cert! }, (_request, response) => {
+    response.write('{"type":"start"}\n', () => response.destroy())
+  })
+  onTestFinished(() => void server.close())
+  await once(server.listen(0, 'localhost'), 'listening')
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  const out = join(service.work, 'broken.jsonl')
+  const broken = await service.command('audit', 'export', '--out', out, '--url', url)
+  expect(broken).toMatchObject({ exitCode: 3, stdout: '' })
+  expect(existsSync(out)).toBe(false)
 })
 
 test('what callers put into it does not steer the terminal of those who list it', async () => {
