@@ -175,6 +175,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'ca',
     'config',
     'store',
+    'regular-looks.ts',
     'clock.ts',
     'health.ts',
   ],
