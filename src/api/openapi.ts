@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { packageFile } from '../package-files.ts'
+import { sendBody } from './freshness.ts'
 
 /** `/openapi.yaml`: the description of the REST API that the package ships. */
 export async function openapiRoute(app: FastifyInstance): Promise<void> {
@@ -12,6 +13,6 @@ export async function openapiRoute(app: FastifyInstance): Promise<void> {
       text = undefined
       throw error
     })
-    return reply.type('application/yaml').send(await text)
+    return sendBody(reply.type('application/yaml'), await text)
   })
 }
