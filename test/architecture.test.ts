@@ -63,7 +63,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'daily-warnings.ts': [],
   'recent-map.ts': [],
   'durable-files.ts': [],
-  'write-files.ts': [],
+  'write-files.ts': ['durable-files.ts'],
   schema: [],
   tracing: [],
   pki: ['errors.ts'],
