@@ -88,6 +88,12 @@ export function createRevocation(parts: RevocationParts): Revocation {
   store.onResumed(() => {
     // A revocation in doubt may have taken effect, and a CRL may have failed: neither waits for the next one.
     ocsp.revocationsInDoubt()
+    responders.revocationsInDoubt().then(
+      (lost) => {
+        for (const authority of lost) ocsp.signerLost(authority)
+      },
+      (error: unknown) => log.error({ err: error }, 'OCSP responders could not be looked through'),
+    )
     parts.changed([])
     crl.start().catch((error: unknown) => log.error({ err: error }, 'CRLs could not be looked through'))
   })

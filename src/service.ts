@@ -22,6 +22,7 @@ import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
+import { RegularLooks } from './regular-looks.ts'
 import { createRevocation } from './revocation.ts'
 import { acmeCheck, authorityChecks } from './service-checks.ts'
 import { openStore } from './store/open.ts'
@@ -125,6 +126,9 @@ async function openParts(options: ServiceOptions, tracer: Tracer | null): Promis
   return service
 }
 
+/** Milliseconds between two looks whether the authorities have to be read anew, and looks that are left out after a failure. */
+const AUTHORITIES_LOOK = { every: 1000, rest: 4 } as const
+
 interface OpenedParts extends ServiceOptions, Pick<Service, 'tracer' | 'profiles' | 'labels' | 'store'> {
   readonly authorities: Authorities
   readonly openId: OpenIdSignIn | null
@@ -196,12 +200,25 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
       log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
     )
+  let areOutdated = false
   const authoritiesChanged = async () => {
-    await authorities.reload()
-    await revocation.start()
+    areOutdated = false
+    try {
+      await authorities.reload()
+      await revocation.start()
+    } catch (error) {
+      areOutdated = true
+      throw error
+    }
     await keepRoots()
     changed([])
   }
+  // What is on record counts, also where it could not be read at once, or its writing was in doubt.
+  const authorityLooks = new RegularLooks({
+    ...AUTHORITIES_LOOK,
+    onError: (error) => log.error({ err: error }, 'The authorities could not be read anew, and will be'),
+  })
+  store.onResumed(() => authorityLooks.run(authoritiesChanged))
   const phases = new Phases({
     ...{ store, clock, authorities, profiles },
     propagation: config.rollover.propagation,
@@ -245,6 +262,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
       ...checks.map((check) => check()),
     ],
     async close() {
+      await authorityLooks.stop()
       acme.stop()
       approvals.stop()
       keySweeper.stop()
@@ -258,6 +276,9 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
   const start = async () => {
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
+    authorityLooks.start(async () => {
+      if (areOutdated) await authoritiesChanged()
+    })
     approvals.start()
     keySweeper.start()
     webhooks?.start()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { syncDirectory } from './durable-files.ts'
 
 export interface NewFile {
   readonly path: string
@@ -10,20 +11,38 @@ export interface NewFile {
 
 /**
  * Writes every file beside its place and syncs it, then renames them all into place: a reader sees the old or the new
- * file whole, never a part, and a full disk leaves the old ones untouched.
+ * file whole, never a part, and a full disk leaves the old ones untouched. Once it returns they survive a power cut, where the
+ * file system can promise that.
  */
 export function writeFiles(files: readonly NewFile[]): void {
   const written: { temporary: string; path: string }[] = []
+  const changed = new Set<string>()
   try {
     for (const { path, content, mode } of files) {
-      mkdirSync(dirname(path), { recursive: true })
+      const directory = resolve(dirname(path))
+      const first = mkdirSync(directory, { recursive: true })
+      changed.add(directory)
+      if (first !== undefined)
+        for (let made = directory; made.startsWith(first); made = dirname(made)) changed.add(dirname(made))
       const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
       written.push({ temporary, path })
       writeSynced(temporary, content, mode)
     }
     for (const { temporary, path } of written) renameSync(temporary, path)
+    for (const directory of changed) syncNames(directory)
   } finally {
     for (const { temporary } of written) rmSync(temporary, { force: true })
+  }
+}
+
+/** A directory that may be written and not read, and file systems without such a sync. */
+const UNABLE: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP']
+
+function syncNames(directory: string): void {
+  try {
+    syncDirectory(directory)
+  } catch (error) {
+    if (!UNABLE.includes((error as NodeJS.ErrnoException).code)) throw error
   }
 }
 

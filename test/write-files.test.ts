@@ -1,8 +1,28 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { writeFiles } from '../src/write-files.ts'
 import { temporaryDirectory } from './config/temporary.ts'
+
+const synced = vi.hoisted((): string[] => [])
+vi.mock('../src/durable-files.ts', async (original) => {
+  const files = await original<typeof import('../src/durable-files.ts')>()
+  const syncDirectory = (directory: string) => {
+    synced.push(directory)
+    files.syncDirectory(directory)
+  }
+  return { ...files, syncDirectory }
+})
+
+test('the new names are synced, and those of directories that were made', () => {
+  const dir = temporaryDirectory()
+  synced.length = 0
+  writeFiles([
+    { path: join(dir, 'key'), content: 'k', mode: 0o600 },
+    { path: join(dir, 'a', 'b', 'cert'), content: 'c', mode: 0o644 },
+  ])
+  expect(synced.sort()).toEqual([dir, join(dir, 'a'), join(dir, 'a', 'b')])
+})
 
 test('writes with the mode asked for, into directories that it makes', () => {
   const dir = temporaryDirectory()

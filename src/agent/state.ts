@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
+import { makePrivateDirectory } from '../durable-files.ts'
 import { writeFiles } from '../write-files.ts'
 import { type Identity, identityPem, readIdentity } from './identity.ts'
 
@@ -94,6 +94,5 @@ export class CertificateState {
 
   #write(name: string, content: string | Uint8Array): void {
     writeFiles([{ path: join(this.#directory, name), content, mode: 0o600 }])
-    syncDirectory(this.#directory)
   }
 }

@@ -55,16 +55,20 @@ export function sendFreshInParts(
   return sendBody(reply, body.subarray(start, end))
 }
 
-function sendBody(reply: FastifyReply, body: Buffer): FastifyReply {
-  if (body.length < LONG) return reply.send(body)
+/** With a Content-Length, and no more at once than a slow client may cost. */
+export function sendBody(reply: FastifyReply, body: Buffer): FastifyReply {
+  const isSecured = 'encrypted' in reply.request.raw.socket
+  if (body.length < (isSecured ? LONG_SECURED : LONG)) return reply.send(body)
   return reply
     .header('content-length', body.length)
     .send(Readable.from(slicesOf(body), { objectMode: false }))
 }
 
-/** Octets. TLS encrypts at once what it is given at once: a slow client would cost a copy of 50 MB. */
+/** Octets. */
 const LONG = 1024 * 1024
 const SLICE = 64 * 1024
+/** TLS encrypts at once what it is given at once: each slow client would cost a copy. Octets. */
+const LONG_SECURED = 2 * SLICE
 
 function* slicesOf(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += SLICE) yield body.subarray(at, at + SLICE)

@@ -87,6 +87,14 @@ export class OcspResponders {
     return lost.map(([id]) => id)
   }
 
+  /** Likewise where a revocation may be on record that nobody heard of. */
+  async revocationsInDoubt(): Promise<string[]> {
+    const { read } = this.#context.store
+    const serialNumbers = [...this.#held.values()].map(({ certificate }) => certificate.serialNumber)
+    const rows = await Promise.all(serialNumbers.map((one) => read.certificate(one)))
+    return this.certificatesRevoked(rows.flatMap((row) => (row?.revocation ? row.serialNumber : [])))
+  }
+
   /** One for each authority whose responses are delegated. */
   health(): { authority: string; ok: boolean; reason: string | null; until: number | undefined }[] {
     const now = this.#now()

@@ -15,15 +15,12 @@ import type { BuiltTbs } from './built-lists.ts'
 
 const verifySignature = promisify(verify)
 
-/** As much as is needed of the CRLs of a scope that are on record. */
-interface ScopeCrls {
-  readonly full: Pick<ScopeCrlRow, 'number' | 'thisUpdate' | 'base'> | null
-  readonly delta: Pick<ScopeCrlRow, 'number'> | null
-}
-
 export interface NextCrlsWish {
   readonly scope: CrlScope
-  readonly previous: ScopeCrls
+  /** The full one before; null if there was none. */
+  readonly previous: Pick<ScopeCrlRow, 'thisUpdate' | 'base'> | null
+  /** The highest number that this scope has had; 0 if none. */
+  readonly highest: number
   /** Whether the full one is made; else the delta alone. */
   readonly full: boolean
   /** Seconds since 1970. */
@@ -45,9 +42,9 @@ export async function signNextCrls(
   wish: NextCrlsWish,
 ): Promise<CrlPublication> {
   const issuer = ableToSign(authority, wish.now)
-  const { scope, previous, now, options, locations, deltaUrl } = wish
-  const number = nextCrlNumber(Math.max(previous.full?.number ?? 0, previous.delta?.number ?? 0), now)
-  const base = previous.full?.base ?? null
+  const { scope, previous, highest, now, options, locations, deltaUrl } = wish
+  const number = nextCrlNumber(highest, now)
+  const base = previous?.base ?? null
   const common = {
     signature: { identifier: issuer.signer.algorithm.identifier },
     issuer: issuer.certificate.subject,
@@ -63,7 +60,7 @@ export async function signNextCrls(
       scope,
       full: wish.full
         ? {
-            notAfterFloor: firstExpiry(previous.full, now, options.refresh),
+            notAfterFloor: firstExpiry(previous, now, options.refresh),
             fields: { ...common, nextUpdate: ends.full, deltaUrls: deltaUrl === null ? [] : [deltaUrl] },
           }
         : null,

@@ -170,12 +170,18 @@ export class Publication {
       const full = this.#wantsFull
       this.#fullWanted = false
       this.#madeFull = full
-      const previous = {
-        full: this.#full ?? this.#onRecord!.full,
-        delta: this.#delta ?? this.#onRecord!.delta,
-      }
+      const previous = this.#full ?? this.#onRecord!.full
       const deltaUrl = options.delta ? (urls()?.deltaCrl(scope.authority, scope.partition) ?? null) : null
-      const wish = { scope, previous, full, now, options, locations: this.#locations(), deltaUrl }
+      const wish = {
+        scope,
+        previous,
+        highest: this.#highest,
+        full,
+        now,
+        options,
+        locations: this.#locations(),
+        deltaUrl,
+      }
       const made = await signNextCrls(issuer, builder, wish)
       // Stored before it is served: a number that was seen must never come again with other contents.
       // Of a long one that is its number: it is made anew if it is lost.
@@ -197,6 +203,12 @@ export class Publication {
       if (error instanceof CaError && error.code === 'conflict') await this.load().catch(() => {})
       throw error
     }
+  }
+
+  /** Also of one on record that nobody saw: the store takes none that is not above it. */
+  get #highest(): number {
+    const { full = null, delta = null } = this.#onRecord ?? {}
+    return Math.max(...[this.#full, this.#delta, full, delta].map((one) => one?.number ?? 0))
   }
 
   #take({ full, delta, ...common }: CrlPublication): void {

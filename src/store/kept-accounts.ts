@@ -10,7 +10,8 @@ const CHANGES: ReadonlySet<CommandKind> = new Set<CommandKind>(['updateAcmeAccou
 
 /**
  * ACME asks for the account at each request. A row is remembered until a command has changed some account, and is forgotten before
- * that command's caller hears of it, whether it succeeded or may have. Only one process writes.
+ * that command's caller hears of it, whether it succeeded or may have. Only one process writes. `forget` is to be called when writes
+ * are taken again: what was in doubt may have taken effect after its caller heard, and after the row was read anew.
  */
 export function keepAccounts(
   store: Pick<Store, 'write'> & { readonly read: Pick<Store['read'], 'acmeAccount'> },
@@ -33,5 +34,5 @@ export function keepAccounts(
     const written = store.write(kind, input)
     return CHANGES.has(kind) ? written.finally(forget) : written
   }
-  return { acmeAccount, write }
+  return { acmeAccount, write, forget }
 }

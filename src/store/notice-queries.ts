@@ -1,8 +1,11 @@
 import type { CertificateSummary } from './queries.ts'
 
 export interface NoticeQueries {
-  /** Those whose time has come by `now` (milliseconds), the longest due first. */
-  dueNotices(webhook: string, now: number, limit: number): Promise<NoticeRow[]>
+  /**
+   * Those whose time has come by `now` (milliseconds), the longest due first; then those whose time is after `latest`, for which no
+   * notice waits: it was set by a clock that was ahead.
+   */
+  dueNotices(webhook: string, now: number, latest: number, limit: number): Promise<NoticeRow[]>
   webhookCounts(): Promise<WebhookCounts[]>
   /** Certificates to tell of that they end, in steps that each look at so many at most; `next` is null at the end. */
   endingCertificates(

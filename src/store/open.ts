@@ -128,7 +128,8 @@ function storeOf(
     read,
     write: (kind, input) => writer.write(kind, input),
   })
-  const { acmeAccount, write } = keepAccounts({ read, write: tokens.write })
+  const { acmeAccount, write, forget } = keepAccounts({ read, write: tokens.write })
+  resumed.push(forget)
   return {
     read: {
       ...read,

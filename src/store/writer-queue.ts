@@ -5,6 +5,7 @@ import { beginSpan, type Span } from '../tracing/spans.ts'
 import type { CommandKind, Commands } from './commands.ts'
 import { fromCrossed } from './crossed-error.ts'
 import { detach } from './detach.ts'
+import { IN_DOUBT } from './doubt.ts'
 import { type StoreFigures, storeFigures } from './figures.ts'
 import type { Answer, BatchTimes, FromWriter, QueuedCommand, ToWriter } from './writer-messages.ts'
 import { storeFailed } from './writer-messages.ts'
@@ -211,7 +212,7 @@ export class WriterQueue {
   #look(): void {
     if (this.#waiting.size === 0 || ++this.#silence !== PATIENCE) return
     this.#healthy = false
-    this.#forsake(storeFailed('The disk does not answer. This may or may not be on record.'))
+    this.#forsake(storeFailed(`The disk does not answer. ${IN_DOUBT}`))
   }
 
   #settle(answer: Answer, times: BatchTimes | null): void {
@@ -229,9 +230,7 @@ export class WriterQueue {
     this.#healthy = false
     this.#silence = 0
     this.#outbox = []
-    this.#forsake(
-      storeFailed('The writer failed before it answered. This may or may not be on record.', cause),
-    )
+    this.#forsake(storeFailed(`The writer failed before it answered. ${IN_DOUBT}`, cause))
     if (this.#closing || !this.#started) return
     const delay = Math.min(FIRST_RESTART_MILLISECONDS * 2 ** this.#restarts, LONGEST_RESTART_MILLISECONDS)
     this.#restarts++

@@ -5,6 +5,7 @@ import { instant, secondsSince } from '../metrics/timings.ts'
 import { batchRunner } from './batch.ts'
 import { type Connection, checkpointer, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
+import { IN_DOUBT } from './doubt.ts'
 import { migrate } from './migrate.ts'
 import { signIssuances } from './sign-issuances.ts'
 import type {
@@ -182,7 +183,7 @@ function refusals(
   what: string,
   { isUndone = true, cause }: { isUndone?: boolean; cause?: unknown } = {},
 ): Answer[] {
-  const outcome = isUndone ? 'Nothing was recorded; try again.' : 'This may or may not be on record.'
+  const outcome = isUndone ? 'Nothing was recorded; try again.' : IN_DOUBT
   const error = toCrossed(storeFailed(`${what} ${outcome}`, cause))
   return commands.map(({ id }) => ({ id, error }))
 }

@@ -60,7 +60,7 @@ export class Delivery {
       if (rests || room <= 0) return
       const known = this.#underWay.size + this.#unsettled.size
       const { name, store } = this.#context
-      const rows = await store.read.dueNotices(name, now, room + known)
+      const rows = await store.read.dueNotices(name, now, now + LONGEST_PAUSE, room + known)
       const fresh = rows.filter(
         ({ noticeId }) => !this.#underWay.has(noticeId) && !this.#unsettled.has(noticeId),
       )

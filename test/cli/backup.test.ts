@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,11 +9,13 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { restoreBackup } from '../../src/ca/backup/restore.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { crlDer } from '../../src/pki/crl/der-or-pem.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
@@ -296,5 +299,44 @@ describe('nothing is restored', () => {
     expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
     expect(taken.stderr).toContain('has root.pem already')
     expect(readFileSync(join(dir, 'root.pem'), 'utf8')).toBe('mine')
+  })
+
+  test('where keys were on a disk that is not there', async () => {
+    const dir = join(work, 'with-link')
+    mkdirSync(dir)
+    symlinkSync(join(work, 'not-mounted'), join(dir, 'keys'))
+    const taken = await chancery(['restore', backup, '--dir', dir])
+    expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(taken.stderr).toContain('has keys already')
+  })
+
+  test('beside the WAL of a database that is gone, which would be read into the restored one', async () => {
+    const dir = join(work, 'with-wal')
+    cpSync(service.dir, dir, { recursive: true, filter: (from) => !/\.(lock|sock)$/.test(from) })
+    expect(statSync(join(dir, 'chancery.db-wal')).size).toBeGreaterThan(0)
+    for (const name of readdirSync(dir))
+      if (name !== 'chancery.db-wal') rmSync(join(dir, name), { recursive: true })
+    const taken = await chancery(['restore', backup, '--dir', dir])
+    expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(taken.stderr).toContain('has chancery.db-wal')
+    expect(readdirSync(dir).sort()).toEqual(['chancery.db-wal', 'chancery.db.lock'])
+  })
+
+  test('where the clock is behind the backup, since numbers of CRLs would come again', async () => {
+    const directory = join(mkdtempSync(join(work, 'early-')), 'data')
+    const { takenAt } = JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8'))
+    const restored = (behind: number) =>
+      restoreBackup({ backup, directory, crls: [], clock: () => new Date((takenAt - behind) * 1000) })
+    await expect(restored(3600)).rejects.toMatchObject({
+      code: 'badConfiguration',
+      detail: expect.stringContaining('clock'),
+    })
+    expect(existsSync(directory)).toBe(false)
+    // Two machines differ by a little.
+    await restored(60)
+    const store = await openStore({ file: join(directory, 'chancery.db') })
+    const { full } = await store.read.scopeCrls({ authority: 'intermediate', partition: null })
+    await store.close()
+    expect(full!.number).toBeGreaterThan(numberOf(readFileSync(newer)))
   })
 })

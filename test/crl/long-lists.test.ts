@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type CrlPublisher, createCrlPublisher } from '../../src/crl/publisher.ts'
+import { CaError } from '../../src/errors.ts'
 import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
+import type { Store } from '../../src/store/store.ts'
 import { eventually } from '../eventually.ts'
 import { type Leaf, SmallCa } from '../ocsp/small-ca.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
@@ -60,8 +62,9 @@ async function started(
   onError: (error: unknown) => void = (error) => {
     throw error
   },
+  store: Store = ca.store,
 ): Promise<CrlPublisher> {
-  const { authorities, store, clock } = ca
+  const { authorities, clock } = ca
   const publisher = createCrlPublisher({
     ...{ authorities, store, clock, coalesce: 0 },
     options: () => crlOptions(),
@@ -162,4 +165,29 @@ test('a file that is not whole is told of, and the list is made anew with a high
   expect(failures).toMatchObject([{ code: 'storeFailed' }])
   expect(second.current('issuing')!.number).toBeGreaterThan(number)
   expect(listed(second)).toEqual(serialNumbers)
+})
+
+test('a long list that may or may not be on record, and is, does not keep the next ones from being made', {
+  timeout: 120_000,
+}, async () => {
+  let isInDoubt = false
+  const write: Store['write'] = async (kind, input) => {
+    const made = await ca.store.write(kind, input)
+    if (!isInDoubt || kind !== 'recordPublication') return made
+    isInDoubt = false
+    throw new CaError('storeFailed', 'This may or may not be on record.')
+  }
+  const failures: unknown[] = []
+  const store: Store = { ...ca.store, write }
+  const publisher = await started((error) => failures.push(error), store)
+  const { number } = publisher.current('issuing')!
+  isInDoubt = true
+  // In the same second, as after a restore: the number is the one before and one more, and not the time.
+  await expect(publisher.publish('issuing')).rejects.toMatchObject({ code: 'storeFailed' })
+  // What the store asks for when it takes writes again.
+  await publisher.start()
+  expect(publisher.current('issuing')!.number).toBe(number + 2)
+  expect(publisher.health().find(({ authority }) => authority === 'issuing')).toMatchObject({ ok: true })
+  expect((await publisher.publish('issuing')).number).toBe(number + 3)
+  expect(failures).toHaveLength(1)
 })

@@ -18,7 +18,7 @@ function storeOf() {
   }
   const kept = keepAccounts({ read: { acmeAccount: read }, write: write as unknown as Store['write'] })
   const statusOf = async (accountId = 7) => (await kept.acmeAccount(accountId))?.status
-  return { state, settled, statusOf, write: kept.write }
+  return { state, settled, statusOf, write: kept.write, forget: kept.forget }
 }
 
 const deactivation = { accountId: 7, status: 'deactivated', audit: null } as const
@@ -51,5 +51,16 @@ test('what was read before a change is not remembered after it', async () => {
   const early = statusOf()
   state.status = 'deactivated'
   await Promise.all([changed, early])
+  expect(await statusOf()).toBe('deactivated')
+})
+
+test('a change that takes effect after its caller heard of doubt is found once writes are taken again', async () => {
+  const { state, settled, statusOf, write, forget } = storeOf()
+  const changed = write('updateAcmeAccount', deactivation).catch(() => {})
+  settled[0]!.reject({} as never)
+  await changed
+  expect(await statusOf()).toBe('valid')
+  state.status = 'deactivated'
+  forget()
   expect(await statusOf()).toBe('deactivated')
 })

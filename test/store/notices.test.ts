@@ -11,7 +11,7 @@ async function storeFor(notices: NoticeSettings) {
   const store = await temporaryStore({ notices })
   await store.write('useWebhooks', { names: notices.webhooks.map(({ name }) => name) })
   const told = async () =>
-    (await store.read.dueNotices('one', LATER, 100)).map(({ body }) => {
+    (await store.read.dueNotices('one', LATER, Number.MAX_SAFE_INTEGER, 100)).map(({ body }) => {
       const { type, data } = JSON.parse(body)
       return `${type} ${data.serialNumber ?? data.authority}`
     })
@@ -42,15 +42,20 @@ test('a notice waits for each webhook that wants it, and is gone once it is sett
   const { store, told } = await storeFor({ webhooks, most: 10 })
   await store.write('recordIssuance', issuance(0))
   await store.write('revoke', revocation(0))
-  const [first] = await store.read.dueNotices('one', LATER, 10)
+  const [first] = await store.read.dueNotices('one', LATER, Number.MAX_SAFE_INTEGER, 10)
   await store.write('settleNotice', { noticeId: first!.noticeId, dueAt: null })
   expect(await told()).toEqual([])
-  const waiting = await store.read.dueNotices('two', LATER, 10)
+  const waiting = await store.read.dueNotices('two', LATER, Number.MAX_SAFE_INTEGER, 10)
   expect(waiting.map(({ attempts }) => attempts)).toEqual([0, 0])
   expect(waiting[0]!.message).toBe(first!.message)
   await store.write('settleNotice', { noticeId: waiting[0]!.noticeId, dueAt: LATER + 1 })
-  expect(await store.read.dueNotices('two', LATER, 10)).toMatchObject([{ message: waiting[1]!.message }])
-  expect(await store.read.dueNotices('two', LATER + 1, 10)).toMatchObject([{ attempts: 0 }, { attempts: 1 }])
+  expect(await store.read.dueNotices('two', LATER, Number.MAX_SAFE_INTEGER, 10)).toMatchObject([
+    { message: waiting[1]!.message },
+  ])
+  expect(await store.read.dueNotices('two', LATER + 1, Number.MAX_SAFE_INTEGER, 10)).toMatchObject([
+    { attempts: 0 },
+    { attempts: 1 },
+  ])
 })
 
 test('webhooks that are used no more are forgotten with what waited for them', async () => {
@@ -69,7 +74,7 @@ test('an end that finds no room is told when there is some, and once', async () 
   const write = () => store.write('noticeEnds', { ends: [end('a'), end('b')], at: NOW * 1000 })
   expect(await write()).toEqual({ told: 1 })
   expect(await write()).toEqual({ told: 0 })
-  const [first] = await store.read.dueNotices('one', LATER, 10)
+  const [first] = await store.read.dueNotices('one', LATER, Number.MAX_SAFE_INTEGER, 10)
   await store.write('settleNotice', { noticeId: first!.noticeId, dueAt: null })
   expect(await write()).toEqual({ told: 1 })
   expect(await told()).toEqual(['authority.expiring b'])
@@ -93,4 +98,14 @@ test('without webhooks nothing is kept', async () => {
     at: NOW,
   })
   expect(await store.read.webhookCounts()).toEqual([])
+})
+
+test('a notice that a clock which was ahead has put off beyond all pauses is due at once', async () => {
+  const { store } = await storeFor(settings())
+  await store.write('recordIssuance', issuance(1))
+  const due = (now: number) => store.read.dueNotices('one', now, now + 1000, 10)
+  const [notice] = await due(LATER)
+  await store.write('settleNotice', { noticeId: notice!.noticeId, dueAt: LATER + 5000 })
+  expect(await due(LATER + 4500)).toEqual([])
+  expect(await due(LATER)).toMatchObject([{ noticeId: notice!.noticeId, attempts: 1 }])
 })

@@ -19,10 +19,11 @@ export interface ConnectionLimit {
  * Bounds how many connections a listener holds. Beyond it one that does nothing is closed for the new one: so whoever holds
  * many open keeps nobody out. Connections by what they do: in their handshake or silent so far, idle after an answer, or in the
  * middle of a request whose body has not come; the one that has been so for the longest goes, of the kind of which there are
- * most. Where all are at work, the new one goes.
+ * most. Where all are at work, one goes whose client does not read what it asked for, and where there is none, the new one.
  */
 export function limitConnections(server: Server, limit: number, log: FaultLog): ConnectionLimit {
   const open = new Set<Socket>()
+  const unread = unreadAmong(open)
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
   const receiving = new Set<Socket>()
@@ -34,7 +35,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
   server.prependListener('connection', (socket: Socket) => {
     if (open.size >= limit) {
       const [most] = [idle, silent, receiving].sort((a, b) => b.size - a.size)
-      const [longest = socket] = most!
+      const [longest = unread() ?? socket] = most!
       longest.destroy()
       forget(longest)
       closed.add()
@@ -50,6 +51,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
 
   server.prependListener('request', (request, response) => {
     const socket = tcpOf(request.socket)
+    if (socket !== request.socket) secured.set(socket, request.socket)
     silent.delete(socket)
     idle.delete(socket)
     if (open.has(socket) && hasBody(request)) {
@@ -79,6 +81,25 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
       if (open.has(socket) && !atWork.get(socket)) idle.add(socket)
     },
     stop: () => closed.stop(),
+  }
+}
+
+/** What is written to a connection over TLS waits there, and not in the TCP connection below. */
+const secured = attached<Socket, Socket>('TLS connection above')
+
+/** Connections that are looked at for a new one: a flood of these must not have thousands looked through for each. */
+const LOOKED_AT = 64
+
+/** Finds a connection with octets that the system does not take, since the client takes none. From where it ended last. */
+function unreadAmong(open: ReadonlySet<Socket>): () => Socket | undefined {
+  let next = open.values()
+  return () => {
+    for (let n = 0; n < LOOKED_AT; n++) {
+      const { value: socket } = next.next()
+      if (socket === undefined) next = open.values()
+      else if ((secured.get(socket) ?? socket).writableLength > 0) return socket
+    }
+    return undefined
   }
 }
 

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, lstatSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, epochSeconds, rfc3339 } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
@@ -29,6 +28,9 @@ export interface Restored {
   readonly carriedOver: readonly CarriedOver[]
 }
 
+/** By so much two machines' clocks may differ. Seconds. */
+const SKEW = 300
+
 /** CRLs of one authority are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */
 const CRLS_A_SECOND = 20
 
@@ -48,23 +50,29 @@ export async function restoreBackup({ backup, directory, crls, clock }: RestoreW
       `The backup has schema ${manifest.schema}, but this Chancery knows only up to ${newest}. Restore it with the Chancery that took it, or a newer one.`,
     )
   }
+  refuseEarlyClock(manifest, clock())
   if (!manifest.files.some(({ name }) => name === basename(dataFiles(directory).database))) {
     throw new CaError('badConfiguration', `The manifest of ${backup} names no database.`)
   }
   const carriedOver = await makeInStaging(
     directory,
     async (staging) => {
-      try {
-        await copyAll(backup, manifest, staging)
-        return await goOn(dataFiles(staging).database, manifest, crls, clock())
-      } catch (error) {
-        await rm(staging, { recursive: true, force: true })
-        throw error
-      }
+      await copyAll(backup, manifest, staging)
+      return goOn(dataFiles(staging).database, manifest, crls, clock())
     },
     async () => refuseTaken(manifest, directory),
   )
   return { manifest, carriedOver }
+}
+
+/** What was given out since the backup is told by the time that has passed. */
+function refuseEarlyClock({ takenAt }: Manifest, now: Date): void {
+  const at = epochSeconds(now)
+  if (at >= takenAt - SKEW) return
+  throw new CaError(
+    'badConfiguration',
+    `This machine’s clock says ${rfc3339(at)}, but the backup is of ${rfc3339(takenAt)}: CRL numbers would come again. Set the clock, then restore.`,
+  )
 }
 
 async function copyAll(backup: string, { files }: Manifest, staging: string): Promise<void> {
@@ -113,7 +121,7 @@ async function continueFrom(
   const carriedOver = await carryOverCrls(store, crls, now)
   const at = epochSeconds(now)
   // A burst of revocations takes the numbers ahead of the time, so the time alone may be behind what was given out.
-  const leap = CRLS_A_SECOND * Math.max(0, at - takenAt)
+  const leap = CRLS_A_SECOND * (at - takenAt + SKEW)
   for (const { id, keyFile, certificate } of await store.read.authorities()) {
     if (keyFile === null || certificate === null) continue
     const { full, delta } = await store.read.scopeCrls({ authority: id, partition: null })
@@ -137,7 +145,8 @@ async function continueFrom(
 /** Keys or settings that are there may be newer than the backup's. */
 function refuseTaken({ files }: Manifest, directory: string): void {
   const top = new Set(files.map(({ name }) => name.split('/', 1)[0]!))
-  const taken = [...top].filter((name) => existsSync(join(directory, name)))
+  // A link that leads nowhere, as to a disk that is not there, would stand in the way as well.
+  const taken = [...top].filter((name) => lstatSync(join(directory, name), { throwIfNoEntry: false }))
   if (taken.length === 0) return
   throw new CaError(
     'conflict',

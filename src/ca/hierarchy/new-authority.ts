@@ -10,6 +10,7 @@ import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorit
 import { generateKey } from '../../pki/keys/generate.ts'
 import type { AuthorityRecord } from '../../store/authority-commands.ts'
 import type { AuditEntry } from '../../store/commands.ts'
+import { isInDoubt } from '../../store/doubt.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { writeKeyFile } from '../key-file.ts'
@@ -81,12 +82,26 @@ async function record(
   try {
     await store.write('recordAuthority', authority)
   } catch (error) {
-    // A writer that failed may have recorded it all the same: then the key must stay.
-    const known = await store.read.authorities().catch(() => null)
-    if (known && !known.some(({ keyFile }) => keyFile === authority.keyFile))
-      await rm(join(directory, authority.keyFile), { force: true })
+    const forget = async () => {
+      const known = await store.read.authorities().catch(() => null)
+      if (known && !known.some(({ keyFile }) => keyFile === authority.keyFile))
+        await rm(join(directory, authority.keyFile), { force: true })
+    }
+    // The writer may have recorded it all the same, or may when the disk goes on: then the key must stay.
+    if (isInDoubt(error)) onceResumed(store, forget)
+    else await forget()
     throw error
   }
+}
+
+function onceResumed(store: Store, decide: () => Promise<void>): void {
+  let isDecided = false
+  store.onResumed(() => {
+    if (isDecided) return
+    isDecided = true
+    // A key that stays does no harm: the next attempt names it.
+    decide().catch(() => {})
+  })
 }
 
 function checkReplaced(id: string, subject: Buffer, known: readonly AuthorityRow[]): void {

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { dataFiles } from '../../config/data-directory.ts'
@@ -12,6 +12,9 @@ const STAGING = '.initialising'
 
 /** Written into it last of all: what is there is whole, and on the disk. */
 const COMPLETE = 'complete'
+
+/** What SQLite keeps beside a database, and takes for a part of whichever is there by that name. */
+const JOURNALS = ['-wal', '-journal']
 
 /** The CA that a directory holds, as far as a first start goes. */
 export interface Settled {
@@ -44,13 +47,32 @@ export async function makeInStaging<T>(
   return aloneIn(directory, async () => {
     refuseCa(directory, await settle(directory))
     await refuseTaken(directory)
+    refuseJournals(directory)
     const staging = join(directory, STAGING)
     makePrivateDirectory(staging)
-    const made = await make(staging)
+    const made = await whole(staging, make)
     writeNewFile(join(staging, COMPLETE), '', 0o600)
     await publish(directory)
     return made
   })
+}
+
+/** All that was made, in the files that are moved; else nothing of it is left. */
+async function whole<T>(staging: string, make: (staging: string) => Promise<T>): Promise<T> {
+  try {
+    const made = await make(staging)
+    // A store that cannot fold its WAL into the database when it closes leaves it for the next start.
+    if (journalsOf(staging).length > 0) {
+      throw new CaError(
+        'storeFailed',
+        `The database could not be written whole in ${staging}: the disk may be full or failing. Nothing was moved into place; make room, then try again.`,
+      )
+    }
+    return made
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** Under the lock that a service of this directory holds as well. */
@@ -101,6 +123,24 @@ function refuseCa(directory: string, { initialised, finished }: Settled): void {
       ? `An earlier start that was interrupted had made a CA in ${directory}, and that is complete now. Start the service with it, or choose another directory.`
       : `${directory} holds a CA already. Choose another directory, or start the service with it.`,
   )
+}
+
+/** They would be read into the new database, and spoil it. */
+function refuseJournals(directory: string): void {
+  const found = journalsOf(directory)
+  if (found.length === 0) return
+  throw new CaError(
+    'conflict',
+    `${directory} has ${found.join(', ')} of a database that is not there any more. It may hold what was recorded last: move it away, to where that database is, then try again.`,
+  )
+}
+
+/** Those with anything in them. */
+function journalsOf(directory: string): string[] {
+  const { database } = dataFiles(directory)
+  return JOURNALS.filter(
+    (suffix) => (statSync(database + suffix, { throwIfNoEntry: false })?.size ?? 0) > 0,
+  ).map((suffix) => basename(database) + suffix)
 }
 
 /** Keys without a database are what is left of a lost one: they must not be taken for a fresh start. */

@@ -14,10 +14,15 @@ export function noticeQueries(db: Connection) {
     `SELECT id AS noticeId, message, body, created_ms AS createdAt, attempts FROM notices
      WHERE webhook = (SELECT key FROM webhooks WHERE name = ?) AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
   )
+  const beyond = db.prepare<[string, number, number], NoticeRow>(
+    `SELECT id AS noticeId, message, body, created_ms AS createdAt, attempts FROM notices
+     WHERE webhook = (SELECT key FROM webhooks WHERE name = ?) AND due_ms > ? ORDER BY due_ms LIMIT ?`,
+  )
   const counts = db.prepare<[], WebhookCounts>('SELECT name AS webhook, waiting, dropped FROM webhooks')
   return {
-    async dueNotices(webhook: string, now: number, limit: number): Promise<NoticeRow[]> {
-      return due.all(webhook, now, limit)
+    async dueNotices(webhook: string, now: number, latest: number, limit: number): Promise<NoticeRow[]> {
+      const rows = due.all(webhook, now, limit)
+      return rows.length < limit ? [...rows, ...beyond.all(webhook, latest, limit - rows.length)] : rows
     },
     async webhookCounts(): Promise<WebhookCounts[]> {
       return counts.all()

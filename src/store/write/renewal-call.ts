@@ -13,9 +13,17 @@ export function renewalCallHandlers(db: Connection) {
     `INSERT INTO renewal_calls (certificate, authority, issued_until_ms, starts_at, ends_at, explanation_url)
      VALUES (?, ?, ?, ?, ?, ?)`,
   )
-  const count = db
+  // By two indexes: looking at the time of issuance in each row takes 3 s for a million, for which nobody else could write.
+  const living = db
+    .prepare<[number, number], number>(
+      `SELECT count(*) FROM certificates INDEXED BY certificates_authority_expiry
+       WHERE authority = ? AND not_after >= ?`,
+    )
+    .pluck()
+  const later = db
     .prepare<[number, number, number], number>(
-      'SELECT count(*) FROM certificates WHERE authority = ? AND not_after >= ? AND issued_ms <= ?',
+      `SELECT count(*) FROM certificates INDEXED BY certificates_issued
+       WHERE issued_ms > ? AND authority = ? AND not_after >= ?`,
     )
     .pluck()
   return {
@@ -24,7 +32,8 @@ export function renewalCallHandlers(db: Connection) {
       if ('authority' in which) {
         const authority = authorityKey(which.authority)
         insert.run(null, authority, issuedUntil, startsAt, endsAt, explanationUrl)
-        return { certificates: count.get(authority, Math.floor(issuedUntil / 1000), issuedUntil)! }
+        const now = Math.floor(issuedUntil / 1000)
+        return { certificates: living.get(authority, now)! - later.get(issuedUntil, authority, now)! }
       }
       for (const serialNumber of which.serialNumbers) {
         const certificate = findCertificate.get(serialOctets(serialNumber))

@@ -1,10 +1,16 @@
-import { EventEmitter } from 'node:events'
-import type { Server } from 'node:http'
+import { EventEmitter, once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import * as connections from '../../../src/api/overload/connections.ts'
+import { paceHandshakes } from '../../../src/api/overload/handshakes.ts'
+import { systemClock } from '../../../src/clock.ts'
+import { eventually } from '../../eventually.ts'
 
 class Connection extends EventEmitter {
   destroyed = false
+  writableLength = 0
   readonly alpnProtocol: string
   constructor(alpnProtocol = 'http/1.1') {
     super()
@@ -61,4 +67,56 @@ test('requests whose bodies do not come keep no one out, and those that have com
   request(slower, { 'transfer-encoding': 'chunked' })
   const operator = open()
   expect([whole, slow, slower, operator].map((one) => one!.destroyed)).toEqual([false, true, false, false])
+})
+
+test('clients that do not read their answers, as many as a listener holds, keep nobody out', async () => {
+  const long = Buffer.alloc(64 * 1024 * 1024)
+  let asked = 0
+  const server = createServer(({ url }, response) => {
+    if (url === '/long') asked++
+    response.end(url === '/long' ? long : 'short')
+  })
+  const limits = connections.limitConnections(server, 3, { warn() {}, error() {} } as never)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const silent: Socket[] = []
+  onTestFinished(() => {
+    limits.stop()
+    for (const socket of silent) socket.destroy()
+    server.close()
+    server.closeAllConnections()
+  })
+  for (let n = 1; n <= 3; n++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    silent.push(socket.pause())
+    socket.write('GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await eventually(() => expect(asked).toBe(n))
+  }
+  for (let n = 0; n < 5; n++)
+    expect(
+      await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text(),
+    ).toBe('short')
+})
+
+test('over TLS it is the connection above that tells whether the client reads', async () => {
+  const server = new EventEmitter()
+  server.on('connection', () => {})
+  paceHandshakes(server as unknown as TlsServer, systemClock, () => {})
+  const log = { warn() {}, error() {} }
+  const limits = connections.limitConnections(server as unknown as Server, 2, log as never)
+  onTestFinished(() => limits.stop())
+  const open = async (remotePort: number, writableLength: number) => {
+    const carrier = Object.assign(new Connection(), { remotePort })
+    server.emit('connection', carrier)
+    await new Promise(setImmediate)
+    const socket = Object.assign(new Connection(), { remotePort, writableLength })
+    server.emit('secureConnection', socket)
+    server.emit('request', { socket, headers: {} }, new EventEmitter())
+    return carrier
+  }
+  const [reading, unread] = [await open(1, 0), await open(2, 70_000)]
+  const next = await open(3, 0)
+  expect([reading, unread, next].map((one) => one.destroyed)).toEqual([false, true, false])
+  // All are at work, and all read.
+  expect((await open(4, 0)).destroyed).toBe(true)
 })

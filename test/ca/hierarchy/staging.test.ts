@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { hashSecret } from '../../../src/auth/secrets.ts'
@@ -7,10 +16,11 @@ import { Authorities } from '../../../src/ca/authorities.ts'
 import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { type Initialisation, initialise } from '../../../src/ca/hierarchy/initialise.ts'
 import { openRoot } from '../../../src/ca/hierarchy/root.ts'
-import { settleDataDirectory } from '../../../src/ca/hierarchy/staging.ts'
+import { makeInStaging, settleDataDirectory } from '../../../src/ca/hierarchy/staging.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { lockDatabase } from '../../../src/store/lock.ts'
-import { openStore } from '../../../src/store/open.ts'
+import { createDatabase, openStore } from '../../../src/store/open.ts'
+import { authority } from '../../store/records.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 
 // Processes are started here, which takes its time on a busy machine.
@@ -158,4 +168,34 @@ test.runIf(hasStrace)('everything is synced before it moves into place, and its 
   expect(calls[moved]).toContain('chancery.db')
   expect(synced(directory, firstMove, moved)).toBe(true)
   expect(synced(directory, moved)).toBe(true)
+})
+
+test.for(['chancery.db-wal', 'chancery.db-journal'])(
+  'what is left of a lost database (%s) is not read into a new one',
+  async (name) => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, name), 'what was recorded last')
+    await expect(initialise(wish(directory))).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining(name),
+    })
+    expect(readFileSync(join(directory, name), 'utf8')).toBe('what was recorded last')
+    rmSync(join(directory, name))
+    await initialise(wish(directory))
+    await expectWhole(directory)
+  },
+)
+
+test('a database whose WAL could not be folded into it is not moved into place without it', async () => {
+  const directory = temporaryDirectory()
+  const making = makeInStaging(directory, async (staging) => {
+    createDatabase(join(staging, 'chancery.db'))
+    const store = await openStore({ file: join(staging, 'chancery.db') })
+    await store.write('recordAuthority', authority())
+    copyFileSync(join(staging, 'chancery.db-wal'), join(directory, 'kept'))
+    await store.close()
+    renameSync(join(directory, 'kept'), join(staging, 'chancery.db-wal'))
+  })
+  await expect(making).rejects.toMatchObject({ code: 'storeFailed' })
+  expect(readdirSync(directory)).toEqual(['chancery.db.lock'])
 })

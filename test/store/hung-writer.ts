@@ -1,0 +1,34 @@
+import { EventEmitter } from 'node:events'
+import type { Worker } from 'node:worker_threads'
+import type { FromWriter, ToWriter } from '../../src/store/writer-messages.ts'
+import type { WriterThread } from '../../src/store/writer-queue.ts'
+
+/** Writers that can be made to hang, as on a disk that does not answer: what they are sent waits until they go on. */
+export class Hanging {
+  #isHung = false
+  readonly #waiting: (() => void)[] = []
+
+  /** In the place of `worker`. */
+  around(worker: Worker): WriterThread {
+    const events = new EventEmitter()
+    worker.on('message', (message: FromWriter) => events.emit('message', message))
+    worker.on('error', (error) => events.emit('error', error))
+    worker.on('exit', () => events.emit('exit'))
+    const send = (message: ToWriter) => worker.postMessage(message)
+    return Object.assign(events, {
+      postMessage: (message: ToWriter) => {
+        if (this.#isHung) this.#waiting.push(() => send(message))
+        else send(message)
+      },
+    })
+  }
+
+  hang(): void {
+    this.#isHung = true
+  }
+
+  goOn(): void {
+    this.#isHung = false
+    for (const send of this.#waiting.splice(0)) send()
+  }
+}
