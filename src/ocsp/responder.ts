@@ -63,12 +63,12 @@ export class OcspResponder {
   #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
-    const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
+    const { cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
     this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
-      ...{ entries, clock, onError },
+      ...{ entries, clock, onError: (error) => this.#tell(error) },
       changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
         this.#sharedBegun++
@@ -94,8 +94,7 @@ export class OcspResponder {
     } catch (error) {
       const code = error instanceof CaError ? error.code : null
       if (code === 'malformedRequest') return ocspError('malformedRequest')
-      // A flood must not fill the log as well.
-      if (code !== 'overloaded') this.#options.onError(error)
+      this.#tell(error)
       // Java takes both as undetermined; mod_ssl staples them. What may pass by itself says so.
       return ocspError(code === null ? 'internalError' : 'tryLater')
     }
@@ -254,6 +253,11 @@ export class OcspResponder {
     const authorityEnd = authority.certificate.notAfter
     const wish = { request, statuses, now, authorityEnd, options }
     return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
+  }
+
+  /** A flood must not fill the log as well. */
+  #tell(error: unknown): void {
+    if (!(error instanceof CaError) || error.code !== 'overloaded') this.#options.onError(error)
   }
 
   #takeUncached(): void {

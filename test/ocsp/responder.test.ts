@@ -360,6 +360,18 @@ describe('when something fails', () => {
   })
 })
 
+test('a flood of answers past half of their life is served by these, and does not fill the log', async () => {
+  const leaves = await Promise.all(Array.from({ length: 300 }, () => ca.issue()))
+  const requests = leaves.map((leaf) => ocspRequest([idOf(leaf)]))
+  for (const request of requests) await responder.respond(request)
+  ca.now += 8 * HOUR * 1000
+  const answers = await Promise.all(requests.map((request) => responder.respond(request)))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['successful']))
+  // Those for which there were too many signatures under way.
+  expect(answers.some(({ cacheable }) => cacheable!.maxAge === 0)).toBe(true)
+  expect(errors).toEqual([])
+})
+
 test('every bit flip of a valid request gives a well-formed answer', async () => {
   const tireless = make({ uncachedRate: 1_000_000 })
   const requests = [
