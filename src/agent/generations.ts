@@ -1,10 +1,11 @@
 import {
+  chmodSync,
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
-  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -17,7 +18,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { syncDirectory } from '../durable-files.ts'
 import type { Ownership } from './accounts.ts'
 import type { MadeFile } from './material.ts'
@@ -25,6 +26,8 @@ import type { MadeFile } from './material.ts'
 const CURRENT = '..data'
 /** Generations that stay for a reader that found their name before the change. */
 const KEPT = 3
+/** Of directories: whoever may read a file must get to it. */
+const OPEN = 0o755
 
 export interface PublishedMode {
   readonly ownership: Ownership
@@ -64,6 +67,7 @@ export class Generations {
     if (current === null || !existsSync(current)) return false
     const names = files.map(({ name }) => name)
     return (
+      (statSync(current).mode & 0o777) === OPEN &&
       readdirSync(current).sort().join('\n') === [...names].sort().join('\n') &&
       names.every((name) => this.#isLinked(name)) &&
       files.every((file) => this.#isSame(join(current, file.name), file))
@@ -84,21 +88,40 @@ export class Generations {
 
   /** Makes the next generation of these files, which were made for `next`, the current one. */
   publish(files: readonly MadeFile[]): void {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o755 })
+    this.#makeDirectory()
     const number = (this.#currentNumber() ?? 0) + 1
     const place = this.#path(number)
     // Left by a crash before it became current.
     rmSync(place, { recursive: true, force: true })
-    mkdirSync(place, { mode: 0o755 })
+    mkdirSync(place, { mode: 0o700 })
     for (const file of files) this.#write(place, file)
-    const { uid, gid } = this.#mode.ownership
-    // Whoever may write above it could have put a link in its place, to what is not theirs.
-    if (uid !== null || gid !== null) lchownSync(place, uid ?? -1, gid ?? -1)
-    syncDirectory(place)
+    this.#handOver(place)
     this.#link(`..${number}`, CURRENT)
     for (const { name } of files) if (!this.#isLinked(name)) this.#link(`${CURRENT}/${name}`, name)
     syncDirectory(this.#directory)
     this.#sweep(number, new Set(files.map(({ name }) => name)))
+  }
+
+  /** What was there before has the mode that somebody gave it; what is made here is not for the umask to close. */
+  #makeDirectory(): void {
+    const directory = resolve(this.#directory)
+    const first = mkdirSync(directory, { recursive: true })
+    if (first === undefined) return
+    for (let made = directory; made.length >= first.length; made = dirname(made)) chmodSync(made, OPEN)
+  }
+
+  /** Durably, to whom it is for, and open to whoever may read a file in it. */
+  #handOver(place: string): void {
+    const { uid, gid } = this.#mode.ownership
+    // Whoever may write above it could have put a link in its place, to what is not theirs.
+    const descriptor = openSync(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+    try {
+      fchmodSync(descriptor, OPEN)
+      if (uid !== null || gid !== null) fchownSync(descriptor, uid ?? -1, gid ?? -1)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
   }
 
   #write(place: string, { name, content, isSecret }: MadeFile): void {

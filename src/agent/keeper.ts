@@ -41,6 +41,8 @@ const MOST: Readonly<Record<Work, number>> = {
 /** The same while there is no good certificate. */
 const MOST_WITHOUT = 5 * MINUTE
 const NEVER = Number.POSITIVE_INFINITY
+/** By less than this a clock is set back without any harm, milliseconds. */
+const SET_BACK = MINUTE
 
 /** Keeps one certificate and its files fresh. What lasts is on disk; what is here is made anew at each start. */
 export class Keeper {
@@ -50,6 +52,8 @@ export class Keeper {
   /** Milliseconds since 1970: when what was fetched is to be fetched again. */
   readonly #again = new Map<Work, number>()
   #warnedAt = 0
+  /** Milliseconds since 1970: when the last round began. */
+  #lastRound = 0
 
   constructor(context: KeeperContext) {
     this.id = context.config.id
@@ -59,6 +63,7 @@ export class Keeper {
 
   /** Does everything that is due. Failures are logged, counted and tried again later. */
   async round(signal: AbortSignal): Promise<void> {
+    this.#lookAtClock()
     for (const work of WORK) {
       if (signal.aborted) return
       const before = this.situation.identity
@@ -86,6 +91,16 @@ export class Keeper {
     if (publish.lastError) found.push(`its files could not be written: ${publish.lastError}`)
     if (notify.lastError) found.push(`its consumer was not told: ${notify.lastError}`)
     return found
+  }
+
+  /** What a clock that was ahead put off would wait for as long as it was wrong, which can be years. */
+  #lookAtClock(): void {
+    const { now } = this.situation
+    if (now < this.#lastRound - SET_BACK) {
+      this.hurry()
+      this.#warnedAt = 0
+    }
+    this.#lastRound = now
   }
 
   #dueAt(work: Work): number {

@@ -106,8 +106,9 @@ export class Situation {
     if (!this.wanted.has('staple') || this.#stapleOf(identity) || this.isUrgent) return false
     const { notBefore, notAfter } = identity.leaf
     const grace = Math.min(STAPLE_GRACE, (notAfter - notBefore) / 20)
-    const { lastRenewal } = state.facts
-    return generations.current !== null && lastRenewal !== undefined && this.now / 1000 < lastRenewal + grace
+    const age = this.now / 1000 - (state.facts.lastRenewal ?? Number.NEGATIVE_INFINITY)
+    // Below zero the clock was set back since.
+    return generations.current !== null && age >= 0 && age < grace
   }
 
   mustTell(identity: Identity): boolean {

@@ -16,8 +16,6 @@ interface Bundle {
   readonly certificates: readonly Buffer[]
   /** Changes with every change of the set (SPIFFE Trust Domain and Bundle 4.1.1). */
   readonly sequence: number
-  /** Whether what is taken out leaves `sequence` as it was: then no date says what somebody has. */
-  readonly shrinks?: true
 }
 
 interface Format {
@@ -91,7 +89,6 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
         maxAge: REFRESH,
         etag: entry.etag,
         lastModified: bundle.sequence,
-        ...(bundle.shrinks ? { knownFrom: Number.POSITIVE_INFINITY } : {}),
         expires: epochSeconds(clock()) + REFRESH,
       })
     },
@@ -124,7 +121,7 @@ function bundleOf(name: string, { authorities }: Service): Bundle | null {
   if (name === 'cross') {
     const cross = authorities.crossCertificates()
     const newest = Math.max(sequence, ...cross.map(({ installedAt }) => installedAt))
-    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest, shrinks: true }
+    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest }
   }
   if (name === 'roots') return { certificates: authorities.roots(), sequence }
   if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }

@@ -39,7 +39,7 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
       return sendFreshCompressed(request, reply, 'application/x-pem-file', await body, {
         ...{ maxAge, etag, expires: now + maxAge },
         lastModified: Math.min(servedFrom, now),
-        knownFrom: servedFrom,
+        served: { from: servedFrom, now },
       })
     },
   )

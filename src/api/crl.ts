@@ -60,7 +60,7 @@ export async function crlRoutes(
       // Not thisUpdate: until it was signed and stored, the one before was given out. Whoever got that must get this one,
       // even if it asks by If-Modified-Since alone, be it with this date or with that of its download.
       lastModified: Math.min(crl.servedFrom, now),
-      knownFrom: crl.servedFrom,
+      served: { from: crl.servedFrom, now },
       expires: now + maxAge,
     })
   }

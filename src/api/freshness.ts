@@ -10,8 +10,11 @@ export interface Freshness {
   /** Quoted, as the header has it. */
   readonly etag: string
   readonly lastModified: number
-  /** Whoever got it then or later has this one, and not one before it; by default `lastModified`. */
-  readonly knownFrom?: number
+  /**
+   * Whoever got something from `from` to `now` got this one, and not one before it. Absent where no date says so: then only the
+   * entity tag tells what somebody has.
+   */
+  readonly served?: { readonly from: number; readonly now: number }
   readonly expires: number
 }
 
@@ -86,16 +89,18 @@ export function freshnessHeaders({ maxAge, etag, lastModified, expires }: Freshn
 /** RFC 9110 13.2.2: If-None-Match goes before If-Modified-Since, and both mean GET and HEAD alone. */
 export function isKnown(
   { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
-  freshness: Freshness,
+  { etag, served }: Pick<Freshness, 'etag' | 'served'>,
 ): boolean {
-  const { etag, lastModified, knownFrom = lastModified } = freshness
   if (method !== 'GET' && method !== 'HEAD') return false
   const tags = headers['if-none-match']
   if (tags !== undefined) {
     return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
   }
   const since = headers['if-modified-since']
-  return since !== undefined && Date.parse(since) / 1000 >= knownFrom
+  if (since === undefined || !served) return false
+  const date = Date.parse(since) / 1000
+  // One from the future is that of an answer from before the clock was set back.
+  return served.from <= date && date <= served.now
 }
 
 /** RFC 9110 5.6.7, of seconds since 1970. */

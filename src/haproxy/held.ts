@@ -18,7 +18,16 @@ export async function isDetached(runtime: HaproxyRuntime, file: string): Promise
   return /^Status: Unused$/m.test(await runtime.command(`show ssl cert ${file}`))
 }
 
-/** Whether HAProxy uses just these CRLs under this name: by date and entries, as far as it shows them. */
+/**
+ * Octets. HAProxy shows of a CRL what its buffer takes (tune.bufsize, 16,384 by default, and seldom made smaller): less than this is
+ * all of it.
+ */
+const LEAST_CUT = 15_000
+
+/**
+ * Whether HAProxy uses just these CRLs under this name: by date and entries, as far as it shows them. By date alone none is known:
+ * two revocations make two CRLs in one second.
+ */
 export async function holdsCrls(
   runtime: HaproxyRuntime,
   file: string,
@@ -28,7 +37,10 @@ export async function holdsCrls(
   return crls.every(({ thisUpdate, entries }) => {
     const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
     return held.some(
-      (one) => one.thisUpdate === thisUpdate && one.serialNumbers.every((serial) => listed.has(serial)),
+      (one) =>
+        one.thisUpdate === thisUpdate &&
+        one.serialNumbers.every((serial) => listed.has(serial)) &&
+        (one.isCut || one.serialNumbers.length === listed.size),
     )
   })
 }
@@ -47,8 +59,10 @@ export async function holdsRoots(
 interface HeldCrl {
   /** Seconds since 1970. */
   readonly thisUpdate: number
-  /** Lower-case hexadecimal, in any order. Of a long CRL only some are shown. */
+  /** Lower-case hexadecimal, in any order. */
   readonly serialNumbers: readonly string[]
+  /** Whether there may be more of them than are shown. */
+  readonly isCut: boolean
 }
 
 /** The first `count` CRLs that HAProxy uses under this name; fewer where it has fewer. */
@@ -63,6 +77,7 @@ async function heldCrls(runtime: HaproxyRuntime, file: string, count: number): P
       thisUpdate: Date.parse(thisUpdate) / 1000,
       // Where the buffer ends, the last one may be cut off.
       serialNumbers: all(answer, /^ *Serial Number: ([0-9A-F]+)\n/gm),
+      isCut: answer.length >= LEAST_CUT,
     })
   }
   return held

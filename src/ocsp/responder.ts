@@ -63,12 +63,12 @@ export class OcspResponder {
   #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
-    const { cacheEntries: entries, clock, onError, onWarning = () => {}, store, uncachedRate } = options
+    const { cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
     this.#brought = new BroughtResponses({ store, clock, onWarning })
     this.#shared = new SharedAnswers({
-      ...{ entries, clock, onError },
+      ...{ entries, clock, onError: (error) => this.#tell(error) },
       changed: (change) => this.#onHeld?.(change),
       sign: async (id, certId) => {
         this.#sharedBegun++
@@ -94,8 +94,7 @@ export class OcspResponder {
     } catch (error) {
       const code = error instanceof CaError ? error.code : null
       if (code === 'malformedRequest') return ocspError('malformedRequest')
-      // A flood must not fill the log as well.
-      if (code !== 'overloaded') this.#options.onError(error)
+      this.#tell(error)
       // Java takes both as undetermined; mod_ssl staples them. What may pass by itself says so.
       return ocspError(code === null ? 'internalError' : 'tryLater')
     }
@@ -127,7 +126,9 @@ export class OcspResponder {
 
   /** To be called after authorities came, went or changed. */
   authoritiesChanged(): void {
-    this.#shared.keepOnly(({ authority, certId }) => this.#speakerFor([certId])?.id === authority)
+    this.#shared.keepOnly(
+      ({ authority, certId }) => this.#speakersFor([certId]).find(canSign)?.id === authority,
+    )
   }
 
   /**
@@ -171,9 +172,9 @@ export class OcspResponder {
   async #answer(request: OcspRequest, asked: string | null): Promise<OcspAnswer> {
     const { certIds, nonce } = request
     const [certId] = certIds
-    const authority = this.#speakerFor(certIds)
-    if (!authority) return UNAUTHORIZED
-    if (!canSign(authority)) return this.#handOut(authority, certIds)
+    const speakers = this.#speakersFor(certIds)
+    const authority = speakers.find(canSign)
+    if (!authority) return this.#handOut(speakers, certIds)
     const sign = async () => answerOf(await this.#sign(authority, request), 'uncached', null)
     if (certIds.length > 1) {
       this.#takeUncached()
@@ -190,16 +191,26 @@ export class OcspResponder {
     return answerOf(signed, cache, this.#now())
   }
 
-  /** The authority that issued all that is asked about, as long as that answers. */
-  #speakerFor(certIds: OcspRequest['certIds']): Authority | null {
-    const isOf = ({ certificate }: Authority) => certIds.every((certId) => isIssuer(certificate, certId))
-    const authority = this.#options.authorities().find(isOf)
-    return authority && authority.answersUntil > this.#now() ? authority : null
+  /** Those that issued all that is asked about and still answer: two where a root was made anew with its name and key. */
+  #speakersFor(certIds: OcspRequest['certIds']): Authority[] {
+    const now = this.#now()
+    return this.#options
+      .authorities()
+      .filter(
+        ({ certificate, answersUntil }) =>
+          certIds.every((certId) => isIssuer(certificate, certId)) && answersUntil > now,
+      )
   }
 
-  /** Signed where the authority's key is, about one certificate each, and handed out as they are. */
-  async #handOut({ id }: Authority, [certId, ...more]: OcspRequest['certIds']): Promise<OcspAnswer> {
-    const brought = more.length === 0 ? await this.#brought.find(id, certId) : null
+  /** Signed where the key is, about one certificate each, and handed out as they are: the newest counts. */
+  async #handOut(
+    speakers: readonly Authority[],
+    [certId, ...more]: OcspRequest['certIds'],
+  ): Promise<OcspAnswer> {
+    const found = await Promise.all(
+      more.length > 0 ? [] : speakers.map(({ id }) => this.#brought.find(id, certId)),
+    )
+    const [brought] = found.flatMap((one) => one ?? []).sort((a, b) => b.thisUpdate - a.thisUpdate)
     if (!brought) return UNAUTHORIZED
     const { der, etag, thisUpdate, nextUpdate } = brought
     const now = this.#now()
@@ -242,6 +253,11 @@ export class OcspResponder {
     const authorityEnd = authority.certificate.notAfter
     const wish = { request, statuses, now, authorityEnd, options }
     return { ...(await signResponse(await signerOf(authority), wish)), isKept: isKnown }
+  }
+
+  /** A flood must not fill the log as well. */
+  #tell(error: unknown): void {
+    if (!(error instanceof CaError) || error.code !== 'overloaded') this.#options.onError(error)
   }
 
   #takeUncached(): void {

@@ -135,6 +135,7 @@ export class SharedAnswers {
         .sign(authority, certId)
         .then((signed) => {
           // A status read before a revocation must not be kept after it.
+          if (!signed && !flight.superseded) this.#cache.drop(subjectOf(authority, certId.serialNumber))
           if (signed?.isKept && !flight.superseded) {
             // A copy: the request that the bytes were read from would be kept with them.
             const bytes = Buffer.from(certId.bytes)

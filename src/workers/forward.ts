@@ -19,6 +19,8 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
   return (request, response) => {
     const { method, url } = request
     const headers = [...kept(request), 'x-forwarded-for', request.socket.remoteAddress ?? '']
+    // HTTP/1.0 has no such field, which 1.1 demands: empty where there is none (RFC 9110 7.2).
+    if (request.headers.host === undefined) headers.push('host', '')
     const forwarded = http.request({ socketPath, agent, method, path: url, headers, setHost: false })
     const fail = () => {
       if (!isOpen()) response.shouldKeepAlive = false
@@ -28,7 +30,7 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
     forwarded.on('error', fail)
     forwarded.on('response', (answer) => {
       if (!isOpen()) response.shouldKeepAlive = false
-      response.writeHead(answer.statusCode!, answer.statusMessage, kept(answer))
+      response.writeHead(answer.statusCode!, answer.statusMessage, kept(answer, /^transfer-encoding$/i))
       pipeline(answer, response, () => {})
     })
     // Who went away is waited for no longer.
@@ -39,11 +41,15 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
   }
 }
 
-/** Names and values by turns. How long the body is stays; that it came in chunks does, too, for who sends it on. */
-function kept({ rawHeaders }: IncomingMessage): string[] {
+/**
+ * Names and values by turns. How long the body is stays. That a request came in chunks does, too, for who sends it on; whether an
+ * answer can be sent so is for the client's version to say.
+ */
+function kept({ rawHeaders }: IncomingMessage, butNot?: RegExp): string[] {
   const headers: string[] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (!LEFT_OUT.test(rawHeaders[i]!)) headers.push(rawHeaders[i]!, rawHeaders[i + 1]!)
+    if (LEFT_OUT.test(rawHeaders[i]!) || butNot?.test(rawHeaders[i]!)) continue
+    headers.push(rawHeaders[i]!, rawHeaders[i + 1]!)
   }
   return headers
 }

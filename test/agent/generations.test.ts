@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -8,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { ownershipOf } from '../../src/agent/accounts.ts'
 import { Generations } from '../../src/agent/generations.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
@@ -40,6 +41,21 @@ test('another mode is another generation', () => {
   stricter.publish(one)
   expect(stricter.holds(one)).toBe(true)
   expect(statSync(join(directory, 'a.key')).mode & 0o777).toBe(0o600)
+})
+
+test('whoever may read a file gets to it, whatever the umask is and whoever asks', () => {
+  const top = temporaryDirectory()
+  const directory = join(top, 'deep', 'tls')
+  const generations = new Generations(directory, MODE)
+  const before = process.umask(0o077)
+  onTestFinished(() => void process.umask(before))
+  generations.publish(made('one', 'a.key', 'a.pem'))
+  for (const one of [join(top, 'deep'), directory, generations.current!])
+    expect(statSync(one).mode & 0o777, one).toBe(0o755)
+  expect(statSync(join(directory, 'a.pem')).mode & 0o777).toBe(0o644)
+  // A generation that an earlier agent made for itself alone.
+  chmodSync(generations.current!, 0o700)
+  expect(generations.holds(made('one', 'a.key', 'a.pem'))).toBe(false)
 })
 
 test.skipIf(process.getuid?.() !== 0)('files get the owner and the group that are wanted', () => {

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
+import { Agent } from '../../src/agent/agent.ts'
 import { DAY, type TestCaOptions } from '../api/ca-fixture.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
 import { AgentPlace, serialOf } from './agent-fixture.ts'
@@ -109,6 +110,31 @@ test('a CA that is away leaves everything as it was, and a warning comes in time
   // And when it is back, all is well.
   expect(await place.once(stapled)).toEqual([])
   expect(serial(place)).not.toBe(before)
+})
+
+test('what a clock that was ahead put off is done as soon as it is set right', async () => {
+  const place = await newPlace()
+  const stapled = { files: { key: 'key.pem', fullchain: 'cert.pem', staple: 'cert.ocsp' } }
+  await place.giveToken()
+  await place.once(stapled)
+  const config = place.config(stapled)
+  let ahead = 400 * DAY
+  const timing = { ...place.timing, clock: () => new Date(place.ca.now + ahead * 1000) }
+  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const agent = await Agent.open({ config, timing, environment: {}, log })
+  onTestFinished(() => agent.close())
+  const { signal } = new AbortController()
+  await agent.trust.open()
+  const [keeper] = agent.keepers
+  await keeper!.round(signal)
+  // Whatever the service says is out of date by such a clock.
+  expect(keeper!.attempts.staple.failures).toBe(1)
+  ahead = 0
+  place.advance(3600)
+  await keeper!.round(signal)
+  expect(keeper!.attempts.staple.lastError).toBeNull()
+  expect(keeper!.problems()).toEqual([])
+  expect(keeper!.dueAt).toBeLessThan(place.ca.now + DAY * 1000)
 })
 
 test('where the first address does not answer, the next is asked', async () => {

@@ -106,6 +106,19 @@ describe('a CRL', () => {
     const again = { 'if-modified-since': new Date(begin + 1000).toUTCString() }
     expect((await get('/crl/issuing.crl', again)).statusCode).toBe(304)
   })
+
+  test('reaches those who have one from when the clock was ahead, as Java asks: by its date alone', async () => {
+    later(365 * DAY)
+    await publisher.publish('issuing')
+    later(MINUTE)
+    const ahead = (await get('/crl/issuing.crl')).headers['last-modified'] as string
+    later(-365 * DAY)
+    await publisher.publish('issuing')
+    later(MINUTE)
+    const response = await get('/crl/issuing.crl', { 'if-modified-since': ahead })
+    expect(response.statusCode).toBe(200)
+    expect(response.rawPayload).toEqual(publisher.current('issuing')!.der)
+  })
 })
 
 test('what is not there is a problem', async () => {

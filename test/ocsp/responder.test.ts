@@ -13,7 +13,7 @@ import { octetString } from '../../src/pki/der/write.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readAnswer } from './answer.ts'
 import { type CertIdHash, certId, nonce, ocspRequest } from './ocsp-request.ts'
-import { ownSigner, RESPONDER_DEFAULTS } from './options.ts'
+import { ocspOptions, ownSigner, RESPONDER_DEFAULTS } from './options.ts'
 import { type Leaf, SmallCa } from './small-ca.ts'
 
 const HOUR = 3600
@@ -113,6 +113,23 @@ describe('the matrix', () => {
     ])
   })
 
+  test('of two roots of one name and key, the one that has a response and still answers is asked', async () => {
+    const of = { serialNumber: ca.issuing.certificate.serialNumber }
+    const request = ocspRequest([certId(ca.root.certificate, of.serialNumber)])
+    const life = { thisUpdate: begin(), nextUpdate: begin() + HOUR }
+    const read: Store['read'] = {
+      ...ca.store.read,
+      ocspResponse: async (id) => (id === 'renewed' ? { ...life, der: Buffer.from('its response') } : null),
+    }
+    const answers = async (before: Partial<Authority>) => {
+      const authorities = () => [{ ...ca.root, ...before }, { ...ca.root, id: 'renewed' }, ca.issuing]
+      const whom = make({ store: { ...ca.store, read }, authorities })
+      return (await whom.respond(request)).der.toString('latin1')
+    }
+    expect(await answers({})).toBe('its response')
+    expect(await answers({ answersUntil: begin() })).toBe('its response')
+  })
+
   test('an authority whose certificate has expired answers for nothing', async () => {
     const { notAfter } = ca.issuing.certificate
     ca.now = (notAfter - HOUR) * 1000
@@ -183,6 +200,18 @@ describe('the cache', () => {
     await ca.release(leaf)
     responder.certificateChanged('issuing', leaf.serialNumber)
     for (const request of requests) expect((await ask(request)).singles[0]!.status).toBe('good')
+  })
+
+  test('lets go of what nothing is to be said of any more', async () => {
+    const leaf = await ca.issue({ notAfter: ca.seconds + HOUR })
+    const request = ocspRequest([idOf(leaf)])
+    const { store, reads } = slowStore(0)
+    const looking = make({ store, options: () => ocspOptions({ expired: 'unauthorized' }) })
+    await looking.respond(request)
+    ca.now += 6 * HOUR * 1000 + 1000
+    expect((await looking.respond(request)).status).toBe('unauthorized')
+    expect([...looking.held()]).toEqual([])
+    expect(reads()).toBe(2)
   })
 
   test('is bounded, and drops what was not asked for longest', async () => {
@@ -329,6 +358,18 @@ describe('when something fails', () => {
     ca.now += 12 * HOUR * 1000
     expect((await fragile.respond(request)).status).toBe('tryLater')
   })
+})
+
+test('a flood of answers past half of their life is served by these, and does not fill the log', async () => {
+  const leaves = await Promise.all(Array.from({ length: 300 }, () => ca.issue()))
+  const requests = leaves.map((leaf) => ocspRequest([idOf(leaf)]))
+  for (const request of requests) await responder.respond(request)
+  ca.now += 8 * HOUR * 1000
+  const answers = await Promise.all(requests.map((request) => responder.respond(request)))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['successful']))
+  // Those for which there were too many signatures under way.
+  expect(answers.some(({ cacheable }) => cacheable!.maxAge === 0)).toBe(true)
+  expect(errors).toEqual([])
 })
 
 test('every bit flip of a valid request gives a well-formed answer', async () => {

@@ -7,7 +7,7 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
@@ -78,6 +78,23 @@ test('method, address, fields and body reach the main thread; addresses that a c
       'short',
     ])
     expect(response.headers).toMatchObject({ 'x-a': '1', 'set-cookie': ['a', 'b'] })
+  }
+})
+
+test('a client of HTTP/1.0 is answered as by the main thread: without a Host, and never in chunks', async () => {
+  answer = async (request, response) => {
+    const got = await text(request)
+    response.write(`${request.method} `)
+    response.end(got)
+  }
+  for (const host of ['', 'Host: ca.example.test\r\n']) {
+    const { port } = worker.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`POST /ocsp HTTP/1.0\r\n${host}Content-Length: 3\r\n\r\nabc`)
+    const [head, body] = (await text(socket)).split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+    expect(head).not.toMatch(/transfer-encoding/i)
+    expect(body).toBe('POST abc')
   }
 })
 

@@ -35,11 +35,7 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
   const isLogged = logsRequests(log)
   function send(request: IncomingMessage, response: ServerResponse, signed: SignedResponse, start: bigint) {
     const { body, ok, notModified } = prepared.of(signed)
-    const { thisUpdate, nextUpdate, etag } = signed
-    const isNews =
-      request.method === 'POST' ||
-      !isConditional(request) ||
-      !isKnown(request, { etag, maxAge: 0, lastModified: thisUpdate, expires: nextUpdate })
+    const isNews = request.method === 'POST' || !isConditional(request) || !isKnown(request, signed)
     if (isNews) response.writeHead(200, ok).end(body, 'latin1')
     else response.writeHead(304, notModified).end()
     rests(request.socket)
@@ -89,8 +85,7 @@ export function answerBeforeAll(server: Server, context: AtOnceContext): void {
 function isConditional({ rawHeaders }: IncomingMessage): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
-    if ((name.length === 13 || name.length === 17) && /^if-(?:none-match|modified-since)$/i.test(name))
-      return true
+    if (name.length === 13 && /^if-none-match$/i.test(name)) return true
   }
   return false
 }

@@ -118,6 +118,18 @@ test('304 to those who have it, field for field', async () => {
   expect((await get(url, `If-None-Match: ${etagOf(head)}\r\n`)).status).toBe(304)
 })
 
+test('what is revoked in the second in which it was called good is news to those who ask by date alone', async () => {
+  const { serialNumber, request } = await newCertificate()
+  const url = addressOf(request)
+  const { head } = await get(url)
+  const modified = /last-modified: ([^\r]+)/.exec(head)![1]!
+  await revoke(serialNumber)
+  for (const asked of [url, `${url}?1`, url]) {
+    const { status, body } = await get(asked, `If-Modified-Since: ${modified}\r\n`)
+    expect([status, statusOf(body)]).toEqual([200, ['revoked']])
+  }
+})
+
 test('max-age counts down, and what is stale is made anew', async () => {
   const { request } = await newCertificate()
   const url = addressOf(request)
