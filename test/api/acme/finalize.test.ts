@@ -2,7 +2,8 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CaError } from '../../../src/errors.ts'
 import { parseCsr } from '../../../src/pki/csr/parse.ts'
-import { buildCsr } from '../../pki/csr/building.ts'
+import { integer } from '../../../src/pki/der/write.ts'
+import { buildCsr, commonName } from '../../pki/csr/building.ts'
 import { csrDer, newKey } from '../requests.ts'
 import { AcmeCa, expectRefusal } from './acme-ca.ts'
 import type { AcmeClient, Reply } from './client.ts'
@@ -114,6 +115,12 @@ describe('a right CSR', () => {
       const { text } = await client.download(done.json.certificate)
       expect(new X509Certificate(text).subjectAltName).toBe('DNS:localhost')
     }
+  })
+
+  test.each([1, 2])('may have version %i, as clients wrote for years', async (version) => {
+    const csr = buildCsr({ key: newKey(), version: integer(version), subject: commonName('localhost') })
+    const done = await client.finalize(order.json.finalize, csr)
+    expect(done.json.status, done.text).toBe('valid')
   })
 
   test('has the key that the certificate has', async () => {
