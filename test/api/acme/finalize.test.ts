@@ -93,7 +93,8 @@ describe('a badCSR (RFC 8555 7.4) is', () => {
       7,
       '',
       `${csr.toString('base64')}==`,
-      `${base64url(csr)}=`,
+      `${base64url(csr)}===`,
+      `=${base64url(csr)}`,
       [base64url(csr)],
     ]) {
       await acme.refuses(() => client.post(order.json.finalize, { csr: given }), 400, 'badCSR')
@@ -115,6 +116,15 @@ describe('a right CSR', () => {
       const { text } = await client.download(done.json.certificate)
       expect(new X509Certificate(text).subjectAltName).toBe('DNS:localhost')
     }
+  })
+
+  test('may have the padding of base64, as the NAS of Synology sends it', async () => {
+    let der: Buffer
+    do der = csrDer(['dns:localhost'])
+    while (der.length % 3 === 0)
+    const csr = base64url(der) + '='.repeat(3 - (der.length % 3))
+    const done = await client.post(order.json.finalize, { csr })
+    expect(done.json.status, done.text).toBe('valid')
   })
 
   test.each([1, 2])('may have version %i, as clients wrote for years', async (version) => {
