@@ -34,7 +34,9 @@ export async function startService(
   kept?: string,
 ): Promise<RunningService> {
   const directory = kept ?? (await mkdtemp(join(tmpdir(), 'chancery-bench-')))
-  await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
+  // A file with nothing in it would still have YAML loaded.
+  if (Object.keys(options).length > 0)
+    await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
     ...process.env,

@@ -8,6 +8,27 @@ interface KnownRoute {
 }
 
 /**
+ * Tells of a request that no route took what its address does take, of the routes that are added to this scope from now on: "GET, HEAD".
+ * Or "", where it is none of them, or takes the method and did not like the rest. A route for every method does not count: it is there
+ * for what they leave over.
+ */
+export function otherMethods(app: FastifyInstance): (request: FastifyRequest) => string {
+  const routes: KnownRoute[] = []
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = [method].flat()
+    if (methods.length < METHODS.length) routes.push({ url, methods })
+  })
+  let patterns: [RegExp, readonly string[]][] | undefined
+  return ({ method, url }) => {
+    // Most services are never asked so.
+    patterns ??= routes.map((route) => [patternOf(route.url), route.methods])
+    const [path = ''] = url.split('?', 1)
+    const taken = new Set(patterns.flatMap(([pattern, methods]) => (pattern.test(path) ? methods : [])))
+    return taken.has(method) ? '' : METHODS.filter((one) => taken.has(one)).join(', ')
+  }
+}
+
+/**
  * Answers with 405 and `Allow` (RFC 9110 15.5.6) what comes to an address below `folder` by a method that it does not take: before
  * its body is looked at, and whoever asks, since the methods are no secret. What is at no address stays with the application's 404. To be
  * called before the routes of this scope are added. `error` gets the methods that the address takes.
@@ -17,18 +38,10 @@ export function refuseOtherMethods(
   folder: string,
   error: (allowed: string) => Error,
 ): void {
-  const routes: KnownRoute[] = []
-  app.addHook('onRoute', ({ url, method }) => {
-    if (!url.endsWith(`${folder}/*`)) routes.push({ url, methods: [method].flat() })
-  })
-  let patterns: [RegExp, readonly string[]][] | undefined
+  const allowedAt = otherMethods(app)
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
-    // Most services are never asked so.
-    patterns ??= routes.map(({ url, methods }) => [patternOf(url), methods])
-    const [path = ''] = request.url.split('?', 1)
-    const taken = new Set(patterns.flatMap(([pattern, methods]) => (pattern.test(path) ? methods : [])))
-    if (taken.size === 0) return reply.callNotFound()
-    const allowed = METHODS.filter((method) => taken.has(method)).join(', ')
+    const allowed = allowedAt(request)
+    if (allowed === '') return reply.callNotFound()
     reply.header('allow', allowed)
     throw error(allowed)
   }
@@ -36,8 +49,9 @@ export function refuseOtherMethods(
   app.route({ method: [...METHODS], url: `${folder}/*`, onRequest: refuse, handler: refuse })
 }
 
-/** Of addresses, as they are registered: a parameter is anything without a slash. */
+/** Of addresses, as they are registered: a parameter is anything without a slash, whatever else the router asks of it. */
 function patternOf(url: string): RegExp {
-  const literal = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(`^${literal.replace(/\/:[^/]+/g, '/[^/]+')}$`)
+  const literal = (text: string) => text.replaceAll('::', ':').replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  const parts = url.replaceAll(/(?<!:):[A-Za-z]+(?:\(.*?\)(?=[/.]|$))?/g, '*').split('*')
+  return new RegExp(`^${parts.map(literal).join('[^/]+')}$`)
 }

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CaError, type ErrorCode } from '../errors.ts'
 import { logFailure } from './failure-log.ts'
+import { otherMethods } from './other-methods.ts'
 
 /** One row for each code: REST renders it as an RFC 9457 problem document. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
@@ -109,14 +110,19 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
 }
 
-/** Errors and unknown addresses of this application, and of plugins that have no handler of their own. */
+/** Errors, other methods and unknown addresses of this application, and of plugins that have no handlers of their own. */
 export function installProblems(app: FastifyInstance): void {
+  const allowedAt = otherMethods(app)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      new CaError('notFound', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`),
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = allowedAt(request)
+    if (allowed !== '') reply.header('allow', allowed)
+    return sendProblem(
+      allowed === ''
+        ? new CaError('notFound', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`)
+        : new CaError('methodNotAllowed', `This address takes ${allowed} alone.`),
       request,
       reply,
-    ),
-  )
+    )
+  })
 }

@@ -18,6 +18,12 @@ test.each([
   ['POST', '/v1/authorities/intermediate/crl', 'PUT'],
   // A serial number is asked for by GET, though none reads so.
   ['PUT', '/v1/certificates/revoke', 'GET, HEAD, POST'],
+  ['DELETE', '/crl/intermediate.crl', 'GET, HEAD'],
+  ['POST', '/crl/intermediate/7.crl', 'GET, HEAD'],
+  ['POST', '/ca/intermediate.crt?x=1', 'GET, HEAD'],
+  ['POST', '/healthz', 'GET, HEAD'],
+  ['DELETE', '/metrics', 'GET, HEAD'],
+  ['GET', '/v3/discovery:secrets', 'POST'],
 ] as const)('%s of %s: strangers too hear what it takes', async (method, path, allowed) => {
   const body = method === 'GET' || method === 'HEAD' ? {} : { body: 'not looked at' }
   const answer = await ca.call(path, { as: null, method, ...body })
@@ -25,13 +31,18 @@ test.each([
   if (method !== 'HEAD') expectProblem(answer, 405, 'methodNotAllowed', new RegExp(`takes ${allowed} alone`))
 })
 
-test.each(['/v1/nothing', '/v1/certificates/40ab/nothing', '/v1/', '/v1', '/acme/nothing'])(
-  'at %s there is nothing, by whatever method',
-  async (path) => {
-    for (const method of ['GET', 'POST', 'DELETE'] as const)
-      expectProblem(await ca.call(path, { as: null, method }), 404, 'notFound')
-  },
-)
+test.each([
+  '/v1/nothing',
+  '/v1/certificates/40ab/nothing',
+  '/v1/',
+  '/v1',
+  '/acme/nothing',
+  '/crl/intermediate',
+  '/',
+])('at %s there is nothing, by whatever method', async (path) => {
+  for (const method of ['GET', 'POST', 'DELETE'] as const)
+    expectProblem(await ca.call(path, { as: null, method }), 404, 'notFound')
+})
 
 test('ACME says it in its own words', async () => {
   const { status, headers, json } = await ca.call('/acme/order/1', { as: null, method: 'DELETE' })
