@@ -69,10 +69,11 @@ export class Accounts {
   async update({ account }: Holder, wish: AccountWish, origin: Origin): Promise<AcmeAccountRow> {
     const { store, clock } = this.#context
     const { accountId } = account
-    if (wish.status !== undefined && wish.status !== 'valid' && wish.status !== 'deactivated') {
+    const { status } = wish
+    if (status !== undefined && status !== null && status !== 'valid' && status !== 'deactivated') {
       throw new AcmeError('malformed', 'The status of an account may be set to "deactivated" alone.')
     }
-    const deactivates = wish.status === 'deactivated'
+    const deactivates = status === 'deactivated'
     const contacts = contactsOf(wish)
     const agrees = wish.termsOfServiceAgreed === true && account.termsAgreedAt === null
     if (deactivates || contacts || agrees) {

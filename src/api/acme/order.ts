@@ -99,7 +99,7 @@ function readNames(identifiers: readonly unknown[]): OrderWish['names'] {
 function readName(given: unknown): OrderWish['names'][number] {
   const name = readIdentifier(given)
   const { ancestorDomain } = given as { ancestorDomain?: unknown }
-  if (ancestorDomain === undefined) return { name }
+  if (ancestorDomain === undefined || ancestorDomain === null) return { name }
   return { name, ancestor: checkAncestor(name, readIdentifier({ type: 'dns', value: ancestorDomain })) }
 }
 

@@ -164,7 +164,8 @@ describe('newOrder (RFC 8555 7.4)', () => {
     const nothing = ['', null, '0001-01-01T00:00:00Z']
     for (const time of nothing) {
       const fields = { notBefore: time, notAfter: time, profile: null, replaces: null }
-      const order = await client.newOrder(['localhost'], fields)
+      const identifier = { type: 'dns', value: 'localhost', ancestorDomain: null }
+      const order = await client.newOrder([identifier], fields)
       expect(order.status, order.text).toBe(201)
       for (const name of Object.keys(fields)) expect(order.json).not.toHaveProperty(name)
     }
