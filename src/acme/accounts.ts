@@ -38,7 +38,7 @@ export class Accounts {
     if (wish.onlyReturnExisting === true) {
       throw new AcmeError('accountDoesNotExist', 'There is no account with this key.')
     }
-    const contacts = wish.contact === undefined ? [] : readContacts(wish.contact)
+    const contacts = contactsOf(wish) ?? []
     this.#checkTerms(wish)
     const external = await bindExternally(wish.externalAccountBinding, { url, key }, this.#context)
     if (config.externalAccountRequired && !external) {
@@ -69,11 +69,12 @@ export class Accounts {
   async update({ account }: Holder, wish: AccountWish, origin: Origin): Promise<AcmeAccountRow> {
     const { store, clock } = this.#context
     const { accountId } = account
-    if (wish.status !== undefined && wish.status !== 'valid' && wish.status !== 'deactivated') {
+    const { status } = wish
+    if (status !== undefined && status !== null && status !== 'valid' && status !== 'deactivated') {
       throw new AcmeError('malformed', 'The status of an account may be set to "deactivated" alone.')
     }
-    const deactivates = wish.status === 'deactivated'
-    const contacts = wish.contact === undefined ? undefined : readContacts(wish.contact)
+    const deactivates = status === 'deactivated'
+    const contacts = contactsOf(wish)
     const agrees = wish.termsOfServiceAgreed === true && account.termsAgreedAt === null
     if (deactivates || contacts || agrees) {
       const name = `account:${accountId}`
@@ -128,6 +129,11 @@ export class Accounts {
       { termsOfService },
     )
   }
+}
+
+/** Null for a list that is left empty is what Go writes. */
+function contactsOf({ contact }: AccountWish): string[] | undefined {
+  return contact === undefined || contact === null ? undefined : readContacts(contact)
 }
 
 /** Refuses an account that was ended. */

@@ -30,7 +30,7 @@ export async function revokeCertificate(
   origin: Origin,
   context: Pick<AcmeContext, 'store' | 'clock' | 'revoker'>,
 ): Promise<void> {
-  const { reason = REASON.unspecified } = wish
+  const reason = wish.reason ?? REASON.unspecified
   if (typeof reason !== 'number' || !REASONS.includes(reason)) {
     throw new AcmeError(
       'badRevocationReason',

@@ -3,7 +3,7 @@ import { type AuthContext, authenticate } from '../auth/authenticate.ts'
 import type { Principal } from '../auth/principal.ts'
 import { hashSecret, SECRET_PREFIX } from '../auth/secrets.ts'
 import { epochSeconds } from '../clock.ts'
-import { CaError } from '../errors.ts'
+import { CaError, type ErrorCode } from '../errors.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { PeerCertificates } from './device-certificate.ts'
@@ -58,8 +58,11 @@ async function byPassword(
   return { kind: 'enrollee', id: `est:${row.name}`, grant }
 }
 
+/** What is said of a certificate of ours that is good no more. */
+const ENDED: ReadonlySet<string> = new Set<ErrorCode>(['certificateRevoked', 'certificateExpired'])
+
 async function byCertificate(peer: PeerCertificates, label: Label, context: AuthContext): Promise<Principal> {
-  const { profile, patterns, devices } = label
+  const { profile, patterns, devices, options } = label
   try {
     const own = await authenticate({ bearer: null, peerCertificate: peer.certificate }, context)
     if (own.kind !== 'certificate') return own
@@ -70,7 +73,11 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
       grant: { profile: profile.name, names: row ? heldNames(row, label) : [], patterns },
     }
   } catch (error) {
-    if (!(error instanceof CaError) || error.code !== 'unauthenticated' || devices.isEmpty) throw error
+    if (!(error instanceof CaError)) throw error
+    // RFC 7030 3.2.3: clients such as libest keep their password to themselves until a 401 asks for it.
+    if (ENDED.has(error.code) && options.auth.some((one) => one !== 'certificate'))
+      throw new CaError('unauthenticated', error.detail)
+    if (error.code !== 'unauthenticated' || devices.isEmpty) throw error
     devices.prove(peer, context.clock())
     const print = createHash('sha256').update(peer.certificate).digest('hex').slice(0, 32)
     return { kind: 'enrollee', id: `device:${print}`, grant: { profile: profile.name, names: [], patterns } }

@@ -100,24 +100,29 @@ function readHeader(members: JsonObject, what: string, algorithms: readonly stri
   const url = headerText(members, 'url', what)
   const common = { alg, nonce: readNonce(members, what), url }
   const { jwk, kid } = members
-  if ('jwk' in members === 'kid' in members) {
-    const fault = 'jwk' in members ? 'both "jwk" and "kid"' : 'neither "jwk" nor "kid"'
+  if (isThere(jwk) === isThere(kid)) {
+    const fault = isThere(jwk) ? 'both "jwk" and "kid"' : 'neither "jwk" nor "kid"'
     throw new AcmeError('malformed', `The header of ${what} has ${fault}; send exactly one of them.`)
   }
   if (isObject(jwk)) return { ...common, jwk }
   if (typeof kid === 'string') return { ...common, kid }
   throw new AcmeError(
     'malformed',
-    'jwk' in members
+    isThere(jwk)
       ? `The "jwk" in the header of ${what} is not a JSON object.`
       : `The "kid" in the header of ${what} is not a string.`,
   )
 }
 
+/** Null is how serializers of .NET and Go write a member that was not set. */
+function isThere(member: unknown): boolean {
+  return member !== undefined && member !== null
+}
+
 /** RFC 8555 6.5.2: one that is not base64url is malformed, rather than a bad nonce that a client should try again. */
 function readNonce(members: JsonObject, what: string): string | null {
-  if (!('nonce' in members)) return null
   const { nonce } = members
+  if (!isThere(nonce)) return null
   if (typeof nonce === 'string' && /^[\w-]+$/.test(nonce)) return nonce
   throw new AcmeError('malformed', `The "nonce" in the header of ${what} is not base64url.`)
 }

@@ -5,7 +5,7 @@ import { ValidationFailure } from './failure.ts'
 export class Deadline {
   readonly #controller = new AbortController()
   readonly #seconds: number
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
   readonly #outer: AbortSignal | undefined
   readonly #stop = (): void => this.#controller.abort(this.#outer?.reason)
 
@@ -13,9 +13,19 @@ export class Deadline {
   constructor(seconds: number, outer?: AbortSignal) {
     this.#seconds = seconds
     this.#outer = outer
-    this.#timer = setTimeout(() => this.#controller.abort(), seconds * 1000)
+    this.#timer = this.#after(seconds)
     if (outer?.aborted) this.#stop()
     else outer?.addEventListener('abort', this.#stop, { once: true })
+  }
+
+  #after(seconds: number): NodeJS.Timeout {
+    return setTimeout(() => this.#controller.abort(), seconds * 1000)
+  }
+
+  /** Ends in so many seconds from now, which must be sooner than it would have. */
+  shorten(seconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#after(seconds)
   }
 
   get signal(): AbortSignal {

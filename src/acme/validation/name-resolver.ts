@@ -1,7 +1,7 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { CaError } from '../../errors.ts'
 import { Turns } from '../../turns.ts'
-import type { Deadline } from './deadline.ts'
+import { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
 
 /** CNAMEs that are followed behind one name. */
@@ -9,6 +9,9 @@ const MOST_ALIASES = 10
 
 /** Answers that say "there is none", with or without the name itself (NODATA, NXDOMAIN). */
 const NONE = new Set(['ENODATA', 'ENOTFOUND'])
+
+/** Which part of a validation's time the addresses of one family wait for those of the other. */
+const LAG = 1 / 5
 
 /** getaddrinfo holds a thread of the pool that signs and reads files, for as long as a name server likes; the pool has four. */
 const MOST_SYSTEM_LOOKUPS = 2
@@ -48,15 +51,28 @@ export class NameResolver {
   /** Addresses of both families, in alternation, IPv6 first. */
   async addresses(name: string, deadline: Deadline): Promise<string[]> {
     if (this.#servers.length === 0) return alternate(await this.#systemLookup(name, deadline))
-    const families = await Promise.allSettled([
-      this.#followed(name, deadline, (resolver, at) => resolver.resolve6(at)),
-      this.#followed(name, deadline, (resolver, at) => resolver.resolve4(at)),
-    ])
-    const found = families.flatMap((family) => (family.status === 'fulfilled' ? family.value : []))
-    // A server that fails for one family alone is no reason to refuse the other.
-    const failed = families.find((family) => family.status === 'rejected')
-    if (found.length === 0 && failed) throw failed.reason
-    return alternate(found)
+    const questions = new Deadline(deadline.seconds, deadline.signal)
+    const ask = async (query: (resolver: Resolver, at: string) => Promise<string[]>) => {
+      const found = await this.#followed(name, questions, query)
+      // Some servers and firewalls drop what they do not know, which most often is AAAA: that must leave time to connect.
+      if (found.length > 0) questions.shorten(deadline.seconds * LAG)
+      return found
+    }
+    try {
+      const families = await Promise.allSettled([
+        ask((resolver, at) => resolver.resolve6(at)),
+        ask((resolver, at) => resolver.resolve4(at)),
+      ])
+      const found = families.flatMap((family) => (family.status === 'fulfilled' ? family.value : []))
+      // A server that fails for one family alone is no reason to refuse the other.
+      if (found.length > 0) return alternate(found)
+      if (deadline.signal.aborted) throw deadline.reason('dns', `DNS did not answer for ${name}`)
+      const failed = families.find((family) => family.status === 'rejected')
+      if (failed) throw failed.reason
+      return []
+    } finally {
+      questions.close()
+    }
   }
 
   /** Each record's strings joined (RFC 8555 8.4), as Latin-1 would have it: what is compared with them is ASCII. */

@@ -99,16 +99,20 @@ function readNames(identifiers: readonly unknown[]): OrderWish['names'] {
 function readName(given: unknown): OrderWish['names'][number] {
   const name = readIdentifier(given)
   const { ancestorDomain } = given as { ancestorDomain?: unknown }
-  if (ancestorDomain === undefined) return { name }
+  if (ancestorDomain === undefined || ancestorDomain === null) return { name }
   return { name, ancestor: checkAncestor(name, readIdentifier({ type: 'dns', value: ancestorDomain })) }
 }
 
+/** How clients in PHP (LEClient) and Go (step) write a time that they do not ask for. */
+const NO_TIMES: readonly unknown[] = ['', '0001-01-01T00:00:00Z']
+
 function optionalTime(given: unknown, member: string): number | undefined {
-  const text = optionalText(given, member)
+  const text = NO_TIMES.includes(given) ? undefined : optionalText(given, member)
   return text === undefined ? undefined : readTime(text)
 }
 
 function optionalText(given: unknown, member: string): string | undefined {
-  if (given === undefined || typeof given === 'string') return given
+  if (given === undefined || given === null) return undefined
+  if (typeof given === 'string') return given
   throw new AcmeError('malformed', `"${member}" must be a text.`)
 }

@@ -60,10 +60,11 @@ export function parseCsr(der: Uint8Array): CertificationRequest {
 }
 
 function readInfo(reader: DerReader) {
-  if (reader.smallInteger() !== 0) {
+  // RFC 2986 4.1 has 0 alone. certbot before 1.29, GitLab and others write 2, as in a certificate, and mean nothing by it.
+  if (reader.smallInteger() > 2) {
     throw new CaError(
       'malformedCsr',
-      'The CSR has a version other than 0, the only one there is (RFC 2986 4.1).',
+      'The CSR has a version that does not exist; make it with version 0 (RFC 2986 4.1).',
     )
   }
   const subject = reader.expect(TAG.sequence)

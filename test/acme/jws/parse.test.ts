@@ -122,6 +122,13 @@ describe('the protected header', () => {
       'badSignatureAlgorithm',
     ))
 
+  it('has nothing where it says null: neither key nor nonce', () => {
+    expect(parseJws(withHeader({ ...HEADER, jwk: null })).header).toEqual(parseJws(withHeader(HEADER)).header)
+    const { header } = parseJws(withHeader({ ...HEADER, jwk: client.jwk, kid: null, nonce: null }))
+    expect(header).toMatchObject({ jwk: client.jwk, nonce: null })
+    expect(header.kid).toBeUndefined()
+  })
+
   it.each([
     ['no alg', { ...HEADER, alg: undefined }, /string "alg"/],
     ['an alg that is no string', { ...HEADER, alg: ['ES256'] }, /string "alg"/],
@@ -131,12 +138,11 @@ describe('the protected header', () => {
     ['neither jwk nor kid', withoutKid, /neither "jwk" nor "kid"/],
     ['a kid that is no string', { ...HEADER, kid: 7 }, /"kid" .* is not a string/],
     ['a jwk that is a string', { ...withoutKid, jwk: 'key' }, /"jwk" .* is not a JSON object/],
-    ['a jwk that is null', { ...withoutKid, jwk: null }, /"jwk" .* is not a JSON object/],
+    ['a jwk that is null, and no kid', { ...withoutKid, jwk: null }, /neither "jwk" nor "kid"/],
     ['crit', { ...HEADER, crit: ['exp'], exp: 1 }, /"crit", which is not supported/],
     ['b64', { ...HEADER, b64: false }, /"b64", which is not supported/],
     ['b64 that says what is so anyway', { ...HEADER, b64: true }, /"b64", which is not supported/],
     ['a nonce that is no string', { ...HEADER, nonce: 1 }, /"nonce" .* is not base64url/],
-    ['a nonce that is null', { ...HEADER, nonce: null }, /"nonce" .* is not base64url/],
     ['an empty nonce', { ...HEADER, nonce: '' }, /"nonce" .* is not base64url/],
     ['a nonce in base64', { ...HEADER, nonce: 'a+b/' }, /"nonce" .* is not base64url/],
     ['a padded nonce', { ...HEADER, nonce: 'bm9uY2U=' }, /"nonce" .* is not base64url/],

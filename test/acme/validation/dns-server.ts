@@ -8,8 +8,13 @@ export type RecordType = keyof typeof TYPE
 /** TXT: the strings of one record, at most 255 octets each. CAA: flags, tag, value. */
 export type Data = string | readonly string[] | readonly [flags: number, tag: string, value: string]
 
-/** What a name has, by type. A function is asked at each query, so that answers may change in between. */
-export type Answers = Partial<Record<RecordType, readonly Data[] | ((count: number) => readonly Data[])>>
+/**
+ * What a name has, by type. A function is asked at each query, so that answers may change in between; what is asked of a type with
+ * "silence" is dropped.
+ */
+export type Answers = Partial<
+  Record<RecordType, readonly Data[] | ((count: number) => readonly Data[]) | 'silence'>
+>
 
 export interface Zone {
   readonly [name: string]: Answers | 'SERVFAIL' | 'REFUSED' | 'silence'
@@ -44,6 +49,7 @@ export async function startDnsServer(zone: Zone, options: DnsServerOptions = {})
     const answers = zone[name]
     if (typeof answers !== 'object') return []
     const data = answers[type] ?? []
+    if (data === 'silence') return []
     if (typeof data !== 'function') return data
     const key = `${type} ${name}`
     counts.set(key, (counts.get(key) ?? 0) + 1)
@@ -54,7 +60,7 @@ export async function startDnsServer(zone: Zone, options: DnsServerOptions = {})
     const { name, type, end } = readQuestion(query)
     queries.push(`${transport} ${type ?? '?'} ${name}`)
     const answers = zone[name]
-    if (answers === 'silence') return null
+    if (answers === 'silence' || (type && answers?.[type as never] === 'silence')) return null
     const rcode =
       answers === undefined ? 'NXDOMAIN' : typeof answers === 'string' ? answers : ('NOERROR' as const)
     const records: Buffer[] = []

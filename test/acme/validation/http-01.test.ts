@@ -208,6 +208,15 @@ describe('addresses', () => {
     await validate(port, {}, { [NAME]: { AAAA: ['::1'] } })
   })
 
+  test.each([
+    ['IPv6', { A: ['127.0.0.1'], AAAA: 'silence' }],
+    ['IPv4', { A: 'silence', AAAA: ['::1'] }],
+  ] as const)('of the other family are enough where DNS drops what is asked for %s', async (_, answers) => {
+    const host = Array.isArray(answers.AAAA) ? '::1' : '127.0.0.1'
+    const { port } = await serve((_request, response) => response.end(KEY_AUTHORIZATION), host)
+    await validate(port, {}, { [NAME]: answers })
+  })
+
   test('that may not be contacted are left out', async () => {
     const { port } = await site()
     await validate(port, {}, { [NAME]: { A: ['169.254.169.254', '127.0.0.1'], AAAA: ['fe80::1'] } })

@@ -78,6 +78,16 @@ describe('newAccount (RFC 8555 7.3)', () => {
     await acme.refuses(() => client.post(client.kid!, { contact }), 400, type)
   })
 
+  test('has no contacts where they are null, and keeps those that it has', async () => {
+    const fields = { termsOfServiceAgreed: true, contact: null }
+    const reply = await acme.stranger().newAccount(fields)
+    expect(reply.status, reply.text).toBe(201)
+    expect(reply.json).not.toHaveProperty('contact')
+    const contact = ['mailto:a@example.test']
+    const client = await acme.client({ termsOfServiceAgreed: true, contact })
+    expect((await client.post(client.kid!, { contact: null })).json.contact).toEqual(contact)
+  })
+
   test('takes no status and no orders from the client', async () => {
     const fields = { termsOfServiceAgreed: true, status: 'revoked', orders: 'https://elsewhere.test/' }
     const reply = await acme.stranger().newAccount(fields)
@@ -95,7 +105,8 @@ describe('an account', () => {
     expect(changed.json.contact).toEqual(['mailto:B@example.test'])
     expect((await client.post(client.kid!, { contact: [] })).json).not.toHaveProperty('contact')
     expect((await client.post(client.kid!, {})).json.status).toBe('valid')
-    for (const status of ['revoked', 'pending', 7, null]) {
+    expect((await client.post(client.kid!, { status: null })).json.status).toBe('valid')
+    for (const status of ['revoked', 'pending', 7]) {
       await acme.refuses(() => client.post(client.kid!, { status }), 400, 'malformed')
     }
   })

@@ -2,7 +2,8 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CaError } from '../../../src/errors.ts'
 import { parseCsr } from '../../../src/pki/csr/parse.ts'
-import { buildCsr } from '../../pki/csr/building.ts'
+import { integer } from '../../../src/pki/der/write.ts'
+import { buildCsr, commonName } from '../../pki/csr/building.ts'
 import { csrDer, newKey } from '../requests.ts'
 import { AcmeCa, expectRefusal } from './acme-ca.ts'
 import type { AcmeClient, Reply } from './client.ts'
@@ -92,7 +93,8 @@ describe('a badCSR (RFC 8555 7.4) is', () => {
       7,
       '',
       `${csr.toString('base64')}==`,
-      `${base64url(csr)}=`,
+      `${base64url(csr)}===`,
+      `=${base64url(csr)}`,
       [base64url(csr)],
     ]) {
       await acme.refuses(() => client.post(order.json.finalize, { csr: given }), 400, 'badCSR')
@@ -114,6 +116,21 @@ describe('a right CSR', () => {
       const { text } = await client.download(done.json.certificate)
       expect(new X509Certificate(text).subjectAltName).toBe('DNS:localhost')
     }
+  })
+
+  test('may have the padding of base64, as the NAS of Synology sends it', async () => {
+    let der: Buffer
+    do der = csrDer(['dns:localhost'])
+    while (der.length % 3 === 0)
+    const csr = base64url(der) + '='.repeat(3 - (der.length % 3))
+    const done = await client.post(order.json.finalize, { csr })
+    expect(done.json.status, done.text).toBe('valid')
+  })
+
+  test.each([1, 2])('may have version %i, as clients wrote for years', async (version) => {
+    const csr = buildCsr({ key: newKey(), version: integer(version), subject: commonName('localhost') })
+    const done = await client.finalize(order.json.finalize, csr)
+    expect(done.json.status, done.text).toBe('valid')
   })
 
   test('has the key that the certificate has', async () => {

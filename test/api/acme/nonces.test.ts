@@ -32,7 +32,7 @@ describe('a nonce (RFC 8555 6.5)', () => {
   test('that is missing, unknown or was used is a badNonce, and the answer brings one that is good', async () => {
     const used = await client.nonce()
     expect((await look(used)).status).toBe(200)
-    for (const nonce of [undefined, used, 'AAAA', 'A'.repeat(35), used.slice(0, -1)]) {
+    for (const nonce of [undefined, null, used, 'AAAA', 'A'.repeat(35), used.slice(0, -1)]) {
       const reply = await acme.refuses(() => look(nonce), 400, 'badNonce')
       expect((await look(reply.headers['replay-nonce'])).status).toBe(200)
     }
@@ -44,12 +44,9 @@ describe('a nonce (RFC 8555 6.5)', () => {
     await acme.refuses(() => look(used), 400, 'badNonce', /^JWS has an invalid anti-replay nonce/)
   })
 
-  test.each(['', 'a b', 'AA==', 'a+b/', 7, null, ['AAAA']])(
-    'that is %o is malformed (6.5.2)',
-    async (nonce) => {
-      await acme.refuses(() => look(nonce), 400, 'malformed', /nonce/)
-    },
-  )
+  test.each(['', 'a b', 'AA==', 'a+b/', 7, ['AAAA']])('that is %o is malformed (6.5.2)', async (nonce) => {
+    await acme.refuses(() => look(nonce), 400, 'malformed', /nonce/)
+  })
 
   test('is used up by a request that is refused for anything else', async () => {
     const nonce = await client.nonce()

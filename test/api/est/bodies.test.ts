@@ -32,6 +32,8 @@ describe.each(['simpleenroll', 'serverkeygen', 'wrapped/simpleenroll'])('%s read
     ['in lines of 76 by CRLF', lines(text, 76, '\r\n')],
     ['in lines of 1', lines(text, 1, '\n')],
     ['with spaces and tabs', lines(text, 10, ' \t')],
+    ['in PEM', encodePem('CERTIFICATE REQUEST', Buffer.from(text, 'base64'))],
+    ['in old PEM', encodePem('NEW CERTIFICATE REQUEST', Buffer.from(text, 'base64'))],
   ])('%s', async (_, csr) => {
     const { status, text: said } = await est.ask({ at, csr, user })
     expect(status, said).toBe(200)
@@ -74,7 +76,9 @@ describe.each(['simpleenroll', 'simplereenroll'])('%s refuses with 400', (at) =>
     ['base64 for URLs', '-_-_'],
     ['base64 with more behind its end', `${Buffer.from('x').toString('base64')}AAAA`],
     ['white space alone', ' \r\n'],
-    ['PEM', encodePem('CERTIFICATE REQUEST', good)],
+    ['PEM of something else', encodePem('CERTIFICATE', good)],
+    ['PEM twice', encodePem('CERTIFICATE REQUEST', good).repeat(2)],
+    ['PEM without its end', encodePem('CERTIFICATE REQUEST', good).replace(/-----END.*/, '')],
     ['DER that is not encoded', good.toString('latin1')],
     ['base64 of base64', Buffer.from(good.toString('base64'))],
     ['base64 of PEM', Buffer.from(encodePem('CERTIFICATE REQUEST', good))],

@@ -129,10 +129,19 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     expect(status, text).toBe(200)
   })
 
+  // Another certificate cannot help there; where a password can, it is asked for.
+  const expectEnded = async (identity: Awaited<ReturnType<EstCa['holder']>>['identity']) => {
+    expect((await est.refused({ at: `certificates/${at}`, csr, identity })).status).toBe(403)
+    const answer = await est.refused({ at, csr, identity })
+    if (at === 'simplereenroll') return expect(answer.status).toBe(403)
+    expectChallenge(answer)
+    expect((await est.ask({ at, csr, identity, user: await est.user() })).status).toBe(200)
+  }
+
   test('is closed to one that is revoked', async () => {
     const { identity, serialNumber } = await est.holder(WEB)
     await est.ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: { reason: 'keyCompromise' } })
-    expect((await est.refused({ at, csr, identity })).status).toBe(403)
+    await expectEnded(identity)
   })
 
   test('is closed to one that has expired', async () => {
@@ -140,7 +149,7 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     const { now } = est.ca
     try {
       est.ca.now += 91 * 86_400 * 1000
-      expect((await est.refused({ at, csr, identity })).status).toBe(403)
+      await expectEnded(identity)
     } finally {
       est.ca.now = now
     }
