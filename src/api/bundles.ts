@@ -16,6 +16,8 @@ interface Bundle {
   readonly certificates: readonly Buffer[]
   /** Changes with every change of the set (SPIFFE Trust Domain and Bundle 4.1.1). */
   readonly sequence: number
+  /** Whether what is taken out leaves `sequence` as it was: then no date says what somebody has. */
+  readonly shrinks?: true
 }
 
 interface Format {
@@ -85,11 +87,15 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
         entry = { for: set, body, etag: entityTag(body) }
         rendered.set(file, entry)
       }
+      const now = epochSeconds(clock())
+      // In the second of the change the one before was given out as well.
+      const from = bundle.sequence + 1
       return sendFresh(request, reply, format.contentType, entry.body, {
         maxAge: REFRESH,
         etag: entry.etag,
-        lastModified: bundle.sequence,
-        expires: epochSeconds(clock()) + REFRESH,
+        lastModified: Math.min(from, now),
+        ...(!bundle.shrinks && { served: { from, now } }),
+        expires: now + REFRESH,
       })
     },
   )
@@ -121,7 +127,7 @@ function bundleOf(name: string, { authorities }: Service): Bundle | null {
   if (name === 'cross') {
     const cross = authorities.crossCertificates()
     const newest = Math.max(sequence, ...cross.map(({ installedAt }) => installedAt))
-    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest }
+    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest, shrinks: true }
   }
   if (name === 'roots') return { certificates: authorities.roots(), sequence }
   if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }

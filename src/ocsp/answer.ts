@@ -15,6 +15,11 @@ export interface OcspAnswer {
     readonly etag: string
     /** Seconds since 1970. */
     readonly lastModified: number
+    /**
+     * Whoever got an answer from `from` to `now`, seconds since 1970, has this one, or one that says no less than it. Absent for all but
+     * "good": another may have been given in the second in which the certificate was revoked.
+     */
+    readonly served?: { readonly from: number; readonly now: number }
     readonly expires: number
   } | null
 }
@@ -27,11 +32,14 @@ export const UNAUTHORIZED = ocspError('unauthorized')
 
 /** How the signed answer may be cached by whoever gets it now (seconds since 1970). */
 export function freshnessOf(
-  { etag, thisUpdate, nextUpdate }: SignedResponse,
+  { etag, thisUpdate, nextUpdate, says }: SignedResponse,
   now: number,
 ): NonNullable<OcspAnswer['cacheable']> {
   const half = Math.floor((thisUpdate + nextUpdate) / 2)
-  return { maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate }
+  return {
+    ...{ maxAge: Math.max(0, half - now), etag, lastModified: thisUpdate, expires: nextUpdate },
+    ...(says === 'good' && { served: { from: thisUpdate, now } }),
+  }
 }
 
 /** `now`: null where no cache may keep it. */

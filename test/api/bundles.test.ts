@@ -115,6 +115,18 @@ describe('each format can be kept', () => {
   })
 })
 
+test('a date tells what somebody has, but not that of the second of the last change', async () => {
+  ca.now += 60_000
+  const since = async (date: number) =>
+    (await get('/bundles/roots.pem', { 'if-modified-since': new Date(date).toUTCString() })).status
+  const modified = Date.parse(String((await get('/bundles/roots.pem')).headers['last-modified']))
+  expect(await since(modified)).toBe(304)
+  expect(await since(ca.now)).toBe(304)
+  expect(await since(modified - 1000)).toBe(200)
+  // From before the clock was set back.
+  expect(await since(ca.now + 2000)).toBe(200)
+})
+
 test('they are on the TLS listener as well, without credentials', async () => {
   expect((await ca.call('/bundles/roots.pem', { as: null })).text).toBe(ca.rootPem)
 })

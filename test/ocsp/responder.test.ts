@@ -171,6 +171,7 @@ describe('the cache', () => {
       maxAge: 6 * HOUR,
       etag: `"${createHash('sha1').update(first.der).digest('hex')}"`,
       lastModified: begin(),
+      served: { from: begin(), now: begin() },
       expires: begin() + 12 * HOUR,
     })
     ca.now += 6 * HOUR * 1000

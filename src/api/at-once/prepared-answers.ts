@@ -1,12 +1,14 @@
 import { type Clock, epochSeconds } from '../../clock.ts'
 import { freshnessOf } from '../../ocsp/answer.ts'
 import type { SignedResponse } from '../../ocsp/sign-response.ts'
-import { freshnessHeaders, httpDate } from '../freshness.ts'
+import { type Freshness, freshnessHeaders, httpDate } from '../freshness.ts'
 import { OCSP_RESPONSE } from '../ocsp.ts'
 
 /** An OCSP response as it is answered, for one second. Names and values by turns, as `writeHead` takes them. */
 export interface PreparedAnswer {
   readonly second: number
+  /** What is compared with a conditional request. */
+  readonly freshness: Pick<Freshness, 'etag' | 'served'>
   /** In Latin-1. Node writes head and body in one piece if both are text, and in two if the body is a Buffer. */
   readonly body: string
   readonly ok: string[]
@@ -30,10 +32,12 @@ export class PreparedAnswers {
     const second = epochSeconds(this.#clock())
     const known = this.#prepared.get(signed)
     if (known?.second === second) return known
-    const notModified = Object.entries(freshnessHeaders(freshnessOf(signed, second))).flat()
+    const freshness = freshnessOf(signed, second)
+    const notModified = Object.entries(freshnessHeaders(freshness)).flat()
     const ok = [...notModified, 'content-type', OCSP_RESPONSE, 'content-length', String(signed.der.length)]
     const body = known?.body ?? signed.der.toString('latin1')
-    const made = { second, body, ok, notModified, message: this.#message(second, ok, body) }
+    const message = this.#message(second, ok, body)
+    const made = { second, freshness, body, ok, notModified, message }
     this.#prepared.set(signed, made)
     return made
   }

@@ -34,8 +34,8 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
   const { answers, prepared, log, isOpen, rests } = context
   const isLogged = logsRequests(log)
   function send(request: IncomingMessage, response: ServerResponse, signed: SignedResponse, start: bigint) {
-    const { body, ok, notModified } = prepared.of(signed)
-    const isNews = request.method === 'POST' || !isConditional(request) || !isKnown(request, signed)
+    const { freshness, body, ok, notModified } = prepared.of(signed)
+    const isNews = request.method === 'POST' || !isConditional(request) || !isKnown(request, freshness)
     if (isNews) response.writeHead(200, ok).end(body, 'latin1')
     else response.writeHead(304, notModified).end()
     rests(request.socket)
@@ -85,7 +85,8 @@ export function answerBeforeAll(server: Server, context: AtOnceContext): void {
 function isConditional({ rawHeaders }: IncomingMessage): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
-    if (name.length === 13 && /^if-none-match$/i.test(name)) return true
+    if ((name.length === 13 || name.length === 17) && /^if-(?:none-match|modified-since)$/i.test(name))
+      return true
   }
   return false
 }
