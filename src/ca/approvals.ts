@@ -4,16 +4,13 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { nameText } from '../pki/names/san.ts'
 import type { RequestRow } from '../store/approval-queries.ts'
-import type { CertificateRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { Sweeper } from '../store/sweeper.ts'
 import { auditEntry } from './audit.ts'
 import type { Issued, Issuer } from './issue.ts'
 import type { Narrowing } from './policy/narrowing.ts'
-import { requesterOf, requestOf } from './requester.ts'
+import { certificateOf, requesterOf, requestOf } from './requester.ts'
 import { KEPT, stateOf } from './waiting-requests.ts'
-
-const CERTIFICATE = 'certificate:'
 
 export interface ApprovalContext {
   readonly store: Store
@@ -80,7 +77,8 @@ export class Approvals {
   /** The certificates before and after a renewal are one holder's: profile, subject and names are what gives the role. */
   async #isSame(requester: string, approver: string): Promise<boolean> {
     if (requester === approver) return true
-    const [one, other] = await Promise.all([requester, approver].map((id) => this.#certificate(id)))
+    const { store } = this.#context
+    const [one, other] = await Promise.all([requester, approver].map((id) => certificateOf(id, store)))
     return (
       one != null &&
       other != null &&
@@ -88,12 +86,6 @@ export class Approvals {
       one.subject === other.subject &&
       one.names.map(nameText).sort().join('\n') === other.names.map(nameText).sort().join('\n')
     )
-  }
-
-  async #certificate(principal: string): Promise<CertificateRow | null> {
-    return principal.startsWith(CERTIFICATE)
-      ? this.#context.store.read.certificate(principal.slice(CERTIFICATE.length))
-      : null
   }
 
   #now(admin: Principal): number {

@@ -30,13 +30,17 @@ export async function requesterOf(
   throw new CaError('internal', `Nobody knows what ${principal} may ask for.`)
 }
 
+/** By which a principal is known; null for one that is known by anything else. */
+export async function certificateOf(principal: string, store: Store): Promise<CertificateRow | null> {
+  return principal.startsWith(CERTIFICATE)
+    ? store.read.certificate(principal.slice(CERTIFICATE.length))
+    : null
+}
+
 /** For the holder of a certificate who renews it, and for a token, the issuance looks itself. */
 async function checkEnrollee(principal: string, store: Store): Promise<void> {
-  if (principal.startsWith(CERTIFICATE)) {
-    const row = await store.read.certificate(principal.slice(CERTIFICATE.length))
-    if (row?.revocation)
-      throw new CaError('certificateRevoked', 'The certificate by which this was asked for is revoked.')
-  }
+  if ((await certificateOf(principal, store))?.revocation)
+    throw new CaError('certificateRevoked', 'The certificate by which this was asked for is revoked.')
   if (principal.startsWith(USER)) {
     const name = principal.slice(USER.length)
     if ((await store.read.estUser(name))?.revokedAt !== null)
