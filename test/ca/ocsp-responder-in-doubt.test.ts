@@ -5,16 +5,11 @@ import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
-import { Hanging } from '../store/hung-writer.ts'
+import { hanging } from '../store/hung-writer.ts'
 
-const hanging = new Hanging()
 vi.mock('../../src/store/threads.ts', async (original) => {
-  const threads = await original<typeof import('../../src/store/threads.ts')>()
-  return {
-    ...threads,
-    startWriter: (settings: Parameters<typeof threads.startWriter>[0]) =>
-      hanging.around(threads.startWriter(settings)),
-  }
+  const { hangingThreads } = await import('../store/hung-writer.ts')
+  return hangingThreads(await original())
 })
 
 let ca: TestCa

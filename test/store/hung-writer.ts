@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
-import type { FromWriter, ToWriter } from '../../src/store/writer-messages.ts'
+import type { FromWriter, ToWriter, WriterSettings } from '../../src/store/writer-messages.ts'
 import type { WriterThread } from '../../src/store/writer-queue.ts'
 
 /** Writers that can be made to hang, as on a disk that does not answer: what they are sent waits until they go on. */
-export class Hanging {
+class Hanging {
   #isHung = false
   readonly #waiting: (() => void)[] = []
 
@@ -30,5 +30,16 @@ export class Hanging {
   goOn(): void {
     this.#isHung = false
     for (const send of this.#waiting.splice(0)) send()
+  }
+}
+
+/** Those of this test file. */
+export const hanging = new Hanging()
+
+/** In the place of the module that starts threads. */
+export function hangingThreads(threads: typeof import('../../src/store/threads.ts')): object {
+  return {
+    ...threads,
+    startWriter: (settings: WriterSettings) => hanging.around(threads.startWriter(settings)),
   }
 }

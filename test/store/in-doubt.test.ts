@@ -1,18 +1,13 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { Hanging } from './hung-writer.ts'
+import { hanging } from './hung-writer.ts'
 import { audit } from './records.ts'
 import { temporaryDatabase } from './temporary.ts'
 
-const hanging = new Hanging()
 vi.mock('../../src/store/threads.ts', async (original) => {
-  const threads = await original<typeof import('../../src/store/threads.ts')>()
-  return {
-    ...threads,
-    startWriter: (settings: Parameters<typeof threads.startWriter>[0]) =>
-      hanging.around(threads.startWriter(settings)),
-  }
+  const { hangingThreads } = await import('./hung-writer.ts')
+  return hangingThreads(await original())
 })
 
 /** With the timers faked: no answer comes for so long that the disk counts as hung. */

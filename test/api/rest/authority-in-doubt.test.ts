@@ -2,18 +2,13 @@ import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { eventually } from '../../eventually.ts'
-import { Hanging } from '../../store/hung-writer.ts'
+import { hanging } from '../../store/hung-writer.ts'
 import { type Answer, type Call, expectProblem, TestCa } from '../ca-fixture.ts'
 import { newAuthority } from '../new-authority.ts'
 
-const hanging = new Hanging()
 vi.mock('../../../src/store/threads.ts', async (original) => {
-  const threads = await original<typeof import('../../../src/store/threads.ts')>()
-  return {
-    ...threads,
-    startWriter: (settings: Parameters<typeof threads.startWriter>[0]) =>
-      hanging.around(threads.startWriter(settings)),
-  }
+  const { hangingThreads } = await import('../../store/hung-writer.ts')
+  return hangingThreads(await original())
 })
 
 let ca: TestCa
