@@ -175,6 +175,34 @@ describe('nothing is signed', () => {
   })
 })
 
+test('a common name that is no DNS name is left out where relying parties hold it against DNS constraints', async () => {
+  const nameLimits = [
+    {
+      permitted: [
+        { type: 'dns' as const, base: Buffer.from('example.test') },
+        { type: 'ip' as const, base: Buffer.from('0a000000ff000000', 'hex') },
+      ],
+      excluded: [],
+    },
+  ]
+  const subjectOf = async (limited: boolean, profile: string, names: string[], commonName: string) => {
+    const csr = parseCsr(csrDer(names, { commonName }))
+    const wish = () => ({ profile, proof: { kind: 'csr' as const, csr } })
+    const { certificate } = await newIssuer(limited ? { nameLimits } : {}).issue(wish, ADMIN, ORIGIN)
+    return certificate.subject
+  }
+  expect(await subjectOf(true, 'server', ['ip:10.0.0.1'], '10.0.0.1')).toBe('')
+  expect(await subjectOf(false, 'server', ['ip:10.0.0.1'], '10.0.0.1')).toBe('CN=10.0.0.1')
+  // A dNSName beside it is what they look at.
+  const both = ['ip:10.0.0.1', 'dns:a.example.test']
+  expect(await subjectOf(true, 'server', both, '10.0.0.1')).toBe('CN=10.0.0.1')
+  const id = 'spiffe://example.test/a'
+  expect(await subjectOf(true, 'peer', [`uri:${id}`], id)).toBe('')
+  expect(await subjectOf(true, 'client', ['email:jo@example.test'], 'jo@example.test')).toBe(
+    'CN=jo@example.test',
+  )
+})
+
 test('an ACME order, which cannot wait, is refused where its profile has come to need approval', async () => {
   const profiles = new Map(ca.service.profiles)
   profiles.set('server', { ...profiles.get('server')!, approval: 'enrol' })

@@ -67,7 +67,8 @@ export function decide(
   const asked = distinct(request.names ?? csrNames(csr))
   const names = narrowNames(asked, request)
   checkNames(names, profile, authority, principal)
-  const subject = encodeName(grantSubject(request.commonNames ?? csr.commonNames, asked, names, profile))
+  const commonNames = request.commonNames ?? csr.commonNames
+  const subject = encodeName(grantSubject(commonNames, asked, names, profile, authority))
   checkSubject(subject, authority)
   const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
   const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now, grantedAt)
