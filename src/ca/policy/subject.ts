@@ -5,6 +5,7 @@ import { CaError } from '../../errors.ts'
 import { isOutside, isSubjectOutside } from '../../pki/certificate/name-constraints.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
 import { type NameAttribute, nameToText } from '../../pki/distinguished-name.ts'
+import { normaliseIp } from '../../pki/names/ip.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { SubjectName } from '../../pki/names/san.ts'
 import type { Authority } from '../authority.ts'
@@ -36,7 +37,8 @@ export function grantSubject(
   const attributes: NameAttribute[] = [...profile.subject]
   if (profile.commonName === 'none') return attributes
   for (const text of commonNames) {
-    const name = asked.find(({ value }) => value === text || value === text.toLowerCase())
+    const spellings = [text, text.toLowerCase(), canonical(text)]
+    const name = asked.find(({ value }) => spellings.includes(value))
     if (name && name.value.length <= MAX_COMMON_NAME) {
       if (names.includes(name) && !isMisjudged(name, names, profile, authority))
         attributes.push({ type: 'CN', value: name.value })
@@ -50,6 +52,19 @@ export function grantSubject(
     }
   }
   return attributes
+}
+
+/** As names are compared: IPv6 in one of its many forms, and an e-mail address with capitals in its host, are names too. */
+function canonical(text: string): string {
+  const at = text.lastIndexOf('@')
+  if (at >= 0) return text.slice(0, at) + text.slice(at).toLowerCase()
+  if (isIP(text) !== 6) return text
+  try {
+    return normaliseIp(text)
+  } catch (error) {
+    if (error instanceof CaError) return text
+    throw error
+  }
 }
 
 /**
