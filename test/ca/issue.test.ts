@@ -33,11 +33,12 @@ interface Parts {
   readonly profiles?: Map<string, Profile>
   readonly sign?: Signer['sign']
   readonly nameLimits?: Authority['nameLimits']
+  readonly purposeLimits?: Authority['purposeLimits']
   readonly write?: (kind: CommandKind, pass: () => Promise<unknown>) => Promise<unknown>
 }
 
 /** An issuer over the real store and keys, with a signer that remembers and whatever parts a test replaces. */
-function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameLimits }: Parts = {}): Issuer {
+function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, ...limits }: Parts = {}): Issuer {
   const { service } = ca
   const authorities: Authorities = Object.create(service.authorities, {
     recorded: { value: () => {} },
@@ -51,7 +52,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameL
             return (sign ?? authority.signer.sign)(tbs)
           },
         }
-        return { ...authority, signer, nameLimits: nameLimits ?? authority.nameLimits }
+        return { ...authority, ...limits, signer }
       },
     },
   })
@@ -149,6 +150,18 @@ describe('nothing is signed', () => {
       code: 'nameNotAllowed',
     })
     await expect(newIssuer({ nameLimits }).issue(request, ADMIN, ORIGIN)).resolves.toBeDefined()
+  })
+
+  test('under a profile of whose purposes the authority may certify none', async () => {
+    const [serverAuth, clientAuth] = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']
+    const issuer = newIssuer({ purposeLimits: [[serverAuth, clientAuth], [serverAuth]] })
+    const under = (profile: string) => issuer.issue(() => ({ ...request(), profile }), ADMIN, ORIGIN)
+    await expect(under('client')).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringMatching(/leaves out every purpose of profile "client" \(clientAuth\)/),
+    })
+    expect(signed).toEqual([])
+    for (const profile of ['server', 'peer']) await expect(under(profile)).resolves.toBeDefined()
   })
 
   test('where the template and the grant differ: a program’s fault, and the log alone learns which', async () => {

@@ -12,6 +12,7 @@ import { isInternal, RESPONDER_PROFILE } from '../internal-profiles.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { narrowLife, narrowNames } from './narrowing.ts'
+import { checkPurposes } from './purposes.ts'
 import { checkSubject, csrNames, grantSubject } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
@@ -51,6 +52,7 @@ export function decide(
   const publicKey = requestedKey(request.proof)
   checkKey(publicKey, profile)
   checkExtensions(request, profile)
+  checkPurposes(profile, authority)
   if (request.renewalOf)
     return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
 
