@@ -8,7 +8,7 @@ const MAX_ANSWER = 1024 * 1024
 const PATIENCE = 10_000
 /** After so long what the provider says of itself, and its keys, are asked for again. Seconds. */
 const KEPT = 3600
-/** For an unknown key the keys are asked for again, but no more often than this: anybody can name one. Seconds. */
+/** For a token that none of them signed the keys are asked for again, but no more often than this: anybody can make one. Seconds. */
 const REFETCH = 60
 
 export interface Metadata {
@@ -34,7 +34,7 @@ export class Provider {
     return this.#metadata.get(KEPT)
   }
 
-  /** The JWK set; `isNewer`: a key was not in it, so that it is asked for again if the last time was not just now. */
+  /** The JWK set; `isNewer`: the right key was not in it, so that it is asked for again if the last time was not just now. */
   keys(isNewer: boolean): Promise<object> {
     return this.#keys.get(isNewer ? REFETCH : KEPT)
   }

@@ -47,7 +47,7 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
     }
     try {
       return await attempt(false).catch((error: unknown) => {
-        if (error instanceof errors.JWKSNoMatchingKey) return attempt(true)
+        if (isOfUnknownKey(error)) return attempt(true)
         throw error
       })
     } catch (cause) {
@@ -144,6 +144,11 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
       return vouchedFor(claims).principal
     },
   }
+}
+
+/** A provider with one key need not name it (OpenID Connect Core 10.1), and some give the next one the name of the last. */
+function isOfUnknownKey(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
 }
 
 /** 256 random bits. */

@@ -44,12 +44,12 @@ beforeEach(() => {
   keysAsked = 0
 })
 
-async function newKey(kid: string, alg = 'ES256') {
+async function newKey(kid: string | undefined, alg = 'ES256') {
   const { privateKey, publicKey } = await generateKeyPair(alg)
-  keys = [...keys, { ...(await exportJWK(publicKey)), kid, alg }]
+  keys = [...keys, { ...(await exportJWK(publicKey)), ...(kid && { kid }), alg }]
   return (claims: Record<string, unknown>) =>
     new SignJWT({ iss: issuer, aud: 'ca', sub: 'ada', roles: 'boss', iat: now, exp: now + 300, ...claims })
-      .setProtectedHeader({ alg, kid })
+      .setProtectedHeader({ alg, ...(kid && { kid }) })
       .sign(privateKey)
 }
 
@@ -86,6 +86,23 @@ test('keys are asked for once, and again for an unknown one, but not each time',
   now += 60
   expect(await signIn.bearer(unknown)).toMatchObject({ id: 'oidc:ada' })
   expect(keysAsked).toBe(2)
+})
+
+test('a provider whose new key has the name of the old one, or none, is asked for its keys again too', async () => {
+  for (const kid of ['the only one', undefined]) {
+    keys = []
+    const former = await newKey(kid)
+    const signIn = signInOf()
+    await signIn.bearer(await former({}))
+    keys = []
+    const next = await newKey(kid)
+    now += 60
+    expect(await signIn.bearer(await next({}))).toMatchObject({ id: 'oidc:ada' })
+    const asked = keysAsked
+    for (let n = 0; n < 5; n++)
+      await expect(signIn.bearer(await former({}))).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(keysAsked).toBe(asked)
+  }
 })
 
 test('a token counts with its issuer, audience, time, algorithm and subject alone', async () => {
