@@ -11,6 +11,8 @@ let keys: JWK[] = []
 let keysAsked = 0
 let metadata: Record<string, unknown> = {}
 let idToken: (form: URLSearchParams) => Promise<string>
+/** Of the token endpoint, in the place of a token. */
+let refusal: { status: number; error: unknown } | null = null
 let now = 1_800_000_000
 
 beforeAll(async () => {
@@ -26,8 +28,9 @@ beforeAll(async () => {
       if (request.url === '/token') return { id_token: await idToken(new URLSearchParams(body)) }
       return null
     }
-    const value = await answer()
-    response.writeHead(value ? 200 : 404, { 'content-type': 'application/json' })
+    const refused = request.url === '/token' ? refusal : null
+    const value = refused ? { error: refused.error } : await answer()
+    response.writeHead(refused?.status ?? (value ? 200 : 404), { 'content-type': 'application/json' })
     response.end(JSON.stringify(value))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -169,6 +172,24 @@ test('an ID token must be of this sign-in: its nonce, and who it was issued to',
     await expect(finish(claims)).rejects.toMatchObject({ code: 'unauthenticated' })
   idToken = async () => 'nonsense'
   await expect(signIn.finish('x', begun)).rejects.toMatchObject({ code: 'unauthenticated' })
+})
+
+test('a code that the provider does not take is the fault of who shows it, and anything else says what it is', async () => {
+  const signIn = signInOf()
+  const { begun } = await signIn.begin()
+  const finish = (status: number, error: unknown) => {
+    refusal = { status, error }
+    return signIn.finish('made up', begun).finally(() => {
+      refusal = null
+    })
+  }
+  await expect(finish(400, 'invalid_grant')).rejects.toMatchObject({ code: 'unauthenticated' })
+  for (const [status, error, said] of [
+    [401, 'invalid_client', /HTTP status 401 and "invalid_client"\.$/],
+    [400, 'a\nb', /HTTP status 400\.$/],
+    [500, { invalid_grant: 1 }, /HTTP status 500\.$/],
+  ] as const)
+    await expect(finish(status, error)).rejects.toMatchObject({ code: 'providerFailed', detail: said })
 })
 
 test('whoever comes back with codes of their own makes the provider be asked no more than 32 times at once', async () => {
