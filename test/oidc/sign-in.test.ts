@@ -118,22 +118,34 @@ test('a token counts with its issuer, audience, time, algorithm and subject alon
   })
   // Clocks differ by some seconds.
   expect(await signIn.bearer(await made({ exp: now - 29, nbf: now + 29 }))).toMatchObject({ id: 'oidc:ada' })
-  for (const claims of [
-    { iss: 'http://evil.test' },
-    { aud: 'other' },
-    { aud: undefined },
-    { exp: now - 31 },
-    { exp: undefined },
-    { nbf: now + 60 },
-    { sub: undefined },
-    { sub: 'a\nb' },
-  ])
-    await expect(signIn.bearer(await made(claims))).rejects.toMatchObject({ code: 'unauthenticated' })
+  for (const [claims, detail] of [
+    [{ iss: 'http://evil.test' }, /"iss" is not what is wanted/],
+    [{ aud: 'other' }, /"aud" is not what is wanted/],
+    [{ aud: undefined }, /"aud"/],
+    [{ exp: now - 31 }, /expired/],
+    [{ exp: undefined }, /"exp"/],
+    [{ nbf: now + 60 }, /"nbf"/],
+    [{ sub: undefined }, /"sub"/],
+    [{ sub: 'a\nb' }, /names nobody/],
+  ] as const)
+    await expect(signIn.bearer(await made(claims))).rejects.toMatchObject({
+      code: 'unauthenticated',
+      detail: expect.stringMatching(detail),
+    })
   await expect(signIn.bearer(await made({ roles: ['toString'] }))).rejects.toMatchObject({
     code: 'forbidden',
   })
   const other = await newKey('of another algorithm', 'ES384')
-  await expect(signIn.bearer(await other({}))).rejects.toMatchObject({ code: 'unauthenticated' })
+  await expect(signIn.bearer(await other({}))).rejects.toMatchObject({
+    code: 'unauthenticated',
+    detail: expect.stringMatching(/not among oidc.algorithms/),
+  })
+  const stranger = await newKey('of nobody')
+  keys = keys.slice(0, -1)
+  await expect(signIn.bearer(await stranger({ aud: 'other' }))).rejects.toMatchObject({
+    code: 'unauthenticated',
+    detail: expect.stringMatching(/none of the keys/),
+  })
 })
 
 test('an address gives a role only where the provider has verified it: elsewhere people set their own', async () => {
@@ -189,7 +201,10 @@ test('a code that the provider does not take is the fault of who shows it, and a
     [400, 'a\nb', /HTTP status 400\.$/],
     [500, { invalid_grant: 1 }, /HTTP status 500\.$/],
   ] as const)
-    await expect(finish(status, error)).rejects.toMatchObject({ code: 'providerFailed', detail: said })
+    await expect(finish(status, error)).rejects.toMatchObject({
+      code: 'providerFailed',
+      detail: expect.stringMatching(said),
+    })
 })
 
 test('whoever comes back with codes of their own makes the provider be asked no more than 32 times at once', async () => {
