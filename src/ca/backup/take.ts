@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, epochSeconds } from '../../clock.ts'
@@ -12,7 +12,14 @@ import { copyFileSynced, sha256Of } from '../copy-file.ts'
 import { isPassphraseChanging } from '../custody/change-passphrase.ts'
 import { areKeysMoving } from '../custody/move-keys.ts'
 import { RESPONDER_PROFILE } from '../internal-profiles.ts'
-import { type BackedUpFile, MANIFEST, type Manifest, manifestText, readManifest } from './manifest.ts'
+import {
+  type BackedUpFile,
+  MANIFEST,
+  type Manifest,
+  manifestText,
+  mayBeBackedUp,
+  readManifest,
+} from './manifest.ts'
 
 /** What a backup has only where it is asked for: with these it opens the CA, or the root, to whoever has it. */
 export const SECRETS = ['passphrase', 'admin.key', 'root-offline'] as const
@@ -94,6 +101,16 @@ async function fill(
   writeNewFile(join(temporary, MANIFEST), manifestText({ takenAt, ...facts, files }), 0o600)
 }
 
+/** What a file manager leaves in the folder of the root, say, a restoration would refuse, and the rest with it. */
+function checkedName(directory: string, name: string): string {
+  const file = join(directory, name)
+  if (mayBeBackedUp(name) && statSync(file).isFile()) return name
+  throw new CaError(
+    'conflict',
+    `${file} cannot be in a backup: it is no file, or its name has more than letters, digits, "_", "-" and ".", or begins with one of the last two. Move it away, then take the backup.`,
+  )
+}
+
 /** SHA-256 of what a change of the passphrase writes anew, by names as in a backup. */
 async function secretsNow(directory: string): Promise<Map<string, string>> {
   const keys = join(directory, 'keys')
@@ -118,7 +135,7 @@ async function others(directory: string, include: readonly BackupSecret[]): Prom
   const plain = [options, root].filter((file) => existsSync(file)).map((file) => basename(file))
   const secrets = include.map(async (name) =>
     name === 'root-offline' && existsSync(join(directory, name))
-      ? (await readdir(join(directory, name))).map((file) => `${name}/${file}`)
+      ? (await readdir(join(directory, name))).map((file) => checkedName(directory, `${name}/${file}`))
       : [name],
   )
   return [...plain, ...(await Promise.all(secrets)).flat()]

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -58,3 +58,19 @@ test('keys that move while a backup is taken are in it as they are', async () =>
   const { files } = await takeBackup({ directory, out, include: [], clock: systemClock, step })
   expect(files.map(({ name }) => name)).toContain('keys/intermediate.key.pem')
 })
+
+test.each(['.DS_Store', 'root key (copy).pem', 'folder/'])(
+  'a backup with the folder of the root in it is refused at once where %s is there, which no restoration takes',
+  async (stray) => {
+    const { directory, out } = await prepared()
+    const place = join(directory, 'root-offline', stray)
+    mkdirSync(stray.endsWith('/') ? place : join(directory, 'root-offline'), { recursive: true })
+    if (!stray.endsWith('/')) writeFileSync(place, '')
+    const taken = takeBackup({ directory, out, include: ['root-offline'], clock: systemClock })
+    await expect(taken).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining(place.replace(/\/$/, '')),
+    })
+    expect(existsSync(out)).toBe(false)
+  },
+)
