@@ -164,6 +164,24 @@ describe('another intermediate', () => {
     expect(await service.command('authority', 'retire', 'root')).toMatchObject({ exitCode: 1 })
   })
 
+  test.each(['ca.example.test', 'https://ca.example.test', 'http://ca.example.test/?x'])(
+    'is not signed, nor is a root, with %s as the base of addresses, which the service would not take either',
+    async (url) => {
+      const out = join(service.work, 'no.pem')
+      const rest = [...rootOptions(service.dir), '--public-url', url, '--out', out]
+      const root = join(service.dir, 'root.pem')
+      for (const command of [
+        ['authority', 'sign', root],
+        ['root', 'cross', root],
+      ]) {
+        const answer = await chancery([...command, ...rest])
+        expect(answer).toMatchObject({ exitCode: 2, stdout: '' })
+        expect(answer.stderr).toContain('must be an http:// address')
+      }
+      expect(existsSync(out)).toBe(false)
+    },
+  )
+
   test('a chain that does not fit is refused with the reason', async () => {
     const wrong = await service.command('authority', 'install', join(service.dir, 'root.pem'))
     expect(wrong).toMatchObject({ exitCode: 1, stdout: '' })
