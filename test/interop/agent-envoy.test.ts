@@ -2,11 +2,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../free-port.ts'
-import { AgentProcess, servesThroughChange } from './agent.ts'
+import { AgentProcess, refusesRevoked, servesThroughChange, untilStapled } from './agent.ts'
 import { envoyIsMissing, startEnvoy, watchesFiles } from './envoy.ts'
-import { visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
-import { until } from './proxy.ts'
 
 let ca: InteropCa
 let alice: Member
@@ -35,26 +33,12 @@ test.skipIf(envoyIsMissing())(
     }
     const envoy = startEnvoy(place, (config) => watchesFiles(config, folder))
     const target = { port, root: ca.root, identity: alice }
-    await until(
-      () => visit(target),
-      ({ answered, staple }) => answered && staple === 'good',
-      envoy,
-    )
+    await untilStapled(target, envoy)
     const traffic = await servesThroughChange(agent, target, envoy, agent.serialIn('web.pem'))
     expect(traffic.closed).toBe(0)
     console.log(`Envoy: ${traffic.connections} connections, ${traffic.kept} requests over kept ones`)
 
-    const mallory = await ca.enrol('mallory.example.test', 'client')
-    const asMallory = { ...target, identity: mallory }
-    expect(await visit(asMallory)).toMatchObject({ answered: true })
-    await ca.revoke(mallory.serialNumber)
-    agent.hurry()
-    await until(
-      () => visit(asMallory),
-      ({ answered }) => !answered,
-      envoy,
-    )
-    expect(await visit(target)).toMatchObject({ answered: true })
+    await refusesRevoked(ca, agent, target, envoy)
     await agent.stop()
     await envoy.stop()
   },

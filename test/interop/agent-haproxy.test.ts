@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../free-port.ts'
 import { missing } from '../scenario/tools.ts'
-import { AgentProcess, servesThroughChange } from './agent.ts'
+import { AgentProcess, refusesRevoked, servesThroughChange, untilStapled } from './agent.ts'
 import { visit } from './handshake.ts'
 import { NEW_HAPROXY, newHaproxyIsMissing } from './haproxy.ts'
 import { InteropCa, type Member } from './members.ts'
@@ -45,26 +45,12 @@ for (const [name, program, isMissing] of PROGRAMS)
       )
       const haproxy = new ProxyProcess(program, ['-f', file('haproxy.cfg'), '-db'], folder)
       const target = { port, root: ca.root, identity: alice }
-      await until(
-        () => visit(target),
-        ({ answered, staple }) => answered && staple === 'good',
-        haproxy,
-      )
+      await untilStapled(target, haproxy)
       const traffic = await servesThroughChange(agent, target, haproxy, agent.serialIn('web.pem'))
       expect(traffic.closed).toBe(0)
       console.log(`${name}: ${traffic.connections} connections, ${traffic.kept} requests over kept ones`)
 
-      const mallory = await ca.enrol('mallory.example.test', 'client')
-      const asMallory = { ...target, identity: mallory }
-      expect(await visit(asMallory)).toMatchObject({ answered: true })
-      await ca.revoke(mallory.serialNumber)
-      agent.hurry()
-      await until(
-        () => visit(asMallory),
-        ({ answered }) => !answered,
-        haproxy,
-      )
-      expect(await visit(target)).toMatchObject({ answered: true })
+      await refusesRevoked(ca, agent, target, haproxy)
 
       // An old HAProxy takes no certificate after a CRL, and would die of new roots: it must be reloaded, and lives until then.
       const last = agent.serialIn('web.pem')

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../free-port.ts'
 import { startService } from '../scenario/harness.ts'
 import { missing } from '../scenario/tools.ts'
-import { AgentProcess, servesThroughChange } from './agent.ts'
+import { AgentProcess, servesThroughChange, untilStapled } from './agent.ts'
 import { visit } from './handshake.ts'
 import { InteropCa, type Member } from './members.ts'
 import { adapted, block } from './page.ts'
@@ -58,11 +58,7 @@ describe.skipIf(missing('nginx'))('the agent and nginx', () => {
     const first = agent.serialIn('web.pem')
     const { port, nginx } = await startNginx(folder)
     const target = { port, root: ca.root, identity: alice }
-    await until(
-      () => visit(target),
-      ({ answered, staple }) => answered && staple === 'good',
-      nginx,
-    )
+    await untilStapled(target, nginx)
     const traffic = await servesThroughChange(agent, target, nginx, first)
     console.log(`nginx: ${traffic.connections} connections, ${traffic.kept} requests over kept ones`)
     await until(async () => nginx, hasOneWorker, nginx)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, expect } from 'vitest'
 import { PROGRAM } from '../scenario/harness.ts'
 import { cleanEnvironment } from '../scenario/tools.ts'
-import type { Visit } from './handshake.ts'
+import { type Visit, visit } from './handshake.ts'
 import type { InteropCa } from './members.ts'
 import { adapted, block } from './page.ts'
 import { type ProxyProcess, until } from './proxy.ts'
@@ -113,6 +113,14 @@ export class AgentProcess {
   }
 }
 
+export async function untilStapled(target: Visit, proxy: ProxyProcess): Promise<void> {
+  await until(
+    () => visit(target),
+    ({ answered, staple }) => answered && staple === 'good',
+    proxy,
+  )
+}
+
 /**
  * Clients come without end while the staple is refreshed and the certificate is renewed, three times each. Fails unless each of them
  * was answered, with a good staple, and saw every certificate.
@@ -157,4 +165,24 @@ export async function servesThroughChange(
   expect([...traffic.serials]).toEqual(serials)
   expect(traffic.bare).toBe(0)
   return traffic
+}
+
+/** Fails unless a client whose certificate is revoked is no longer answered once the agent has looked, and others are. */
+export async function refusesRevoked(
+  ca: InteropCa,
+  agent: AgentProcess,
+  target: Visit,
+  proxy: ProxyProcess,
+): Promise<void> {
+  const mallory = await ca.enrol('mallory.example.test', 'client')
+  const asMallory = { ...target, identity: mallory }
+  expect(await visit(asMallory)).toMatchObject({ answered: true })
+  await ca.revoke(mallory.serialNumber)
+  agent.hurry()
+  await until(
+    () => visit(asMallory),
+    ({ answered }) => !answered,
+    proxy,
+  )
+  expect(await visit(target)).toMatchObject({ answered: true })
 }
