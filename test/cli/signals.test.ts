@@ -1,0 +1,59 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+
+const SIGNALS = new URL('../../src/cli/signals.ts', import.meta.url).href
+
+/** A process with a thread in a call that never ends, like a sync of a disk that does not answer. */
+function processWithStuckThread(main: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-signals-'))
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const stuck = `require('node:worker_threads').parentPort.postMessage('')
+    require('node:fs').openSync(${JSON.stringify(pipe)}, 'r')`
+  const script = `import { Worker } from 'node:worker_threads'
+    import { endWithin, untilSignal } from ${JSON.stringify(SIGNALS)}
+    const worker = new Worker(${JSON.stringify(stuck)}, { eval: true, execArgv: [] })
+    await new Promise((resolve) => worker.once('message', resolve))
+    ${main}`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return { child, ended: once(child, 'exit'), errors: text(child.stderr) }
+}
+
+test('a second signal ends the process though a thread is stuck', async () => {
+  const { child, ended } = processWithStuckThread(`
+    let now = 0
+    const first = untilSignal(() => new Date((now += 2000)))
+    process.stdout.write('ready')
+    await first
+    process.stdout.write('first')
+    setInterval(() => {}, 1000)`)
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('ready')
+  child.kill('SIGTERM')
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('first')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([null, 'SIGKILL'])
+})
+
+test('an end that does not come is not waited for beyond its bound, and the words say why', async () => {
+  const { ended, errors } = processWithStuckThread('await endWithin(new Promise(() => {}), 50)')
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  expect(await errors).toContain('had not ended after 0.05 seconds')
+})
+
+test('an end that comes in time is the end of what was waited for', async () => {
+  const { child, ended } = processWithStuckThread(`
+    await endWithin(Promise.resolve(), 3_600_000)
+    process.stdout.write('ended')`)
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('ended')
+  child.kill('SIGKILL')
+  await ended
+})
