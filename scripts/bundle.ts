@@ -2,10 +2,13 @@ import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { COMPILED_SCHEMAS } from '../src/api/compiled-schemas.ts'
+import { compileSchemas } from './compile-schemas.ts'
 
 /**
  * Makes dist/ of the sources: some files instead of hundreds, in JavaScript, since finding, reading and stripping hundreds of
- * modules is most of the time of a start. Dependencies stay outside, where npm keeps them up to date.
+ * modules is most of the time of a start. Dependencies stay outside, where npm keeps them up to date. And compiles the schemas of
+ * all routes.
  */
 const top = fileURLToPath(new URL('../', import.meta.url))
 const dist = join(top, 'dist')
@@ -42,11 +45,16 @@ for (const part of output) {
   }
   await put(join(dist, part.fileName), part.code)
 }
+const schemas = await compileSchemas()
+for (const [name, { code }] of schemas) await put(join(top, COMPILED_SCHEMAS, name), code)
 // All but the declarations, which the package alone needs.
-const wanted = new Set(output.map(({ fileName }) => fileName))
+const wanted = new Set([
+  ...output.map(({ fileName }) => join(dist, fileName)),
+  ...[...schemas.keys()].map((name) => join(top, COMPILED_SCHEMAS, name)),
+])
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name)
-  if (entry.isFile() && path.endsWith('.js') && !wanted.has(path.slice(dist.length + 1))) await rm(path)
+  if (entry.isFile() && /\.c?js$/.test(path) && !wanted.has(path)) await rm(path)
 }
 
 /** In one step: a service may be running from the file that was there. */

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openSslRequest } from '../scenario/enrolment.ts'
+import { startService } from '../scenario/harness.ts'
 
 /** What someone gets who installs the package: packed, installed in an empty folder, used from there. */
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
@@ -23,10 +25,18 @@ function run(command: string, args: readonly string[], cwd = folder): string {
   })
 }
 
+/** With others of them the package compiles its schemas itself. */
+function librariesOfSchemas(): Record<string, string> {
+  const version = (name: string) =>
+    JSON.parse(readFileSync(join(checkout, 'node_modules', name, 'package.json'), 'utf8')).version
+  return { ajv: version('ajv'), 'fast-json-stringify': version('fast-json-stringify') }
+}
+
 beforeAll(() => {
   run('npm', ['pack', '--pack-destination', folder], checkout)
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!
-  writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }')
+  const consumer = { name: 'consumer', private: true, type: 'module', overrides: librariesOfSchemas() }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(consumer))
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${tarball}`])
 }, 300_000)
 
@@ -107,5 +117,45 @@ await openChancery({ directory: './d' })
     const bin = join(folder, 'node_modules/.bin/chancery')
     const made = JSON.parse(run(process.execPath, [bin, 'init', '--json']))
     expect(made.rootFingerprint).toMatch(/^[0-9a-f]{64}$/)
+  }, 60_000)
+
+  it('answers requests by schemas that were compiled when it was built', async () => {
+    const loaded = join(folder, 'loaded.json')
+    writeFileSync(
+      join(folder, 'loaded.mjs'),
+      `import { createRequire } from 'node:module'
+import { writeFileSync } from 'node:fs'
+const { cache } = createRequire(import.meta.url)
+process.on('exit', () => writeFileSync(${JSON.stringify(loaded)}, JSON.stringify(Object.keys(cache))))
+`,
+    )
+    await openSslRequest(folder, 'web', 'DNS:web.example.test')
+    const service = await startService({
+      program: join(folder, 'node_modules/chancery/bin/chancery.js'),
+      environment: { NODE_OPTIONS: `--import=${join(folder, 'loaded.mjs')}` },
+    })
+    const rest = service.rest()
+    const names = { dns: ['web.example.test'] }
+    const misspelt = await rest.call('POST', '/v1/tokens', { body: { names, tll: '1h' } })
+    expect([misspelt.status, misspelt.body.toString()]).toEqual([
+      400,
+      expect.stringContaining('which is not known here'),
+    ])
+    const { token } = await rest.json<{ token: string }>('POST', '/v1/tokens', { body: { names } })
+    const issued = await rest.json<{ serialNumber: string }>('POST', '/v1/certificates', {
+      bearer: token,
+      body: { csr: readFileSync(join(folder, 'web.csr'), 'utf8') },
+    })
+    const found = await rest.json<{ certificates: { serialNumber: string }[] }>(
+      'GET',
+      '/v1/certificates?name=web.example.test',
+    )
+    expect(found.certificates.map(({ serialNumber }) => serialNumber)).toEqual([issued.serialNumber])
+    rest.close()
+    await service.stop()
+    const files = JSON.parse(readFileSync(loaded, 'utf8')) as string[]
+    const compiled = files.filter((file) => file.includes('/chancery/dist/schemas/'))
+    expect(compiled.length).toBeGreaterThan(3)
+    expect(files.filter((file) => /ajv\.js$|fast-json-stringify\/index\.js$/.test(file))).toEqual([])
   }, 60_000)
 })

@@ -29,6 +29,8 @@ export interface Settings {
   /** More variables, and options after "serve". */
   readonly environment?: Readonly<Record<string, string>>
   readonly options?: readonly string[]
+  /** Its file, if not `PROGRAM`. */
+  readonly program?: string
   /** A command to run it by, such as a tracer. */
   readonly before?: readonly string[]
   /** Descriptor for its standard error; else that is `log`. */
@@ -139,11 +141,12 @@ export function spawnService({
   directory = workFolder(),
   environment = {},
   options = [],
+  program = PROGRAM,
   before = [],
   errors,
 }: Settings = {}) {
-  const [program, ...args] = [...before, process.execPath, PROGRAM, 'serve', ...options]
-  const child: ChildProcess = spawn(program!, args, {
+  const [command, ...args] = [...before, process.execPath, program, 'serve', ...options]
+  const child: ChildProcess = spawn(command!, args, {
     cwd: workFolder(),
     // Port 0: nobody can take the port between its choice and its use.
     env: {

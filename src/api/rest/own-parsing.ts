@@ -1,19 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { CaError } from '../../errors.ts'
 import { beforeRequest } from '../immediate-hooks.ts'
-import { compilersAtFirstUse, useOwnSerializer } from '../lazy-compilers.ts'
+import { useOwnSerializer, useOwnValidator } from '../lazy-compilers.ts'
 
-/**
- * Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. Fastify's
- * defaults would drop a key that is misspelt and turn "false" into true: here both are refused.
- */
+/** Reads bodies and checks schemas in this scope by rules of its own, whatever the surrounding application has. */
 export function useOwnParsing(app: FastifyInstance): void {
-  const customOptions = {
-    ...{ coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
-    // The first request would wait for Ajv to compile the schema of schemas. A test looks at ours instead.
-    ...{ meta: false, validateSchema: false },
-  }
-  app.setValidatorCompiler(compilersAtFirstUse.buildValidator({}, { customOptions }))
+  useOwnValidator(app)
   useOwnSerializer(app)
   readJsonAlone(app)
   app.addHook(
