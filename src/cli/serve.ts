@@ -65,14 +65,14 @@ async function initialiseFirst(config: Config, options: ServeOptions, terminal: 
       `${config.dir} holds no CA: check that it is mounted, or run "chancery init".`,
     )
   }
-  const { createHierarchy, keepPublicUrl, summary } = await import('./init.ts')
-  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir }
+  const { createHierarchy, summary } = await import('./init.ts')
+  const { publicUrl } = options
+  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir, ...(publicUrl ? { publicUrl } : {}) }
   // Most of it is scrypt, in other threads: this one has the time to load the service.
   const [made] = await Promise.all([
     createHierarchy(wish, config.publicUrl, terminal),
     import('../server.ts'),
   ])
-  if (options.publicUrl) await keepPublicUrl(config.dir, options.publicUrl)
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
 }
 
