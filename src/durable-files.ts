@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 /** A name that was made, changed or removed survives a power cut only once its directory is synced. */
@@ -34,6 +44,13 @@ export function makePrivateDirectory(directory: string): void {
     made = dirname(made)
     syncDirectory(made)
   } while (made !== top && made !== dirname(made))
+}
+
+/** What root puts in the place of a service's file stays that service's. */
+export function keepOwner(of: string, file: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(of)
+  chownSync(file, uid, gid)
 }
 
 /**
