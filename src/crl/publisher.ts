@@ -207,15 +207,13 @@ export class CrlPublisher {
     const issued = await store.read.crlLocations(id)
     const known = this.#of(id)
     // What is signed elsewhere names no partition, and a CRL that is brought speaks of all.
-    const { partitions } = signer ? options(id) : { partitions: 1 }
-    const settled = scopesOf(id, { partitions }, issued, urls()).map(
+    const settled = scopesOf(id, signer ? options(id) : { partitions: 1 }, issued, urls()).map(
       ({ issuedLocations, ...scope }): [Publication, readonly string[]] => [
         known.find((one) => one.scope.partition === scope.partition) ?? new Publication(scope, this.#context),
         issuedLocations,
       ],
     )
-    const publications = settled.map(([publication]) => publication)
-    this.#publications.set(id, publications as [Publication, ...Publication[]])
+    this.#publications.set(id, settled.map(([one]) => one) as [Publication, ...Publication[]])
     return settled
   }
 
