@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../src/clock.ts'
@@ -59,4 +60,14 @@ test('health speaks of the listeners', async () => {
   const names = server.service.health().map(({ name, ok }) => [name, ok])
   expect(names).toContainEqual(['listeners', true])
   expect(names).toContainEqual(['tls', true])
+})
+
+test.each(['http/1.1', 'http/1.0'])('a client that offers %s alone is served', async (protocol) => {
+  const port = Number(new URL(server.tlsUrl).port)
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: [protocol] })
+  await once(socket, 'secureConnect')
+  expect(socket.alpnProtocol).toBe(protocol)
+  const version = protocol.slice('http/'.length)
+  socket.end(`GET /acme/directory HTTP/${version}\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*newNonce/s)
 })

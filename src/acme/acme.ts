@@ -46,6 +46,7 @@ export class Acme {
       ...{ clock, httpPort, tlsPort, resolvers, timeout },
       ...{ denied: deniedNetworks, allowed: allowedNetworks },
       ...{ caa: config.caa, issuerDomains: config.caaIdentities },
+      plainAccountUrls: config.plainAccountUrls,
     })
     this.validator = new Validator({
       ...context,

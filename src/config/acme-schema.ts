@@ -109,6 +109,11 @@ export const AcmeOptions = Type.Object(
       wanted: 'a DNS name such as "ca.example.test"',
       description: 'Names by which CAA and dns-persist-01 records mean this CA.',
     }),
+    plainAccountUrls: flag({
+      default: false,
+      description:
+        'Whether dns-persist-01 also takes the account’s own URL, as clients of its drafts up to -01 write it. It says nothing of the account’s key.',
+    }),
     caa: flag({
       default: false,
       description:

@@ -54,6 +54,7 @@ describe('defaults', () => {
         limits: { accountsPerAddress: 0, failuresPerName: 0, ordersPerAccount: 0, ordersPerName: 0 },
         orderValidity: 86_400,
         profiles: ['server'],
+        plainAccountUrls: false,
         reuseAuthorizations: true,
         validation: {
           allowedNetworks: [],

@@ -6,12 +6,16 @@ import { epochSeconds } from '../../clock.ts'
 import type { AcmeAuthorizationRow } from '../../store/acme-queries.ts'
 import { type AcmeRouting, addLink, type IdRequest, idOf } from './routing.ts'
 import { payloadOf, type SignedByAccount } from './signed-request.ts'
-import { showAuthorization, showChallenge } from './views.ts'
+import { type PersistTerms, showAuthorization, showChallenge } from './views.ts'
 
 /** newAuthz, authorizations, challenges (RFC 8555 7.4.1, 7.5). */
 export function authorizationRoutes(app: FastifyInstance, { service, acme, signed }: AcmeRouting): void {
   const { store, clock } = service
-  const issuers = service.config.acme.caaIdentities
+  const { caaIdentities: issuers, plainAccountUrls } = service.config.acme
+  const termsFor = ({ holder }: SignedByAccount): PersistTerms => ({
+    issuers,
+    accountUrl: plainAccountUrls ? holder.accountUrl : null,
+  })
 
   app.post('/acme/new-authz', async (request, reply) => {
     const one = await signed.byAccount(request)
@@ -24,7 +28,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       (await store.read.acmeAuthorization(id))!,
       one.urls,
       epochSeconds(clock()),
-      issuers,
+      termsFor(one),
     )
   })
 
@@ -40,7 +44,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       current = (await store.read.acmeAuthorization(authorizationId))!
     }
     sayWhen(current, reply)
-    return showAuthorization(current, one.urls, epochSeconds(clock()), issuers)
+    return showAuthorization(current, one.urls, epochSeconds(clock()), termsFor(one))
   })
 
   app.post('/acme/challenge/:id', async (request: IdRequest, reply) => {
@@ -61,7 +65,7 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
     return showChallenge(
       current.challenges.find((challenge) => challenge.challengeId === challengeId)!,
       one.urls,
-      issuers,
+      termsFor(one),
     )
   })
 }

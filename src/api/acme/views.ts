@@ -40,12 +40,19 @@ export function showOrder(order: AcmeOrderRow, urls: AcmeUrls) {
   }
 }
 
-/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970; `issuers` as for a challenge. */
+/** What the record of dns-persist-01 may name. */
+export interface PersistTerms {
+  readonly issuers: readonly string[]
+  /** The account's URL, where the record may name that; else null. */
+  readonly accountUrl: string | null
+}
+
+/** RFC 8555 7.1.4, RFC 9444 4.1. `now` in seconds since 1970; `terms` as for a challenge. */
 export function showAuthorization(
   authorization: AcmeAuthorizationRow,
   urls: AcmeUrls,
   now: number,
-  issuers: readonly string[],
+  terms: PersistTerms,
 ) {
   const { challenges, identifier, wildcard, subdomains, expiresAt } = authorization
   const status = authorizationStatus(authorization, now)
@@ -55,7 +62,7 @@ export function showAuthorization(
     identifier: identifierOf(identifier),
     status,
     expires: rfc3339(expiresAt),
-    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, issuers)),
+    challenges: (settled.length > 0 ? settled : challenges).map((one) => showChallenge(one, urls, terms)),
     ...(wildcard ? { wildcard } : {}),
     ...(subdomains ? { subdomainAuthAllowed: true } : {}),
   }
@@ -63,16 +70,24 @@ export function showAuthorization(
 
 /**
  * RFC 8555 8. `token` stands before anything that could be nested: acme.sh reads it with regular expressions. dns-persist-01 has
- * none, and says the `issuers` that its record may name instead (draft-ietf-acme-dns-persist-02 3.1).
+ * none, and says instead what its record may name (draft-ietf-acme-dns-persist-02 3.1).
  */
-export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, issuers: readonly string[]) {
+export function showChallenge(challenge: AcmeChallengeRow, urls: AcmeUrls, terms: PersistTerms) {
   const { type, challengeId, status, token, validatedAt, error } = challenge
   return {
     type,
     url: urls.challenge(challengeId),
     status,
-    ...(type === 'dns-persist-01' ? { issuerDomainNames: issuers } : { token }),
+    ...(type === 'dns-persist-01' ? persistMembers(terms) : { token }),
     ...(validatedAt === null ? {} : { validated: rfc3339(validatedAt) }),
     ...(error === null ? {} : { error: JSON.parse(error) }),
+  }
+}
+
+/** What tells of a plain account URL has the names of draft-ietf-acme-dns-persist-01 3.1, which had such. */
+function persistMembers({ issuers, accountUrl }: PersistTerms) {
+  return {
+    issuerDomainNames: issuers,
+    ...(accountUrl === null ? {} : { 'issuer-domain-names': issuers, accounturi: accountUrl }),
   }
 }

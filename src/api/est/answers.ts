@@ -16,11 +16,12 @@ export function sendIssued(
   { approvals }: Pick<Config, 'approvals'>,
 ): FastifyReply {
   if (issued.outcome === 'issued') return sendCertificates(reply, [issued.certificate.der], label)
+  // BouncyCastle fails where this answer has a body: which request it is stands in the header.
   return reply
     .code(202)
     .header('retry-after', String(approvals.retryAfter))
-    .header('content-type', 'text/plain; charset=utf-8')
-    .send(`Request ${issued.request.requestId} waits for approval: ask again with the same key and names.\n`)
+    .header('chancery-request', String(issued.request.requestId))
+    .send()
 }
 
 export function sendCertificates(

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { peerCertificate } from '../caller.ts'
 import { logFailure } from '../failure-log.ts'
 import { asCaError, PROBLEMS } from '../problems.ts'
 
@@ -7,7 +8,12 @@ export function sendEstProblem(error: unknown, request: FastifyRequest, reply: F
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]
   if (status >= 500 && status !== 501) logFailure(request, status, problem, problem.cause)
-  if (status === 401) reply.header('www-authenticate', 'Basic realm="chancery"')
+  if (status === 401) {
+    reply.header('www-authenticate', 'Basic realm="chancery"')
+    // BouncyCastle sends its password when it is asked for it, and fails where that question has a body.
+    if (request.headers.authorization === undefined && !peerCertificate(request))
+      return reply.code(401).send()
+  }
   const { retryAfter } = problem
   if (retryAfter !== undefined || status === 503)
     reply.header('retry-after', String(Math.ceil(retryAfter ?? 5)))

@@ -5,10 +5,10 @@ import { http } from '../../node-http.ts'
 const { _connectionListener: readHttp1 } = http as unknown as { _connectionListener: unknown }
 
 /**
- * For the TLS listener: whoever can speak HTTP/1.1 does, as before; gRPC clients, which offer h2 alone, get that. In the
- * order of preference.
+ * For the TLS listener: whoever can speak HTTP/1.1 does, as before; gRPC clients, which offer h2 alone, get that, and curl with
+ * `--http1.0` offers nothing but http/1.0. In the order of preference: a client that finds none of its own ends the handshake.
  */
-export const ALPN_PROTOCOLS = ['http/1.1', 'h2']
+export const ALPN_PROTOCOLS = ['http/1.1', 'h2', 'http/1.0']
 
 /** Hands connections that agreed on h2 to `take`, and all others to whom they went before. Who listens later hears of both. */
 export function divertHttp2(server: Server, take: (socket: TLSSocket) => void): void {

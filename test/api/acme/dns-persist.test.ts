@@ -60,3 +60,31 @@ test('a record that stays proves its name, by what directory and challenge say',
     error: { type: 'urn:ietf:params:acme:error:unauthorized' },
   })
 })
+
+test('clients of its drafts up to -01 prove a name by the account’s URL where that is allowed', async () => {
+  records.length = 0
+  const older = await AcmeCa.create({
+    challenges: ['dns-persist-01'],
+    caaIdentities: ['ca.example.test'],
+    plainAccountUrls: true,
+    validation: { resolvers: [dns.address], patience: '0s' },
+  })
+  try {
+    const client = await older.client()
+    const order = await client.newOrder(['web.example.test'])
+    const { json } = await client.authorization(order.json.authorizations[0])
+    // As lego and Caddy read it.
+    const { 'issuer-domain-names': issuers, accounturi, ...rest } = json.challenges[0]
+    expect(accounturi).toBe(client.kid)
+    expect(issuers).toEqual(rest.issuerDomainNames)
+    records.push([`${issuers[0]}; accounturi=${accounturi}`])
+    await client.authorize(order, () => {}, 'dns-persist-01')
+    expect((await client.postAsGet(String(order.headers.location))).json.status).toBe('ready')
+    const other = await older.client()
+    const theirs = await other.newOrder(['web.example.test'])
+    await other.authorize(theirs, () => {}, 'dns-persist-01')
+    expect((await other.postAsGet(String(theirs.headers.location))).json.status).toBe('invalid')
+  } finally {
+    await older.close()
+  }
+})

@@ -21,7 +21,7 @@ function shown(
     { ...row, wildcard: false, subdomains: false, challenges: rows },
     urls,
     NOW,
-    [],
+    { issuers: [], accountUrl: null },
   )
   return told.map(({ type, status }) => `${type} ${status}`)
 }

@@ -69,9 +69,9 @@ test('and so where a person approves it', async () => {
   const key = newKey()
   const { identity } = await est.holder(NAMES, { profile: 'watched' })
   const call = { at: 'watched/simplereenroll', csr: csrDer(NAMES, { key }), identity }
-  const { status, text } = await est.ask(call)
+  const { status, headers, text } = await est.ask(call)
   expect(status, text).toBe(202)
-  const [, id] = /Request (\d+) waits/.exec(text)!
+  const id = headers['chancery-request']
   const approved = await est.ca.call(`/v1/requests/${id}/approve`, { body: {} })
   expect(approved.status, approved.text).toBe(201)
   expect(approved.json.authority).toBe('lab')
