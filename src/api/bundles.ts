@@ -63,6 +63,17 @@ const FORMATS: Readonly<Record<string, Format>> = {
 export async function bundleRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   const { authorities, clock } = service
   const rendered = new Map<string, { for: string; body: Buffer; etag: string }>()
+  /** By bundle, in whatever format. */
+  const sequences = new Map<string, { for: string; sequence: number }>()
+
+  /** Grows also where a bundle changes twice within a second, or after the clock was set back: else nobody would read it again. */
+  function sequenceOf(name: string, set: string, { sequence }: Bundle): number {
+    const known = sequences.get(name)
+    if (known?.for === set) return known.sequence
+    const next = Math.max(sequence, (known?.sequence ?? -1) + 1)
+    sequences.set(name, { for: set, sequence: next })
+    return next
+  }
 
   app.get(
     '/bundles/:file',
@@ -83,7 +94,7 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
       const set = bundle.certificates.map(fingerprint).join()
       let entry = rendered.get(file)
       if (entry?.for !== set) {
-        const body = await format.render(bundle)
+        const body = await format.render({ ...bundle, sequence: sequenceOf(name!, set, bundle) })
         entry = { for: set, body, etag: entityTag(body) }
         rendered.set(file, entry)
       }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
+import { readPurposes } from '../pki/certificate/ca-constraints.ts'
 import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { HashName } from '../pki/keys/algorithms.ts'
@@ -215,6 +216,7 @@ export class Authorities {
       usableUntil: Math.min(...path.map(({ notAfter }) => notAfter)),
       answersUntil: until,
       nameLimits: path.flatMap((info) => readNameLimits(info, 'badAuthorityCertificate') ?? []),
+      purposeLimits: path.map(readPurposes).filter((purposes) => purposes !== null),
     }
   }
 }

@@ -29,6 +29,8 @@ export interface Authority {
   readonly answersUntil: number
   /** The name constraints of its certificate and of those above it: a name outside would be refused by relying parties. */
   readonly nameLimits: readonly NameLimits[]
+  /** The extended key usages, dotted, of its certificate and of those above it that have one. */
+  readonly purposeLimits: readonly (readonly string[])[]
 }
 
 /** One whose key is here. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type AccountAnswer, limitList } from './acme-answers.ts'
-import { facts, plain, table } from './layout.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { facts, plain } from './layout.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -29,7 +29,8 @@ function listCommand(terminal: Terminal): Command {
     const { externalKey } = options
     const page = await allPages<'accounts', AccountAnswer>(client, PATH, 'accounts', { externalKey }, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['id', 'status', 'created', 'from', 'external key', 'contacts'],
         page.accounts.map((account) => [
           String(account.id),

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { type EabKeyAnswer, limitList } from './acme-answers.ts'
-import { facts, plain, table } from './layout.ts'
+import { facts, plain } from './layout.ts'
 import { collect } from './names.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -61,7 +61,8 @@ function listCommand(terminal: Terminal): Command {
     const client = adminClient(options, terminal.environment)
     const page = await allPages<'eabKeys', EabKeyAnswer>(client, PATH, 'eabKeys', {}, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['key id', 'state', 'for', 'accounts', 'expires', 'profiles', 'names'],
         page.eabKeys.map((key) => [
           key.kid,

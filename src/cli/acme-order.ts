@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { AcmeProblemAnswer, AuthorizationAnswer, OrderAnswer } from './acme-answers.ts'
 import { nameList } from './answers.ts'
 import { facts, plain, table } from './layout.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -29,7 +29,8 @@ function listCommand(terminal: Terminal): Command {
     const { account } = options
     const page = await allPages<'orders', OrderAnswer>(client, PATH, 'orders', { account }, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['id', 'account', 'status', 'created', 'profile', 'certificate', 'names'],
         page.orders.map((order) => [
           String(order.id),

@@ -5,9 +5,9 @@ import { exportAudit } from '../ca/audit-chain/export.ts'
 import { auditVerifyCommand } from './audit-verify.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { plain, table } from './layout.ts'
+import { plain } from './layout.ts'
 import { openAuditLog } from './offline-audit.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -48,7 +48,8 @@ function listCommand(terminal: Terminal): Command {
     const query = { actor, action, target, from, to }
     const page = await allPages<'entries', AuditAnswer>(client, '/v1/audit', 'entries', query, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['time', 'actor', 'action', 'target', 'result'],
         page.entries.map(({ at, ...entry }) => [
           ...[at, plain(entry.actor), entry.action, plain(entry.target), entry.result],

@@ -13,6 +13,7 @@ import {
   addSigningOptions,
   constraintsOf,
   pathLengthOf,
+  publicUrl,
   type SigningOptions,
 } from './hierarchy-options.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
@@ -33,6 +34,7 @@ export function signCommand(terminal: Terminal): Command {
     .requiredOption(
       '--public-url <url>',
       'base of the addresses inside the certificate, as in the service’s configuration',
+      publicUrl,
     )
     .requiredOption('--out <file>', 'where the chain goes, for "authority install"')
     .option('--json', 'machine-readable output: one JSON document')
@@ -63,7 +65,7 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
     pathLength: pathLengthOf(options),
     nameConstraints: constraintsOf(options),
     validity: options.validity,
-    urls: publicUrls(options.publicUrl.replace(/\/+$/, '')),
+    urls: publicUrls(options.publicUrl),
   }
   const made = await makeIntermediateCertificate(
     wish,

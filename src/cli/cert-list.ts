@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { type CertificateAnswer, nameList } from './answers.ts'
-import { plain, table } from './layout.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { plain } from './layout.ts'
+import { allPages, type Paged, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -34,13 +34,13 @@ export function listCommand(terminal: Terminal): Command {
       query,
       options,
     )
-    print(terminal, options.json, page, () => listing(page.certificates, page.next !== null))
+    print(terminal, options.json, page, () => listing(page))
   })
   return command
 }
 
-function listing(certificates: readonly CertificateAnswer[], more: boolean): string {
-  const rows = certificates.map((one) => [
+function listing(page: Paged<'certificates', CertificateAnswer>): string {
+  const rows = page.certificates.map((one) => [
     one.serialNumber,
     one.state ?? '',
     one.profile,
@@ -48,6 +48,6 @@ function listing(certificates: readonly CertificateAnswer[], more: boolean): str
     one.principal ?? '',
     plain(nameList(one.names)),
   ])
-  const shown = table(['serial number', 'state', 'profile', 'valid until', 'principal', 'names'], rows)
-  return more ? `${shown}There are more: --all shows them, filters narrow them.\n` : shown
+  const headings = ['serial number', 'state', 'profile', 'valid until', 'principal', 'names']
+  return pageTable(page, headings, rows, '--all shows them, filters narrow them')
 }

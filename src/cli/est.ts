@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { facts, plain, table } from './layout.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { facts, plain } from './layout.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -61,7 +61,8 @@ function listCommand(terminal: Terminal): Command {
     const client = adminClient(options, terminal.environment)
     const page = await allPages<'users', UserAnswer>(client, '/v1/est/users', 'users', {}, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['name', 'state', 'label', 'names', 'expires'],
         page.users.map((user) => [
           plain(user.name),

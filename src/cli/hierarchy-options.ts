@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { AUTHORITY_KEY_TYPES, type NewAuthority } from '../ca/hierarchy/new-authority.ts'
+import { checkedPublicUrl } from '../config/config.ts'
 import { formatDuration, parseDuration } from '../config/duration.ts'
 import { CaError } from '../errors.ts'
 import type { NameConstraints } from '../pki/certificate/extensions.ts'
@@ -90,6 +91,10 @@ export function constraintsOf({ permitDns, permitIp }: Partial<SigningOptions>):
 /** Option parsers: what they refuse, commander reports with the name of the option. */
 export function duration(text: string): number {
   return parsed(() => parseDuration(text, 'It'))
+}
+
+export function publicUrl(text: string): string {
+  return parsed(() => checkedPublicUrl(text))
 }
 
 export function distinguishedName(text: string): readonly NameAttribute[] {

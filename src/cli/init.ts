@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
+import { refuseTakenDirectory } from '../ca/hierarchy/staging.ts'
 import { dataFiles } from '../config/data-directory.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../config/secrets.ts'
@@ -68,6 +69,7 @@ export async function createHierarchy(
 ): Promise<Initialised> {
   const { environment, clock } = terminal
   const dir = dataDirectory(environment, options.dir)
+  await refuseTakenDirectory(dir)
   const given = options.passphraseFile
     ? { ...environment, CHANCERY_PASSPHRASE: undefined, CHANCERY_PASSPHRASE_FILE: options.passphraseFile }
     : environment

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Client, Query } from '../client/client.ts'
+import { table } from './layout.ts'
 
 export interface PageOptions {
   readonly limit: number
@@ -40,6 +41,16 @@ export async function allPages<Key extends string, Row>(
     next = page.next ?? null
   } while (next !== null && (all || rows.length < limit))
   return { [key]: rows, next } as Paged<Key, Row>
+}
+
+/** A table for people, which says where it does not show all. */
+export function pageTable(
+  { next }: { readonly next: string | null },
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  remedy = '--all shows them, --limit more of them',
+): string {
+  return table(headings, rows) + (next === null ? '' : `There are more: ${remedy}.\n`)
 }
 
 function wholeNumber(text: string): number {

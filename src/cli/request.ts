@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
 import { type IssuedAnswer, nameList, type RequestAnswer } from './answers.ts'
-import { facts, plain, table } from './layout.ts'
+import { facts, plain } from './layout.ts'
 import { addNameOptions, collect, type NameOptions, namesByType, namesFrom } from './names.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -35,7 +35,8 @@ function listCommand(terminal: Terminal): Command {
       options,
     )
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['id', 'state', 'requested by', 'profile', 'expires', 'names'],
         page.requests.map((one) => [
           String(one.id),

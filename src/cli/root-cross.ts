@@ -11,7 +11,7 @@ import { decodePem, encodePem } from '../pki/pem.ts'
 import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { life } from './hierarchy-options.ts'
+import { life, publicUrl } from './hierarchy-options.ts'
 import { plain } from './layout.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
@@ -35,6 +35,7 @@ export function rootCrossCommand(terminal: Terminal): Command {
     .requiredOption(
       '--public-url <url>',
       'base of the addresses inside the certificate, as in the service’s configuration',
+      publicUrl,
     )
     .addOption(
       life(
@@ -56,7 +57,7 @@ export function rootCrossCommand(terminal: Terminal): Command {
       const root = await openRootFolder(options)
       if (root.certificate.spki.equals(of.spki))
         throw new Failure(EXIT.failed, `${file} is the root of ${options.rootFolder} itself.`)
-      const urls = publicUrls(options.publicUrl.replace(/\/+$/, ''))
+      const urls = publicUrls(options.publicUrl)
       const made = await makeCrossCertificate({ of, validity: options.validity, urls }, root, now)
       const certificate = encodePem('CERTIFICATE', made.der)
       writeFiles([{ path: options.out, content: certificate, mode: 0o644 }])

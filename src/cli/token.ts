@@ -2,9 +2,9 @@ import { Command } from 'commander'
 import { nameList, type TokenAnswer } from './answers.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { facts, plain, table } from './layout.ts'
+import { facts, plain } from './layout.ts'
 import { addNameOptions, type NameOptions, namesByType, namesFrom } from './names.ts'
-import { allPages, type PageOptions, pageOptions } from './pages.ts'
+import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -54,7 +54,8 @@ function listCommand(terminal: Terminal): Command {
     const client = adminClient(options, terminal.environment)
     const page = await allPages<'tokens', TokenAnswer>(client, '/v1/tokens', 'tokens', {}, options)
     print(terminal, options.json, page, () =>
-      table(
+      pageTable(
+        page,
         ['id', 'state', 'profile', 'names', 'expires'],
         page.tokens.map((token) => [
           String(token.id),

@@ -27,7 +27,8 @@ const ValidationOptions = Type.Object(
       pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+)(:[0-9]{1,5})?$',
       default: [],
       wanted: 'an address such as "10.0.0.53", "10.0.0.53:5353" or "[fd00::53]:53"',
-      description: 'DNS servers to ask, in this order. None: those of the machine, and its hosts file.',
+      description:
+        'DNS servers to ask, in this order. None: those of the machine, and its hosts file, without its search domains.',
     }),
     timeout: duration({ default: '10s', description: 'For one attempt, redirects included.' }),
     patience: duration({

@@ -109,6 +109,11 @@ function environmentOptions(environment: Environment): RawOptions {
 
 function publicBase(given: string | undefined, httpPort: number): string | null {
   if (given === undefined) return httpPort === 0 ? null : `http://localhost:${httpPort}`
+  return checkedPublicUrl(given)
+}
+
+/** Without slashes at its end. Throws `CaError` "badConfiguration" for what is no base of addresses inside certificates. */
+export function checkedPublicUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : null
   // RFC 5280 8: over https the client could not check the responder's own certificate without asking it first.
   if (url?.protocol !== 'http:' || url.username || url.password || url.search || url.hash) {

@@ -40,6 +40,12 @@ const RULES: readonly Rule[] = [
     hasPurpose(profile, 'timeStamping') && profile.extendedKeyUsage.length > 1
       ? 'has the key purpose timeStamping beside others: it must stand alone (RFC 3161 2.3).'
       : null,
+  ({ extendedKeyUsage }) => {
+    const twice = Object.entries(EXTENDED_KEY_USAGES).find(
+      ([name, number]) => extendedKeyUsage.includes(name) && extendedKeyUsage.includes(number),
+    )
+    return twice ? `has the key purpose ${twice[0]} twice, by its name and as ${twice[1]}.` : null
+  },
   // RFC 8813 3 for EC keys, RFC 9295 3 for Ed25519, RFC 3279 2.3.1 for RSA: no key does all of these.
   (profile) => usageOfOtherKeys(profile, ['keyEncipherment', 'dataEncipherment'], RSA_KEYS),
   (profile) => usageOfOtherKeys(profile, ['keyAgreement', 'encipherOnly', 'decipherOnly'], EC_KEYS),

@@ -146,7 +146,7 @@ export class CrlPublisher {
     this.#ticks++
     await Promise.all(
       this.#authorities().map(async (authority) => {
-        const settled = await this.#settle(authority.id)
+        const settled = await this.#settle(authority)
         await Promise.all(
           settled.map(async ([publication, issuedLocations]) => {
             await publication.load(issuedLocations)
@@ -202,18 +202,20 @@ export class CrlPublisher {
   }
 
   /** Makes a publication for each scope that the authority has by now, and keeps those that there are. */
-  async #settle(authority: string): Promise<[Publication, readonly string[]][]> {
+  async #settle({ id, signer }: Authority): Promise<[Publication, readonly string[]][]> {
     const { store, options, urls } = this.#context
-    const issued = await store.read.crlLocations(authority)
-    const known = this.#of(authority)
-    const settled = scopesOf(authority, options(authority), issued, urls()).map(
+    const issued = await store.read.crlLocations(id)
+    const known = this.#of(id)
+    // What is signed elsewhere names no partition, and a CRL that is brought speaks of all.
+    const { partitions } = signer ? options(id) : { partitions: 1 }
+    const settled = scopesOf(id, { partitions }, issued, urls()).map(
       ({ issuedLocations, ...scope }): [Publication, readonly string[]] => [
         known.find((one) => one.scope.partition === scope.partition) ?? new Publication(scope, this.#context),
         issuedLocations,
       ],
     )
     const publications = settled.map(([publication]) => publication)
-    this.#publications.set(authority, publications as [Publication, ...Publication[]])
+    this.#publications.set(id, publications as [Publication, ...Publication[]])
     return settled
   }
 

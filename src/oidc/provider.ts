@@ -8,7 +8,7 @@ const MAX_ANSWER = 1024 * 1024
 const PATIENCE = 10_000
 /** After so long what the provider says of itself, and its keys, are asked for again. Seconds. */
 const KEPT = 3600
-/** For an unknown key the keys are asked for again, but no more often than this: anybody can name one. Seconds. */
+/** For a token that none of them signed the keys are asked for again, but no more often than this: anybody can make one. Seconds. */
 const REFETCH = 60
 
 export interface Metadata {
@@ -34,7 +34,7 @@ export class Provider {
     return this.#metadata.get(KEPT)
   }
 
-  /** The JWK set; `isNewer`: a key was not in it, so that it is asked for again if the last time was not just now. */
+  /** The JWK set; `isNewer`: the right key was not in it, so that it is asked for again if the last time was not just now. */
   keys(isNewer: boolean): Promise<object> {
     return this.#keys.get(isNewer ? REFETCH : KEPT)
   }
@@ -82,14 +82,35 @@ export async function fetchJson(
   } catch (cause) {
     throw failed(`${new URL(address).origin} cannot be reached.`, cause)
   }
-  if (!answer.ok) throw failed(`${new URL(address).origin} answered with HTTP status ${answer.status}.`)
+  const { origin } = new URL(address)
+  const value = parsed(text)
+  if (!answer.ok) {
+    const error = errorOf(value)
+    // RFC 6749 5.2: of the code, which strangers can make up, and which counts for some minutes.
+    if (error === 'invalid_grant')
+      throw new CaError(
+        'unauthenticated',
+        'The OpenID provider does not take the code of this sign-in: begin anew.',
+      )
+    throw failed(`${origin} answered with HTTP status ${answer.status}${error && ` and "${error}"`}.`)
+  }
+  if (value === null) throw failed(`${origin} answered with something other than JSON.`)
+  return value
+}
+
+function parsed(text: string): object | null {
   try {
     const value = JSON.parse(text) as unknown
-    if (typeof value === 'object' && value !== null) return value
+    return typeof value === 'object' ? value : null
   } catch {
-    // Said below.
+    return null
   }
-  throw failed(`${new URL(address).origin} answered with something other than JSON.`)
+}
+
+/** What it names as the fault (RFC 6749 5.2), such as "invalid_client"; "" where it names none. */
+function errorOf(answer: object | null): string {
+  const { error } = (answer ?? {}) as { error?: unknown }
+  return typeof error === 'string' && /^[\w.:/-]{1,100}$/.test(error) ? error : ''
 }
 
 export function failed(why: string, cause?: unknown): CaError {

@@ -47,14 +47,14 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
     }
     try {
       return await attempt(false).catch((error: unknown) => {
-        if (error instanceof errors.JWKSNoMatchingKey) return attempt(true)
+        if (isOfUnknownKey(error)) return attempt(true)
         throw error
       })
     } catch (cause) {
       if (cause instanceof CaError) throw cause
       throw new CaError(
         'unauthenticated',
-        'The token of the OpenID provider is not good, or not good any more.',
+        `The token of the OpenID provider is not good: ${faultOf(cause)}.`,
         {
           cause,
         },
@@ -144,6 +144,19 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
       return vouchedFor(claims).principal
     },
   }
+}
+
+/** A provider with one key need not name it (OpenID Connect Core 10.1), and some give the next one the name of the last. */
+function isOfUnknownKey(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
+}
+
+/** For whoever sets this up, since no log says it. Claims are looked at behind the signature: who makes a token up hears nothing of them. */
+function faultOf(cause: unknown): string {
+  if (cause instanceof errors.JWTExpired) return 'it has expired'
+  if (cause instanceof errors.JWTClaimValidationFailed) return `"${cause.claim}" is not what is wanted here`
+  if (cause instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not among oidc.algorithms'
+  return isOfUnknownKey(cause) ? 'none of the keys of the provider signed it' : 'it cannot be read'
 }
 
 /** 256 random bits. */

@@ -123,11 +123,12 @@ export class Writer {
     try {
       this.#connect()
       const { db, checkpoint } = this.#open!
+      // First, since on a full disk only a WAL that is folded has room: a long reader may have let it grow.
+      checkpoint()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
       ).immediate()
-      checkpoint()
       return true
     } catch {
       this.#giveUp()

@@ -39,6 +39,10 @@ describe('what is in them', () => {
     expectProblem(await get('/bundles/intermediate.der'), 409, 'conflict', /\.p7b or \.pem/)
   })
 
+  test.for(['pem', 'p7b', 'p12', 'json', 'jwks'])('of no cross-certificates, as .%s', async (extension) => {
+    expect((await get(`/bundles/cross.${extension}`)).status).toBe(200)
+  })
+
   test('JSON: fingerprints beside SPIFFE’s keys', async () => {
     const { json, headers } = await get('/bundles/roots.json')
     expect(headers['content-type']).toBe('application/json')

@@ -55,8 +55,8 @@ export async function newAuthority(
 }
 
 /** A root beside the first, with its first CRL; nothing of it is installed yet. */
-export async function secondRoot(ca: TestCa, subject = 'CN=Second Root') {
-  const folder = join(ca.directory, 'second-root')
+export async function secondRoot(ca: TestCa, subject = 'CN=Second Root', name = 'second-root') {
+  const folder = join(ca.directory, name)
   const wish = { keyType: 'P-256', hash: null, subject: parseDnText(subject), validity: 3650 * DAY } as const
   const root = await createRoot(folder, wish, ROOT_PASSPHRASE, ca.clock(), { isFirst: false })
   return { root, certificate: encodePem('CERTIFICATE', root.certificate.der), crl: await firstCrl(ca, root) }

@@ -33,11 +33,12 @@ interface Parts {
   readonly profiles?: Map<string, Profile>
   readonly sign?: Signer['sign']
   readonly nameLimits?: Authority['nameLimits']
+  readonly purposeLimits?: Authority['purposeLimits']
   readonly write?: (kind: CommandKind, pass: () => Promise<unknown>) => Promise<unknown>
 }
 
 /** An issuer over the real store and keys, with a signer that remembers and whatever parts a test replaces. */
-function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameLimits }: Parts = {}): Issuer {
+function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, ...limits }: Parts = {}): Issuer {
   const { service } = ca
   const authorities: Authorities = Object.create(service.authorities, {
     recorded: { value: () => {} },
@@ -51,7 +52,7 @@ function newIssuer({ profiles = new Map(ca.service.profiles), sign, write, nameL
             return (sign ?? authority.signer.sign)(tbs)
           },
         }
-        return { ...authority, signer, nameLimits: nameLimits ?? authority.nameLimits }
+        return { ...authority, ...limits, signer }
       },
     },
   })
@@ -151,6 +152,18 @@ describe('nothing is signed', () => {
     await expect(newIssuer({ nameLimits }).issue(request, ADMIN, ORIGIN)).resolves.toBeDefined()
   })
 
+  test('under a profile of whose purposes the authority may certify none', async () => {
+    const [serverAuth, clientAuth] = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']
+    const issuer = newIssuer({ purposeLimits: [[serverAuth, clientAuth], [serverAuth]] })
+    const under = (profile: string) => issuer.issue(() => ({ ...request(), profile }), ADMIN, ORIGIN)
+    await expect(under('client')).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringMatching(/leaves out every purpose of profile "client" \(clientAuth\)/),
+    })
+    expect(signed).toEqual([])
+    for (const profile of ['server', 'peer']) await expect(under(profile)).resolves.toBeDefined()
+  })
+
   test('where the template and the grant differ: a program’s fault, and the log alone learns which', async () => {
     const profiles = new Map(ca.service.profiles)
     const issuer = newIssuer({ profiles })
@@ -173,6 +186,34 @@ describe('nothing is signed', () => {
       detail: { detail: 'see the log' },
     })
   })
+})
+
+test('a common name that is no DNS name is left out where relying parties hold it against DNS constraints', async () => {
+  const nameLimits = [
+    {
+      permitted: [
+        { type: 'dns' as const, base: Buffer.from('example.test') },
+        { type: 'ip' as const, base: Buffer.from('0a000000ff000000', 'hex') },
+      ],
+      excluded: [],
+    },
+  ]
+  const subjectOf = async (limited: boolean, profile: string, names: string[], commonName: string) => {
+    const csr = parseCsr(csrDer(names, { commonName }))
+    const wish = () => ({ profile, proof: { kind: 'csr' as const, csr } })
+    const { certificate } = await newIssuer(limited ? { nameLimits } : {}).issue(wish, ADMIN, ORIGIN)
+    return certificate.subject
+  }
+  expect(await subjectOf(true, 'server', ['ip:10.0.0.1'], '10.0.0.1')).toBe('')
+  expect(await subjectOf(false, 'server', ['ip:10.0.0.1'], '10.0.0.1')).toBe('CN=10.0.0.1')
+  // A dNSName beside it is what they look at.
+  const both = ['ip:10.0.0.1', 'dns:a.example.test']
+  expect(await subjectOf(true, 'server', both, '10.0.0.1')).toBe('CN=10.0.0.1')
+  const id = 'spiffe://example.test/a'
+  expect(await subjectOf(true, 'peer', [`uri:${id}`], id)).toBe('')
+  expect(await subjectOf(true, 'client', ['email:jo@example.test'], 'jo@example.test')).toBe(
+    'CN=jo@example.test',
+  )
 })
 
 test('an ACME order, which cannot wait, is refused where its profile has come to need approval', async () => {

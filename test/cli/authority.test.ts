@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { AuthorityAnswer } from '../../src/cli/answers.ts'
@@ -38,6 +38,19 @@ describe('init', () => {
     const again = await chancery(['init', '--dir', service.dir])
     expect(again).toMatchObject({ exitCode: 1, stdout: '' })
     expect(again.stderr).toContain('holds a CA already')
+  })
+
+  test('leaves no passphrase in a directory that it refuses, where the right ones were taken to other places', async () => {
+    const dir = join(temporaryDirectory(), 'data')
+    const made = ['passphrase', 'root-passphrase'].map((name) => join(dir, name))
+    expect((await chancery(['init', '--dir', dir])).exitCode).toBe(0)
+    for (const file of made) rmSync(file)
+    expect((await chancery(['init', '--dir', dir])).stderr).toContain('holds a CA already')
+    expect(made.filter((file) => existsSync(file))).toEqual([])
+    // What a lost database leaves is no place for another CA either.
+    rmSync(join(dir, 'chancery.db'))
+    expect((await chancery(['serve', '--dir', dir])).stderr).toContain('but no chancery.db')
+    expect(made.filter((file) => existsSync(file))).toEqual([])
   })
 
   test('takes key type, subjects, lives, constraints and a passphrase', async () => {
@@ -150,6 +163,24 @@ describe('another intermediate', () => {
     ).toHaveLength(1)
     expect(await service.command('authority', 'retire', 'root')).toMatchObject({ exitCode: 1 })
   })
+
+  test.each(['ca.example.test', 'https://ca.example.test', 'http://ca.example.test/?x'])(
+    'is not signed, nor is a root, with %s as the base of addresses, which the service would not take either',
+    async (url) => {
+      const out = join(service.work, 'no.pem')
+      const rest = [...rootOptions(service.dir), '--public-url', url, '--out', out]
+      const root = join(service.dir, 'root.pem')
+      for (const command of [
+        ['authority', 'sign', root],
+        ['root', 'cross', root],
+      ]) {
+        const answer = await chancery([...command, ...rest])
+        expect(answer).toMatchObject({ exitCode: 2, stdout: '' })
+        expect(answer.stderr).toContain('must be an http:// address')
+      }
+      expect(existsSync(out)).toBe(false)
+    },
+  )
 
   test('a chain that does not fit is refused with the reason', async () => {
     const wrong = await service.command('authority', 'install', join(service.dir, 'root.pem'))

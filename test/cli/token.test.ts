@@ -84,3 +84,15 @@ test('an unknown token, and a ttl that is none', async () => {
   expect(refused.exitCode).toBe(1)
   expect(refused.stderr).toContain('90d')
 })
+
+test.each([
+  [['token', 'list'], (n: number) => ['token', 'create', '--dns', `more${n}.test`]],
+  [['audit', 'list'], (n: number) => ['token', 'create', '--dns', `audited${n}.test`]],
+  [['acme', 'eab', 'list'], (n: number) => ['acme', 'eab', 'create', '--name', `more${n}.test`]],
+  [['est', 'user', 'list'], (n: number) => ['est', 'user', 'create', `more${n}`, '--allow', `more${n}.test`]],
+])('"%j" says where there is more than it shows, and nothing where there is not', async (list, create) => {
+  for (const n of [1, 2]) expect(await service.command(...create(n))).toMatchObject({ exitCode: 0 })
+  const more = 'There are more: --all shows them, --limit more of them.\n'
+  expect((await service.command(...list, '--limit', '1')).stdout).toContain(more)
+  expect((await service.command(...list, '--limit', '1', '--all')).stdout).not.toContain('There are more')
+})

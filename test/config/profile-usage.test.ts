@@ -20,6 +20,7 @@ test.each([
   ],
   [{ keyUsage: ['decipherOnly'], keyTypes: EC }, 'has decipherOnly without keyAgreement'],
   [{ extendedKeyUsage: ['timeStamping', 'clientAuth'] }, 'has the key purpose timeStamping beside others'],
+  [{ extendedKeyUsage: ['serverAuth', '1.3.6.1.5.5.7.3.1'] }, 'has the key purpose serverAuth twice'],
   [{ extendedKeyUsage: ['clientAuth', '1.3.6.1.5.5.7.3.8'] }, 'timeStamping beside others'],
 ])('a profile with %j is refused', (options, reason) => {
   expect(() => resolveProfiles({ web: { extends: 'client', ...options } })).toThrow(reason)

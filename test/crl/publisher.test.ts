@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Authority } from '../../src/ca/authority.ts'
+import { publicUrls } from '../../src/ca/certificate-template.ts'
 import { type CrlPublisher, type CrlPublisherOptions, createCrlPublisher } from '../../src/crl/publisher.ts'
 import { CaError } from '../../src/errors.ts'
 import { encodeCrlTbs } from '../../src/pki/crl/list.ts'
@@ -375,6 +376,23 @@ describe('health', () => {
         /no CRL, which consumers.* bring it with "chancery crl install root FILE"/,
       ),
     })
+  })
+
+  test('asks for no partitions of a root elsewhere, whose CRL is brought whole', async () => {
+    await storeRootCrl(4, 3650 * DAY)
+    const told: string[] = []
+    const publisher = await started({
+      options: () => crlOptions({ partitions: 2 }),
+      urls: () => publicUrls('http://ca.example.test'),
+      onWarning: (authority, reason) => told.push(`${authority}: ${reason}`),
+    })
+    expect(publisher.health()).toMatchObject([
+      { authority: 'root', number: 4, ok: true, reason: null },
+      { authority: 'issuing', ok: true, reason: null },
+    ])
+    expect(publisher.partitions('root')).toEqual([])
+    expect(publisher.partitions('issuing')).toEqual([0, 1])
+    expect(told).toEqual([])
   })
 
   test('is bad where the key is here and there is no CRL', async () => {

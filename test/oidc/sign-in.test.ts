@@ -11,6 +11,8 @@ let keys: JWK[] = []
 let keysAsked = 0
 let metadata: Record<string, unknown> = {}
 let idToken: (form: URLSearchParams) => Promise<string>
+/** Of the token endpoint, in the place of a token. */
+let refusal: { status: number; error: unknown } | null = null
 let now = 1_800_000_000
 
 beforeAll(async () => {
@@ -26,8 +28,9 @@ beforeAll(async () => {
       if (request.url === '/token') return { id_token: await idToken(new URLSearchParams(body)) }
       return null
     }
-    const value = await answer()
-    response.writeHead(value ? 200 : 404, { 'content-type': 'application/json' })
+    const refused = request.url === '/token' ? refusal : null
+    const value = refused ? { error: refused.error } : await answer()
+    response.writeHead(refused?.status ?? (value ? 200 : 404), { 'content-type': 'application/json' })
     response.end(JSON.stringify(value))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -44,12 +47,12 @@ beforeEach(() => {
   keysAsked = 0
 })
 
-async function newKey(kid: string, alg = 'ES256') {
+async function newKey(kid: string | undefined, alg = 'ES256') {
   const { privateKey, publicKey } = await generateKeyPair(alg)
-  keys = [...keys, { ...(await exportJWK(publicKey)), kid, alg }]
+  keys = [...keys, { ...(await exportJWK(publicKey)), ...(kid && { kid }), alg }]
   return (claims: Record<string, unknown>) =>
     new SignJWT({ iss: issuer, aud: 'ca', sub: 'ada', roles: 'boss', iat: now, exp: now + 300, ...claims })
-      .setProtectedHeader({ alg, kid })
+      .setProtectedHeader({ alg, ...(kid && { kid }) })
       .sign(privateKey)
 }
 
@@ -88,6 +91,23 @@ test('keys are asked for once, and again for an unknown one, but not each time',
   expect(keysAsked).toBe(2)
 })
 
+test('a provider whose new key has the name of the old one, or none, is asked for its keys again too', async () => {
+  for (const kid of ['the only one', undefined]) {
+    keys = []
+    const former = await newKey(kid)
+    const signIn = signInOf()
+    await signIn.bearer(await former({}))
+    keys = []
+    const next = await newKey(kid)
+    now += 60
+    expect(await signIn.bearer(await next({}))).toMatchObject({ id: 'oidc:ada' })
+    const asked = keysAsked
+    for (let n = 0; n < 5; n++)
+      await expect(signIn.bearer(await former({}))).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(keysAsked).toBe(asked)
+  }
+})
+
 test('a token counts with its issuer, audience, time, algorithm and subject alone', async () => {
   const made = await newKey('good')
   const signIn = signInOf()
@@ -98,22 +118,34 @@ test('a token counts with its issuer, audience, time, algorithm and subject alon
   })
   // Clocks differ by some seconds.
   expect(await signIn.bearer(await made({ exp: now - 29, nbf: now + 29 }))).toMatchObject({ id: 'oidc:ada' })
-  for (const claims of [
-    { iss: 'http://evil.test' },
-    { aud: 'other' },
-    { aud: undefined },
-    { exp: now - 31 },
-    { exp: undefined },
-    { nbf: now + 60 },
-    { sub: undefined },
-    { sub: 'a\nb' },
-  ])
-    await expect(signIn.bearer(await made(claims))).rejects.toMatchObject({ code: 'unauthenticated' })
+  for (const [claims, detail] of [
+    [{ iss: 'http://evil.test' }, /"iss" is not what is wanted/],
+    [{ aud: 'other' }, /"aud" is not what is wanted/],
+    [{ aud: undefined }, /"aud"/],
+    [{ exp: now - 31 }, /expired/],
+    [{ exp: undefined }, /"exp"/],
+    [{ nbf: now + 60 }, /"nbf"/],
+    [{ sub: undefined }, /"sub"/],
+    [{ sub: 'a\nb' }, /names nobody/],
+  ] as const)
+    await expect(signIn.bearer(await made(claims))).rejects.toMatchObject({
+      code: 'unauthenticated',
+      detail: expect.stringMatching(detail),
+    })
   await expect(signIn.bearer(await made({ roles: ['toString'] }))).rejects.toMatchObject({
     code: 'forbidden',
   })
   const other = await newKey('of another algorithm', 'ES384')
-  await expect(signIn.bearer(await other({}))).rejects.toMatchObject({ code: 'unauthenticated' })
+  await expect(signIn.bearer(await other({}))).rejects.toMatchObject({
+    code: 'unauthenticated',
+    detail: expect.stringMatching(/not among oidc.algorithms/),
+  })
+  const stranger = await newKey('of nobody')
+  keys = keys.slice(0, -1)
+  await expect(signIn.bearer(await stranger({ aud: 'other' }))).rejects.toMatchObject({
+    code: 'unauthenticated',
+    detail: expect.stringMatching(/none of the keys/),
+  })
 })
 
 test('an address gives a role only where the provider has verified it: elsewhere people set their own', async () => {
@@ -152,6 +184,27 @@ test('an ID token must be of this sign-in: its nonce, and who it was issued to',
     await expect(finish(claims)).rejects.toMatchObject({ code: 'unauthenticated' })
   idToken = async () => 'nonsense'
   await expect(signIn.finish('x', begun)).rejects.toMatchObject({ code: 'unauthenticated' })
+})
+
+test('a code that the provider does not take is the fault of who shows it, and anything else says what it is', async () => {
+  const signIn = signInOf()
+  const { begun } = await signIn.begin()
+  const finish = (status: number, error: unknown) => {
+    refusal = { status, error }
+    return signIn.finish('made up', begun).finally(() => {
+      refusal = null
+    })
+  }
+  await expect(finish(400, 'invalid_grant')).rejects.toMatchObject({ code: 'unauthenticated' })
+  for (const [status, error, said] of [
+    [401, 'invalid_client', /HTTP status 401 and "invalid_client"\.$/],
+    [400, 'a\nb', /HTTP status 400\.$/],
+    [500, { invalid_grant: 1 }, /HTTP status 500\.$/],
+  ] as const)
+    await expect(finish(status, error)).rejects.toMatchObject({
+      code: 'providerFailed',
+      detail: expect.stringMatching(said),
+    })
 })
 
 test('whoever comes back with codes of their own makes the provider be asked no more than 32 times at once', async () => {

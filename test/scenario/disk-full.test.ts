@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, expect, test, vi } from 'vitest'
+import { createDatabase, openStore } from '../../src/store/open.ts'
 import { eventually } from '../eventually.ts'
+import { audit, NOW } from '../store/records.ts'
 import { newCsr } from './csr.ts'
 import { startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
@@ -17,11 +20,11 @@ afterAll(() => {
   for (const folder of mounts) spawnSync('umount', ['-l', folder])
 })
 
-/** A file system of 4 MiB; null where this user may not mount one. */
-function smallDisk(): string | null {
+/** A file system of so many MiB; null where this user may not mount one. */
+function smallDisk(size = 4): string | null {
   const folder = join(workFolder(), 'disk')
   mkdirSync(folder)
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder]).status !== 0) return null
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'none', folder]).status !== 0) return null
   mounts.push(folder)
   return folder
 }
@@ -98,6 +101,34 @@ test('a disk that fills up under issuance costs no acknowledged certificate, and
   const restarted = await startService({ directory })
   await checkInvariants(restarted, journal)
   await restarted.stop()
+})
+
+test('a WAL that a long reader let grow until the disk was full is folded when the reader is done', async ({
+  skip,
+}) => {
+  // More than the 16 MiB from which on a WAL is folded.
+  const disk = smallDisk(24)
+  if (!disk) return skip('this user may not mount a file system')
+  const file = join(disk, 'chancery.db')
+  createDatabase(file)
+  const store = await openStore({ file, probeMilliseconds: 20 })
+  const { id } = await store.write('createAdminKey', {
+    ...{ name: 'ops', role: 'admin', hash: Buffer.alloc(32), createdAt: NOW, createdBy: 'system:cli' },
+    audit: audit('admin-key.create'),
+  })
+  const reader = new Database(file, { readonly: true })
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM audit').get()
+  // The same page again and again: what is in the WAL takes no more room in the database.
+  let at = NOW
+  const fillWal = async () => {
+    for (;;) await store.write('adminKeyUsed', { id, at: ++at })
+  }
+  await expect(fillWal()).rejects.toMatchObject({ code: 'storeFailed' })
+  reader.exec('COMMIT')
+  reader.close()
+  await eventually(() => store.write('adminKeyUsed', { id, at: ++at }))
+  await store.close()
 })
 
 test('a first start on a full disk says so, and leaves nothing that the next one stumbles over', async ({

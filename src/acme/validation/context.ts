@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import { type AddressRuleOptions, AddressRules } from './addresses.ts'
-import { NameResolver } from './name-resolver.ts'
+import { NameResolver, SYSTEM_NAMES } from './name-resolver.ts'
 
 export interface ValidationOptions extends AddressRuleOptions {
   readonly clock: Clock
@@ -53,7 +53,7 @@ export function validationContext(options: ValidationOptions): ValidationContext
   }
   return {
     clock,
-    resolver: new NameResolver(resolvers),
+    resolver: new NameResolver(resolvers, resolvers?.length ? null : SYSTEM_NAMES),
     networks: new AddressRules(options),
     httpPort,
     tlsPort,

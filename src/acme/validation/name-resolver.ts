@@ -3,6 +3,7 @@ import { CaError } from '../../errors.ts'
 import { Turns } from '../../turns.ts'
 import { Deadline } from './deadline.ts'
 import { ValidationFailure } from './failure.ts'
+import { hostsFileAddresses } from './hosts-file.ts'
 
 /** CNAMEs that are followed behind one name. */
 const MOST_ALIASES = 10
@@ -23,20 +24,38 @@ export interface CaaRecord {
   readonly critical: boolean
 }
 
+/** Where the machine finds addresses beside its DNS servers. */
+export interface SystemNames {
+  /** hosts(5). */
+  readonly hostsFile: string
+  /** What else it may know: mDNS, its own name. It may take as long as it likes. */
+  readonly lookup: (name: string) => Promise<readonly string[]>
+}
+
+/** Of this machine. */
+export const SYSTEM_NAMES: SystemNames = {
+  hostsFile: '/etc/hosts',
+  lookup: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+}
+
 /**
  * DNS without a cache: each question is asked anew, over UDP and, where an answer is truncated, TCP. Failures are
  * `ValidationFailure` "dns". Nothing found is an empty list.
  */
 export class NameResolver {
   readonly #servers: readonly string[]
+  readonly #strangers: SystemNames | null
   readonly #lookups = new Turns(MOST_SYSTEM_LOOKUPS)
 
   /**
-   * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system, whose hosts file then counts
-   * for addresses. `CaError` "badConfiguration" for what is none.
+   * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system. Addresses are then looked up
+   * as any program does it, for names that an operator chose; or, for names that `strangers` choose, in the hosts file, by DNS, and
+   * last as the system does it, all without its search domains: who holds "bank.example.corp.test" must not prove "bank.example",
+   * and who lets DNS hang must hold up nobody but himself. `CaError` "badConfiguration" for what is no server.
    */
-  constructor(servers: readonly string[] = []) {
+  constructor(servers: readonly string[] = [], strangers: SystemNames | null = null) {
     this.#servers = [...servers]
+    this.#strangers = strangers
     try {
       if (servers.length > 0) new Resolver().setServers(servers)
     } catch (cause) {
@@ -50,7 +69,28 @@ export class NameResolver {
 
   /** Addresses of both families, in alternation, IPv6 first. */
   async addresses(name: string, deadline: Deadline): Promise<string[]> {
-    if (this.#servers.length === 0) return alternate(await this.#systemLookup(name, deadline))
+    const strangers = this.#strangers
+    if (strangers) return alternate(await this.#beside(strangers, name, deadline))
+    if (this.#servers.length > 0) return alternate(await this.#byDns(name, deadline))
+    return alternate(await this.#systemLookup(SYSTEM_NAMES, name, deadline))
+  }
+
+  /** What the system knows of a name without its search domains. */
+  async #beside(system: SystemNames, name: string, deadline: Deadline): Promise<readonly string[]> {
+    const fixed = await hostsFileAddresses(system.hostsFile, name)
+    if (fixed.length > 0) return fixed
+    try {
+      const found = await this.#byDns(name, deadline)
+      if (found.length > 0) return found
+    } catch (error) {
+      // There may be no DNS at all. Any other trouble is what is to be told.
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+      if (code !== 'ECONNREFUSED') throw error
+    }
+    return this.#systemLookup(system, `${name}.`, deadline)
+  }
+
+  async #byDns(name: string, deadline: Deadline): Promise<readonly string[]> {
     const questions = new Deadline(deadline.seconds, deadline.signal)
     const ask = async (query: (resolver: Resolver, at: string) => Promise<string[]>) => {
       const found = await this.#followed(name, questions, query)
@@ -65,7 +105,7 @@ export class NameResolver {
       ])
       const found = families.flatMap((family) => (family.status === 'fulfilled' ? family.value : []))
       // A server that fails for one family alone is no reason to refuse the other.
-      if (found.length > 0) return alternate(found)
+      if (found.length > 0) return found
       if (deadline.signal.aborted) throw deadline.reason('dns', `DNS did not answer for ${name}`)
       const failed = families.find((family) => family.status === 'rejected')
       if (failed) throw failed.reason
@@ -137,12 +177,16 @@ export class NameResolver {
     }
   }
 
-  async #systemLookup(name: string, deadline: Deadline): Promise<string[]> {
+  async #systemLookup(
+    { lookup }: SystemNames,
+    asked: string,
+    deadline: Deadline,
+  ): Promise<readonly string[]> {
     const { signal } = deadline
-    const answer = this.#lookups.run(async () => (signal.aborted ? [] : await lookup(name, { all: true })))
+    const name = asked.replace(/\.$/, '')
+    const answer = this.#lookups.run(async () => (signal.aborted ? [] : await lookup(asked)))
     try {
-      const found = await deadline.race(answer, 'dns', `The system's resolver did not answer for ${name}`)
-      return found.map(({ address }) => address)
+      return await deadline.race(answer, 'dns', `The system's resolver did not answer for ${name}`)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (error instanceof ValidationFailure || signal.aborted || code === undefined) throw error

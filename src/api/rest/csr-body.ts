@@ -44,7 +44,7 @@ export function jsonOrCsr<S extends TSchema>(schema: S) {
 /** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */
 export function readCsr(bytes: Buffer): CertificationRequest {
   if (bytes.length === 0) throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM or DER.')
-  return bytes[0] === 0x30 ? parseBounded(bytes) : readTextCsr(bytes.toString('latin1'))
+  return bytes[0] === 0x30 ? parseBounded(bytes) : readTextCsr(bytes.toString())
 }
 
 /** Exactly one CSR as PEM, or as the base64 of its DER alone. */

@@ -9,7 +9,7 @@ import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
 import { answerRequest } from './issuance-answer.ts'
 import { PendingView } from './request-view.ts'
-import { NamedWishes, readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
+import { NamedWishes, readIdempotencyKey, readWishes, refuseBoth, Wishes } from './wishes.ts'
 
 const EnrolBody = Type.Object(
   { csr: Type.String({ minLength: 1, description: 'PKCS #10, PEM.' }), ...NamedWishes },
@@ -50,14 +50,4 @@ export const enrolRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       return answerRequest(answer, request, reply, { ...service, prefix: mountPoint(app) })
     },
   )
-}
-
-function refuseBoth<T>(body: T, query: object): T {
-  if (Object.keys(query).length > 0) {
-    throw new CaError(
-      'malformedRequest',
-      'With a JSON body every wish stands in the body: leave the query out.',
-    )
-  }
-  return body
 }

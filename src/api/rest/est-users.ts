@@ -49,7 +49,7 @@ export const estUserRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       const wish = { name, label, names, ttl: ttl === undefined ? null : parseDuration(ttl) }
       const { password } = await createEstUser(wish, admin, originOf(request), service)
       const { createdAt: _, createdBy: __, state: ___, ...facts } = show((await store.read.estUser(name))!, 0)
-      reply.code(201)
+      reply.code(201).header('cache-control', 'no-store')
       return { password, ...facts }
     },
   )

@@ -13,7 +13,7 @@ import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } 
 import { answerRequest } from './issuance-answer.ts'
 import { PendingView } from './request-view.ts'
 import { SerialParams } from './schemas.ts'
-import { readIdempotencyKey, readWishes, Wishes } from './wishes.ts'
+import { readIdempotencyKey, readWishes, refuseBoth, Wishes } from './wishes.ts'
 
 const RenewBody = Type.Object(
   {
@@ -23,6 +23,11 @@ const RenewBody = Type.Object(
     validity: Wishes.validity,
     notAfter: Wishes.notAfter,
   },
+  { additionalProperties: false },
+)
+
+const RenewQuery = Type.Object(
+  { validity: Wishes.validity, notAfter: Wishes.notAfter },
   { additionalProperties: false },
 )
 
@@ -38,6 +43,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         summary: 'Renew a certificate',
         tags: ['certificates'],
         params: SerialParams,
+        querystring: RenewQuery,
         body: jsonOrCsr(RenewBody),
         response: { 201: CertificateView, 202: PendingView },
       },
@@ -64,7 +70,8 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         const proof: KeyProof = csr
           ? { kind: 'csr', csr }
           : { kind: 'tls', publicKey: sameKey(principal.kind, old.der) }
-        const wishes = Buffer.isBuffer(body) ? {} : readWishes(body)
+        const isBare = Buffer.isBuffer(body) || Object.keys(body).length === 0
+        const wishes = readWishes(isBare ? request.query : refuseBoth(body, request.query))
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key'])
         return { proof, ...wishes, renewalOf: old, idempotencyKey, protocol: 'rest' }
       }

@@ -75,7 +75,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         names: names.map(nameText),
       })
       const created = await createToken({ profile, names, ttl: seconds }, admin, audit, service)
-      reply.code(201)
+      reply.code(201).header('cache-control', 'no-store')
       return {
         id: created.tokenId,
         token: created.token,

@@ -38,6 +38,17 @@ export function readWishes(
   }
 }
 
+/** The JSON body; "malformedRequest" where wishes stand in the query too. */
+export function refuseBoth<T>(body: T, query: object): T {
+  if (Object.keys(query).length > 0) {
+    throw new CaError(
+      'malformedRequest',
+      'With a JSON body every wish stands in the body: leave the query out.',
+    )
+  }
+  return body
+}
+
 const KEY = /^[\x21-\x7e]{1,255}$/
 
 /** The Idempotency-Key header, if there is one. */

@@ -29,6 +29,11 @@ export interface BackedUpFile {
 /** No way out of the directory, and nothing hidden. */
 const NAME = /^(?:(?:keys|root-offline)\/)?[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 
+/** Whether a file of this name, relative to the data directory, may be in a backup. */
+export function mayBeBackedUp(name: string): boolean {
+  return NAME.test(name)
+}
+
 export function manifestText(manifest: Omit<Manifest, 'format'>): string {
   return `${JSON.stringify({ format: FORMAT, ...manifest }, null, 2)}\n`
 }

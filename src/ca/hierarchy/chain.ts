@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
-import { readBasicConstraints, readKeyUsage } from '../../pki/certificate/ca-constraints.ts'
+import { readBasicConstraints, readKeyUsage, readPurposes } from '../../pki/certificate/ca-constraints.ts'
 import { EXTENSION } from '../../pki/certificate/extensions.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
@@ -108,6 +108,7 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
   if (now < info.notBefore) throw new CaError(CODE, `${describe(info)} is not valid yet.`)
   if (now > info.notAfter) throw new CaError(CODE, `${describe(info)} has expired.`)
   readPublicKey(info.spki, CODE)
+  readPurposes(info)
 }
 
 function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {

@@ -30,7 +30,7 @@ export async function installAuthority(
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
-  if (row.replaces !== null) checkRoot(root, rows)
+  checkRoot(root, rows, row)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
@@ -42,9 +42,25 @@ export async function installAuthority(
   })
 }
 
-/** The bundle of CRLs is whole or not served: a new root that came without one would take it from everybody. */
-function checkRoot(root: CertificateInfo, rows: readonly AuthorityRow[]): void {
-  if (rows.some(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))) return
+/**
+ * The bundle of CRLs is whole or not served: a new root that came without one would take it from everybody. Nobody's trust store has
+ * a further root, either. The first comes with its first intermediate.
+ */
+function checkRoot(
+  root: CertificateInfo,
+  rows: readonly AuthorityRow[],
+  { state, replaces }: AuthorityRow,
+): void {
+  const roots = rows.filter(({ role }) => role === 'root')
+  if (roots.length === 0) return
+  const known = roots.find(({ certificate }) => certificate?.equals(root.der))
+  const isActive = state === 'active' || (state === 'pending' && replaces === null)
+  if (known?.state === 'retired' && isActive)
+    throw new CaError(
+      'conflict',
+      `The root "${known.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${known.id}").`,
+    )
+  if (known) return
   throw new CaError(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,

@@ -30,6 +30,14 @@ export async function settleDataDirectory(directory: string): Promise<Settled> {
   return { initialised: existsSync(dataFiles(directory).database), finished: false }
 }
 
+/** Throws "conflict" where no CA can be made in the directory. To be called before anything is put there for one, such as a passphrase. */
+export async function refuseTakenDirectory(directory: string): Promise<void> {
+  refuseCa(directory, await settleDataDirectory(directory))
+  if (!existsSync(directory)) return
+  await refuseLeftovers(directory)
+  refuseJournals(directory)
+}
+
 /**
  * Lets `make` fill a staging folder, and then moves everything into place, the database last: an interrupted start
  * leaves nothing that a later one could take for a CA, and what it had whole the next one finishes. Two starts at once

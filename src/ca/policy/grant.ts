@@ -12,6 +12,7 @@ import { isInternal, RESPONDER_PROFILE } from '../internal-profiles.ts'
 import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { narrowLife, narrowNames } from './narrowing.ts'
+import { checkPurposes } from './purposes.ts'
 import { checkSubject, csrNames, grantSubject } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
@@ -51,6 +52,7 @@ export function decide(
   const publicKey = requestedKey(request.proof)
   checkKey(publicKey, profile)
   checkExtensions(request, profile)
+  checkPurposes(profile, authority)
   if (request.renewalOf)
     return renewal(request, request.renewalOf, principal, { profile, authority, publicKey }, now)
 
@@ -67,7 +69,8 @@ export function decide(
   const asked = distinct(request.names ?? csrNames(csr))
   const names = narrowNames(asked, request)
   checkNames(names, profile, authority, principal)
-  const subject = encodeName(grantSubject(request.commonNames ?? csr.commonNames, asked, names, profile))
+  const commonNames = request.commonNames ?? csr.commonNames
+  const subject = encodeName(grantSubject(commonNames, asked, names, profile, authority))
   checkSubject(subject, authority)
   const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
   const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now, grantedAt)

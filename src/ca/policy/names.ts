@@ -120,11 +120,19 @@ function refusedDns(value: string, profile: Profile): string | null {
  * it cross "?" and "#": "https://evil.test?.example.test/" would fit "https://*.example.test/", and its host is evil.test.
  */
 export function uriMatches(pattern: string, uri: string): boolean {
-  const expression = pattern
-    .split(/(\*\*?)/)
-    .map((part) =>
-      part === '**' ? '.+' : part === '*' ? '[^/?#]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
-    )
-    .join('')
-  return new RegExp(`^${expression}$`).test(uri)
+  // Not as a regular expression: whoever asks for the name would choose how long one with a few wildcards tries.
+  const parts = pattern.match(/\*\*?|[^*]/g) ?? []
+  /** How many of the parts what was read may have used up. */
+  let reached = new Set([0])
+  for (const character of uri) {
+    const next = new Set<number>()
+    for (const at of reached) {
+      const part = parts[at]
+      const isWild = part === '**' || (part === '*' && !'/?#'.includes(character))
+      if (isWild) next.add(at)
+      if (isWild || part === character) next.add(at + 1)
+    }
+    reached = next
+  }
+  return reached.has(parts.length)
 }

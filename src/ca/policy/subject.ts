@@ -1,9 +1,11 @@
 import { isIP } from 'node:net'
+import { hasPurpose } from '../../config/profile-rules.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
-import { isSubjectOutside } from '../../pki/certificate/name-constraints.ts'
+import { isOutside, isSubjectOutside } from '../../pki/certificate/name-constraints.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
 import { type NameAttribute, nameToText } from '../../pki/distinguished-name.ts'
+import { normaliseIp } from '../../pki/names/ip.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { SubjectName } from '../../pki/names/san.ts'
 import type { Authority } from '../authority.ts'
@@ -22,20 +24,24 @@ export function csrNames(csr: CertificationRequest): readonly SubjectName[] {
 
 /**
  * The subject's attributes: the profile's fixed ones, and a common name only if it is also a SAN. `names` are those of the
- * names asked for that are granted: where the one that the common name is was left out, no other takes its place.
+ * names asked for that are granted: where the one that the common name is was left out, no other takes its place. Nor does
+ * one stand there for which relying parties would refuse the certificate.
  */
 export function grantSubject(
   commonNames: readonly string[],
   asked: readonly SubjectName[],
   names: readonly SubjectName[],
   profile: Profile,
+  authority: Pick<Authority, 'nameLimits'>,
 ): readonly NameAttribute[] {
   const attributes: NameAttribute[] = [...profile.subject]
   if (profile.commonName === 'none') return attributes
   for (const text of commonNames) {
-    const name = asked.find(({ value }) => value === text || value === text.toLowerCase())
+    const spellings = [text, text.toLowerCase(), canonical(text)]
+    const name = asked.find(({ value }) => spellings.includes(value))
     if (name && name.value.length <= MAX_COMMON_NAME) {
-      if (names.includes(name)) attributes.push({ type: 'CN', value: name.value })
+      if (names.includes(name) && !isMisjudged(name, names, profile, authority))
+        attributes.push({ type: 'CN', value: name.value })
       break
     }
     if (!name && profile.commonName === 'refuse') {
@@ -46,6 +52,35 @@ export function grantSubject(
     }
   }
   return attributes
+}
+
+/** As names are compared: IPv6 in one of its many forms, and an e-mail address with capitals in its host, are names too. */
+function canonical(text: string): string {
+  const at = text.lastIndexOf('@')
+  if (at >= 0) return text.slice(0, at) + text.slice(at).toLowerCase()
+  if (isIP(text) !== 6) return text
+  try {
+    return normaliseIp(text)
+  } catch (error) {
+    if (error instanceof CaError) return text
+    throw error
+  }
+}
+
+/**
+ * Without a dNSName relying parties hold the common name against DNS constraints, whatever it is: OpenSSL one that looks like
+ * a host name, as "10.0.0.1" does, and GnuTLS any one of a TLS server.
+ */
+function isMisjudged(
+  name: SubjectName,
+  names: readonly SubjectName[],
+  profile: Profile,
+  { nameLimits }: Pick<Authority, 'nameLimits'>,
+): boolean {
+  if (names.some(({ type }) => type === 'dns')) return false
+  const { length } = profile.extendedKeyUsage
+  const isJudged = isIP(name.value) === 4 || length === 0 || hasPurpose(profile, 'serverAuth')
+  return isJudged && nameLimits.some((limits) => isOutside({ type: 'dns', value: name.value }, limits))
 }
 
 /** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. */

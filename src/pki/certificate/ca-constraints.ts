@@ -1,6 +1,6 @@
 import { DerReader } from '../der/read.ts'
 import { namedBits, TAG } from '../der/write.ts'
-import { EXTENSION } from './extensions.ts'
+import { EXTENSION, extendedKeyUsageOf } from './extensions.ts'
 import { KEY_USAGES, type KeyUsage } from './key-usage.ts'
 import type { TbsInfo } from './parse.ts'
 
@@ -35,6 +35,19 @@ export function readKeyUsage(info: Pick<TbsInfo, 'extensions'>): Set<KeyUsage> |
   if (set.length === 0 || !namedBits(set.map(({ bit }) => bit)).equals(bytes))
     reader.fail('has a broken key usage')
   return new Set(set.map(({ usage }) => usage))
+}
+
+const ANY_PURPOSE = '2.5.29.37.0'
+
+/**
+ * The purposes, dotted, to which relying parties keep the certificates below a CA: its extended key usage. Null where it has
+ * none, or any. `CaError` 'badAuthorityCertificate'.
+ */
+export function readPurposes(info: Pick<TbsInfo, 'extensions'>): readonly string[] | null {
+  const extension = info.extensions.find(({ oid }) => oid === EXTENSION.extendedKeyUsage)
+  if (!extension) return null
+  const purposes = extendedKeyUsageOf(extension.value, 'badAuthorityCertificate')
+  return purposes.includes(ANY_PURPOSE) ? null : purposes
 }
 
 function extensionReader(info: Pick<TbsInfo, 'extensions'>, id: string): DerReader | undefined {

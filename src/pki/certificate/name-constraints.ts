@@ -59,7 +59,7 @@ function readSubtrees(reader: DerReader, tag: number, code: ErrorCode): Subtree[
 
 /**
  * Whether a relying party would refuse the name: it lies in an excluded subtree, or there are permitted subtrees of its
- * kind and it lies in none.
+ * kind and it lies in none. Where they do not agree, one that would is enough.
  */
 export function isOutside(name: SubjectName, { permitted, excluded }: NameLimits): boolean {
   const ofKind = (subtree: Subtree) => subtree.type === name.type
@@ -67,6 +67,7 @@ export function isOutside(name: SubjectName, { permitted, excluded }: NameLimits
   const allowed = permitted.filter(ofKind)
   // RFC 5280 4.2.1.10: under URI constraints of either sort, a URI without a host name is refused.
   if (name.type === 'uri' && !hasHostName(name.value)) return allowed.length > 0 || excluded.some(ofKind)
+  if (name.type === 'uri' && allowed.length > 0 && !isHostPlain(name.value)) return true
   return allowed.length > 0 && !allowed.some(({ base }) => covers(base, name))
 }
 
@@ -100,11 +101,17 @@ function sameMailbox(limit: string, value: string): boolean {
   )
 }
 
-/** "*.example.test" stands for names that an excluded "internal.example.test" covers. */
+/**
+ * What an excluded subtree covers for some. "*.example.test" stands for names that "internal.example.test" covers; Go takes
+ * the hosts below that of an e-mail address or URI along; Java compares mailboxes in any case.
+ */
 function mayMatch({ type, value }: SubjectName, base: Buffer): boolean {
-  return (
-    type === 'dns' && value.startsWith('*.') && base.toString('latin1').toLowerCase().endsWith(value.slice(1))
-  )
+  if (type === 'ip') return false
+  const limit = base.toString('latin1').toLowerCase()
+  if (type === 'dns') return value.startsWith('*.') && limit.endsWith(value.slice(1))
+  if (limit.includes('@')) return value.toLowerCase() === limit
+  const host = type === 'email' ? value.slice(value.lastIndexOf('@') + 1) : hostOf(value)
+  return host.endsWith(`.${limit}`)
 }
 
 function coversAddress(base: Buffer, address: Buffer): boolean {
@@ -121,4 +128,11 @@ function hostOf(uri: string): string {
 function hasHostName(uri: string): boolean {
   const host = hostOf(uri)
   return host !== '' && !host.startsWith('[') && !/^[0-9.]+$/.test(host)
+}
+
+/** OpenSSL ends a host at the first colon after it, wherever that is, else at a slash; at neither "?" nor "#". */
+function isHostPlain(uri: string): boolean {
+  const rest = uri.slice(uri.indexOf('//') + 2)
+  const end = rest.includes(':') ? rest.indexOf(':') : rest.indexOf('/')
+  return (end < 0 ? rest : rest.slice(0, end)).toLowerCase() === hostOf(uri)
 }

@@ -27,7 +27,7 @@ export function auditWriter(db: Connection): (entry: AuditEntry, certificate?: n
     const address = entry.address.toWellFormed()
     const requestId = entry.requestId.toWellFormed()
     const target = entry.target.toWellFormed()
-    const detail = JSON.stringify(entry.detail)
+    const detail = detailText(entry.detail)
     const hash = chainHash(before.hash, { id, at, actor, address, requestId, action, target, result, detail })
     insert.run(
       id,
@@ -45,6 +45,15 @@ export function auditWriter(db: Connection): (entry: AuditEntry, certificate?: n
     memory.chainEnd = { id, hash: hash.toString('hex') }
     return id
   }
+}
+
+/** JSON has an escape for half a character, which many programs cannot read, and so not verify (RFC 8259 8.2). */
+function detailText(detail: AuditEntry['detail']): string {
+  const text = JSON.stringify(detail)
+  if (!text.includes('\\ud')) return text
+  return JSON.stringify(detail, (_, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  )
 }
 
 function chainEndReader(db: Connection): () => ChainEnd {

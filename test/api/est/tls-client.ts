@@ -96,7 +96,13 @@ export class TlsClient {
       const found = find()
       if (found !== null) return found
       if (this.socket.destroyed || this.socket.readableEnded) throw new Error('The connection ended.')
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'close')])
+      const heard = new AbortController()
+      const { signal } = heard
+      // Whichever comes first takes the other's listeners away.
+      await Promise.race([
+        once(this.socket, 'data', { signal }),
+        once(this.socket, 'close', { signal }),
+      ]).finally(() => heard.abort())
     }
   }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate, makeRootCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
+import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
 import { openRoot } from '../../../src/ca/hierarchy/root.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import {
@@ -22,7 +23,7 @@ import { newSerialNumber } from '../../../src/pki/serial-number.ts'
 import { assembleSigned } from '../../../src/pki/signed.ts'
 import { readCrl } from '../../crl/published.ts'
 import { DAY, expectProblem, ROOT_PASSPHRASE, TestCa } from '../ca-fixture.ts'
-import { newAuthority } from '../new-authority.ts'
+import { installRoots, newAuthority, secondRoot } from '../new-authority.ts'
 import { csrPem, newKey } from '../requests.ts'
 
 let ca: TestCa
@@ -73,6 +74,16 @@ async function newRoot(name = 'Elsewhere Root') {
     return assembleSigned(tbs, signer.algorithm, await signer.sign(tbs))
   }
   return { signer, der: certificate.der, certificate, sign }
+}
+
+/** The same, installed with its CRL, as whatever stands below it needs. */
+async function knownRoot(name?: string) {
+  const root = await newRoot(name)
+  const wish = { previous: null, revoke: [], validity: 365 * DAY }
+  const crl = await makeNextRootCrl({ id: 'elsewhere', ...root }, wish, ca.clock())
+  const answer = await installRoots(ca, pem(root.der), encodePem('X509 CRL', crl.der))
+  expect(answer.status, answer.text).toBe(200)
+  return root
 }
 
 const ski = (spki: Buffer) => subjectKeyIdentifier(keyIdentifier(readPublicKey(spki)))
@@ -159,7 +170,7 @@ describe('another authority', () => {
     const csr = await csrOf('second')
     await proveCsr(csr)
     expect(csr.publicKey.type).toBe('P-384')
-    const root = await newRoot()
+    const root = await knownRoot()
     const der = await root.sign(csr)
     const installed = await install('second', pem(der, root.der))
     expect(installed.status, installed.text).toBe(200)
@@ -177,7 +188,7 @@ describe('another authority', () => {
     expect(leaf.verify(new X509Certificate(der).publicKey)).toBe(true)
     expect(parseCertificate(leaf.raw).signatureAlgorithm.oid).toBe('1.2.840.10045.4.3.4')
     expect(leaf.infoAccess).toContain('/ca/second.crt')
-    // Its root is trusted now, and both serve.
+    // Its root is trusted, and both serve.
     expect((await ca.call('/bundles/roots.pem', {}, ca.http)).text).toContain(pem(root.der))
     expect((await ca.call('/ca/second.crt', {}, ca.http)).body).toEqual(der)
     await ca.call(`/v1/certificates/${issued.serialNumber}/revoke`, { body: {} })
@@ -188,6 +199,29 @@ describe('another authority', () => {
     await ca.reopen()
     expect((await ca.enrol(body.csr, { authority: 'second' })).authority).toBe('second')
     expect((await ca.enrol(body.csr)).authority).toBe('intermediate')
+  })
+
+  test.each([
+    ['below a root that nobody has installed', /chancery root install/],
+    ['below a root that is retired', /chancery authority activate/],
+  ])('is refused %s: it would issue what nobody can check yet', async (where, todo) => {
+    const other = await TestCa.create()
+    try {
+      const { root, certificate, crl } = await secondRoot(other)
+      if (where.endsWith('retired')) {
+        await installRoots(other, certificate, crl)
+        const retired = await other.call(`/v1/authorities/${root.id}/phase`, { body: { phase: 'retired' } })
+        expect(retired.status, retired.text).toBe(200)
+      }
+      const made = await newAuthority(other, 'unknown', { root, status: 409 })
+      expectProblem(made, 409, 'conflict', todo)
+      expect((await other.call('/v1/authorities/unknown')).json).toMatchObject({ state: 'pending' })
+      expect((await other.call('/bundles/roots.pem', {}, other.http)).text).not.toContain(certificate)
+      // The bundle of CRLs is whole, or not served.
+      expect((await other.call('/bundles/roots.crl.pem', {}, other.http)).status).toBe(200)
+    } finally {
+      await other.close()
+    }
   })
 
   test('signed by the root brought back from its safe', async () => {
@@ -294,7 +328,7 @@ describe('a chain that does not fit is refused with the reason:', () => {
   beforeAll(async () => {
     await create({ id: 'pending', subject: 'CN=Pending' })
     csr = await csrOf('pending')
-    root = await newRoot('Pending Root')
+    root = await knownRoot('Pending Root')
   })
 
   const cases: [string, () => Promise<string>, RegExp][] = [
@@ -427,7 +461,7 @@ describe('a newer certificate for the same key', () => {
   async function installed(id: string, extensions = ISSUING) {
     await create({ id, subject: 'CN=Renewed,O=Example' })
     csr = await csrOf(id)
-    root = await newRoot('Root of the renewed')
+    root = await knownRoot(`Root of ${id}`)
     const first = pem(await root.sign(csr, { extensions: extensions(csr.publicKey.spki) }), root.der)
     expect((await install(id, first)).status).toBe(200)
   }

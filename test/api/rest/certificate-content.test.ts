@@ -45,7 +45,12 @@ beforeAll(async () => {
           keyUsage: ['digitalSignature', 'nonRepudiation'],
           extendedKeyUsage: ['1.3.6.1.4.1.311.10.3.4'],
         },
-        strict: { extends: 'server', extensions: 'refuse', commonName: 'refuse' },
+        strict: {
+          extends: 'server',
+          extensions: 'refuse',
+          commonName: 'refuse',
+          names: { types: ['dns', 'ip', 'email'] },
+        },
       },
     },
   })
@@ -176,6 +181,21 @@ describe('the common name', () => {
     expect(Buffer.from(made.leaf.rawData).includes(utf8String('web.example.test'))).toBe(true)
   })
 
+  test.for([
+    ['ip:2001:db8::1', '2001:DB8:0:0:0:0:0:1', 'CN=2001:db8::1'],
+    ['email:Jo@example.test', 'Jo@Example.test', 'CN=Jo@example.test'],
+  ] as const)('is also a SAN if it spells it otherwise: %s', async ([name, commonName, subject]) => {
+    const csr = csrPem([name], { commonName })
+    expect((await issue('strict', csr)).leaf.subject).toBe(subject)
+  })
+
+  test('of an address that no certificate can have is refused as any other', async () => {
+    for (const commonName of ['fe80::1%eth0', '::ffff:192.0.2.1']) {
+      const body = { csr: csrPem(['ip:fe80::1'], { commonName }), profile: 'strict' }
+      expectProblem(await ca.call('/v1/certificates', { body }), 403, 'nameNotAllowed', /is not among/)
+    }
+  })
+
   test('is dropped if it is none, or refused, as the profile says', async () => {
     const csr = csrPem(['dns:web.example.test'], { commonName: 'Admin' })
     expect((await issue('server', csr)).leaf.subject).toBe('')
@@ -188,6 +208,8 @@ describe('the common name', () => {
     expect(dns.node.subjectAltName).toBe('DNS:old.example.test')
     const ip = await issue('server', csrPem([], { commonName: '192.0.2.9' }))
     expect(ip.node.subjectAltName).toBe('IP Address:192.0.2.9')
+    const ipv6 = await issue('strict', csrPem([], { commonName: '2001:DB8:0:0:0:0:0:9' }))
+    expect(ipv6.leaf.subject).toBe('CN=2001:db8::9')
     const neither = await ca.call('/v1/certificates', {
       body: { csr: csrPem([], { commonName: 'Our Web Server' }) },
     })

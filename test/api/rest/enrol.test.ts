@@ -65,6 +65,11 @@ describe('the CSR may come', () => {
       { 'content-type': 'application/x-pem-file' },
     ],
     [
+      'with the byte order mark that Windows PowerShell writes',
+      () => `\ufeff${csrPem(names)}`,
+      { 'content-type': 'application/x-pem-file' },
+    ],
+    [
       'with lines that end in CRLF',
       () => csrPem(names).replaceAll('\n', '\r\n'),
       { 'content-type': 'application/x-pem-file' },

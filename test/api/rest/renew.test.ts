@@ -43,6 +43,23 @@ const renew = (serialNumber: string, call: Call & { identity?: Identity } = {}) 
 
 const see = async (serialNumber: string) => (await ca.call(`/v1/certificates/${serialNumber}`)).json
 
+test('a shorter life that is asked for in the query counts where the body is a bare CSR or there is none', async () => {
+  const { serialNumber, identity } = await newHolder()
+  const ask = (query: string, call: Call & { identity?: Identity } = {}) =>
+    ca.send(`/v1/certificates/${serialNumber}/renew?${query}`, { identity, ...call })
+  const bare = { body: csrDer([]), headers: { 'content-type': 'application/pkcs10' } }
+  for (const call of [bare, {}]) {
+    const { status, json, text } = await ask('validity=1h', call)
+    expect(status, text).toBe(201)
+    expect(Date.parse(json.notAfter) - ca.now).toBe(3600 * 1000)
+  }
+  const until = new Date(ca.now + DAY * 1000).toISOString()
+  expect(Date.parse((await ask(`notAfter=${until}`, bare)).json.notAfter)).toBe(ca.now + DAY * 1000)
+  expectProblem(await ask('profile=client', bare), 400, 'malformedRequest', /profile/)
+  const both = await ask('validity=1h', { body: { validity: '2h' } })
+  expectProblem(both, 400, 'malformedRequest', /leave the query out/)
+})
+
 describe('by the certificate itself over mutual TLS', () => {
   test('without a body: the same key, subject and names, a new life', async () => {
     const old = await newHolder()

@@ -47,6 +47,16 @@ describe('a second root', () => {
     expect((await installRoots(ca, next.certificate, next.crl)).json).toMatchObject({ roots: [] })
   })
 
+  test('gives the SPIFFE bundle a higher sequence, also in the second of another change', async () => {
+    const third = await secondRoot(ca, 'CN=Third Root', 'third-root')
+    const sequences: number[] = []
+    for (const { certificate, crl } of [next, third]) {
+      expect((await installRoots(ca, certificate, crl)).status).toBe(200)
+      sequences.push((await ca.call('/bundles/roots.jwks', {}, ca.http)).json.spiffe_sequence)
+    }
+    expect(sequences[1]).toBeGreaterThan(sequences[0]!)
+  })
+
   test('takes a newer CRL later, after the usual checks', async () => {
     await installRoots(ca, next.certificate, next.crl)
     const crlOf = async (previous: string | null, now = ca.clock()) => {

@@ -37,6 +37,14 @@ describe('making one', () => {
   })
 
   test.for([
+    ['/v1/tokens', { names: NAMES }],
+    ['/v1/est/users', { name: 'router' }],
+  ] as const)('a secret from %s is kept by nobody on the way', async ([path, body]) => {
+    const { status, headers } = await ca.call(path, { body })
+    expect([status, headers['cache-control']]).toEqual([201, 'no-store'])
+  })
+
+  test.for([
     ['no names', { names: {} }, 'malformedRequest'],
     ['an unknown profile', { names: NAMES, profile: 'nonsense' }, 'unknownProfile'],
     ['the service’s own profile', { names: NAMES, profile: 'chancery-tls' }, 'unknownProfile'],

@@ -1,9 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readBasicConstraints, readKeyUsage } from '../../../src/pki/certificate/ca-constraints.ts'
+import {
+  readBasicConstraints,
+  readKeyUsage,
+  readPurposes,
+} from '../../../src/pki/certificate/ca-constraints.ts'
 import {
   basicConstraints,
   type Extension,
+  extendedKeyUsage,
   keyUsage,
   noRevAvail,
 } from '../../../src/pki/certificate/extensions.ts'
@@ -64,5 +69,18 @@ describe('readKeyUsage', () => {
     ['something after it', '030201060500'],
   ])('refuses %s', (_, hex) => {
     expect(() => readKeyUsage(withValue(keyUsage(['cRLSign']), hex))).toThrow(refused)
+  })
+})
+
+describe('readPurposes', () => {
+  it('reads what extendedKeyUsage writes, and null where any purpose is there', () => {
+    expect(readPurposes(certificate)).toBeNull()
+    const some = extendedKeyUsage(['serverAuth', '1.2.3.4'])
+    expect(readPurposes(withExtension(some))).toEqual(['1.3.6.1.5.5.7.3.1', '1.2.3.4'])
+    expect(readPurposes(withExtension(extendedKeyUsage(['serverAuth', '2.5.29.37.0'])))).toBeNull()
+  })
+
+  it('refuses what is none', () => {
+    expect(() => readPurposes(withValue(extendedKeyUsage(['serverAuth']), '0500'))).toThrow(refused)
   })
 })

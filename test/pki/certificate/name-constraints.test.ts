@@ -45,6 +45,12 @@ const NAMES: readonly (readonly [SubjectName['type'], string, boolean])[] = [
   ['uri', 'https://web.example.test/path', false],
   ['uri', 'https://example.test/', true],
   ['uri', 'https://web.example.test.evil.test/', true],
+  ['uri', 'HTTPS://Web.example.test:8443/a:b', false],
+  ['uri', 'https://web.example.test', false],
+  // OpenSSL reads on for the host's end.
+  ['uri', 'https://web.example.test?a=b', true],
+  ['uri', 'https://web.example.test#a', true],
+  ['uri', 'https://web.example.test/a:b', true],
 ]
 
 describe('name constraints of an issuer', () => {
@@ -74,6 +80,24 @@ describe('name constraints of an issuer', () => {
       expect(isOutside({ type: 'uri', value }, read)).toBe(false)
     },
   )
+
+  // Go 1.26 refuses what lies below an excluded host, and Java an excluded mailbox in any case.
+  it.each([
+    ['email', 'jo@below.evil.test', true],
+    ['email', 'jo@evil.test', true],
+    ['email', 'jo@notevil.test', false],
+    ['email', 'jo.doe@box.test', true],
+    ['email', 'jo@box.test', false],
+    ['uri', 'https://below.evil.test/', true],
+    ['uri', 'https://evil.test/a:b', true],
+    ['uri', 'https://notevil.test/', false],
+    ['uri', 'https://notevil.test/a:b', false],
+  ] as const)('what some take for excluded is outside: %s:%s %s', (type, value, outside) => {
+    const excluded = { email: ['evil.test', 'Jo.Doe@box.test'], uri: ['evil.test'] }
+    const root = makeRoot(keys, ECDSA, [nameConstraints({ permitted: {}, excluded })])
+    const read = readNameLimits(parseCertificate(root), 'badAuthorityCertificate')!
+    expect(isOutside({ type, value }, read)).toBe(outside)
+  })
 
   it('are absent from a certificate without them', () => {
     expect(readNameLimits(parseCertificate(makeRoot(keys)), 'badAuthorityCertificate')).toBeNull()

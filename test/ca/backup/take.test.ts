@@ -1,0 +1,76 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { takeBackup } from '../../../src/ca/backup/take.ts'
+import { changePassphrase } from '../../../src/ca/custody/change-passphrase.ts'
+import { moveKeys } from '../../../src/ca/custody/move-keys.ts'
+import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
+import { initialise } from '../../../src/ca/hierarchy/initialise.ts'
+import { systemClock } from '../../../src/clock.ts'
+import { openStore } from '../../../src/store/open.ts'
+import { audit } from '../../store/records.ts'
+
+// Each passphrase is meant to be slow to try.
+vi.setConfig({ testTimeout: 60_000 })
+
+const [OLD, NEW] = ['the old passphrase', 'the new passphrase']
+
+/** A data directory that keeps its passphrase, and a name for a backup of it. */
+async function prepared(): Promise<{ directory: string; out: string }> {
+  const work = mkdtempSync(join(tmpdir(), 'chancery-take-'))
+  onTestFinished(() => rmSync(work, { recursive: true, force: true }))
+  const directory = join(work, 'data')
+  const { intermediate } = defaultHierarchy()
+  await initialise({ directory, clock: systemClock, passphrase: OLD, intermediate, root: null, urls: null })
+  writeFileSync(join(directory, 'passphrase'), `${OLD}\n`, { mode: 0o600 })
+  return { directory, out: join(work, 'backup') }
+}
+
+async function change(directory: string): Promise<void> {
+  const store = await openStore({ file: join(directory, 'chancery.db') })
+  const wish = { directory, store, old: OLD, next: NEW, isKept: true, reseal: async () => null }
+  await changePassphrase({ ...wish, audit: audit('key.passphrase') })
+  await store.close()
+}
+
+test.each(['keys/intermediate.key.pem', 'passphrase'])(
+  'a change of the passphrase before %s is copied leaves no backup that is half of before and half of after',
+  async (at) => {
+    const { directory, out } = await prepared()
+    const step = async (name: string) => {
+      if (name === at) await change(directory)
+    }
+    const taken = takeBackup({ directory, out, include: ['passphrase'], clock: systemClock, step })
+    await expect(taken).rejects.toMatchObject({ code: 'conflict' })
+    expect(existsSync(out)).toBe(false)
+    const { files } = await takeBackup({ directory, out, include: ['passphrase'], clock: systemClock })
+    expect(files.map(({ name }) => name)).toContain('passphrase')
+    expect(readFileSync(join(out, 'passphrase'), 'utf8')).toBe(`${NEW}\n`)
+  },
+)
+
+test('keys that move while a backup is taken are in it as they are', async () => {
+  const { directory, out } = await prepared()
+  const step = async (name: string) => {
+    if (name.startsWith('keys/')) await moveKeys(directory, join(directory, '..', 'elsewhere'))
+  }
+  const { files } = await takeBackup({ directory, out, include: [], clock: systemClock, step })
+  expect(files.map(({ name }) => name)).toContain('keys/intermediate.key.pem')
+})
+
+test.each(['.DS_Store', 'root key (copy).pem', 'folder/'])(
+  'a backup with the folder of the root in it is refused at once where %s is there, which no restoration takes',
+  async (stray) => {
+    const { directory, out } = await prepared()
+    const place = join(directory, 'root-offline', stray)
+    mkdirSync(stray.endsWith('/') ? place : join(directory, 'root-offline'), { recursive: true })
+    if (!stray.endsWith('/')) writeFileSync(place, '')
+    const taken = takeBackup({ directory, out, include: ['root-offline'], clock: systemClock })
+    await expect(taken).rejects.toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining(place.replace(/\/$/, '')),
+    })
+    expect(existsSync(out)).toBe(false)
+  },
+)
