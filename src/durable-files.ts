@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import {
   chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -34,9 +35,32 @@ export function syncFile(file: string): void {
   }
 }
 
+/**
+ * Makes a directory with what is missing above it, and says which it made first; undefined if it is there. Unlike the recursive
+ * one of `node:fs` it ends where a file system says ENOENT to whoever makes something below a directory that is there, as /proc and
+ * automounters do.
+ */
+export function makeDirectories(directory: string, mode?: number): string | undefined {
+  const missing: string[] = []
+  let there = resolve(directory)
+  for (; !existsSync(there) && there !== dirname(there); there = dirname(there)) missing.unshift(there)
+  if (!statSync(there).isDirectory()) mkdirSync(there)
+  let first: string | undefined
+  for (const path of missing) {
+    try {
+      mkdirSync(path, mode)
+      first ??= path
+    } catch (error) {
+      // Another process was there first.
+      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+    }
+  }
+  return first
+}
+
 /** Makes a directory for its owner alone, with what is missing above it, durably. One that is there stays as it is. */
 export function makePrivateDirectory(directory: string): void {
-  const first = mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const first = makeDirectories(directory, 0o700)
   if (first === undefined) return
   const top = dirname(resolve(first))
   let made = resolve(directory)
