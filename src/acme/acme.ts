@@ -41,9 +41,9 @@ export class Acme {
     this.nonces = new Nonces({ clock })
     this.accounts = new Accounts(context)
     this.orders = new Orders(context)
-    const { httpPort, tlsPort, resolvers, timeout, deniedNetworks, allowedNetworks } = config.validation
+    const { concurrency: _, patience: __, deniedNetworks, allowedNetworks, ...options } = config.validation
     this.#validation = validationContext({
-      ...{ clock, httpPort, tlsPort, resolvers, timeout },
+      ...{ ...options, clock },
       ...{ denied: deniedNetworks, allowed: allowedNetworks },
       ...{ caa: config.caa, issuerDomains: config.caaIdentities },
       plainAccountUrls: config.plainAccountUrls,

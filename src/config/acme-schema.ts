@@ -30,6 +30,13 @@ const ValidationOptions = Type.Object(
       description:
         'DNS servers to ask, in this order. None: those of the machine, and its hosts file, without its search domains.',
     }),
+    searchDomains: texts({
+      pattern: DOMAIN,
+      default: [],
+      wanted: 'a domain such as "cluster.local"',
+      description:
+        'Where a name that has no address by itself is looked up as well, in this order: in Kubernetes "cluster.local" for "web.default.svc". Whoever has a name below one of them can prove what stands before it.',
+    }),
     timeout: duration({ default: '10s', description: 'For one attempt, redirects included.' }),
     patience: duration({
       default: '15s',

@@ -63,6 +63,7 @@ describe('defaults', () => {
           httpPort: 80,
           patience: 15,
           resolvers: [],
+          searchDomains: [],
           timeout: 10,
           tlsPort: 443,
         },

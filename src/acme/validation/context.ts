@@ -7,6 +7,8 @@ export interface ValidationOptions extends AddressRuleOptions {
   readonly clock: Clock
   /** DNS servers such as "10.0.0.53:53"; none: those of the system. */
   readonly resolvers?: readonly string[]
+  /** Where names that have no address by themselves are looked up as well. */
+  readonly searchDomains?: readonly string[]
   /** Where http-01 begins: 80 (RFC 8555 8.3). */
   readonly httpPort?: number
   /** Where tls-alpn-01 asks: 443 (RFC 8737 3). */
@@ -42,7 +44,15 @@ export interface ValidationContext {
 
 /** `CaError` "badConfiguration" for a network, DNS server or issuer domain that is none. */
 export function validationContext(options: ValidationOptions): ValidationContext {
-  const { clock, resolvers, httpPort = 80, tlsPort = 443, redirectPorts = [80, 443], timeout = 10 } = options
+  const {
+    clock,
+    resolvers,
+    searchDomains,
+    httpPort = 80,
+    tlsPort = 443,
+    redirectPorts = [80, 443],
+    timeout = 10,
+  } = options
   const issuerDomains = options.issuerDomains ?? []
   for (const domain of issuerDomains) {
     if (/^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$/.test(domain)) continue
@@ -53,7 +63,7 @@ export function validationContext(options: ValidationOptions): ValidationContext
   }
   return {
     clock,
-    resolver: new NameResolver(resolvers, resolvers?.length ? null : SYSTEM_NAMES),
+    resolver: new NameResolver(resolvers, resolvers?.length ? null : SYSTEM_NAMES, searchDomains),
     networks: new AddressRules(options),
     httpPort,
     tlsPort,

@@ -45,17 +45,24 @@ export const SYSTEM_NAMES: SystemNames = {
 export class NameResolver {
   readonly #servers: readonly string[]
   readonly #strangers: SystemNames | null
+  readonly #searchDomains: readonly string[]
   readonly #lookups = new Turns(MOST_SYSTEM_LOOKUPS)
 
   /**
    * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system. Addresses are then looked up
    * as any program does it, for names that an operator chose; or, for names that `strangers` choose, in the hosts file, by DNS, and
    * last as the system does it, all without its search domains: who holds "bank.example.corp.test" must not prove "bank.example",
-   * and who lets DNS hang must hold up nobody but himself. `CaError` "badConfiguration" for what is no server.
+   * and who lets DNS hang must hold up nobody but himself. A name that has no address is looked up below each of `searchDomains`.
+   * `CaError` "badConfiguration" for what is no server.
    */
-  constructor(servers: readonly string[] = [], strangers: SystemNames | null = null) {
+  constructor(
+    servers: readonly string[] = [],
+    strangers: SystemNames | null = null,
+    searchDomains: readonly string[] = [],
+  ) {
     this.#servers = [...servers]
     this.#strangers = strangers
+    this.#searchDomains = searchDomains
     try {
       if (servers.length > 0) new Resolver().setServers(servers)
     } catch (cause) {
@@ -69,10 +76,18 @@ export class NameResolver {
 
   /** Addresses of both families, in alternation, IPv6 first. */
   async addresses(name: string, deadline: Deadline): Promise<string[]> {
-    const strangers = this.#strangers
-    if (strangers) return alternate(await this.#beside(strangers, name, deadline))
-    if (this.#servers.length > 0) return alternate(await this.#byDns(name, deadline))
-    return alternate(await this.#systemLookup(SYSTEM_NAMES, name, deadline))
+    for (const whole of [name, ...this.#searchDomains.map((domain) => `${name}.${domain}`)]) {
+      const found = await this.#addressesOf(whole, deadline)
+      if (found.length > 0) return alternate(found)
+    }
+    return []
+  }
+
+  #addressesOf(name: string, deadline: Deadline): Promise<readonly string[]> {
+    if (this.#strangers) return this.#beside(this.#strangers, name, deadline)
+    return this.#servers.length > 0
+      ? this.#byDns(name, deadline)
+      : this.#systemLookup(SYSTEM_NAMES, name, deadline)
   }
 
   /** What the system knows of a name without its search domains. */

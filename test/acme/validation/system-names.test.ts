@@ -16,12 +16,16 @@ const HOSTS = `127.0.0.1\tlocalhost
 nonsense hosted.example.test`
 
 /** As on a machine with this hosts file and DNS server, by default without any. */
-async function resolver(lookup: SystemNames['lookup'], server?: string): Promise<NameResolver> {
+async function resolver(
+  lookup: SystemNames['lookup'],
+  server?: string,
+  searchDomains: readonly string[] = [],
+): Promise<NameResolver> {
   const directory = mkdtempSync(join(tmpdir(), 'chancery-hosts-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const hostsFile = join(directory, 'hosts')
   writeFileSync(hostsFile, HOSTS)
-  return new NameResolver([server ?? `127.0.0.1:${await freePort()}`], { hostsFile, lookup })
+  return new NameResolver([server ?? `127.0.0.1:${await freePort()}`], { hostsFile, lookup }, searchDomains)
 }
 
 async function addresses(of: NameResolver, name: string, signal?: AbortSignal): Promise<string[]> {
@@ -59,6 +63,21 @@ test('what the system alone knows is found, and never by a search domain', async
   // Also where there is no DNS server at all.
   expect(await addresses(await resolver(lookup), 'printer.local')).toEqual(['127.0.0.7'])
   expect(asked).toEqual(['printer.local.', 'bank.example.', 'printer.local.'])
+})
+
+test('search domains of the configuration count where a name has no address, in their order', async () => {
+  const dns = await dnsFor({
+    'web.default.svc.cluster.local': { A: ['127.0.0.8'] },
+    'web.default.svc.other.local': { A: ['127.0.0.9'] },
+    'api.default.svc.other.local': { A: ['127.0.0.10'] },
+    'own.example.test': { A: ['127.0.0.11'] },
+    'own.example.test.cluster.local': { A: ['127.0.0.12'] },
+  })
+  const names = await resolver(async () => nobody(), dns.address, ['cluster.local', 'other.local'])
+  expect(await addresses(names, 'web.default.svc')).toEqual(['127.0.0.8'])
+  expect(await addresses(names, 'api.default.svc')).toEqual(['127.0.0.10'])
+  expect(await addresses(names, 'own.example.test')).toEqual(['127.0.0.11'])
+  expect(await addresses(names, 'nothing.example.test')).toEqual([])
 })
 
 test('names whose lookup hangs hold up no others', async () => {
