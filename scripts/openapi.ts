@@ -6,6 +6,7 @@ import Fastify from 'fastify'
 import { stringify } from 'yaml'
 import { ROUTE_ACCESS } from '../src/api/rest/roles.ts'
 import { chancery, openChancery } from '../src/index.ts'
+import { completeAnswers } from './openapi-answers.ts'
 
 /**
  * Writes openapi.yaml from the schemas that validate requests and shape responses. With --check it writes nothing, and
@@ -40,6 +41,11 @@ async function describe(): Promise<string> {
               description:
                 'An admin key, whose role must be at least the x-least-role of the address; a one-time enrolment token; or an access token of the OpenID provider.',
             },
+            basic: {
+              type: 'http',
+              scheme: 'basic',
+              description: 'Of EST: a user and its password, or an enrolment token as the password.',
+            },
             session: {
               type: 'apiKey',
               in: 'cookie',
@@ -58,7 +64,10 @@ async function describe(): Promise<string> {
       },
       transform: ({ schema, url, route }) => {
         const hide = !schema?.summary || route.method === 'HEAD'
-        const security = url.startsWith('/v1/') ? [{ bearer: [] }, { session: [] }, { certificate: [] }] : []
+        const envoy = url.startsWith('/v3/') ? [{ bearer: [] }, { certificate: [] }] : []
+        const security = url.startsWith('/v1/')
+          ? [{ bearer: [] }, { session: [] }, { certificate: [] }]
+          : envoy
         const access = ROUTE_ACCESS[`${route.method} ${url}`]
         const role = access ? { 'x-least-role': access.role } : {}
         const responses = { ...(schema?.response as object), '4XX': { $ref: 'urn:chancery:problem#' } }
@@ -72,7 +81,9 @@ async function describe(): Promise<string> {
     app.addSchema({ $id: 'urn:chancery:problem', ...(await import('../src/api/rest/schemas.ts')).Problem })
     await app.register(chancery, { service })
     await app.ready()
-    return `# Written by "npm run openapi" from the schemas in src/api; do not edit.\n${stringify(app.swagger(), { lineWidth: 0, aliasDuplicateObjects: false })}`
+    const document = app.swagger()
+    completeAnswers(document)
+    return `# Written by "npm run openapi" from the schemas in src/api; do not edit.\n${stringify(document, { lineWidth: 0, aliasDuplicateObjects: false })}`
   } finally {
     await app.close()
     await service.close()

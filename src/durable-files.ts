@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 /** A name that was made, changed or removed survives a power cut only once its directory is synced. */
@@ -24,9 +35,32 @@ export function syncFile(file: string): void {
   }
 }
 
+/**
+ * Makes a directory with what is missing above it, and says which it made first; undefined if it is there. Unlike the recursive
+ * one of `node:fs` it ends where a file system says ENOENT to whoever makes something below a directory that is there, as /proc and
+ * automounters do.
+ */
+export function makeDirectories(directory: string, mode?: number): string | undefined {
+  const missing: string[] = []
+  let there = resolve(directory)
+  for (; !existsSync(there) && there !== dirname(there); there = dirname(there)) missing.unshift(there)
+  if (!statSync(there).isDirectory()) mkdirSync(there)
+  let first: string | undefined
+  for (const path of missing) {
+    try {
+      mkdirSync(path, mode)
+      first ??= path
+    } catch (error) {
+      // Another process was there first.
+      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+    }
+  }
+  return first
+}
+
 /** Makes a directory for its owner alone, with what is missing above it, durably. One that is there stays as it is. */
 export function makePrivateDirectory(directory: string): void {
-  const first = mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const first = makeDirectories(directory, 0o700)
   if (first === undefined) return
   const top = dirname(resolve(first))
   let made = resolve(directory)
@@ -34,6 +68,13 @@ export function makePrivateDirectory(directory: string): void {
     made = dirname(made)
     syncDirectory(made)
   } while (made !== top && made !== dirname(made))
+}
+
+/** What root puts in the place of a service's file stays that service's. */
+export function keepOwner(of: string, file: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(of)
+  chownSync(file, uid, gid)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { syncDirectory } from './durable-files.ts'
+import { makeDirectories, syncDirectory } from './durable-files.ts'
 
 export interface NewFile {
   readonly path: string
@@ -20,7 +20,7 @@ export function writeFiles(files: readonly NewFile[]): void {
   try {
     for (const { path, content, mode } of files) {
       const directory = resolve(dirname(path))
-      const first = mkdirSync(directory, { recursive: true })
+      const first = makeDirectories(directory)
       changed.add(directory)
       if (first !== undefined)
         for (let made = directory; made.startsWith(first); made = dirname(made)) changed.add(dirname(made))

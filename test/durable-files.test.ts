@@ -44,3 +44,23 @@ test('a directory is for its owner alone, with what was missing above it; one th
   makePrivateDirectory(join(dir, 'open'))
   expect(mode('open')).toBe(0o755)
 })
+
+// Node's own recursive mkdir tries again for ever: hence another process.
+test.skipIf(!existsSync('/proc/self'))(
+  'where a file system lets nothing be made, making a directory ends with its error',
+  () => {
+    const module = new URL('../src/durable-files.ts', import.meta.url).href
+    const program = `import { makePrivateDirectory } from '${module}'; makePrivateDirectory('/proc/chancery/data')`
+    const made = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+    expect([made.status, made.signal]).toEqual([1, null])
+    expect(made.stderr.toString()).toContain('ENOENT')
+  },
+  30_000,
+)
+
+test('a directory below a file, and one in the place of a file, are refused', () => {
+  const dir = temporaryDirectory()
+  writeFileSync(join(dir, 'file'), '')
+  expect(() => makePrivateDirectory(join(dir, 'file'))).toThrow('EEXIST')
+  expect(() => makePrivateDirectory(join(dir, 'file', 'below'))).toThrow(/EEXIST|ENOTDIR/)
+})

@@ -123,7 +123,12 @@ export class Validator {
         })
     }
     if (this.#queue.size === 0 && this.#left && !this.#abort.signal.aborted) {
-      this.start().catch((error: unknown) => this.#options.onError(error))
+      this.start().catch((error: unknown) => {
+        this.#options.onError(error)
+        // They are still there, and perhaps nobody else comes.
+        this.#left = true
+        setTimeout(() => this.#fill(), STORE_PAUSE * 1000).unref()
+      })
     }
   }
 

@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { syncDirectory } from '../durable-files.ts'
+import { makeDirectories, syncDirectory } from '../durable-files.ts'
 import type { Ownership } from './accounts.ts'
 import type { MadeFile } from './material.ts'
 
@@ -105,7 +105,7 @@ export class Generations {
   /** What was there before has the mode that somebody gave it; what is made here is not for the umask to close. */
   #makeDirectory(): void {
     const directory = resolve(this.#directory)
-    const first = mkdirSync(directory, { recursive: true })
+    const first = makeDirectories(directory)
     if (first === undefined) return
     for (let made = directory; made.length >= first.length; made = dirname(made)) chmodSync(made, OPEN)
   }

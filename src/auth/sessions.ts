@@ -53,8 +53,7 @@ export class Sessions {
   /** The secret that opens the session from now on. */
   open(subject: Pick<Session, 'name' | 'holder' | 'credential'>): { secret: string; session: Session } {
     const now = this.#now()
-    for (const [key, session] of this.#sessions)
-      if (this.expiresAt(session) <= now) this.#sessions.delete(key)
+    for (const [key, session] of this.#sessions) if (this.#isOver(session)) this.#sessions.delete(key)
     const secret = newSecret('session')
     const session = { ...subject, openedAt: now, usedAt: now }
     this.#sessions.set(keyOf(secret), session)
@@ -67,7 +66,7 @@ export class Sessions {
   /** Null for one that is unknown or has ended. */
   find(secret: string): Session | null {
     const session = this.#sessions.get(keyOf(secret))
-    return session && this.expiresAt(session) > this.#now() ? session : null
+    return session && !this.#isOver(session) ? session : null
   }
 
   /** Its idle time begins anew. */
@@ -88,6 +87,13 @@ export class Sessions {
     const { idle, vouched } = this.#rules
     const longest = credential.kind === 'openId' ? Math.min(vouched, LONGEST) : LONGEST
     return Math.min(usedAt + idle, openedAt + longest)
+  }
+
+  #isOver(session: Session): boolean {
+    const now = this.#now()
+    // From a clock that was ahead: it would last for as long as that was wrong, which can be years.
+    const isFromFuture = Math.max(session.openedAt, session.usedAt) - this.#rules.idle > now
+    return isFromFuture || this.expiresAt(session) <= now
   }
 
   #now(): number {

@@ -40,6 +40,7 @@ export class Authorities {
   #byId = new Map<string, Authority>()
   #cross: readonly (CrossCertificateRow & { readonly notAfter: number })[] = []
   #paths = new Map<string, readonly TrustPath[]>()
+  #reading: Promise<void> = Promise.resolve()
 
   private constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
     this.#store = store
@@ -59,7 +60,14 @@ export class Authorities {
     return authorities
   }
 
-  async reload(): Promise<void> {
+  /** One after the other: of two at once, the one that read before the newest change must not have the last word. */
+  reload(): Promise<void> {
+    const read = this.#reading.then(() => this.#read())
+    this.#reading = read.catch(() => {})
+    return read
+  }
+
+  async #read(): Promise<void> {
     const byId = new Map<string, Authority>()
     const rows = await this.#store.read.authorities()
     for (const authority of await Promise.all(rows.map((row) => this.#load(row)))) {

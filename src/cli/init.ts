@@ -1,10 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
 import { refuseTakenDirectory } from '../ca/hierarchy/staging.ts'
-import { dataFiles } from '../config/data-directory.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../config/secrets.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
@@ -55,7 +53,6 @@ export function initCommand(terminal: Terminal): Command {
       const given = options.publicUrl ? { publicUrl: options.publicUrl } : {}
       const { publicUrl } = loadOptions(terminal.environment, { dir, ...given })
       const made = await createHierarchy(options, publicUrl, terminal)
-      if (options.publicUrl) await keepPublicUrl(dir, options.publicUrl)
       print(terminal, options.json, made, () => summary(made, options))
     })
   return command
@@ -89,15 +86,9 @@ export async function createHierarchy(
           passphrase: ensureRootPassphrase(dir, options.rootPassphraseFile),
         },
     urls: publicUrl === null ? null : publicUrls(publicUrl),
+    // The service must go on with the address that the intermediate's certificate has.
+    options: options.publicUrl ? (await import('yaml')).stringify({ publicUrl: options.publicUrl }) : null,
   })
-}
-
-/** The service must go on with the address that the intermediate's certificate has; a file that is there is its owner's. */
-export async function keepPublicUrl(dir: string, publicUrl: string): Promise<void> {
-  const { options } = dataFiles(dir)
-  if (existsSync(options)) return
-  const { stringify } = await import('yaml')
-  writeFileSync(options, stringify({ publicUrl }), { flag: 'wx' })
 }
 
 const CONSTRAINED = `

@@ -9,8 +9,11 @@ import { startWriterAhead } from '../store/threads.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { untilSignal } from './signals.ts'
+import { endWithin, untilSignal } from './signals.ts'
 import { print, type Terminal } from './terminal.ts'
+
+/** Less than what systemd, containers and Kubernetes give it in deploy/. */
+const END_MILLISECONDS = 45_000
 
 interface ServeOptions {
   readonly dir?: string
@@ -52,7 +55,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
   print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
   await stopped
-  await server.close()
+  await endWithin(server.close(), END_MILLISECONDS)
 }
 
 async function initialiseFirst(config: Config, options: ServeOptions, terminal: Terminal): Promise<void> {
@@ -62,14 +65,14 @@ async function initialiseFirst(config: Config, options: ServeOptions, terminal: 
       `${config.dir} holds no CA: check that it is mounted, or run "chancery init".`,
     )
   }
-  const { createHierarchy, keepPublicUrl, summary } = await import('./init.ts')
-  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir }
+  const { createHierarchy, summary } = await import('./init.ts')
+  const { publicUrl } = options
+  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir, ...(publicUrl ? { publicUrl } : {}) }
   // Most of it is scrypt, in other threads: this one has the time to load the service.
   const [made] = await Promise.all([
     createHierarchy(wish, config.publicUrl, terminal),
     import('../server.ts'),
   ])
-  if (options.publicUrl) await keepPublicUrl(config.dir, options.publicUrl)
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
 }
 

@@ -1,3 +1,4 @@
+import { write } from 'node:fs'
 import type { Clock } from '../clock.ts'
 
 /**
@@ -15,11 +16,37 @@ export function untilSignal(clock: Clock): Promise<NodeJS.Signals> {
       if (first === undefined) {
         first = now
         resolve(signal)
-      } else if (now - first > ECHO_MILLISECONDS) {
-        process.exit(1)
+      } else if (Math.abs(now - first) > ECHO_MILLISECONDS) {
+        // Also where the clock was set back in between.
+        endAtOnce()
       }
     }
     process.on('SIGTERM', receive)
     process.on('SIGINT', receive)
   })
+}
+
+/**
+ * Waits for the end of what a signal has ended, and not for ever: where it takes longer, as on a disk that does not answer, the process
+ * ends at once. What was acknowledged is on the disk by then.
+ */
+export async function endWithin(ending: Promise<void>, milliseconds: number): Promise<void> {
+  const late = setTimeout(() => {
+    const words = `chancery: The service had not ended after ${milliseconds / 1000} seconds, perhaps since the disk does not answer: it was killed. What it acknowledged is kept.\n`
+    // Standard error may be a file on that very disk.
+    setTimeout(endAtOnce, LAST_WORDS_MILLISECONDS)
+    write(2, words, endAtOnce)
+  }, milliseconds)
+  try {
+    await ending
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+const LAST_WORDS_MILLISECONDS = 1000
+
+/** Not by `process.exit`, which waits for each thread, and so for the one that waits for the disk. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
 }

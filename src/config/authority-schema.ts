@@ -62,7 +62,7 @@ export const AuthorityCrlOptions = Type.Object({
   delta: flag({
     default: false,
     description:
-      'Whether delta CRLs are published beside the full ones, which then point to them (freshestCRL). Needs `publicUrl` or a fixed `httpPort`.',
+      'Whether delta CRLs are published beside the full ones, which then point to them (freshestCRL). A delta fits full CRLs from its base on, which moves each `crl.refresh`; who holds an older one fetches that anew. Needs `publicUrl` or a fixed `httpPort`.',
   }),
   deltaValidity: duration({
     default: '1h',

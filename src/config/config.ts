@@ -21,6 +21,7 @@ import { oidcContradictions } from './oidc-schema.ts'
 import { resolveProfiles } from './profile.ts'
 import type { Profile } from './profile-schema.ts'
 import { FileOptions } from './schema.ts'
+import { tracingContradictions } from './tracing-schema.ts'
 import { webhookContradictions } from './webhook-rules.ts'
 
 /** Everything that can be configured, complete and checked. Durations in seconds. */
@@ -150,9 +151,7 @@ function contradictions(config: Config): string[] {
   found.push(...adminContradictions(config.admins, config.profiles))
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   found.push(...webhookContradictions(config.webhooks))
-  const { endpoint } = config.tracing
-  if (endpoint !== undefined && !URL.canParse(endpoint))
-    found.push(`tracing.endpoint is no address: ${endpoint}`)
+  found.push(...tracingContradictions(config.tracing))
   for (const name of config.tls.names) {
     try {
       normaliseName(isIP(name) ? 'ip' : 'dns', name)

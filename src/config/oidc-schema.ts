@@ -66,7 +66,9 @@ export function oidcContradictions(oidc: OidcOptions | undefined): string[] {
     .filter((key) => oidc[key] === undefined)
     .map((key) => `oidc.${key} is missing.`)
   if (oidc.issuer !== undefined && !isSafe(oidc.issuer))
-    found.push('oidc.issuer must be an https:// address; http:// is taken on this machine alone.')
+    found.push(
+      'oidc.issuer must be an https:// address without user name, query and fragment; http:// is taken on this machine alone.',
+    )
   if (oidc.callback !== undefined && !/^https:\/\/[^?#]+\/v1\/session\/oidc\/callback$/.test(oidc.callback))
     found.push('oidc.callback must be an https:// address that ends in /v1/session/oidc/callback.')
   // RFC 8725 3.12: an ID token is shown to whoever signs somebody in, and must open nothing else.
@@ -77,10 +79,11 @@ export function oidcContradictions(oidc: OidcOptions | undefined): string[] {
   return found
 }
 
-/** Whether what is fetched there is what the provider gave. */
+/** Whether what is fetched there is what the provider gave; an issuer has no more parts (OpenID Connect Discovery 1.0, 3). */
 function isSafe(address: string): boolean {
-  if (!URL.canParse(address)) return false
-  const { protocol, hostname } = new URL(address)
+  const url = URL.parse(address)
+  if (!url || url.username || url.password || /[?#]/.test(address)) return false
+  const { protocol, hostname } = url
   return (
     protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname))
   )

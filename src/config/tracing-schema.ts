@@ -1,3 +1,4 @@
+import type { StaticDecode } from 'typebox'
 import Type from '../schema/build.ts'
 
 /** OpenTelemetry. */
@@ -36,3 +37,15 @@ export const TracingOptions = Type.Object(
   },
   { default: {} },
 )
+
+/** What each option allows by itself. The address is not shown: a key may stand in it. */
+export function tracingContradictions({ endpoint }: StaticDecode<typeof TracingOptions>): string[] {
+  if (endpoint === undefined) return []
+  const url = URL.parse(endpoint)
+  if (!url) return ['tracing.endpoint is no address.']
+  return url.username || url.password || url.hash
+    ? [
+        'tracing.endpoint must have neither a user name nor a password nor a fragment: put "authorization=Basic%20…" into tracing.headersFile.',
+      ]
+    : []
+}

@@ -7,7 +7,15 @@ export function parseYaml(text: string, file: string): unknown {
   const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, strict: true })
   const [problem] = [...document.errors, ...document.warnings]
-  if (problem) throw new CaError('badConfiguration', `${file}: ${problem.message.split('\n')[0]}`)
+  if (problem) {
+    const [said = ''] = problem.message.split('\n')
+    // The parser advises its caller, who is a program; and ends in a colon, after which it shows the lines.
+    const meant = said.replace(
+      /^Source contains multiple.*YAML\.\w+\(\)/,
+      'Only one document may be in it; another begins',
+    )
+    throw new CaError('badConfiguration', `${file}: ${meant.replace(/:$/, '')}.`)
+  }
   try {
     return document.toJS()
   } catch (error) {

@@ -10,9 +10,9 @@ import type { Store } from '../store/store.ts'
 import { Turns } from '../turns.ts'
 import { CrlBuilder } from './builder.ts'
 import { CrlFiles } from './crl-files.ts'
-import { Publication, type PublicationContext } from './publication.ts'
+import type { Publication, PublicationContext } from './publication.ts'
+import { Publications } from './publications.ts'
 import type { PublishedCrl } from './published-crl.ts'
-import { scopesOf } from './scopes.ts'
 import { type CrlHealth, isServed, lackOf, oversizeOf, shortcomingOf } from './shortcomings.ts'
 
 export interface CrlPublisherOptions {
@@ -45,8 +45,7 @@ const MADE_AT_ONCE = 32
 export class CrlPublisher {
   readonly #authorities: () => readonly Authority[]
   readonly #context: PublicationContext
-  /** By authority, the one of all certificates first, then by partition. */
-  readonly #publications = new Map<string, readonly [Publication, ...Publication[]]>()
+  readonly #publications: Publications
   readonly #warnings: DailyWarnings
   readonly #listeners: ((authority: string) => void)[] = []
   #timer: NodeJS.Timeout | null = null
@@ -79,27 +78,28 @@ export class CrlPublisher {
         if (this.#isLoaded) this.#warn()
       },
     }
+    this.#publications = new Publications(this.#context)
   }
 
   /** The full CRL of all certificates, from memory; null if there is no such authority or it has no CRL. */
   current(authority: string): PublishedCrl | null {
-    return this.#of(authority)[0].current
+    return this.#publications.of(authority)[0].current
   }
 
   /** Likewise for any scope; null too where such a CRL is not published. */
   find({ authority, partition }: CrlScope, kind: 'full' | 'delta'): PublishedCrl | null {
-    const publication = this.#of(authority).find(({ scope }) => scope.partition === partition)
+    const publication = this.#publications.of(authority).find(({ scope }) => scope.partition === partition)
     return (kind === 'full' ? publication?.current : publication?.delta) ?? null
   }
 
   /** Whether there has ever been a full CRL of all certificates, even if it is lost or has expired. */
   hasPublished(authority: string): boolean {
-    return this.#of(authority)[0].hasBegun
+    return this.#publications.of(authority)[0].hasBegun
   }
 
   /** The numbers of the partitions that are published. */
   partitions(authority: string): number[] {
-    return this.#of(authority).flatMap(({ scope }) => scope.partition ?? [])
+    return this.#publications.of(authority).flatMap(({ scope }) => scope.partition ?? [])
   }
 
   /** Called with the authority after a CRL of it was replaced, brought ones included. */
@@ -116,7 +116,7 @@ export class CrlPublisher {
     if (!this.#context.authority(authority)) {
       throw new CaError('unknownAuthority', `There is no authority "${authority}".`)
     }
-    const [whole, ...parts] = this.#of(authority)
+    const [whole, ...parts] = this.#publications.of(authority)
     const changed = new Set(partitions)
     try {
       const [crl] = await Promise.all(
@@ -133,7 +133,7 @@ export class CrlPublisher {
   /** Takes over a CRL that was brought just now. */
   async reload(authority: string): Promise<void> {
     this.#refuseIfStopped()
-    await this.#of(authority)[0].load()
+    await this.#publications.of(authority)[0].load()
   }
 
   /**
@@ -146,7 +146,7 @@ export class CrlPublisher {
     this.#ticks++
     await Promise.all(
       this.#authorities().map(async (authority) => {
-        const settled = await this.#settle(authority)
+        const settled = await this.#publications.settle(authority)
         await Promise.all(
           settled.map(async ([publication, issuedLocations]) => {
             await publication.load(issuedLocations)
@@ -170,7 +170,7 @@ export class CrlPublisher {
     this.#state = 'stopped'
     if (this.#timer) clearTimeout(this.#timer)
     clearInterval(this.#leaps)
-    for (const publication of [...this.#publications.values()].flat()) await publication.idle()
+    for (const publication of this.#publications.all()) await publication.idle()
     await this.#context.builder.close()
   }
 
@@ -178,7 +178,7 @@ export class CrlPublisher {
   health(): CrlHealth[] {
     const now = this.#now()
     return this.#valid().map((authority) => {
-      const publications = this.#of(authority.id)
+      const publications = this.#publications.of(authority.id)
       const { current } = publications[0]
       const failure = publications.map((one) => one.failure).find((reason) => reason !== null)
       return {
@@ -196,25 +196,9 @@ export class CrlPublisher {
     const now = this.#now()
     for (const authority of this.#valid()) {
       const { id, signer } = authority
-      this.#warnings.warn(id, 'lack', signer ? null : lackOf(authority, this.#of(id), now), now)
-      this.#warnings.warn(id, 'size', oversizeOf(this.#of(id), this.#context.options(id)), now)
+      this.#warnings.warn(id, 'lack', signer ? null : lackOf(authority, this.#publications.of(id), now), now)
+      this.#warnings.warn(id, 'size', oversizeOf(this.#publications.of(id), this.#context.options(id)), now)
     }
-  }
-
-  /** Makes a publication for each scope that the authority has by now, and keeps those that there are. */
-  async #settle({ id, signer }: Authority): Promise<[Publication, readonly string[]][]> {
-    const { store, options, urls } = this.#context
-    const issued = await store.read.crlLocations(id)
-    const known = this.#of(id)
-    // What is signed elsewhere names no partition, and a CRL that is brought speaks of all.
-    const settled = scopesOf(id, signer ? options(id) : { partitions: 1 }, issued, urls()).map(
-      ({ issuedLocations, ...scope }): [Publication, readonly string[]] => [
-        known.find((one) => one.scope.partition === scope.partition) ?? new Publication(scope, this.#context),
-        issuedLocations,
-      ],
-    )
-    this.#publications.set(id, settled.map(([one]) => one) as [Publication, ...Publication[]])
-    return settled
   }
 
   #schedule(): void {
@@ -222,7 +206,7 @@ export class CrlPublisher {
     if (this.#timer) clearTimeout(this.#timer)
     const waits = this.#authorities()
       .filter((authority) => this.#canSign(authority))
-      .flatMap(({ id }) => this.#of(id))
+      .flatMap(({ id }) => this.#publications.of(id))
       .map((publication) => publication.dueAt() - this.#now())
     const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
     this.#timer = setTimeout(() => void this.#tick(), wait * 1000)
@@ -234,7 +218,7 @@ export class CrlPublisher {
     this.#ticks++
     await Promise.all(
       this.#authorities().flatMap((authority) =>
-        this.#of(authority.id).map(async (publication) => {
+        this.#publications.of(authority.id).map(async (publication) => {
           // Nobody waits for it: CRLs are made and served also where the disk hangs.
           if (publication.kept.isDue) publication.kept.saveAgain()
           if (this.#canSign(authority)) return this.#isDue(publication) && this.#attempt(publication)
@@ -259,15 +243,6 @@ export class CrlPublisher {
     throw new CaError('overloaded', 'The service is stopping.', { retryAfter: 5 })
   }
 
-  #of(authority: string): readonly [Publication, ...Publication[]] {
-    const known = this.#publications.get(authority)
-    if (known) return known
-    const whole = [new Publication({ authority, partition: null }, this.#context)] as const
-    // A made-up id, from a URL, must not be kept.
-    if (this.#context.authority(authority)) this.#publications.set(authority, whole)
-    return whole
-  }
-
   #valid(): Authority[] {
     const now = this.#now()
     return this.#authorities().filter(({ answersUntil }) => answersUntil > now)
@@ -280,7 +255,8 @@ export class CrlPublisher {
   #isAnyDue(): boolean {
     return this.#authorities().some(
       (authority) =>
-        this.#canSign(authority) && this.#of(authority.id).some((one) => this.#isDue(one) || one.kept.isDue),
+        this.#canSign(authority) &&
+        this.#publications.of(authority.id).some((one) => this.#isDue(one) || one.kept.isDue),
     )
   }
 

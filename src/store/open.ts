@@ -12,6 +12,7 @@ import type { CertificateFilter } from './queries.ts'
 import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
 import { SearchQueue } from './search-queue.ts'
+import { makingError } from './storage-failure.ts'
 import type { Store } from './store.ts'
 import { startSearcher, startWriter } from './threads.ts'
 import { WatchedReads } from './watched-reads.ts'
@@ -57,7 +58,7 @@ export function createDatabase(file: string): void {
     syncFile(file)
   } catch (error) {
     rmSync(file)
-    throw error
+    throw makingError(error, file)
   }
   syncDirectory(dirname(file))
 }

@@ -2,9 +2,9 @@ import type { SubjectName } from '../pki/names/san.ts'
 import type { AcmeQueries } from './acme-queries.ts'
 import type { ApprovalQueries, RequestRow } from './approval-queries.ts'
 import type { AuthorityRecord } from './authority-commands.ts'
+import type { ChainedFacts } from './chain-hash.ts'
 import type { AuditHeadRecord, CrlBase, CrlScope, EstUserRecord, RevocationFacts, Role } from './commands.ts'
 import type { NoticeQueries } from './notice-queries.ts'
-import type { ChainRow } from './read/audit-chain.ts'
 
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
@@ -204,6 +204,11 @@ export interface OcspResponseRow {
   thisUpdate: number
   nextUpdate: number
   der: Buffer
+}
+
+/** A row of the audit log with its place in the chain, hexadecimal; null where it has none, as one that somebody put there. */
+export interface ChainRow extends ChainedFacts {
+  readonly hash: string | null
 }
 
 export type AuditHeadRow = Omit<AuditHeadRecord, 'hash' | 'signature'> & {

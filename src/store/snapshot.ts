@@ -3,6 +3,7 @@ import Database from 'better-sqlite3'
 import { syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { BUSY_MILLISECONDS } from './connection.ts'
+import { makingError } from './storage-failure.ts'
 
 /** What a copy of the database holds. */
 export interface SnapshotFacts {
@@ -36,6 +37,8 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   const source = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS })
   try {
     source.prepare('VACUUM INTO ?').run(target)
+  } catch (error) {
+    throw makingError(error, target)
   } finally {
     source.close()
   }

@@ -18,3 +18,14 @@ export function readError(error: unknown): unknown {
     cause: error,
   })
 }
+
+/** The same of a file that is made: "storeFailed" where the disk or the file is at fault, else the error itself. */
+export function makingError(error: unknown, file: string): unknown {
+  if (!isStorageFailure(error)) return error
+  const { message } = error as Error
+  return new CaError(
+    'storeFailed',
+    `${file} could not be written: ${message}. Make room, or look after the disk; then try again.`,
+    { cause: error },
+  )
+}

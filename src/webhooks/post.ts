@@ -11,6 +11,8 @@ export const MOST_AT_ONCE = 4
 const TIMEOUT = 15
 /** Octets of an answer that are taken before the connection is cut: nothing in it is wanted. */
 const MOST_BODY = 64 * 1024
+/** Milliseconds for the rest of an answer, so that the connection can be kept: others wait for it. */
+const REST = 1000
 /** A connection that is not needed any more is closed after so many milliseconds. */
 const IDLE = 5000
 
@@ -70,7 +72,7 @@ export class Poster {
         method: 'POST',
       })
       const stop = () => sent.destroy(signal.reason as Error)
-      const timer = setTimeout(
+      let timer = setTimeout(
         () => sent.destroy(new Error(`It did not answer within ${TIMEOUT} seconds.`)),
         TIMEOUT * 1000,
       )
@@ -85,6 +87,8 @@ export class Poster {
       sent.on('response', (response) => {
         const { statusCode: status = 0, headers: received } = response
         let length = 0
+        clearTimeout(timer)
+        timer = setTimeout(() => response.destroy(), REST)
         response.on('data', (chunk: Buffer) => {
           length += chunk.length
           if (length > MOST_BODY) response.destroy()

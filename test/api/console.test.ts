@@ -61,6 +61,20 @@ test.for([
   expect(text).not.toMatch(/"scripts"|root:/)
 })
 
+test('the log has one line for each of its files, with their address and the id that a problem tells', async () => {
+  const before = ca.log.length
+  const problems = []
+  for (const path of ['/console/nothing.js?a=b', '/console/%25zz', '/console/%2e%2e%2fx']) {
+    const { headers, json } = await get(path)
+    expect(headers['content-type']).toMatch(/^application\/problem\+json/)
+    problems.push([path.split('?')[0], json.status, json.instance])
+  }
+  await get('/console/')
+  const lines = ca.log.slice(before).map((line) => JSON.parse(line))
+  const told = lines.map(({ path, status, reqId }) => [path, status, `urn:chancery:request:${reqId}`])
+  expect(told).toEqual([...problems, ['/console/', 200, expect.anything()]])
+})
+
 test('the plain listener has no console: what is typed there could be read', async () => {
   expect((await ca.http.inject({ url: '/console/' })).statusCode).toBe(404)
 })

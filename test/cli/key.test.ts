@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openRoot } from '../../src/ca/hierarchy/root.ts'
@@ -64,6 +64,28 @@ test('nothing is changed or moved while a service has the directory', async () =
   expect(lstatSync(join(dir, 'keys')).isSymbolicLink()).toBe(true)
   expect(key(dir)).toBe(before)
 })
+
+test.skipIf(process.geteuid?.() !== 0)(
+  'what root changes or moves stays with the user of the service, who could not start it otherwise',
+  async () => {
+    const NOBODY = 65_534
+    const { parent, dir } = await made()
+    const place = join(parent, 'elsewhere')
+    const all = () =>
+      [dir, place].flatMap((top) => [
+        top,
+        ...readdirSync(top, { recursive: true, encoding: 'utf8' }).map((name) => join(top, name)),
+      ])
+    for (const name of ['.', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })])
+      chownSync(join(dir, name), NOBODY, NOBODY)
+    expect(await chancery(['key', 'passphrase', '--dir', dir])).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(await chancery(['key', 'move', '--dir', dir, '--to', place])).toMatchObject({ exitCode: 0 })
+    expect(readdirSync(place)).toEqual(['intermediate.key.pem'])
+    const { uid, gid } = statSync(join(place, 'intermediate.key.pem'))
+    expect({ uid, gid }).toEqual({ uid: NOBODY, gid: NOBODY })
+    expect(all().filter((file) => statSync(file).uid !== NOBODY)).toEqual([])
+  },
+)
 
 test('the root’s passphrase changes in its folder', async () => {
   const { parent, dir } = await made()

@@ -243,6 +243,16 @@ describe('faults', () => {
     expect(fault('', { overrides: { publicUrl: url } })).toContain('publicUrl must be an http:// address')
   })
 
+  test.each([
+    'http://user:hidden@collector.test:4318',
+    'http://collector.test:4318/?#hidden',
+    'http://hidden:70000',
+  ])('tracing.endpoint %j is refused, and not repeated: it may hold a key', (endpoint) => {
+    const detail = fault(JSON.stringify({ tracing: { endpoint } }))
+    expect(detail).toMatch(/^tracing.endpoint (?:must have neither|is no address)/)
+    expect(detail).not.toContain('hidden')
+  })
+
   test('publicUrl loses the slash at its end', () => {
     expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')
   })
@@ -266,6 +276,13 @@ describe('sign-in by OpenID Connect', () => {
     const wrong = (change: object) => () => build(JSON.stringify({ oidc: { ...oidc, ...change } }))
     expect(wrong({ issuer: 'http://login.example.test' })).toThrow(/oidc.issuer must be an https/)
     expect(wrong({ issuer: 'http://127.0.0.1:3000' })).not.toThrow()
+    for (const issuer of [
+      'https://a:b@login.test',
+      'https://login.test/?a=b',
+      'https://login.test/#',
+      'https:',
+    ])
+      expect(wrong({ issuer })).toThrow(/oidc.issuer must be an https/)
     expect(wrong({ callback: 'https://ca.example.test/elsewhere' })).toThrow(/oidc.callback/)
     expect(wrong({ scopes: ['email'] })).toThrow(/"openid"/)
     expect(wrong({ roles: { admins: 'root' } })).toThrow(/admin, operator, auditor/)

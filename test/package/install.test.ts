@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,7 +86,9 @@ describe('the packed package', () => {
     expect(issued.health.status).toBe('ready')
   }, 60_000)
 
-  it('has types that a strict TypeScript program can use', () => {
+  it('has types that a strict TypeScript program can use, which has those of Node.js and checks all that it reads', () => {
+    for (const name of ['@types/node', 'undici-types'])
+      cpSync(join(checkout, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
     const program = `import Fastify from 'fastify'
 import { chancery, openChancery, type Service } from 'chancery'
 const service: Service = await openChancery({ directory: './d', publicUrl: 'http://ca.example.test/pki' })
@@ -103,8 +105,8 @@ await openChancery({ directory: './d' })
           target: 'es2024',
           strict: true,
           noEmit: true,
-          skipLibCheck: true,
-          types: [],
+          skipLibCheck: false,
+          types: ['node'],
         },
         files: ['program.ts'],
       }),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, expect, test, vi } from 'vitest'
@@ -7,7 +7,7 @@ import { createDatabase, openStore } from '../../src/store/open.ts'
 import { eventually } from '../eventually.ts'
 import { audit, NOW } from '../store/records.ts'
 import { newCsr } from './csr.ts'
-import { startService } from './harness.ts'
+import { cli, startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 import { Journal } from './journal.ts'
 import { Published } from './published.ts'
@@ -143,4 +143,24 @@ test('a first start on a full disk says so, and leaves nothing that the next one
   const service = await startService({ directory })
   await checkInvariants(service)
   await service.stop()
+})
+
+test('commands that find no room for a database say so, and call it no defect', async ({ skip }) => {
+  const disk = smallDisk()
+  if (!disk) return skip('this user may not mount a file system')
+  const data = join(workFolder(), 'data')
+  expect(await cli(['init', '--dir', data])).toMatchObject({ status: 0 })
+  // Room for the passphrases, and not for what comes behind them.
+  writeFileSync(join(disk, 'room'), Buffer.alloc(64 * 1024))
+  fill(join(disk, 'ballast'))
+  rmSync(join(disk, 'room'))
+  for (const command of [
+    ['init', '--dir', join(disk, 'data')],
+    ['backup', '--dir', data, '--out', join(disk, 'backup')],
+  ]) {
+    const { status, stderr } = await cli(command)
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/could not be written: database or disk is full\. Make room/)
+    expect(stderr).not.toContain('defect')
+  }
 })

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
-import Fastify from 'fastify'
+import Fastify, { type FastifyRequest, LogController } from 'fastify'
 import { CaError } from '../../errors.ts'
 import { packageFile } from '../../package-files.ts'
-import { installProblems } from '../problems.ts'
+import { installProblems, sendProblem } from '../problems.ts'
 
 /** What `npm run build:console` writes; the package ships it. */
 const ROOT = fileURLToPath(packageFile('console/dist'))
@@ -32,24 +32,36 @@ const HEADERS = {
 }
 
 export interface ConsoleFiles {
-  /** Answers with the file at this path below the folder; the empty one is the page itself. */
-  answer(path: string, request: IncomingMessage, response: ServerResponse): void
+  /** Answers a request below the folder, as the application that it came to would. */
+  answer(request: FastifyRequest, response: ServerResponse): void
   close(): Promise<void>
 }
 
-/** An application of its own, since none takes plugins once it listens. Throws `CaError` "notFound" where nothing was built. */
-export async function openFiles(): Promise<ConsoleFiles> {
+/**
+ * An application of its own, since none takes plugins once it listens. `prefix`: where the folder is mounted. Throws `CaError` "notFound"
+ * where nothing was built.
+ */
+export async function openFiles(prefix: string): Promise<ConsoleFiles> {
   if (!existsSync(ROOT)) {
     throw new CaError(
       'notFound',
       'The console was not built here: run "npm run build:console" and start again.',
     )
   }
-  const app = Fastify()
+  const outer = new WeakMap<IncomingMessage, FastifyRequest>()
+  const app = Fastify({
+    // The outer one has a line for each.
+    logController: new LogController({ disableRequestLogging: true }),
+    // What a caller is told of a failure and what the log says of it are of one request.
+    genReqId: (raw) => outer.get(raw as IncomingMessage)!.id,
+    childLoggerFactory: (_logger, _bindings, _options, raw) => outer.get(raw as IncomingMessage)!.log,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+  })
   installProblems(app)
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS))
   await app.register(fastifyStatic, {
     root: ROOT,
+    prefix,
     cacheControl: false,
     preCompressed: true,
     setHeaders: (reply, path) => {
@@ -60,9 +72,9 @@ export async function openFiles(): Promise<ConsoleFiles> {
   })
   await app.ready()
   return {
-    answer(path, request, response) {
-      request.url = `/${path}`
-      app.routing(request, response)
+    answer(request, response) {
+      outer.set(request.raw, request)
+      app.routing(request.raw, response)
     },
     close: () => app.close(),
   }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { mountPoint } from '../mount-point.ts'
 import type { ConsoleFiles } from './files.ts'
 
 /**
@@ -7,15 +8,15 @@ import type { ConsoleFiles } from './files.ts'
  * more memory.
  */
 export async function consoleRoutes(app: FastifyInstance): Promise<void> {
+  const folder = `${mountPoint(app)}/console/`
   let opening: Promise<ConsoleFiles> | undefined
   // Addresses in the files are relative to the folder.
   app.get('/console', async (_request, reply) => reply.redirect('console/'))
   app.get('/console/*', async (request, reply) => {
-    opening ??= import('./files.ts').then(({ openFiles }) => openFiles())
+    opening ??= import('./files.ts').then(({ openFiles }) => openFiles(folder))
     const files = await opening
-    const { '*': path } = request.params as { '*': string }
     reply.hijack()
-    files.answer(path, request.raw, reply.raw)
+    files.answer(request, reply.raw)
   })
   app.addHook('onClose', async () => (await opening?.catch(() => null))?.close())
 }

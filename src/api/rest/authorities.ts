@@ -160,7 +160,6 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         summary: 'The CSR, to be signed by the root',
         tags,
         params: IdParams,
-        produces: ['application/x-pem-file'],
       } as object,
     },
     async (request, reply) => {

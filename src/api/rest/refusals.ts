@@ -12,7 +12,8 @@ import { asCaError, PROBLEMS } from '../problems.ts'
 export function auditRefusals(app: FastifyInstance, service: Service): void {
   app.addHook('onError', async (request, _reply, error) => {
     const { code, detail } = asCaError(error)
-    if (request.method === 'GET' || PROBLEMS[code].status >= 500 || isAudited(error)) return
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (isRead || PROBLEMS[code].status >= 500 || isAudited(error)) return
     const principal = await knownCaller(request, service)
     if (!principal) return
     const target = Object.values(request.params as Record<string, string>)[0] ?? ''

@@ -1,7 +1,6 @@
 import { rfc3339 } from '../../clock.ts'
 import { CHAIN_START, chainHash } from '../../store/chain-hash.ts'
-import type { AuditHeadRow } from '../../store/queries.ts'
-import type { ChainRow } from '../../store/read/audit-chain.ts'
+import type { AuditHeadRow, ChainRow } from '../../store/queries.ts'
 import { signerFault, signerFaultAt } from './prove-signer.ts'
 import { isSigned } from './signed-head.ts'
 import type { SignerChain } from './source.ts'

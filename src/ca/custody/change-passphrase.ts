@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dataFiles } from '../../config/data-directory.ts'
-import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
+import { keepOwner, makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { decryptPkcs8, encryptPkcs8 } from '../../pki/keys/pkcs8.ts'
 import type { AuditEntry } from '../../store/commands.ts'
@@ -43,17 +43,24 @@ export async function changePassphrase(change: PassphraseChange): Promise<readon
   const staging = join(keys, STAGING)
   await rm(staging, { recursive: true, force: true })
   makePrivateDirectory(staging)
+  keepOwner(keys, staging)
+  // Whoever completes it is the service, if this is interrupted.
+  const stage = (name: string, content: string) => {
+    writeNewFile(join(staging, name), content, 0o600)
+    keepOwner(keys, join(staging, name))
+  }
   const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
     step()
-    writeNewFile(join(staging, name), await encryptedAnew(join(keys, name), old, next), 0o600)
+    stage(name, await encryptedAnew(join(keys, name), old, next))
+    keepOwner(join(keys, name), join(staging, name))
   }
   step()
   const sealed = await resealed(store, reseal)
-  writeNewFile(join(staging, SEALED), JSON.stringify({ sealed, audit }), 0o600)
-  if (isKept) writeNewFile(join(staging, PASSPHRASE), `${next}\n`, 0o600)
+  stage(SEALED, JSON.stringify({ sealed, audit }))
+  if (isKept) stage(PASSPHRASE, `${next}\n`)
   step()
-  writeNewFile(join(staging, COMPLETE), '', 0o600)
+  stage(COMPLETE, '')
   await finish(directory, store, step)
   return names
 }
@@ -87,6 +94,7 @@ async function finish(directory: string, store: Store, step: () => void): Promis
     step()
     const { passphrase: file } = dataFiles(directory)
     await writeFile(`${file}.new`, await readFile(join(staging, PASSPHRASE)), { mode: 0o600, flush: true })
+    keepOwner(existsSync(file) ? file : directory, `${file}.new`)
     await rename(`${file}.new`, file)
     syncDirectory(directory)
   }

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
+import { keepOwner, makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { copyFileSynced } from '../copy-file.ts'
 
@@ -29,11 +29,15 @@ export async function moveKeys(
       'conflict',
       `${target} is within the place that the keys are to leave. Name another one.`,
     )
-  makePrivateDirectory(target)
+  if (!existsSync(target)) {
+    makePrivateDirectory(target)
+    keepOwner(keys, target)
+  }
   const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
     step()
     await copyFileSynced(join(keys, name), join(target, name), 0o600)
+    keepOwner(join(keys, name), join(target, name))
   }
   syncDirectory(target)
   step()

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { readBasicConstraints, readKeyUsage, readPurposes } from '../../pki/certificate/ca-constraints.ts'
 import { EXTENSION } from '../../pki/certificate/extensions.ts'
+import { readNameLimits } from '../../pki/certificate/name-constraints.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
@@ -108,7 +109,9 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
   if (now < info.notBefore) throw new CaError(CODE, `${describe(info)} is not valid yet.`)
   if (now > info.notAfter) throw new CaError(CODE, `${describe(info)} has expired.`)
   readPublicKey(info.spki, CODE)
+  // Each start reads these: what it cannot read must not come to be on record.
   readPurposes(info)
+  readNameLimits(info, CODE)
 }
 
 function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAdminKey } from '../../auth/admin-keys.ts'
 import { type Clock, epochSeconds } from '../../clock.ts'
@@ -26,6 +27,8 @@ export interface Initialisation {
   readonly root: (RootWish & { readonly passphrase: string }) | null
   /** Goes into the intermediate's certificate, for the root's CRL; null if not known yet. */
   readonly urls: PublicUrls | null
+  /** What `chancery.yaml` is to be, where there is none yet: a service that started without it would go on otherwise. */
+  readonly options?: string | null
 }
 
 export interface Initialised {
@@ -79,6 +82,8 @@ async function makeAll(wish: Initialisation, staging: string): Promise<Made> {
     await store.close()
   }
   if (made.root) writeNewFile(files.root, encodePem('CERTIFICATE', made.root), 0o644)
+  if (wish.options && !existsSync(dataFiles(wish.directory).options))
+    writeNewFile(files.options, wish.options, 0o644)
   return made
 }
 

@@ -13,7 +13,7 @@ import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { narrowLife, narrowNames } from './narrowing.ts'
 import { checkPurposes } from './purposes.ts'
-import { checkSubject, csrNames, grantSubject } from './subject.ts'
+import { checkSubject, csrNames, grantSubject, renewedNames } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
 /** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
@@ -96,7 +96,7 @@ function renewal(
   if (!profile.renewal)
     throw new CaError('forbidden', `Profile "${profile.name}" allows no renewal: enrol again.`)
   if (request.proof.kind === 'csr') {
-    const asked = csrNames(request.proof.csr)
+    const asked = renewedNames(request.proof.csr)
     if (asked.length > 0 && !sameNames(asked, old.names)) {
       throw new CaError(
         'nameNotAllowed',

@@ -23,6 +23,19 @@ export function csrNames(csr: CertificationRequest): readonly SubjectName[] {
 }
 
 /**
+ * The names that a CSR for a renewal asks for, empty for those of the old certificate: a common name that could be no name,
+ * "device 17", asks for nothing, as beside names that were given in the request.
+ */
+export function renewedNames(csr: CertificationRequest): readonly SubjectName[] {
+  try {
+    return csrNames(csr)
+  } catch (error) {
+    if (error instanceof CaError && error.code === 'badName') return []
+    throw error
+  }
+}
+
+/**
  * The subject's attributes: the profile's fixed ones, and a common name only if it is also a SAN. `names` are those of the
  * names asked for that are granted: where the one that the common name is was left out, no other takes its place. Nor does
  * one stand there for which relying parties would refuse the certificate.

@@ -31,7 +31,7 @@ const TYPES: ReadonlyMap<number, Subtree['type']> = new Map([
 export function readNameLimits(info: TbsInfo, code: ErrorCode): NameLimits | null {
   const extension = info.extensions.find(({ oid }) => oid === EXTENSION.nameConstraints)
   if (!extension) return null
-  const outer = new DerReader(extension.value, 'name constraints', code)
+  const outer = new DerReader(extension.value, 'nameConstraints', code)
   const reader = outer.enter()
   outer.end()
   const permitted = readSubtrees(reader, 0xa0, code)
@@ -51,7 +51,7 @@ function readSubtrees(reader: DerReader, tag: number, code: ErrorCode): Subtree[
     // minimum is 0 and maximum absent, so nothing may follow the base.
     subtree.end()
     const type = TYPES.get(kind)
-    if (type === 'directory') readName(content, 'name constraints', code)
+    if (type === 'directory') readName(content, 'nameConstraints', code)
     if (type) subtrees.push({ type, base: content })
   }
   return subtrees

@@ -1,12 +1,6 @@
-import type { ChainedFacts } from '../chain-hash.ts'
 import { readPrincipal, readTarget } from '../columns.ts'
 import type { Connection } from '../connection.ts'
-import type { AuditHeadRow } from '../queries.ts'
-
-/** A row of the audit log with its place in the chain, hexadecimal; null where it has none, as one that somebody put there. */
-export interface ChainRow extends ChainedFacts {
-  readonly hash: string | null
-}
+import type { AuditHeadRow, ChainRow } from '../queries.ts'
 
 type StoredRow = Omit<ChainRow, 'actor' | 'target' | 'hash'> & {
   readonly actor: Buffer | string

@@ -47,6 +47,7 @@ describe('what a known caller was refused is on record', () => {
     expect(await ca.audit('certificate.refuse')).toHaveLength(refused + 1)
     expectProblem(await ca.call('/v1/tokens', { body: {}, as: null }), 401, 'unauthenticated')
     expectProblem(await ca.call('/v1/certificates/zz', { method: 'GET' }), 400, 'malformedRequest')
+    expect((await ca.call('/v1/certificates/zz', { method: 'HEAD' })).status).toBe(400)
     expect(await ca.audit('request.refuse')).toHaveLength(before)
   })
 })

@@ -111,6 +111,18 @@ describe('by the certificate itself over mutual TLS', () => {
     }
   })
 
+  test('with a CSR whose common name is no name that could be asked for, as the first one had it', async () => {
+    const key = newKey()
+    const csr = csrPem([], { key, commonName: 'Device 17' })
+    const json = await ca.enrol(csr, { profile: 'peer', names: ['a.example.test'] })
+    const { serialNumber, identity } = holderOf({ json }, keyPem(key))
+    const answer = await renew(serialNumber, { identity, body: { csr } })
+    expect(answer.status, answer.text).toBe(201)
+    expect(answer.json).toMatchObject({ names: { dns: ['a.example.test'] }, subject: '' })
+    const other = csrPem([], { key, commonName: 'b.example.test' })
+    expectProblem(await renew(serialNumber, { identity, body: { csr: other } }), 403, 'nameNotAllowed')
+  })
+
   test('for another life, within the profile', async () => {
     const old = await newHolder()
     const answer = await renew(old.serialNumber, { identity: old.identity, body: { validity: '2h' } })

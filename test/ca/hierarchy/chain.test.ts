@@ -70,6 +70,21 @@ describe('an issuing certificate is refused', () => {
       [CA, SIGNS, { oid: '1.2.3.4', critical: true, value: Buffer.from([5, 0]) }],
       /1\.2\.3\.4/,
     ],
+    [
+      'whose name constraints cannot be read, since no start could read them either',
+      [
+        CA,
+        SIGNS,
+        // permittedSubtrees of a DNS name with a maximum, which RFC 5280 4.2.1.10 forbids.
+        { oid: '2.5.29.30', critical: true, value: Buffer.from('300da00b30098204612e7465810105', 'hex') },
+      ],
+      /The nameConstraints is not valid DER: it has bytes after its end/,
+    ],
+    [
+      'whose extended key usage cannot be read',
+      [CA, SIGNS, { oid: '2.5.29.37', critical: false, value: Buffer.from([5, 0]) }],
+      /The extKeyUsage is not valid DER/,
+    ],
   ] as const)('%s', (_what, extensions, detail) => {
     expect(() => prove(intermediate(extensions))).toThrow(detail)
   })

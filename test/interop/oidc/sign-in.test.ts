@@ -111,7 +111,7 @@ test('somebody whom the provider puts into a group signs in with its role', asyn
   expect((await ca.audit('session.open'))[0]).toMatchObject({ actor: 'oidc:ada', target: 'ada@example.test' })
   // The code is spent, and so is the cookie by which it came.
   expect(cookieOf(back, '__Host-chancery-sign-in')).toBe('__Host-chancery-sign-in=')
-  expectProblem(await comeBack(query, cookie), 503, 'providerFailed')
+  expectProblem(await comeBack(query, cookie), 401, 'unauthenticated', /begin anew/)
 })
 
 test('one value as text gives its role, and no value none', async () => {

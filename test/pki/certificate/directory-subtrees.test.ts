@@ -100,7 +100,7 @@ describe('directory names in the constraints of an issuer', () => {
     expectRefusal(
       () => readNameLimits(parseCertificate(other), 'badAuthorityCertificate'),
       'badAuthorityCertificate',
-      /name constraints/,
+      /nameConstraints/,
     )
   })
 })
