@@ -69,7 +69,11 @@ function requestBytes({ method, params, body }: FastifyRequest): Buffer {
   const path = (params as { '*'?: string })['*'] ?? ''
   // HAProxy doubles the slash after a URL that ends in one; base64 of DER begins with M. A plus sign that
   // was not percent-encoded may have been read as a space on its way.
-  const text = path.replace(/^\/+/, '').replaceAll(' ', '+').replace(/=+$/, '')
+  const text = path
+    .replace(/[\r\n]+/g, '')
+    .replace(/^\/+/, '')
+    .replaceAll(' ', '+')
+    .replace(/=+$/, '')
   // Buffer.from would skip whatever is not base64.
   return /^[A-Za-z0-9+/]+$/.test(text) && text.length % 4 !== 1
     ? Buffer.from(text, 'base64')
