@@ -44,7 +44,7 @@ export async function signNextCrls(
   const issuer = ableToSign(authority, wish.now)
   const { scope, previous, highest, now, options, locations, deltaUrl } = wish
   const number = nextCrlNumber(highest, now)
-  const base = previous?.base ?? null
+  const base = baseOfDelta(wish)
   const common = {
     signature: { identifier: issuer.signer.algorithm.identifier },
     issuer: issuer.certificate.subject,
@@ -115,14 +115,22 @@ function verifies(tbs: Uint8Array, { algorithm, publicKey }: Signer, signature: 
 }
 
 /**
+ * Null for the full one that is made beside it. What was made before the clock was set back is no base: certificates that had expired by
+ * then live again, and of those that were revoked it has none.
+ */
+function baseOfDelta({ previous, full, now }: NextCrlsWish): CrlBase | null {
+  const base = previous?.base ?? null
+  return full && base && base.thisUpdate > now ? null : base
+}
+
+/**
  * Deltas count from a full CRL for one interval, so that whoever fetched any full one in it can go on with them. The delta
  * that is made beside a new base still counts from the old one: it takes those along who have that.
  */
 function nextBase(base: CrlBase | null, { full, now, options }: NextCrlsWish, made: CrlBase): CrlBase {
   if (!base) return made
-  const age = now - base.thisUpdate
-  // -1: nobody knows what that one knew of. A base from the future was made before the clock was set back.
-  const outworn = base.through < 0 || age >= options.refresh || age < 0
+  // -1: nobody knows what that one knew of.
+  const outworn = base.through < 0 || now - base.thisUpdate >= options.refresh
   return full && outworn ? made : base
 }
 
