@@ -43,24 +43,22 @@ export async function installAuthority(
 }
 
 /**
- * The bundle of CRLs is whole or not served: a new root that came without one would take it from everybody. Nobody's trust store has
- * a further root, either. The first comes with its first intermediate.
+ * A root that is not known comes along with its first intermediate. But a successor takes the place of what all trust, at once or later,
+ * and nobody's trust store has a root that is new, or retired.
  */
 function checkRoot(
   root: CertificateInfo,
   rows: readonly AuthorityRow[],
   { state, replaces }: AuthorityRow,
 ): void {
-  const roots = rows.filter(({ role }) => role === 'root')
-  if (roots.length === 0) return
-  const known = roots.find(({ certificate }) => certificate?.equals(root.der))
+  const known = rows.find(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))
   const isActive = state === 'active' || (state === 'pending' && replaces === null)
   if (known?.state === 'retired' && isActive)
     throw new CaError(
       'conflict',
       `The root "${known.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${known.id}").`,
     )
-  if (known) return
+  if (known || replaces === null) return
   throw new CaError(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
