@@ -59,9 +59,12 @@ export function addSigningOptions(command: Command): Command {
     .option('--permit-ip <network>', 'name constraint: only addresses in this network; repeatable', collect)
 }
 
-/** An option whose default shows in the help as people write it. `seconds` is that default. */
+/** Seconds. A CA of less would be over before it is of use, and its service would not start. */
+const SHORTEST_LIFE = 3600
+
+/** For the life of a CA; its default shows in the help as people write it. `seconds` is that default. */
 export function life(flags: string, description: string, seconds: number): Option {
-  return new Option(flags, description).argParser(duration).default(seconds, formatDuration(seconds))
+  return new Option(flags, description).argParser(lifeOfCa).default(seconds, formatDuration(seconds))
 }
 
 export function newAuthority(id: string, options: AuthorityOptions & Partial<SigningOptions>): NewAuthority {
@@ -91,6 +94,12 @@ export function constraintsOf({ permitDns, permitIp }: Partial<SigningOptions>):
 /** Option parsers: what they refuse, commander reports with the name of the option. */
 export function duration(text: string): number {
   return parsed(() => parseDuration(text, 'It'))
+}
+
+function lifeOfCa(text: string): number {
+  const seconds = duration(text)
+  if (seconds < SHORTEST_LIFE) throw new InvalidArgumentError('It must be an hour at least.')
+  return seconds
 }
 
 export function publicUrl(text: string): string {

@@ -57,6 +57,7 @@ describe('usage errors end with 2, and nothing on standard output', () => {
       '--url must be',
     ],
     [['init', '--validity', 'long'], 'must be a duration'],
+    [['init', '--validity', '0'], 'must be an hour at least'],
     [['init', '--path-length', 'deep'], 'none'],
     [['init', '--subject', 'CN'], 'TYPE=value'],
     [['init', '--key-type', 'RSA-2048'], 'RSA-3072'],
