@@ -33,6 +33,7 @@ async function describe(): Promise<string> {
             'Issues, renews and revokes certificates. Errors are RFC 9457 problem documents (application/problem+json) with a stable type, "urn:chancery:problem:<code>".',
           license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
         },
+        servers: [{ url: '/', description: 'Where the service answers, or below it where it is embedded.' }],
         components: {
           securitySchemes: {
             bearer: {
@@ -71,7 +72,11 @@ async function describe(): Promise<string> {
         const access = ROUTE_ACCESS[`${route.method} ${url}`]
         const role = access ? { 'x-least-role': access.role } : {}
         const responses = { ...(schema?.response as object), '4XX': { $ref: 'urn:chancery:problem#' } }
-        return { schema: hide ? { hide: true } : { ...schema, ...role, security, response: responses }, url }
+        const operationId = nameOf(String(route.method), url)
+        return {
+          schema: hide ? { hide: true } : { ...schema, operationId, ...role, security, response: responses },
+          url,
+        }
       },
       refResolver: {
         buildLocalReference: (json, _base, _fragment, i) =>
@@ -89,6 +94,12 @@ async function describe(): Promise<string> {
     await service.close()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** By which generators name what they make: "getV1CertificatesSerial". */
+function nameOf(method: string, url: string): string {
+  const words = url.match(/[A-Za-z0-9]+/g)!
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
 const text = await describe()
