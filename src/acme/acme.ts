@@ -41,9 +41,10 @@ export class Acme {
     this.nonces = new Nonces({ clock })
     this.accounts = new Accounts(context)
     this.orders = new Orders(context)
-    const { concurrency: _, patience: __, deniedNetworks, allowedNetworks, ...options } = config.validation
+    const { httpPort, tlsPort, resolvers, searchDomains, timeout } = config.validation
+    const { deniedNetworks, allowedNetworks } = config.validation
     this.#validation = validationContext({
-      ...{ ...options, clock },
+      ...{ clock, httpPort, tlsPort, resolvers, searchDomains, timeout },
       ...{ denied: deniedNetworks, allowed: allowedNetworks },
       ...{ caa: config.caa, issuerDomains: config.caaIdentities },
       plainAccountUrls: config.plainAccountUrls,

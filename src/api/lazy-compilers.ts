@@ -43,20 +43,20 @@ export const OWN_RULES = {
 
 /** Requests in this scope are checked by `OWN_RULES`, whatever the surrounding application has for its own. */
 export function useOwnValidator(app: FastifyInstance): void {
-  const compiler = once(() => loadCompilers().validators()({}, { customOptions: OWN_RULES }))
+  const compile = compilersAtFirstUse.buildValidator({}, { customOptions: OWN_RULES })
   app.setValidatorCompiler(
     validatorAtFirstUse(
-      (route) => compiledBefore<Validate>('validator', route.schema) ?? (compiler()(route) as Validate),
+      (route) => compiledBefore<Validate>('validator', route.schema) ?? (compile(route) as Validate),
     ),
   )
 }
 
 /** Answers of this scope are written by our own schemas, whatever the surrounding application has for its own. */
 export function useOwnSerializer(app: FastifyInstance): void {
-  const compiler = once(() => loadCompilers().serializers()({}, {}))
+  const compile = compilersAtFirstUse.buildSerializer({}, {})
   app.setSerializerCompiler(
     serializerAtFirstUse(
-      (route) => compiledBefore<Serialize>('serializer', route.schema) ?? compiler()(route as never),
+      (route) => compiledBefore<Serialize>('serializer', route.schema) ?? compile(route as never),
     ),
   )
 }
