@@ -66,8 +66,12 @@ export class WriterQueue {
   #watch: NodeJS.Timeout | undefined
   /** Looks in a row at which something waited and nothing had been answered. */
   #silence = 0
+  /** Commands that the writer has and nobody waits for any more: its answers alone tell that they are decided. */
+  #undecided = 0
+  /** Writes were not taken, and nobody has been told that they are again. */
+  #interrupted = false
 
-  /** `onResumed`: called when writes are taken again after they were not; what was in doubt may be on record by then. */
+  /** `onResumed`: called when writes are taken again after they were not, and what was in doubt is on record, or never will be. */
   constructor(startWorker: () => WriterThread, limit: QueueLimit, onResumed: () => void = () => {}) {
     this.#startWorker = startWorker
     this.#limit = limit
@@ -180,17 +184,20 @@ export class WriterQueue {
   }
 
   #receive(message: FromWriter): void {
-    if (message.kind === 'failed') this.#healthy = false
-    if (message.kind === 'ready' || message.kind === 'recovered') this.#resume()
-    if (message.kind !== 'answers') return
-    const wasHung = this.#silence >= PATIENCE
+    if (message.kind === 'failed') this.#interrupt()
+    else if (message.kind === 'ready' || message.kind === 'recovered') this.#started = this.#healthy = true
+    else if (message.kind === 'answers') this.#receiveAnswers(message)
+    this.#tellOnceDecided()
+  }
+
+  #receiveAnswers(message: Extract<FromWriter, { kind: 'answers' }>): void {
     this.#silence = 0
-    this.#healthy = message.healthy
+    if (message.healthy) this.#healthy = true
+    else this.#interrupt()
     if (message.times) this.#restarts = 0
     this.#measure(message)
     for (const answer of message.answers) this.#settle(answer, message.times)
     this.#checkDrained()
-    if (wasHung && message.healthy) this.#resume()
   }
 
   #measure({ failed, times }: Extract<FromWriter, { kind: 'answers' }>): void {
@@ -201,23 +208,32 @@ export class WriterQueue {
     this.#counted.batchSizes.observe(times.commands)
   }
 
-  #resume(): void {
-    const first = !this.#started
-    this.#started = true
-    this.#healthy = true
-    if (!first && !this.#closing) this.#onResumed()
+  #interrupt(): void {
+    this.#healthy = false
+    this.#interrupted = this.#started
+  }
+
+  /** The first answer after a silence may be to what came before that of which somebody was told that it is in doubt. */
+  #tellOnceDecided(): void {
+    if (!this.#interrupted || !this.healthy || this.#undecided > 0) return
+    this.#interrupted = false
+    this.#onResumed()
   }
 
   /** A disk that hangs does not say so. Its callers must hear something, and others must not queue behind them. */
   #look(): void {
     if (this.#waiting.size === 0 || ++this.#silence !== PATIENCE) return
-    this.#healthy = false
+    this.#interrupt()
+    this.#undecided += this.#waiting.size
     this.#forsake(storeFailed(`The disk does not answer. ${IN_DOUBT}`))
   }
 
   #settle(answer: Answer, times: BatchTimes | null): void {
     const waiting = this.#waiting.take(answer.id)
-    if (!waiting) return
+    if (!waiting) {
+      this.#undecided--
+      return
+    }
     this.#bytes -= waiting.bytes
     if (waiting.trace) endTrace(waiting.trace, 'error' in answer, times)
     if ('error' in answer) waiting.reject(fromCrossed(answer.error))
@@ -227,8 +243,9 @@ export class WriterQueue {
   /** The thread is no more, and with it the answers to all that was sent. */
   #gone(cause: unknown): void {
     this.#worker = null
-    this.#healthy = false
+    this.#interrupt()
     this.#silence = 0
+    this.#undecided = 0
     this.#outbox = []
     this.#forsake(storeFailed(`The writer failed before it answered. ${IN_DOUBT}`, cause))
     if (this.#closing || !this.#started) return

@@ -27,6 +27,11 @@ class Hanging {
     this.#isHung = true
   }
 
+  /** The disk answers once, and hangs again. */
+  goOnOnce(): void {
+    this.#waiting.shift()!()
+  }
+
   goOn(): void {
     this.#isHung = false
     for (const send of this.#waiting.splice(0)) send()
