@@ -14,7 +14,7 @@ if (process.argv[2] === 'serve') saveMemory()
 
 const here = new URL('.', import.meta.url)
 // An installed package has only what the build made of the sources. A checkout has both, and what was edited since counts.
-const built = new URL('../dist/cli.js', here)
+const built = new URL(`../dist/${process.argv[2] === 'serve' ? 'cli-serve' : 'cli'}.js`, here)
 const sources = new URL('../src', here)
 const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 

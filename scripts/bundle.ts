@@ -1,8 +1,9 @@
 import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
+import { type OutputChunk, rolldown } from 'rolldown'
 import { COMPILED_SCHEMAS } from '../src/api/compiled-schemas.ts'
+import { bundledFiles } from './bundled-files.ts'
 import { compileSchemas } from './compile-schemas.ts'
 
 /**
@@ -13,31 +14,30 @@ import { compileSchemas } from './compile-schemas.ts'
 const top = fileURLToPath(new URL('../', import.meta.url))
 const dist = join(top, 'dist')
 
-/** By their place in dist/, without extension: the command line, the library, and each thread. */
-const ENTRIES = [
-  'cli',
-  'index',
-  'crl/build-thread',
-  'store/search-thread',
-  'store/writer-thread',
-  'workers/thread',
+/**
+ * By their place in dist/, without extension; and what of each is one file, in the order in which it is loaded: modules with all that
+ * they import. What it loads when it is needed stays apart.
+ */
+const BUNDLES: readonly { entry: string; files: readonly (readonly string[])[] }[] = [
+  // As many files as it takes for a command to load nothing that it does not need.
+  { entry: 'cli', files: [] },
+  // The writer's thread starts between the two.
+  {
+    entry: 'cli-serve',
+    files: [
+      ['cli-serve', 'cli/serve'],
+      ['server', 'cli/init', 'store/writer-here'],
+    ],
+  },
+  ...['index', 'crl/build-thread', 'store/search-thread', 'store/writer-thread', 'workers/thread'].map(
+    (entry) => ({ entry, files: [[entry]] }),
+  ),
 ]
 
 // What is edited while this runs is newer than the bundle, which bin/chancery.js then passes over.
 const start = new Date()
-const bundle = await rolldown({
-  input: Object.fromEntries(ENTRIES.map((entry) => [entry, join(top, 'src', `${entry}.ts`)])),
-  platform: 'node',
-  external: /^[^./]/,
-})
-const { output } = await bundle.generate({
-  format: 'esm',
-  entryFileNames: '[name].js',
-  chunkFileNames: '[name]-[hash].js',
-})
-await bundle.close()
+const output = (await Promise.all(BUNDLES.map(bundled))).flat()
 for (const part of output) {
-  if (part.type !== 'chunk') throw new Error(`${part.fileName}: only code is expected`)
   if (part.fileName.includes('/') && part.code.includes('import.meta.url')) {
     throw new Error(
       `${part.fileName}: paths from import.meta.url hold in dist/ itself alone. Ask src/package-files.ts.`,
@@ -55,6 +55,38 @@ const wanted = new Set([
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name)
   if (entry.isFile() && /\.c?js$/.test(path) && !wanted.has(path)) await rm(path)
+}
+
+async function bundled({ entry, files }: (typeof BUNDLES)[number]): Promise<OutputChunk[]> {
+  const source = (name: string) => join(top, 'src', `${name}.ts`)
+  const bundle = await rolldown({
+    input: { [entry]: source(entry) },
+    platform: 'node',
+    external: /^[^./]/,
+    preserveEntrySignatures: 'allow-extension',
+  })
+  const { output: parts } = await bundle.generate({
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [
+        {
+          debugName: entry,
+          name: bundledFiles(
+            source(entry),
+            files.map((names) => names.map(source)),
+          ),
+        },
+      ],
+    },
+  })
+  await bundle.close()
+  return parts.map((part) => {
+    if (part.type !== 'chunk') throw new Error(`${part.fileName}: only code is expected`)
+    return part
+  })
 }
 
 /** In one step: a service may be running from the file that was there. */

@@ -276,7 +276,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'write-files.ts',
     'errors.ts',
   ],
-  'cli.ts': ['cli', 'config', 'clock.ts'],
+  'cli.ts': ['cli'],
+  'cli-serve.ts': ['cli'],
 }
 
 /** Files whose code matches, or that import what matches, beside those that may. */

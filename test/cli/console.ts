@@ -1,3 +1,4 @@
+import { COMMANDS } from '../../src/cli/all-commands.ts'
 import { run } from '../../src/cli/program.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import { systemClock } from '../../src/clock.ts'
@@ -23,6 +24,6 @@ export async function chancery(argv: readonly string[], environment: Environment
       stderr += text
     },
   }
-  const exitCode = await run(argv, terminal)
+  const exitCode = await run(argv, COMMANDS, terminal)
   return { exitCode, stdout, stderr }
 }

@@ -28,10 +28,11 @@ for (const name of CHANGES) {
 }
 syncBuiltinESMExports()
 
+const { COMMANDS } = await import('../../src/cli/all-commands.ts')
 const { run } = await import('../../src/cli/program.ts')
 const { systemClock } = await import('../../src/clock.ts')
 isWatching = true
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await run(process.argv.slice(2), COMMANDS, {
   environment: process.env,
   clock: systemClock,
   stdout: (text) => void process.stdout.write(text),
