@@ -63,6 +63,8 @@ export class Acme {
 
   async start(): Promise<void> {
     if (!this.context.config.enabled) return
+    // A challenge whose begin was in doubt may be on record as such by now, and is in nobody's memory.
+    this.context.store.onResumed(() => this.validator.takeUp())
     await this.validator.start()
     this.#sweeper.start()
   }

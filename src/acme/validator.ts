@@ -104,6 +104,12 @@ export class Validator {
     this.#fill()
   }
 
+  /** What is processing on record, though nobody submitted it; behind what is in memory. */
+  takeUp(): void {
+    this.#left = true
+    this.#fill()
+  }
+
   #wait(challengeId: number, accountId: number): void {
     if (this.#underWay.has(challengeId)) return
     this.#underWay.add(challengeId)
