@@ -64,7 +64,7 @@ export class WriterQueue {
   #restarts = 0
   #restart: NodeJS.Timeout | undefined
   #watch: NodeJS.Timeout | undefined
-  /** Looks in a row at which something waited and nothing had been answered. */
+  /** Looks in a row at which something waited and the writer had said nothing. */
   #silence = 0
   /** Commands that the writer has and nobody waits for any more: its answers alone tell that they are decided. */
   #undecided = 0
@@ -184,6 +184,7 @@ export class WriterQueue {
   }
 
   #receive(message: FromWriter): void {
+    this.#silence = 0
     if (message.kind === 'failed') this.#interrupt()
     else if (message.kind === 'ready' || message.kind === 'recovered') this.#started = this.#healthy = true
     else if (message.kind === 'answers') this.#receiveAnswers(message)
@@ -191,7 +192,6 @@ export class WriterQueue {
   }
 
   #receiveAnswers(message: Extract<FromWriter, { kind: 'answers' }>): void {
-    this.#silence = 0
     if (message.healthy) this.#healthy = true
     else this.#interrupt()
     if (message.times) this.#restarts = 0

@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events'
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openForReading } from '../../src/store/connection.ts'
 import { pointReads, searchesOn } from '../../src/store/read/queries.ts'
 import { startWriter } from '../../src/store/threads.ts'
+import type { FromWriter } from '../../src/store/writer-messages.ts'
 import { type QueueLimit, WriterQueue } from '../../src/store/writer-queue.ts'
 import { authority, issuance, NOW, recorded, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
@@ -149,4 +151,26 @@ describe('a writer thread that dies', () => {
     await queue.stop()
     expect(workers).toHaveLength(1)
   })
+})
+
+test('a disk that hangs anew after a checkpoint had failed on it is noticed again', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const writer = Object.assign(new EventEmitter(), { postMessage: () => {} })
+  const says = (message: FromWriter) => writer.emit('message', message)
+  const queue = new WriterQueue(() => writer, AMPLE)
+  const started = queue.start()
+  says({ kind: 'ready' })
+  await started
+  const doubted = async () => {
+    const write = queue.write('recordIssuance', issuance(1))
+    vi.advanceTimersByTime(20_000)
+    await expect(write).rejects.toMatchObject({ detail: expect.stringContaining('may or may not') })
+  }
+  await doubted()
+  // Of the checkpoint; what waited behind it is taken up next.
+  says({ kind: 'recovered' })
+  expect(queue.healthy).toBe(true)
+  await doubted()
+  await queue.drain()
 })
