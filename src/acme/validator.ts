@@ -1,4 +1,5 @@
 import { epochSeconds } from '../clock.ts'
+import { CaError } from '../errors.ts'
 import { tally } from '../metrics/labelled.ts'
 import type { AcmeAuthorizationRow, AcmeChallengeRow } from '../store/acme-queries.ts'
 import type { AcmeContext } from './context.ts'
@@ -194,7 +195,9 @@ export class Validator {
     return mayPass(failure) && paused.reduce((sum, one) => sum + one) <= config.validation.patience
   }
 
+  /** Throws where it says nothing of the challenge: the database could not be read for it. */
   #asFailure(error: unknown): AcmeError {
+    if (error instanceof CaError && error.code === 'storeFailed') throw error
     const failure = asAcmeError(error)
     if (failure.type === 'serverInternal') this.#options.onError(error)
     return failure

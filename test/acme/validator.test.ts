@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Validator, type ValidatorOptions } from '../../src/acme/validator.ts'
+import { CaError } from '../../src/errors.ts'
 
 /** More than are held in memory. */
 const MANY = 10_200
@@ -47,5 +48,39 @@ test('challenges that found no place in memory are looked at also where the data
   expect(onError).toHaveBeenCalledOnce()
   expect(waiting).toEqual(new Set())
   expect(validator.isOverloaded).toBe(false)
+  validator.stop()
+})
+
+test('a validation for which the database cannot be read is made again, and is none that failed', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const recorded: unknown[] = []
+  const attempt = vi
+    .fn()
+    .mockRejectedValueOnce(new CaError('storeFailed', 'The database could not be read. Try again.'))
+    .mockResolvedValueOnce({ until: null })
+  const onError = vi.fn()
+  const validator = new Validator({
+    store: {
+      read: {
+        acmeAuthorizationOf: async (challengeId: number) => ({
+          ...{ accountId: 1, identifier: 'dns:web.example.test', status: 'pending' },
+          challenges: [{ challengeId, type: 'dns-persist-01', status: 'processing', attempts: 0 }],
+        }),
+        acmeAccount: async () => ({ accountId: 1, thumbprint: Buffer.alloc(32) }),
+      },
+      write: async (_: string, { outcome }: { outcome: string }) => void recorded.push(outcome),
+    },
+    clock: () => new Date(0),
+    config: {
+      ...{ limits: { failuresPerName: 0 }, authorizationValidity: 60 },
+      validation: { concurrency: 1, patience: 0 },
+    },
+    ...{ attempt, mayPass: () => false, onError },
+  } as unknown as ValidatorOptions)
+  validator.submit(1, 1)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(recorded).toEqual(['valid'])
+  expect(onError).toHaveBeenCalledOnce()
   validator.stop()
 })
