@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
-import { CaError } from '../errors.ts'
+import { CaError, type ErrorCode } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { TokenRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
@@ -124,8 +124,16 @@ async function stillKnown(credential: SessionCredential, context: AuthContext): 
   return inRole(await byCertificate(credential.der, context).catch(refusedAsNull))
 }
 
+/** What is said of a certificate that opens nothing (any more). */
+const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
+  'unauthenticated',
+  'certificateRevoked',
+  'certificateExpired',
+])
+
+/** That the database cannot be read just now is no refusal. */
 function refusedAsNull(error: unknown): null {
-  if (error instanceof CaError) return null
+  if (error instanceof CaError && REFUSALS.has(error.code)) return null
   throw error
 }
 

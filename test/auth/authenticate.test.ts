@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { authenticate } from '../../src/auth/authenticate.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Access } from '../../src/auth/access.ts'
+import { authenticate, bySession } from '../../src/auth/authenticate.ts'
 import { hashSecret, newSecret, SECRET_PREFIX } from '../../src/auth/secrets.ts'
 import { createToken, LONGEST_TOKEN } from '../../src/auth/tokens.ts'
+import { CaError } from '../../src/errors.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
@@ -129,6 +131,20 @@ describe('a certificate is not taken', () => {
     await expect(who(null, leaf)).rejects.toMatchObject({ code: 'certificateExpired' })
     ca.now = before
   })
+})
+
+test('a session that a certificate opened stays open where the database cannot be read for a moment', async () => {
+  const admins = [{ san: 'dns:a.example.test', role: 'auditor' as const }]
+  const access = new Access(context(), { admins, sessionIdle: 60, sessionVouched: 60 })
+  const credential = { kind: 'certificate' as const, der: leaf }
+  const { secret } = access.sessions.open({ name: 'a', holder: 'a', credential })
+  const use = () => bySession(secret, { ...context(), access })
+  expect((await use()).principal.kind).toBe('auditor')
+  const read = vi.spyOn(ca.service.store.read, 'certificate')
+  onTestFinished(() => read.mockRestore())
+  read.mockRejectedValueOnce(new CaError('storeFailed', 'The database could not be read. Try again.'))
+  await expect(use()).rejects.toMatchObject({ code: 'storeFailed' })
+  expect((await use()).principal.kind).toBe('auditor')
 })
 
 describe('tokens', () => {
