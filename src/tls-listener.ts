@@ -52,14 +52,18 @@ export async function startTls(
     onError: (err) =>
       log.error({ err }, 'The service’s own TLS certificate could not be renewed; trying again'),
   })
+  /** Revoked perhaps, or of an authority that is the default no more: known once a renewal has succeeded. */
+  let inQuestion = false
   // Through the looks, one after the other: two at once would each issue a certificate.
   const renew = async () => {
+    inQuestion = true
     identity = await identify()
+    inQuestion = false
     const server = app.server as unknown as TlsServer
     server.setSecureContext(tlsContext(identity, config, service))
   }
   looks.start(async () => {
-    if (isDue(identity, epochSeconds(clock()))) await renew()
+    if (inQuestion || isDue(identity, epochSeconds(clock()))) await renew()
   })
   service.onChange((serialNumbers) => {
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) looks.run(renew)

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { systemClock } from '../src/clock.ts'
 import { loadConfig } from '../src/config/load.ts'
+import { CaError } from '../src/errors.ts'
 import { openChancery } from '../src/index.ts'
 import { createLog } from '../src/log.ts'
 import { encodePem } from '../src/pki/pem.ts'
@@ -17,6 +18,7 @@ const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
 let server: RunningServer
 
 beforeAll(async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   await (await openChancery({ directory, publicUrl: 'http://ca.example.test' })).close()
   const options = { dir: directory, tlsPort: 0, httpPort: 0, publicUrl: 'http://ca.example.test' }
   const { config, secrets } = loadConfig({}, options)
@@ -24,9 +26,14 @@ beforeAll(async () => {
   server = await startServer(config, { passphrase: secrets.passphrase! }, { clock: systemClock, log })
 })
 afterAll(async () => {
+  vi.useRealTimers()
   await server.close()
   rmSync(directory, { recursive: true })
 })
+
+const WISH = { reason: 4, invalidityDate: null }
+const ADMIN = { kind: 'admin', id: 'admin:test' } as const
+const ORIGIN = { address: '', requestId: '' }
 
 /** The serial number of what a new connection is shown, and whether it verifies for this name. */
 async function shown(servername: string): Promise<string> {
@@ -45,15 +52,25 @@ test('the certificate names this host, and the names of its public address', asy
 
 test('its own certificate, once revoked, is replaced without a restart', async () => {
   const revoked = await shown('localhost')
-  const admin = { kind: 'admin', id: 'admin:test' } as const
-  const wish = { reason: 4, invalidityDate: null }
-  await server.service.revoker.revoke(revoked, wish, admin, { address: '', requestId: '' })
+  await server.service.revoker.revoke(revoked, WISH, ADMIN, ORIGIN)
   await eventually(async () => expect(await shown('localhost')).not.toBe(revoked))
   const { rows } = await server.service.store.read.searchCertificates(
     { principal: 'system:tls', now: 0 },
     { limit: 10 },
   )
   expect(rows.map(({ serialNumber }) => serialNumber)).toEqual([await shown('localhost'), revoked])
+})
+
+test('is replaced also where that failed at first', async () => {
+  const revoked = await shown('localhost')
+  const issue = vi.spyOn(server.service.issuer, 'issue')
+  issue.mockRejectedValueOnce(new CaError('overloaded', 'Too many writes are waiting.'))
+  await server.service.revoker.revoke(revoked, WISH, ADMIN, ORIGIN)
+  await eventually(() => expect(issue).toHaveBeenCalledOnce())
+  await eventually(async () => {
+    vi.advanceTimersByTime(1000)
+    expect(await shown('localhost')).not.toBe(revoked)
+  })
 })
 
 test('health speaks of the listeners', async () => {
