@@ -4,6 +4,7 @@ import { auditEntry } from '../ca/audit.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { ipBytes } from '../pki/names/ip.ts'
+import type { AcmeAccountRecord } from '../store/acme-commands.ts'
 import type { AcmeAccountRow } from '../store/acme-queries.ts'
 import { readContacts } from './contacts.ts'
 import type { AcmeContext, Holder } from './context.ts'
@@ -47,9 +48,8 @@ export class Accounts {
         'A new account needs an external account key: ask an admin for one.',
       )
     }
-    this.#perAddress.take(siteOf(origin.address))
     const now = clock()
-    const { accountId, created } = await store.write('createAcmeAccount', {
+    const record: AcmeAccountRecord = {
       thumbprint: key.thumbprint,
       jwk: JSON.stringify(key.jwk),
       contacts,
@@ -61,7 +61,10 @@ export class Accounts {
         thumbprint: key.thumbprintText,
         ...(external ? { externalKey: external.kid } : {}),
       }),
-    })
+    }
+    const { accountId, created } = await this.#perAddress.counting([siteOf(origin.address)], () =>
+      store.write('createAcmeAccount', record),
+    )
     return { account: usable((await store.read.acmeAccount(accountId))!), created }
   }
 

@@ -58,9 +58,6 @@ export class Orders {
       reuse: config.reuseAuthorizations ? sufficientProofs(name) : [],
       create: this.#open(proofOf(name, ancestor), now),
     }))
-    this.#perAccount.check(String(account.accountId))
-    this.#perName.take(...names.map(nameText))
-    this.#perAccount.take(String(account.accountId))
     const record: AcmeOrderRecord = {
       accountId: account.accountId,
       createdAt: now,
@@ -74,13 +71,14 @@ export class Orders {
       authorizations: distinct(authorizations),
       reuseUntil: now + Math.min(REUSE_MARGIN, config.orderValidity),
     }
-    const outcome = await store.write('createAcmeOrder', record)
-    if (outcome.outcome === 'alreadyReplaced') {
+    const outcome = await this.#counting(account, record.identifiers, async () => {
+      const made = await store.write('createAcmeOrder', record)
+      if (made.outcome === 'created') return made
       throw new AcmeError(
         'alreadyReplaced',
         'Another order replaces this certificate already: use that one, or leave "replaces" out.',
       )
-    }
+    })
     const { orderId, status, expiresAt } = outcome
     return {
       ...{ orderId, accountId: account.accountId, status, expiresAt, createdAt: now },
@@ -99,15 +97,17 @@ export class Orders {
       throw new AcmeError('malformed', 'A wildcard cannot be authorised ahead (RFC 8555 7.4.1): order it.')
     }
     this.#checkPolicy(account, [name], this.#profile(account, undefined), {}, now)
-    this.#perAccount.take(String(account.accountId))
     // Nothing lies below an address.
     const record = this.#open({ ...proofOf(name), subdomains: subdomains && name.type === 'dns' }, now)
-    const { authorizationId } = await store.write('createAcmeAuthorization', {
-      ...record,
-      accountId: account.accountId,
-      createdAt: now,
-    })
+    const { accountId } = account
+    const { authorizationId } = await this.#counting(account, [], () =>
+      store.write('createAcmeAuthorization', { ...record, accountId, createdAt: now }),
+    )
     return authorizationId
+  }
+
+  #counting<T>({ accountId }: AcmeAccountRow, names: readonly string[], make: () => Promise<T>): Promise<T> {
+    return this.#perAccount.counting([String(accountId)], () => this.#perName.counting(names, make))
   }
 
   #profile({ external }: AcmeAccountRow, asked: string | undefined): Profile {

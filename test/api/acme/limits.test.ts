@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { CaError } from '../../../src/errors.ts'
 import { csrDer } from '../requests.ts'
 import { AcmeCa } from './acme-ca.ts'
 import type { Challenge, Reply } from './client.ts'
@@ -47,6 +48,27 @@ describe('limits (RFC 8555 6.6)', () => {
       await acme.refuses(() => client.newOrder(['fresh.test', 'a_b.test']), 400, 'malformed')
     }
     for (let order = 0; order < 4; order++) expect((await client.newOrder(['fresh.test'])).status).toBe(201)
+  })
+
+  test('count nothing that could not be recorded', async () => {
+    const client = await acme.client()
+    const write = vi.spyOn(acme.ca.service.store, 'write')
+    onTestFinished(() => write.mockRestore())
+    const full = new CaError('overloaded', 'Too many writes are waiting.', { retryAfter: 1 })
+    const whileFull = async (ask: () => Promise<Reply>) => {
+      write.mockRejectedValueOnce(full)
+      expect((await ask()).status).toBe(503)
+    }
+    const { newAuthz } = await client.directory()
+    const names = ['late.test']
+    const identifier = { type: 'dns', value: 'late.test' }
+    for (let tried = 0; tried < 40; tried++) await whileFull(() => acme.stranger().newAccount())
+    for (let tried = 0; tried < 10; tried++) {
+      await whileFull(() => client.newOrder(names))
+      await whileFull(() => client.post(newAuthz, { identifier }))
+    }
+    expect((await client.newOrder(names)).status).toBe(201)
+    expect((await acme.stranger().newAccount()).status).toBe(201)
   })
 
   test('of failures stop a name for an account, until time has passed; what is settled is shown still', async () => {
