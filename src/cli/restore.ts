@@ -76,9 +76,8 @@ What happened after ${takenAt} is not here. Before you start the service:
 - Holds that were lifted since are on again: lift them with "chancery cert release".
 - Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
   that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
-- Numbers of tokens, accounts, orders and requests that were given since will be given again.
 
-The next CRLs are made at the start, with numbers beyond all that can have been given since.
+Numbers of tokens, accounts, orders and requests that were given since are not given again: they leap. The next CRLs are made at the start, with numbers beyond all that can have been given since.
 `
 }
 

@@ -34,6 +34,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityComma
   sweepIdempotencyKeys: { input: { issuedBefore: number; limit: number }; output: { more: boolean } }
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
+  leapNumbers: { input: { by: number }; output: Record<never, never> }
   leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
   recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }

@@ -178,11 +178,15 @@ test('with a newer CRL what was revoked stays revoked, word for word, under a hi
 
 test('without a CRL the operator is told what may be missing, and the next CRL still has a higher number', async () => {
   const dir = join(work, 'without')
+  const newToken = ['token', 'create', '--dns', 'late.example.test'] as const
+  const late = await service.json<{ id: number }>(...newToken)
   const { exitCode, stdout } = await chancery(['restore', backup, '--dir', dir])
   expect(exitCode).toBe(0)
   for (const words of ['not on record', 'Revocations since are forgotten', '--crl <file>', 'Tokens'])
     expect(stdout).toContain(words)
-  await serving(dir, async (httpUrl) => {
+  await serving(dir, async (httpUrl, json) => {
+    // An address that somebody was told does not become another's.
+    expect((await json<{ id: number }>(...newToken)).id).toBeGreaterThan(late.id)
     const now = await fetchCrl(httpUrl)
     expect(numberOf(now)).toBeGreaterThan(numberOf(readFileSync(newer)))
     expect([...listed(now).keys()].sort()).toEqual([certificates.before, certificates.hardened].sort())

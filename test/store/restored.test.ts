@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openCrlReader } from '../../src/store/crl-entries.ts'
-import { audit, authority, DAY, issuance, NOW, revocation, serial } from './records.ts'
+import { audit, authority, DAY, issuance, NOW, revocation, serial, token } from './records.ts'
 import { temporaryStore } from './temporary.ts'
 
 const WHOLE = { authority: 'issuing', partition: null }
@@ -36,6 +36,56 @@ test('after a leap the next number of every scope of the authority is beyond it,
   })
   await store.write('leapCrlNumbers', { authority: 'issuing', above: 5000 })
   expect(await store.read.scopeCrls(WHOLE)).toMatchObject({ full: { number: 5000 } })
+})
+
+test('after a leap no number that can have been given is given again', async () => {
+  const store = await temporaryStore()
+  let made = 0
+  const account = () =>
+    store.write('createAcmeAccount', {
+      ...{
+        thumbprint: Buffer.alloc(32, ++made),
+        jwk: '{}',
+        contacts: [],
+        termsAgreedAt: null,
+        external: null,
+      },
+      ...{ createdAt: NOW, createdFrom: '', audit: audit('account.create') },
+    })
+  const authorization = { identifier: 'dns:a.example.test', wildcard: false, subdomains: false }
+  const { accountId } = await account()
+  const order = () =>
+    store.write('createAcmeOrder', {
+      ...{ accountId, createdAt: NOW, expiresAt: NOW + DAY, identifiers: ['dns:a.example.test'] },
+      ...{ profile: 'server', profileAsked: false, notBefore: null, notAfter: null, replaces: null },
+      reuseUntil: NOW,
+      authorizations: [
+        {
+          reuse: [],
+          create: { ...authorization, expiresAt: NOW + DAY, challenges: [{ type: 'dns-01', token: 'x' }] },
+        },
+      ],
+    })
+  const enrolment = () => store.write('createToken', token(`secret ${++made}`))
+  const numbers = async () => {
+    const ordered = await order()
+    if (ordered.outcome !== 'created') throw new Error('no order was made')
+    const [authorizationId] = ordered.authorizations
+    const { challenges } = (await store.read.acmeAuthorization(authorizationId!))!
+    return [
+      ...[(await account()).accountId, (await enrolment()).tokenId, ordered.orderId, authorizationId!],
+      challenges[0]!.challengeId,
+    ]
+  }
+  const before = await numbers()
+  await store.write('leapNumbers', { by: 4_000_000_000 })
+  const after = await numbers()
+  for (const [at, number] of after.entries()) expect(number).toBeGreaterThan(before[at]! + 4_000_000_000)
+  expect(await numbers()).toEqual(after.map((number) => number + 1))
+  // Of a backup of what was restored.
+  await store.write('leapNumbers', { by: 10 })
+  await store.write('leapNumbers', { by: 10 })
+  for (const [at, number] of (await numbers()).entries()) expect(number).toBeGreaterThan(after[at]! + 20)
 })
 
 test('what is carried over is revoked for OCSP and in each CRL of its authority, and a newer word replaces it', async () => {

@@ -31,14 +31,17 @@ export interface Restored {
 /** By so much two machines' clocks may differ. Seconds. */
 const SKEW = 300
 
+/** Tokens, accounts, orders, requests: beyond what a machine records. */
+const NUMBERS_A_SECOND = 10_000
+
 /** CRLs of one authority are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */
 const CRLS_A_SECOND = 20
 
 const FILE_MODES: Readonly<Record<string, number>> = { 'root.pem': 0o644, 'chancery.yaml': 0o644 }
 
 /**
- * Puts a backup into a data directory that has no CA, all of it or nothing, the database last. Its CRL numbers go on where
- * none was given out before. Throws `CaError`: "conflict" where there is a CA, or files of one, or a service that runs;
+ * Puts a backup into a data directory that has no CA, all of it or nothing, the database last. Its numbers, those of CRLs among
+ * them, go on where none was given out before. Throws `CaError`: "conflict" where there is a CA, or files of one, or a service that runs;
  * "badConfiguration" where the backup is damaged or of a newer Chancery; "badCrl" as `carryOverCrls`.
  */
 export async function restoreBackup({ backup, directory, crls, clock }: RestoreWish): Promise<Restored> {
@@ -120,8 +123,10 @@ async function continueFrom(
 ): Promise<CarriedOver[]> {
   const carriedOver = await carryOverCrls(store, crls, now)
   const at = epochSeconds(now)
+  const seconds = at - takenAt + SKEW
+  await store.write('leapNumbers', { by: NUMBERS_A_SECOND * seconds })
   // A burst of revocations takes the numbers ahead of the time, so the time alone may be behind what was given out.
-  const leap = CRLS_A_SECOND * (at - takenAt + SKEW)
+  const leap = CRLS_A_SECOND * seconds
   for (const { id, keyFile, certificate } of await store.read.authorities()) {
     if (keyFile === null || certificate === null) continue
     const { full, delta } = await store.read.scopeCrls({ authority: id, partition: null })

@@ -3,6 +3,7 @@ import type { AcmeAccountRecord, AcmeAccountUpdate, AcmeKeyRollover } from '../a
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
 import { externalKeyUser } from './external-key.ts'
+import { nextNumber } from './number.ts'
 
 /** Former keys of one account; the oldest are forgotten. Else its holder could make ever more of them. */
 const FORMER_KEYS = 100
@@ -14,9 +15,9 @@ export function acmeAccountHandlers(db: Connection) {
     .prepare<[Uint8Array], number>('SELECT id FROM acme_accounts WHERE thumbprint = ?')
     .pluck()
   const insert = db.prepare(
-    `INSERT INTO acme_accounts (status, thumbprint, jwk, contacts, terms_agreed_at, external_key, external_binding,
+    `INSERT INTO acme_accounts (id, status, thumbprint, jwk, contacts, terms_agreed_at, external_key, external_binding,
        created_at, created_from)
-     VALUES ('valid', ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (${nextNumber('acme_accounts')}, 'valid', ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const exists = db.prepare<[number], number>('SELECT 1 FROM acme_accounts WHERE id = ?').pluck()
   const change = db.prepare(

@@ -16,6 +16,7 @@ import { externalKeyHandlers } from './external-key.ts'
 import { idempotencyKeyHandlers } from './idempotency-key.ts'
 import { issuanceHandlers } from './issuance.ts'
 import { noticeHandlers } from './notice.ts'
+import { numberHandlers } from './number.ts'
 import { ocspResponseHandlers } from './ocsp-response.ts'
 import { openOutbox } from './outbox.ts'
 import { renewalCallHandlers } from './renewal-call.ts'
@@ -40,6 +41,7 @@ export function createHandlers(db: Connection, notices?: NoticeSettings): Handle
     ...adminKeyHandlers(db),
     ...authorityHandlers(db),
     ...crlHandlers(db),
+    ...numberHandlers(db),
     ...rootHandlers(db),
     ...ocspResponseHandlers(db),
     ...auditHandlers(db),

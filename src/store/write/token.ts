@@ -3,12 +3,14 @@ import { namesColumn, serialOctets } from '../columns.ts'
 import type { Commands, TokenRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
+import { nextNumber } from './number.ts'
 
 export function tokenHandlers(db: Connection) {
   const writeAudit = auditWriter(db)
   const insert = db
     .prepare<unknown[], number>(
-      `INSERT INTO tokens (hash, profile, names, expires_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO tokens (id, hash, profile, names, expires_at, created_at, created_by)
+       VALUES (${nextNumber('tokens')}, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING RETURNING id`,
     )
     .pluck()
