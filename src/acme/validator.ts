@@ -105,10 +105,14 @@ export class Validator {
     this.#fill()
   }
 
-  /** What is processing on record, though nobody submitted it; behind what is in memory. */
+  /** What is processing on record and not in memory; where the database fails, a little later. */
   takeUp(): void {
-    this.#left = true
-    this.#fill()
+    this.start().catch((error: unknown) => {
+      this.#options.onError(error)
+      // They are still there, and perhaps nobody else comes.
+      this.#left = true
+      setTimeout(() => this.#fill(), STORE_PAUSE * 1000).unref()
+    })
   }
 
   #wait(challengeId: number, accountId: number): void {
@@ -129,14 +133,7 @@ export class Validator {
           this.#fill()
         })
     }
-    if (this.#queue.size === 0 && this.#left && !this.#abort.signal.aborted) {
-      this.start().catch((error: unknown) => {
-        this.#options.onError(error)
-        // They are still there, and perhaps nobody else comes.
-        this.#left = true
-        setTimeout(() => this.#fill(), STORE_PAUSE * 1000).unref()
-      })
-    }
+    if (this.#queue.size === 0 && this.#left && !this.#abort.signal.aborted) this.takeUp()
   }
 
   async #look(challengeId: number): Promise<void> {
