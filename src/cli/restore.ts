@@ -77,7 +77,8 @@ What happened after ${takenAt} is not here. Before you start the service:
 - Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
   that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
 
-Numbers of tokens, accounts, orders and requests that were given since are not given again: they leap. The next CRLs are made at the start, with numbers beyond all that can have been given since.
+Numbers of tokens, accounts, orders and requests that were given since are not given again: they leap. The next CRLs
+are made at the start, with numbers beyond all that can have been given since.
 `
 }
 

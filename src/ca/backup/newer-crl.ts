@@ -136,7 +136,9 @@ async function keep(
   { der, number }: ProvenCrl,
   now: Date,
 ): Promise<CarriedOver> {
-  await installCrl(store, { id, certificate, signer: null }, der, now, auditOf('crl.install', id, now, {}))
+  const audit = auditOf('crl.install', id, now, {})
+  const { changed } = await installCrl(store, { id, certificate, signer: null }, der, now, audit)
+  if (!changed) throw new CaError('conflict', `The CRL of "${id}" is in the backup already. Leave it out.`)
   return { authority: id, number: Number(number), recorded: 0, unknown: [] }
 }
 

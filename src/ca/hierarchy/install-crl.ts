@@ -8,8 +8,8 @@ import { type ProvenCrl, proveCrl } from './prove-crl.ts'
 
 /**
  * Takes over a CRL of an authority whose key is elsewhere, after proving that it is the authority's, whole, current and
- * newer than the one before. Throws `CaError`: "badCrl" with the reason; "conflict" where the key is here, or where a
- * CRL of this number or above is known already.
+ * newer than the one before. The one that is here may be brought again, since an answer may be lost, or leave in doubt what came of
+ * it. Throws `CaError`: "badCrl" with the reason; "conflict" where the key is here, or another CRL of this number or above.
  */
 export async function installCrl(
   store: Store,
@@ -17,18 +17,22 @@ export async function installCrl(
   der: Uint8Array,
   now: Date,
   audit: AuditEntry,
-): Promise<void> {
+): Promise<{ changed: boolean }> {
   if (signer)
     throw new CaError(
       'conflict',
       `The key of authority "${id}" is here: the service makes its CRLs by itself.`,
     )
-  const crl = await crlToBring(store, { id, certificate }, der, epochSeconds(now))
+  const crl = firstCrl(der, certificate, epochSeconds(now))
+  const stored = await store.read.latestCrl(id)
+  if (stored?.der.equals(crl.der)) return { changed: false }
+  refuseUnlessNewer(crl, id, stored)
   const { number, entries } = crl
   await store.write('recordCrl', {
-    ...crl,
+    ...{ ...crl, authority: id },
     audit: { ...audit, detail: { ...audit.detail, number, entries } },
   })
+  return { changed: true }
 }
 
 /** Proven to be the authority's, current, and newer than the one before. `now` in seconds since 1970. */
@@ -39,14 +43,20 @@ export async function crlToBring(
   now: number,
 ): Promise<Omit<CrlRecord, 'audit'>> {
   const crl = firstCrl(der, certificate, now)
-  const stored = await store.read.latestCrl(id)
-  if (stored && crl.number <= stored.number) {
-    throw new CaError(
-      'conflict',
-      `The CRL has number ${crl.number}, but number ${stored.number} of "${id}" is here already. Make one with a higher number.`,
-    )
-  }
+  refuseUnlessNewer(crl, id, await store.read.latestCrl(id))
   return { ...crl, authority: id }
+}
+
+function refuseUnlessNewer(
+  { number }: Pick<CrlRecord, 'number'>,
+  id: string,
+  stored: Pick<CrlRecord, 'number'> | null,
+): void {
+  if (!stored || number > stored.number) return
+  throw new CaError(
+    'conflict',
+    `The CRL has number ${number}, but number ${stored.number} of "${id}" is here already. Make one with a higher number.`,
+  )
 }
 
 /** Of an authority that has none here: its own, and current. `now` in seconds since 1970. */

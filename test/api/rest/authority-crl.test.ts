@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { makeNextRootCrl, type NextRootCrlWish } from '../../../src/ca/hierarchy/next-root-crl.ts'
 import { openRoot } from '../../../src/ca/hierarchy/root.ts'
+import { CaError } from '../../../src/errors.ts'
 import { encodePem } from '../../../src/pki/pem.ts'
 import { type Call, DAY, expectProblem, ROOT_PASSPHRASE, TestCa } from '../ca-fixture.ts'
 
@@ -68,12 +69,27 @@ test('what does not fit is refused with the reason, and the old one stays', asyn
   expectProblem(await put(Buffer.from('nonsense')), 400, 'malformedPem', /PEM/)
   expectProblem(await put(Buffer.from([0x30, 0x00])), 400, 'badCrl', /DER/)
   expectProblem(await put(ca.rootPem, 'application/x-pem-file'), 400, 'malformedPem', /"CERTIFICATE"/)
-  expectProblem(await put(before), 409, 'conflict', /higher number/)
   expectProblem(await put(ca.service.crl.current('intermediate')!.der), 400, 'badCrl', /is of "CN=/)
   expectProblem(await put(der, DER, {}, 'intermediate'), 409, 'conflict', /key of authority/)
   expectProblem(await put(der, DER, {}, 'nobody'), 404, 'unknownAuthority')
   expect(await served()).toEqual(before)
   expect(await ca.audit('crl.install')).toEqual(audit)
+})
+
+test('one that is here already may be brought again, as after an answer that was lost; an older one may not', async () => {
+  const der = await nextCrl()
+  const read = vi.spyOn(ca.service.store.read, 'scopeCrls')
+  onTestFinished(() => read.mockRestore())
+  read.mockRejectedValueOnce(new CaError('storeFailed', 'The database could not be read. Try again.'))
+  expectProblem(await put(der), 503, 'storeFailed', /Try again/)
+  const audit = await ca.audit('crl.install')
+  const again = await put(der)
+  expect(again.status, again.text).toBe(200)
+  expect(again.json.number).toBe(ca.service.crl.current('root')!.number)
+  expect(await served()).toEqual(der)
+  expect(await ca.audit('crl.install')).toEqual(audit)
+  expect((await put(await nextCrl())).status).toBe(200)
+  expectProblem(await put(der), 409, 'conflict', /higher number/)
 })
 
 test('only an admin may bring one, in a type that is known, up to 1 MiB', async () => {
