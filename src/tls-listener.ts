@@ -6,6 +6,7 @@ import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
 import { serviceNames } from './ca/service-names.ts'
 import { epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { CaError } from './errors.ts'
 import { listen } from './listen.ts'
 import { encodePem } from './pki/pem.ts'
 import { RegularLooks } from './regular-looks.ts'
@@ -52,13 +53,18 @@ export async function startTls(
     onError: (err) =>
       log.error({ err }, 'The service’s own TLS certificate could not be renewed; trying again'),
   })
-  /** Revoked perhaps, or of an authority that is the default no more: known once a renewal has succeeded. */
+  /** Revoked perhaps, or of an authority that is the default no more, and the store could not take another. */
   let inQuestion = false
   // Through the looks, one after the other: two at once would each issue a certificate.
   const renew = async () => {
-    inQuestion = true
-    identity = await identify()
     inQuestion = false
+    try {
+      identity = await identify()
+    } catch (error) {
+      // What policy refuses it would refuse each time, with a row in the audit log.
+      inQuestion = error instanceof CaError && ['overloaded', 'storeFailed'].includes(error.code)
+      throw error
+    }
     const server = app.server as unknown as TlsServer
     server.setSecureContext(tlsContext(identity, config, service))
   }
