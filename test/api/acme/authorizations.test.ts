@@ -172,12 +172,16 @@ describe('a challenge (RFC 8555 7.5.1)', () => {
     expect(json.status).toBe('invalid')
     // Only the one that settled it.
     expect(json.challenges).toMatchObject([
-      { type: 'http-01', status: 'invalid', error: { type: 'urn:ietf:params:acme:error:incorrectResponse' } },
+      {
+        ...{ type: 'http-01', status: 'invalid' },
+        error: { type: 'urn:ietf:params:acme:error:incorrectResponse', status: 403 },
+      },
     ])
     acme.answers.set(http.token!, client.keyAuthorization(http.token!))
     expect((await client.answer(http)).json.status).toBe('invalid')
     const after = await client.postAsGet(String(order.headers.location))
-    expect(after.json).toMatchObject({ status: 'invalid', error: { detail: expect.stringContaining('404') } })
+    const error = { detail: expect.stringContaining('404'), status: 403 }
+    expect(after.json).toMatchObject({ status: 'invalid', error })
   })
 
   test('beside one that was met counts no more', async () => {
