@@ -3,6 +3,7 @@ import { LARGEST_JWS } from '../../acme/jws/parse.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import type { Service } from '../../service.ts'
 import { refuseRepeatedHeaders } from '../caller.ts'
+import { sendProperCase } from '../header-case.ts'
 import { mountPoint } from '../mount-point.ts'
 import { refuseOtherMethods } from '../other-methods.ts'
 import { accountRoutes } from './account.ts'
@@ -30,6 +31,7 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
   )
   app.setErrorHandler((error, request, reply) => sendAcmeProblem(error, request, reply))
   refuseRepeatedHeaders(app)
+  sendProperCase(app)
 
   app.addHook('onSend', async (request, reply) => {
     const { url } = request.routeOptions
