@@ -217,6 +217,29 @@ describe('newAuthz (RFC 8555 7.4.1)', () => {
     })
   })
 
+  test('goes by every profile that an order might name', async () => {
+    const names = (suffix: string) => ({ names: { dns: { suffixes: [suffix] } } })
+    const two = await AcmeCa.create(
+      { profiles: ['one', 'two'] },
+      {
+        profiles: {
+          one: { extends: 'server', ...names('a.test') },
+          two: { extends: 'server', ...names('b.test') },
+        },
+      },
+    )
+    try {
+      const holder = await two.client()
+      const { newAuthz } = await holder.directory()
+      const ask = (value: string) => holder.post(newAuthz, { identifier: { type: 'dns', value } })
+      for (const name of ['x.a.test', 'x.b.test']) expect((await ask(name)).status).toBe(201)
+      expect((await holder.newOrder(['x.b.test'], { profile: 'two' })).status).toBe(201)
+      await two.refuses(() => ask('x.c.test'), 400, 'rejectedIdentifier', /a\.test/)
+    } finally {
+      await two.close()
+    }
+  })
+
   test('refuses what newOrder refuses', async () => {
     for (const identifier of [undefined, null, 7, {}, { type: 'dns' }, { type: 'dns', value: 'a_b' }]) {
       await acme.refuses(() => authorize(identifier), 400, 'malformed')
