@@ -41,6 +41,10 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
     if (isFresh || url?.endsWith('/acme/new-nonce')) reply.header('replay-nonce', acme.nonces.issue())
     // RFC 8555 6.5.1: a nonce must not come out of a cache.
     if (isFresh) reply.header('cache-control', 'no-store')
+    // Without Fastify's charset, which JSON does not have (RFC 8259 11): clients in ejabberd and PHP compare it whole.
+    if (String(reply.getHeader('content-type')).startsWith('application/json')) {
+      reply.header('content-type', 'application/json')
+    }
   })
   // RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET.
   refuseOtherMethods(
