@@ -96,7 +96,7 @@ export class Orders {
     if (name.type === 'dns' && name.value.startsWith('*.')) {
       throw new AcmeError('malformed', 'A wildcard cannot be authorised ahead (RFC 8555 7.4.1): order it.')
     }
-    this.#checkPolicy(account, [name], this.#profile(account, undefined), {}, now)
+    this.#checkPolicies(account, name, now)
     // Nothing lies below an address.
     const record = this.#open({ ...proofOf(name), subdomains: subdomains && name.type === 'dns' }, now)
     const { accountId } = account
@@ -110,9 +110,13 @@ export class Orders {
     return this.#perAccount.counting([String(accountId)], () => this.#perName.counting(names, make))
   }
 
-  #profile({ external }: AcmeAccountRow, asked: string | undefined): Profile {
-    const { config, profiles } = this.#context
-    const allowed = config.profiles.filter((one) => external?.profiles?.includes(one) ?? true)
+  #allowedProfiles({ external }: AcmeAccountRow): readonly string[] {
+    return this.#context.config.profiles.filter((one) => external?.profiles?.includes(one) ?? true)
+  }
+
+  #profile(account: AcmeAccountRow, asked: string | undefined): Profile {
+    const { profiles } = this.#context
+    const allowed = this.#allowedProfiles(account)
     const name = asked ?? allowed[0]
     const profile = name !== undefined && allowed.includes(name) ? profiles.get(name) : undefined
     if (!profile) {
@@ -124,6 +128,20 @@ export class Orders {
       )
     }
     return profile
+  }
+
+  /** The order that will need the proof may name any profile: only where all refuse the name it is refused, as by the default one. */
+  #checkPolicies(account: AcmeAccountRow, name: SubjectName, now: number): void {
+    const refusals: unknown[] = []
+    for (const asked of [undefined, ...this.#allowedProfiles(account).slice(1)]) {
+      try {
+        this.#checkPolicy(account, [name], this.#profile(account, asked), {}, now)
+        return
+      } catch (error) {
+        refusals.push(error)
+      }
+    }
+    throw refusals[0]
   }
 
   /** All that the issuance will check again, so that nobody proves a name in vain. */

@@ -77,6 +77,8 @@ export class AcmeError extends Error {
 export interface AcmeProblem {
   readonly type: string
   readonly detail: string
+  /** Of an answer that says this. Clients show it, and some cannot read a problem without it. */
+  readonly status: number
   readonly subproblems?: readonly (Omit<AcmeSubproblem, 'type'> & { readonly type: string })[]
 }
 
@@ -84,11 +86,12 @@ export function problemType(type: AcmeErrorType): string {
   return `urn:ietf:params:acme:error:${type}`
 }
 
-export function problemOf({ type, detail, options }: AcmeError): AcmeProblem {
+export function problemOf({ type, detail, status, options }: AcmeError): AcmeProblem {
   const { subproblems = [] } = options
   return {
     type: problemType(type),
     detail,
+    status,
     ...(subproblems.length > 0
       ? { subproblems: subproblems.map((one) => ({ ...one, type: problemType(one.type) })) }
       : {}),

@@ -3,7 +3,7 @@ import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { AcmeContext } from './context.ts'
 import { readBase64url } from './jws/base64url.ts'
-import { AcmeError } from './problem.ts'
+import { AcmeError, type AcmeErrorType } from './problem.ts'
 
 /** When a certificate should be renewed (RFC 9773 4.2). Seconds since 1970; `retryAfter` in seconds. */
 export interface RenewalInfo {
@@ -48,16 +48,27 @@ export async function replacedCertificate(
   names: readonly SubjectName[],
   parts: Parts,
 ): Promise<{ serialNumber: string; text: string }> {
-  const row = await certificateOf(certId, parts)
+  const row = await certificateOf(certId, parts).catch((error: unknown) => {
+    throw error instanceof AcmeError ? notReplaced(error.type, error.detail, error.status) : error
+  })
   const owner = await parts.store.read.acmeAccountOfCertificate(row.serialNumber)
   if (owner !== accountId) {
-    throw new AcmeError('unauthorized', 'The certificate to replace was ordered by another account.')
+    throw notReplaced('unauthorized', 'The certificate was not ordered by this account.')
   }
   const old = new Set(row.names.map(nameText))
   if (!names.some((name) => old.has(nameText(name)))) {
-    throw new AcmeError('malformed', 'The order shares no identifier with the certificate that it replaces.')
+    throw notReplaced('malformed', 'The order shares no identifier with that certificate.')
   }
   return { serialNumber: row.serialNumber, text: certId }
+}
+
+/** acme.sh, whose certificate may be of another CA or account, orders without "replaces" only if it reads the field's name so. */
+function notReplaced(type: AcmeErrorType, detail: string, status?: number): AcmeError {
+  return new AcmeError(
+    type,
+    `The order's 'replaces' field cannot be met; leave it out. ${detail}`,
+    status === undefined ? {} : { status },
+  )
 }
 
 /** Both halves are base64url: the authority's key identifier, and the DER content of the serial number (RFC 9773 4.1). */

@@ -17,7 +17,6 @@ export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: 
   if (termsOfService !== undefined) addLink(reply, termsOfService, 'terms-of-service')
   const body = {
     ...problemOf(problem),
-    status,
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
     instance: termsOfService ?? `urn:chancery:request:${request.id}`,
   }

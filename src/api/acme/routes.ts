@@ -3,6 +3,7 @@ import { LARGEST_JWS } from '../../acme/jws/parse.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import type { Service } from '../../service.ts'
 import { refuseRepeatedHeaders } from '../caller.ts'
+import { sendProperCase } from '../header-case.ts'
 import { mountPoint } from '../mount-point.ts'
 import { refuseOtherMethods } from '../other-methods.ts'
 import { accountRoutes } from './account.ts'
@@ -30,6 +31,7 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
   )
   app.setErrorHandler((error, request, reply) => sendAcmeProblem(error, request, reply))
   refuseRepeatedHeaders(app)
+  sendProperCase(app)
 
   app.addHook('onSend', async (request, reply) => {
     const { url } = request.routeOptions
@@ -39,6 +41,10 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
     if (isFresh || url?.endsWith('/acme/new-nonce')) reply.header('replay-nonce', acme.nonces.issue())
     // RFC 8555 6.5.1: a nonce must not come out of a cache.
     if (isFresh) reply.header('cache-control', 'no-store')
+    // Without Fastify's charset, which JSON does not have (RFC 8259 11): clients in ejabberd and PHP compare it whole.
+    if (String(reply.getHeader('content-type')).startsWith('application/json')) {
+      reply.header('content-type', 'application/json')
+    }
   })
   // RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET.
   refuseOtherMethods(

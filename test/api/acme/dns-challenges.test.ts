@@ -13,7 +13,7 @@ let client: AcmeClient
 beforeAll(async () => {
   dns = await startDnsServer(zone)
   acme = await AcmeCa.create({
-    challenges: ['http-01', 'dns-01', 'dns-persist-01'],
+    challenges: ['http-01', 'dns-01', 'dns-account-01', 'dns-persist-01'],
     caaIdentities: ['ca.example.test'],
     validation: { resolvers: [dns.address], patience: '0s' },
   })
@@ -41,6 +41,21 @@ async function prove(url: string, name: string): Promise<Reply> {
   await client.answer(challenge)
   return client.settled(url)
 }
+
+describe('dns-account-01, where it is listed,', () => {
+  test('is met by a record at the account’s label', async () => {
+    const order = await client.newOrder(['example.test'])
+    const url = order.json.authorizations[0]
+    const challenge = challengeOf(await client.authorization(url), 'dns-account-01')
+    const bits = BigInt(`0x${createHash('sha256').update(client.kid!).digest('hex').slice(0, 20)}`)
+    const fives = bits.toString(2).padStart(80, '0').match(/.{5}/g)!
+    const label = fives.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]).join('')
+    const records = { TXT: [dnsRecord(client.keyAuthorization(challenge.token!))] }
+    zone[`_${label}._acme-challenge.example.test`] = records
+    await client.answer(challenge)
+    expect((await client.settled(url)).json.status).toBe('valid')
+  })
+})
 
 describe('subdomains (RFC 9444)', () => {
   const wide = { type: 'dns', value: 'example.test', subdomainAuthAllowed: true }
@@ -80,7 +95,8 @@ describe('subdomains (RFC 9444)', () => {
 
   test('are proven by DNS alone: a web server at the top answers for no other host', async () => {
     const made = await newAuthz(wide)
-    expect(made.json.challenges.map(({ type }: Challenge) => type)).toEqual(['dns-01', 'dns-persist-01'])
+    const types = made.json.challenges.map(({ type }: Challenge) => type)
+    expect(types).toEqual(['dns-01', 'dns-account-01', 'dns-persist-01'])
     const one = await newAuthz({ type: 'dns', value: 'example.test' })
     expect(challengeOf(one, 'http-01')).toBeDefined()
   })

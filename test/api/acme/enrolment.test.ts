@@ -38,6 +38,19 @@ describe('the whole way', () => {
     expect(issuer!.verify(new X509Certificate(acme.ca.rootPem).publicKey)).toBe(true)
   })
 
+  test('has types without parameters, which clients in ejabberd and PHP compare as a whole', async () => {
+    const client = await acme.client()
+    const directory = await acme.ca.call('/acme/directory', { as: null })
+    const order = await client.newOrder(['localhost'])
+    await client.authorize(order, acme.solve)
+    const done = await client.finalize(order.json.finalize, csrDer(['dns:localhost']))
+    const replies = [directory, order, done, await client.download(done.json.certificate)]
+    expect(replies.map(({ headers }) => headers['content-type'])).toEqual([
+      ...['application/json', 'application/json', 'application/json'],
+      'application/pem-certificate-chain',
+    ])
+  })
+
   test('is short where the name is proven already', async () => {
     const client = await acme.client()
     await client.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { TlsClient } from '../est/tls-client.ts'
 import { AcmeCa, errorType, expectRefusal } from './acme-ca.ts'
 import type { AcmeClient } from './client.ts'
 
@@ -26,6 +27,27 @@ describe('newNonce (RFC 8555 7.2)', () => {
     expect(String(reply.headers.link)).toMatch(/\/acme\/directory>;rel="index"$/)
     expect((await look(reply.headers['replay-nonce'])).status).toBe(200)
   })
+})
+
+test('headers have the letters of the RFC, which OpenBSD’s acme-client compares', async () => {
+  const connection = await TlsClient.connect(await acme.ca.listen(), acme.ca.rootPem, 'TLSv1.3')
+  try {
+    const fresh = await connection.request('GET', '/acme/new-nonce')
+    const nonce = fresh.headers.find(([name]) => name === 'Replay-Nonce')?.[1]
+    expect(nonce, fresh.head).toMatch(/^[\w-]{20,}$/)
+    const url = 'https://localhost/acme/new-account'
+    const jws = await acme.stranger().sign(url, { termsOfServiceAgreed: true }, { header: { nonce } })
+    const made = await connection.request('POST', '/acme/new-account', {
+      headers: { 'content-type': 'application/jose+json' },
+      body: JSON.stringify(jws),
+    })
+    expect(made.status, made.head).toBe(201)
+    expect(made.headers.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['Location', 'Replay-Nonce', 'Link', 'Content-Type', 'Content-Length']),
+    )
+  } finally {
+    connection.close()
+  }
 })
 
 describe('a nonce (RFC 8555 6.5)', () => {

@@ -243,6 +243,21 @@ describe('an order that replaces a certificate', () => {
     expect((await client.newOrder(['localhost', 'more.example.test'], replacing(id))).status).toBe(201)
   })
 
+  // acme.sh carries the certificate of another CA, or of an account that it has no more, into its next order, and repeats that
+  // without "replaces" where the refusal says 'replaces'.
+  test('is refused in words that let acme.sh try without', async () => {
+    const { client, id } = await certified()
+    const other = await acme.client()
+    for (const refused of [
+      await other.newOrder(['localhost'], replacing(id)),
+      await client.newOrder(['other.example.test'], replacing(id)),
+      await client.newOrder(['localhost'], replacing('aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE')),
+      await client.newOrder(['localhost'], replacing('x')),
+    ]) {
+      expect(refused.json.detail).toMatch(/'replaces'.*leave it out\. \S/)
+    }
+  })
+
   test('must name one that is known', async () => {
     const { client } = await certified()
     for (const [replaces, status] of [

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 
 /**
  * Sends header names as they are written in RFCs ("Content-Type"). HTTP takes any case, and Fastify sends lower case; Cisco's
- * libest compares names letter by letter.
+ * libest and OpenBSD's acme-client compare names letter by letter.
  */
 export function sendProperCase(app: FastifyInstance): void {
   app.addHook('onRequest', async (_request, { raw }) => {
