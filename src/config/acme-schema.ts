@@ -1,7 +1,7 @@
 import Type from '../schema/build.ts'
 import { choices, duration, flag, texts } from './option.ts'
 
-/** Challenges that may be offered for DNS names; those that can prove an IP address are then offered for it as well. */
+/** Challenges that are offered for DNS names; those that can prove an IP address are offered for it as well. */
 export const CHALLENGE_TYPES = [
   'http-01',
   'dns-01',
@@ -95,9 +95,8 @@ export const AcmeOptions = Type.Object(
       wanted: 'the name of a profile',
       description: 'The profiles that may be ordered; the first where an order names none.',
     }),
-    // Those of RFCs alone: there are clients that cannot read an authorization with a type in it that they do not know.
     challenges: choices(CHALLENGE_TYPES, {
-      default: ['http-01', 'dns-01', 'tls-alpn-01'],
+      default: ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'],
       minItems: 1,
       description: 'The challenges that are offered.',
     }),

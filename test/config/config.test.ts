@@ -48,7 +48,7 @@ describe('defaults', () => {
         authorizationValidity: 2_592_000,
         caa: false,
         caaIdentities: [],
-        challenges: ['http-01', 'dns-01', 'tls-alpn-01'],
+        challenges: ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'],
         enabled: true,
         externalAccountRequired: false,
         limits: { accountsPerAddress: 0, failuresPerName: 0, ordersPerAccount: 0, ordersPerName: 0 },

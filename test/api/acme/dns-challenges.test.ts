@@ -42,7 +42,7 @@ async function prove(url: string, name: string): Promise<Reply> {
   return client.settled(url)
 }
 
-describe('dns-account-01, where it is listed,', () => {
+describe('dns-account-01', () => {
   test('is met by a record at the account’s label', async () => {
     const order = await client.newOrder(['example.test'])
     const url = order.json.authorizations[0]
