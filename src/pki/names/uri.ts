@@ -32,6 +32,7 @@ export function normaliseUri(value: string): string {
     throw badName(KIND, value, `has no "//" after "${scheme}:"`)
   const host = authority ? readHost(rest.slice(2), value) : ''
   checkEncodings(value)
+  checkDelimiters(authority ? rest.slice(2).replace(/^[^/?#]*/, '') : rest, value)
   checkPath(authority ? rest.slice(2) : rest, value)
   // Whoever uses the certificate takes it apart with the URL class of some library.
   if (!URL.canParse(value) || new URL(value).hostname.toLowerCase() !== host)
@@ -57,6 +58,13 @@ function checkEncodings(value: string): void {
     if (/[A-Za-z0-9\-._~]/.test(character))
       throw badName(KIND, value, `has "${encoding}", which must be written "${character}"`)
   }
+}
+
+/** RFC 3986 3.2.2, 3.5. Java refuses others, and with them all names of the certificate, or the certificate. */
+function checkDelimiters(afterAuthority: string, value: string): void {
+  if (/[[\]]/.test(afterAuthority))
+    throw badName(KIND, value, 'has brackets elsewhere than around an IPv6 address; percent-encode them')
+  if (/#.*#/.test(afterAuthority)) throw badName(KIND, value, 'has a second "#"; percent-encode it')
 }
 
 /**
