@@ -20,7 +20,8 @@ export function normaliseUri(value: string): string {
   if (!URI_CHARACTERS.test(value)) {
     throw badName(KIND, value, 'is empty or has a character that RFC 3986 does not allow; percent-encode it')
   }
-  const match = /^([A-Za-z][A-Za-z0-9+.-]*):(.+)$/.exec(value)
+  // A fragment alone is something by RFC 3986 3, but not for Java, which then reads no name of the certificate.
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):([^#].*)$/.exec(value)
   if (!match) throw badName(KIND, value, 'is not absolute: it needs a scheme and something after it')
   const [, scheme, rest] = match as unknown as [string, string, string]
   if (scheme.toLowerCase() === 'spiffe') {

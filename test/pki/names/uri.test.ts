@@ -82,6 +82,7 @@ describe('URIs that are refused', () => {
     ['urn:x:]', /brackets/],
     ['https://web.example.test/#a#b', /second "#"/],
     ['urn:x##', /second "#"/],
+    ['foo:#x', /something after it/],
   ])('%j', (value, reason) => expectRefusal(() => uri(value), 'badName', reason))
 
   it('whatever is sent is refused or kept', () => {
