@@ -26,6 +26,9 @@ export const AUTHORITY_KEY_TYPES: readonly KeyType[] = [
   'Ed25519',
 ]
 
+/** Bundles of their own, and what Envoy calls the certificate of whoever asks. */
+const TAKEN_IDS: readonly string[] = ['roots', 'chain', 'cross', 'self']
+
 export interface NewAuthority {
   /** Stands in URLs: "issuing-2026". */
   readonly id: string
@@ -116,6 +119,12 @@ function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | nul
     throw new CaError(
       'badConfiguration',
       `"${id}" cannot stand in a URL: use lower-case letters, digits and hyphens, at most 63.`,
+    )
+  }
+  if (TAKEN_IDS.includes(id)) {
+    throw new CaError(
+      'badConfiguration',
+      `"${id}" cannot be the id of an authority: ${TAKEN_IDS.join(', ')} mean something else among bundles and secrets.`,
     )
   }
   if (!AUTHORITY_KEY_TYPES.includes(keyType)) {

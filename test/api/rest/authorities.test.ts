@@ -235,6 +235,8 @@ describe('another authority', () => {
     ['the id of another', { id: 'intermediate', subject: 'CN=x' }, 409, 'conflict'],
     ['an id for no URL', { id: '../etc', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['an id in capitals', { id: 'Second', subject: 'CN=x' }, 400, 'badConfiguration'],
+    ['the name of a bundle', { id: 'cross', subject: 'CN=x' }, 400, 'badConfiguration'],
+    ['what Envoy calls itself', { id: 'self', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['a key for leaves alone', { id: 'weak', subject: 'CN=x', keyType: 'RSA-2048' }, 400, 'badConfiguration'],
     ['a key type that is none', { id: 'weak', subject: 'CN=x', keyType: 'DSA' }, 400, 'malformedRequest'],
     [
