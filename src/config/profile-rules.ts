@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { CaError } from '../errors.ts'
 import { EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
 import type { KeyUsage } from '../pki/certificate/key-usage.ts'
+import { encodeName } from '../pki/distinguished-name.ts'
 import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { formatDuration } from './duration.ts'
@@ -78,6 +79,7 @@ const RULES: readonly Rule[] = [
       ? `has "${broken}" among names.ip.networks, which is not a network such as "10.0.0.0/8".`
       : null
   },
+  ({ subject }) => brokenSubject(subject),
   ({ names }) => brokenDomain(names.dns.suffixes, 'names.dns.suffixes'),
   ({ names }) => brokenDomain(names.email.domains, 'names.email.domains'),
 ]
@@ -130,6 +132,17 @@ function isNetwork(text: string): boolean {
   const [base = '', prefix = ''] = text.split('/')
   const version = isIP(base)
   return version !== 0 && Number(prefix) <= (version === 6 ? 128 : 32)
+}
+
+/** A text block of YAML ends with a line feed, which no name can hold. */
+function brokenSubject(subject: Profile['subject']): string | null {
+  try {
+    encodeName(subject)
+    return null
+  } catch (error) {
+    if (!(error instanceof CaError)) throw error
+    return `has a subject that no certificate can have: ${error.detail}`
+  }
 }
 
 /** Suffixes are compared with normalised names, so they have to be in that form themselves. */
