@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { fingerprint } from '../ca/authorities.ts'
+import type { Authority } from '../ca/authority.ts'
 import { epochSeconds } from '../clock.ts'
 import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
@@ -134,16 +135,25 @@ function bundleOf(name: string, { authorities }: Service): Bundle | null {
       .all()
       .flatMap(({ createdAt, changedAt, certificate }) => [createdAt, changedAt, certificate.notBefore]),
   )
-  const issuing = authorities.all().filter(({ role }) => role === 'issuing')
   if (name === 'cross') {
     const cross = authorities.crossCertificates()
     const newest = Math.max(sequence, ...cross.map(({ installedAt }) => installedAt))
     return { certificates: cross.map(({ certificate }) => certificate), sequence: newest, shrinks: true }
   }
   if (name === 'roots') return { certificates: authorities.roots(), sequence }
-  if (name === 'chain') return { certificates: issuing.map(({ certificate }) => certificate.der), sequence }
+  if (name === 'chain') return { certificates: intermediates(authorities.all()), sequence }
   const one = authorities.get(name)
   return one ? { certificates: [one.certificate.der, ...one.chain], sequence } : null
+}
+
+/** Those of the authorities, and those between them and a root that is elsewhere, each once. */
+function intermediates(all: readonly Authority[]): readonly Buffer[] {
+  const paths = all
+    .filter(({ role }) => role === 'issuing')
+    .map(({ certificate, chain }) => [certificate.der, ...chain.slice(0, -1)])
+  const own = paths.flatMap(([first]) => first ?? [])
+  const above = paths.flatMap(([, ...rest]) => rest)
+  return [...new Map([...own, ...above].map((der) => [fingerprint(der), der])).values()]
 }
 
 function onlyOne(certificates: readonly Buffer[]): Buffer {

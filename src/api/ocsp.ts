@@ -73,11 +73,10 @@ function requestBytes({ method, params, body }: FastifyRequest): Buffer {
     .replace(/[\r\n]+/g, '')
     .replace(/^\/+/, '')
     .replaceAll(' ', '+')
-    .replace(/=+$/, '')
-  // Buffer.from would skip whatever is not base64.
-  return /^[A-Za-z0-9+/]+$/.test(text) && text.length % 4 !== 1
-    ? Buffer.from(text, 'base64')
-    : Buffer.alloc(0)
+  // Buffer.from would skip whatever is not base64. From its beginning: looked for at the end, padding that something follows
+  // would be tried from each of its signs.
+  const digits = /^([A-Za-z0-9+/]+)=*$/.exec(text)?.[1] ?? ''
+  return digits.length % 4 === 1 ? Buffer.alloc(0) : Buffer.from(digits, 'base64')
 }
 
 /** Whatever went wrong before or beside the responder: a body too large, a hook of the application. */

@@ -123,8 +123,22 @@ export function checkedPublicUrl(given: string): string {
     ])
   }
   // HAProxy asks for "//" where an OCSP address ends in a slash.
-  return given.replace(/\/+$/, '')
+  const base = given.replace(/\/+$/, '')
+  const written = url!.href.replace(/\/+$/, '')
+  const spelt = base.replace(/^(http:\/\/[^/]*):80(?=\/|$)/i, '$1')
+  // A parser forgives what a relying party, which finds it in a certificate, cannot read: line feeds, "http:host", letters with accents.
+  if (!PLAIN_ADDRESS.test(base) || spelt.toLowerCase() !== written.toLowerCase()) {
+    const advice = PLAIN_ADDRESS.test(written) ? `write ${JSON.stringify(written)}` : 'write another'
+    refuse([
+      `publicUrl stands in certificates as it is written, and few read ${JSON.stringify(given)}: ${advice}.`,
+    ])
+  }
+  return base
 }
+
+/** RFC 3986, without a query, which nothing could be appended to. */
+const PLAIN_ADDRESS =
+  /^http:\/\/[A-Za-z0-9._~:[\]-]+(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?$/i
 
 function contradictions(config: Config): string[] {
   const found: string[] = []

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { CaError } from '../errors.ts'
 import { EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
 import type { KeyUsage } from '../pki/certificate/key-usage.ts'
+import { encodeName } from '../pki/distinguished-name.ts'
 import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { formatDuration } from './duration.ts'
@@ -9,6 +10,9 @@ import type { Profile } from './profile-schema.ts'
 
 const RSA_KEYS = KEY_TYPES.filter((type) => type.startsWith('RSA-'))
 const EC_KEYS = KEY_TYPES.filter((type) => type.startsWith('P-') || type === 'secp256k1')
+
+/** Go refuses a certificate that has a larger number in the object identifier of a key purpose. */
+const LARGEST_ARC_OF_PURPOSE = 2 ** 31 - 1
 
 /** One reason to refuse a profile: what schemas cannot say, since it relates one key to another. */
 type Rule = (profile: Profile) => string | null
@@ -46,6 +50,13 @@ const RULES: readonly Rule[] = [
     )
     return twice ? `has the key purpose ${twice[0]} twice, by its name and as ${twice[1]}.` : null
   },
+  ({ policies }) => brokenIdentifier(policies, 'policies', Number.MAX_SAFE_INTEGER),
+  ({ extendedKeyUsage }) =>
+    brokenIdentifier(
+      extendedKeyUsage.filter((purpose) => /^\d/.test(purpose)),
+      'extendedKeyUsage',
+      LARGEST_ARC_OF_PURPOSE,
+    ),
   // RFC 8813 3 for EC keys, RFC 9295 3 for Ed25519, RFC 3279 2.3.1 for RSA: no key does all of these.
   (profile) => usageOfOtherKeys(profile, ['keyEncipherment', 'dataEncipherment'], RSA_KEYS),
   (profile) => usageOfOtherKeys(profile, ['keyAgreement', 'encipherOnly', 'decipherOnly'], EC_KEYS),
@@ -68,6 +79,7 @@ const RULES: readonly Rule[] = [
       ? `has "${broken}" among names.ip.networks, which is not a network such as "10.0.0.0/8".`
       : null
   },
+  ({ subject }) => brokenSubject(subject),
   ({ names }) => brokenDomain(names.dns.suffixes, 'names.dns.suffixes'),
   ({ names }) => brokenDomain(names.email.domains, 'names.email.domains'),
 ]
@@ -91,6 +103,19 @@ export function hasPurpose(
   return extendedKeyUsage.some((one) => one === purpose || one === EXTENDED_KEY_USAGES[purpose])
 }
 
+/** What the form of an object identifier does not show, and what relying parties cannot read: GnuTLS takes no number above 2^63. */
+function brokenIdentifier(identifiers: readonly string[], path: string, largest: number): string | null {
+  for (const identifier of identifiers) {
+    const arcs = identifier.split('.').map(Number)
+    // X.660 7.6
+    if (arcs[0]! < 2 && arcs[1]! > 39)
+      return `has "${identifier}" in ${path}, which is no object identifier: behind 0 and 1 comes a number up to 39.`
+    if (arcs.some((arc) => arc > largest))
+      return `has "${identifier}" in ${path}: some relying parties refuse certificates with a number above ${largest} in it.`
+  }
+  return null
+}
+
 function usageOfOtherKeys(
   { keyUsage, keyTypes }: Profile,
   usages: readonly KeyUsage[],
@@ -107,6 +132,17 @@ function isNetwork(text: string): boolean {
   const [base = '', prefix = ''] = text.split('/')
   const version = isIP(base)
   return version !== 0 && Number(prefix) <= (version === 6 ? 128 : 32)
+}
+
+/** A text block of YAML ends with a line feed, which no name can hold. */
+function brokenSubject(subject: Profile['subject']): string | null {
+  try {
+    encodeName(subject)
+    return null
+  } catch (error) {
+    if (!(error instanceof CaError)) throw error
+    return `has a subject that no certificate can have: ${error.detail}`
+  }
 }
 
 /** Suffixes are compared with normalised names, so they have to be in that form themselves. */

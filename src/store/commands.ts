@@ -197,6 +197,8 @@ export interface CrlRecord extends CrlBody {
   authority: string
   number: number
   thisUpdate: number
+  /** Ids of authorities that are the same CA by another certificate, whose CRL it is as well. */
+  alsoOf?: readonly string[]
   audit?: AuditEntry
 }
 

@@ -14,7 +14,8 @@ export function parseTracestate(header: string | readonly string[] | undefined):
     .flat()
     .join()
     .split(',')
-    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
+    // Not by an expression for the end: spaces within a member would be tried from each of them.
+    .map((member) => member.trim())
     .filter((member) => member !== '')
   const keys = new Set<string>()
   for (const member of members) {

@@ -18,6 +18,8 @@ export interface NewAuthorityWish {
   readonly replaces?: string
   /** Who signs; the root that init made if absent. */
   readonly root?: OpenRoot
+  /** PEM of who signs and of what is above it; that one alone if absent. */
+  readonly above?: string
   /** Seconds. */
   readonly validity?: number
   /** That the installation shall answer with. */
@@ -28,7 +30,7 @@ export interface NewAuthorityWish {
 export async function newAuthority(
   ca: TestCa,
   id: string,
-  { replaces, root: given, validity = 1000 * DAY, status = 200 }: NewAuthorityWish = {},
+  { replaces, root: given, above, validity = 1000 * DAY, status = 200 }: NewAuthorityWish = {},
 ): Promise<Answer> {
   const made = await ca.call('/v1/authorities', { body: { id, subject: `CN=${id}`, replaces } })
   expect(made.status, made.text).toBe(201)
@@ -47,7 +49,8 @@ export async function newAuthority(
   )
   const installed = await ca.call(`/v1/authorities/${id}/certificate`, {
     method: 'PUT',
-    body: encodePem('CERTIFICATE', certificate.der) + encodePem('CERTIFICATE', root.certificate.der),
+    body:
+      encodePem('CERTIFICATE', certificate.der) + (above ?? encodePem('CERTIFICATE', root.certificate.der)),
     headers: { 'content-type': 'application/pem-certificate-chain' },
   })
   expect(installed.status, installed.text).toBe(status)

@@ -222,6 +222,12 @@ describe('nothing but OCSP is ever answered', () => {
     }
   })
 
+  test('for padding without end and something behind it, in no time', async () => {
+    // Tried from each sign, as many would take minutes; an HTTP server that takes 16 KiB lost half a second for each.
+    const { statusCode, rawPayload } = await app.inject(`/ocsp/${'='.repeat(200_000)}x`)
+    expect([statusCode, read(rawPayload).status]).toEqual([200, 'malformedRequest'])
+  })
+
   test('for errors of the application around it', async () => {
     const address = `${url}/${encodeURIComponent(requestFor(good).toString('base64'))}`
     try {

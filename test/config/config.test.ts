@@ -254,6 +254,32 @@ describe('faults', () => {
     expect(detail).not.toContain('hidden')
   })
 
+  test.each([
+    ['http://ca.test\n', '"http://ca.test"'],
+    [' http://ca.test', '"http://ca.test"'],
+    ['http:ca.test', '"http://ca.test"'],
+    ['http:\\\\ca.test\\pki', '"http://ca.test/pki"'],
+    ['http://b\u00fccher.test', '"http://xn--bcher-kva.test"'],
+    ['http://ca.test/a b', '"http://ca.test/a%20b"'],
+    ['http://ca.test/a/../b', '"http://ca.test/b"'],
+    ['http://0x7f.1', '"http://127.0.0.1"'],
+    ['http://ca.test/?', 'another'],
+    ['http://ca.test#', 'another'],
+    ['http://ca.test/%zz', 'another'],
+  ])('publicUrl %j is refused: it would stand so in certificates', (url, instead) => {
+    expect(fault('', { overrides: { publicUrl: url } })).toContain(`: write ${instead}.`)
+  })
+
+  test.each([
+    'http://CA.test',
+    'http://ca.test:80',
+    'HTTP://ca.test:8080/pki',
+    'http://[::1]:8080',
+    'http://ca',
+  ])('publicUrl %s is taken as it is', (url) =>
+    expect(build('', { overrides: { publicUrl: url } }).publicUrl).toBe(url),
+  )
+
   test('publicUrl loses the slash at its end', () => {
     expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')
   })

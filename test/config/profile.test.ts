@@ -154,6 +154,7 @@ describe('contradictions', () => {
     ['names: {uri: {patterns: [no-scheme]}}', 'must be a URI pattern'],
     ['policies: [3.1]', 'must be an object identifier'],
     ['subject: {country: ch}', 'two capital letters'],
+    ['subject: {organization: "Example\\n"}', 'The subject attribute O has a control character'],
     ['extends: servre', 'extends "servre", which does not exist; did you mean "server"?'],
     ['extends: web', 'extends itself: web -> web'],
     ['keyusage: []', 'did you mean "profiles.web.keyUsage"?'],

@@ -31,3 +31,7 @@ test('more than 32 members are none, and what is long is cut: the longest member
   expect(cut).toBe(many.slice(0, 8).join().length <= 512 ? many.slice(0, 8).join() : many.slice(0, 7).join())
   expect(cut.length).toBeLessThanOrEqual(512)
 })
+
+test('spaces without end within a member are nothing to dwell on', () => {
+  expect(parseTracestate(`a=b${' '.repeat(200_000)}c`)).toBe('')
+})

@@ -60,8 +60,10 @@ export const authorityCrlRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       const authority = service.authorities.get(id)
       if (!authority) throw new CaError('unknownAuthority', `There is no authority "${id}".`)
       const audit = auditEntry('crl.install', 'ok', id, admin, originOf(request), clock())
-      await installCrl(store, authority, crlDer(request.body), clock(), audit)
-      await service.crl.reload(id)
+      const der = crlDer(request.body)
+      const all = service.authorities.all()
+      const { ids } = await installCrl(store, authority, der, clock(), audit, all)
+      for (const one of ids) await service.crl.reload(one)
       return showCrl(service.crl.current(id)!)
     },
   )

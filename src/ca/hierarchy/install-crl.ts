@@ -4,20 +4,24 @@ import type { CertificateInfo } from '../../pki/certificate/parse.ts'
 import type { AuditEntry, CrlRecord } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import type { Authority } from '../authority.ts'
-import { type ProvenCrl, proveCrl } from './prove-crl.ts'
+import { isCrlOf, type ProvenCrl, proveCrl } from './prove-crl.ts'
+
+type Brought = Pick<Authority, 'id' | 'certificate' | 'signer'>
 
 /**
  * Takes over a CRL of an authority whose key is elsewhere, after proving that it is the authority's, whole, current and
- * newer than the one before. The one that is here may be brought again, since an answer may be lost, or leave in doubt what came of
- * it. Throws `CaError`: "badCrl" with the reason; "conflict" where the key is here, or another CRL of this number or above.
+ * newer than the one before; and of those among `all` that are the same CA by another certificate. The one that is here may be
+ * brought again, since an answer may be lost, or leave in doubt what came of it. `ids`: of the authorities whose CRL it is. Throws
+ * `CaError`: "badCrl" with the reason; "conflict" where the key is here, or another CRL of this number or above.
  */
 export async function installCrl(
   store: Store,
-  { id, certificate, signer }: Pick<Authority, 'id' | 'certificate' | 'signer'>,
+  { id, certificate, signer }: Brought,
   der: Uint8Array,
   now: Date,
   audit: AuditEntry,
-): Promise<{ changed: boolean }> {
+  all: readonly Brought[] = [],
+): Promise<{ changed: boolean; ids: readonly string[] }> {
   if (signer)
     throw new CaError(
       'conflict',
@@ -25,14 +29,26 @@ export async function installCrl(
     )
   const crl = firstCrl(der, certificate, epochSeconds(now))
   const stored = await store.read.latestCrl(id)
-  if (stored?.der.equals(crl.der)) return { changed: false }
+  if (stored?.der.equals(crl.der)) return { changed: false, ids: [id] }
   refuseUnlessNewer(crl, id, stored)
   const { number, entries } = crl
+  const others = all.filter((one) => one.id !== id && !one.signer && isCrlOf(der, one.certificate))
+  const alsoOf = await thoseBehind(store, others, number)
   await store.write('recordCrl', {
-    ...{ ...crl, authority: id },
-    audit: { ...audit, detail: { ...audit.detail, number, entries } },
+    ...{ ...crl, authority: id, alsoOf },
+    audit: { ...audit, detail: { ...audit.detail, number, entries, ...(alsoOf.length > 0 && { alsoOf }) } },
   })
-  return { changed: true }
+  return { changed: true, ids: [id, ...alsoOf] }
+}
+
+/** Those that have no CRL of this number or above. */
+export async function thoseBehind(
+  store: Store,
+  some: readonly Pick<Authority, 'id'>[],
+  number: number,
+): Promise<string[]> {
+  const stored = await Promise.all(some.map(({ id }) => store.read.latestCrl(id)))
+  return some.filter((_, i) => (stored[i]?.number ?? 0) < number).map(({ id }) => id)
 }
 
 /** Proven to be the authority's, current, and newer than the one before. `now` in seconds since 1970. */

@@ -10,8 +10,8 @@ import type { Store } from '../../store/store.ts'
 import type { Authority } from '../authority.ts'
 import { proveAuthorityChain, proveRoot } from './chain.ts'
 import { proveSuccessor } from './install.ts'
-import { crlToBring, firstCrl } from './install-crl.ts'
-import { proveCrl } from './prove-crl.ts'
+import { crlToBring, firstCrl, thoseBehind } from './install-crl.ts'
+import { isCrlOf, proveCrl } from './prove-crl.ts'
 import { rootId } from './root.ts'
 
 const CODE = 'badAuthorityCertificate'
@@ -139,27 +139,23 @@ async function newerCrls(
 ): Promise<Omit<CrlRecord, 'audit'>[]> {
   const newer: Omit<CrlRecord, 'audit'>[] = []
   for (const der of crls) {
-    if (fresh.some(({ certificate }) => isCrlOf(der, certificate))) continue
-    const root = known.find(({ role, certificate }) => role === 'root' && isCrlOf(der, certificate))
-    if (!root)
+    const isOfFresh = fresh.some(({ certificate }) => isCrlOf(der, certificate))
+    // Several where a root was renewed with its key.
+    const roots = known.filter(({ role, certificate }) => role === 'root' && isCrlOf(der, certificate))
+    const [first, ...others] = roots
+    if (!first && !isOfFresh)
       throw new CaError(
         'badCrl',
         'One of the CRLs is of no root that is known here or comes along, or its signature does not verify: leave it out.',
       )
-    const stored = await store.read.latestCrl(root.id)
-    if (!stored?.der.equals(der)) newer.push(await crlToBring(store, root, der, now))
+    if (!first) continue
+    const behind = await thoseBehind(store, roots, Number(proveCrl(der, first.certificate).number))
+    const stored = await store.read.latestCrl(first.id)
+    const isNews = !isOfFresh && others.length === 0 && !stored?.der.equals(der)
+    for (const root of isNews ? roots : roots.filter(({ id }) => behind.includes(id)))
+      newer.push(await crlToBring(store, root, der, now))
   }
   return newer
-}
-
-function isCrlOf(der: Buffer, root: CertificateInfo): boolean {
-  try {
-    proveCrl(der, root)
-    return true
-  } catch (error) {
-    if (error instanceof CaError && error.code === 'badCrl') return false
-    throw error
-  }
 }
 
 function crossCertificate(info: CertificateInfo, known: readonly Known[], now: number) {

@@ -8,6 +8,7 @@ import type { AuditEntry } from '../../store/commands.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { proveAuthorityChain } from './chain.ts'
+import { refuseNamesake } from './namesake.ts'
 import { rootId } from './root.ts'
 
 /**
@@ -31,6 +32,9 @@ export async function installAuthority(
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
   checkRoot(root, rows, row)
+  // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
+  const rootRow = { id: rootIds(own!, root)[0]!, certificate: root.der }
+  if (!row.certificate) refuseNamesake(own!, [...rows, rootRow], now)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,

@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaError } from '../../errors.ts'
 import type { NameConstraints } from '../../pki/certificate/extensions.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeCsr } from '../../pki/csr/encode.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorithms.ts'
@@ -15,6 +14,7 @@ import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { writeKeyFile } from '../key-file.ts'
 import { caExtensions } from './ca-certificate.ts'
+import { refuseNamesake } from './namesake.ts'
 
 /** Key types that may sign for an authority. */
 export const AUTHORITY_KEY_TYPES: readonly KeyType[] = [
@@ -25,6 +25,9 @@ export const AUTHORITY_KEY_TYPES: readonly KeyType[] = [
   'RSA-4096',
   'Ed25519',
 ]
+
+/** Bundles of their own, and what Envoy calls the certificate of whoever asks. */
+const TAKEN_IDS: readonly string[] = ['roots', 'chain', 'cross', 'self']
 
 export interface NewAuthority {
   /** Stands in URLs: "issuing-2026". */
@@ -51,9 +54,10 @@ export async function createAuthority(
     throw new CaError('conflict', `There is an authority "${wish.id}" already.`)
 
   const subject = encodeName(wish.subject)
-  if (wish.replaces !== undefined) checkReplaced(wish.replaces, subject, known)
+  if (wish.replaces !== undefined) checkReplaced(wish.replaces, known)
   const key = await generateKey(wish.keyType)
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  refuseNamesake({ subject, spki }, known, new Date(audit.at))
   const csr = encodeCsr({ key, subject, extensions: caExtensions({ ...wish, spki }) })
   const keyFile = join('keys', `${wish.id}.key.pem`)
   await writeKeyFile(join(place.directory, keyFile), key, place.passphrase)
@@ -104,17 +108,10 @@ function onceResumed(store: Store, decide: () => Promise<void>): void {
   })
 }
 
-function checkReplaced(id: string, subject: Buffer, known: readonly AuthorityRow[]): void {
+function checkReplaced(id: string, known: readonly AuthorityRow[]): void {
   const replaced = known.find((row) => row.id === id && row.role === 'issuing')
   if (!replaced?.certificate)
     throw new CaError('unknownAuthority', `There is no issuing authority "${id}" that could be replaced.`)
-  // Proxies find issuers and CRLs by name: of two keys with one name they try the wrong one.
-  if (parseCertificate(replaced.certificate).subject.equals(subject)) {
-    throw new CaError(
-      'conflict',
-      `Authority "${id}" has this subject as well. Choose another: the two are used side by side.`,
-    )
-  }
 }
 
 function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | null {
@@ -122,6 +119,12 @@ function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | nul
     throw new CaError(
       'badConfiguration',
       `"${id}" cannot stand in a URL: use lower-case letters, digits and hyphens, at most 63.`,
+    )
+  }
+  if (TAKEN_IDS.includes(id)) {
+    throw new CaError(
+      'badConfiguration',
+      `"${id}" cannot be the id of an authority: ${TAKEN_IDS.join(', ')} mean something else among bundles and secrets.`,
     )
   }
   if (!AUTHORITY_KEY_TYPES.includes(keyType)) {

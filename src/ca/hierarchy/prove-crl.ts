@@ -29,6 +29,17 @@ export function proveCrlOrigin(der: Uint8Array, issuer: CertificateInfo): CrlInf
   return crl
 }
 
+/** Whether `proveCrl` would take it. */
+export function isCrlOf(der: Uint8Array, issuer: CertificateInfo): boolean {
+  try {
+    proveCrl(der, issuer)
+    return true
+  } catch (error) {
+    if (error instanceof CaError && error.code === CODE) return false
+    throw error
+  }
+}
+
 function checkIssuer(crl: CrlInfo, issuer: CertificateInfo): void {
   if (!crl.issuer.equals(issuer.subject)) {
     refuse(`The CRL is of "${nameToText(crl.issuer)}", and not of "${nameToText(issuer.subject)}".`)

@@ -39,6 +39,9 @@ export class Element {
   }
 }
 
+/** Octets: a UUID's 128 bits have 19. */
+const LONGEST_ARC = 20
+
 /**
  * A strict DER reader (X.690 8 and 10): definite minimal lengths, single-octet tags, nothing left over.
  * Whatever BER allows beyond that is refused, since two parsers that read one certificate differently
@@ -163,22 +166,25 @@ export class DerReader {
 
   #dotted(content: Buffer): string {
     if (content.length === 0 || content.at(-1)! & 0x80) this.fail('has a broken OBJECT IDENTIFIER')
-    const arcs: number[] = []
-    let arc = 0
-    let fresh = true
-    for (const octet of content) {
-      if (fresh && octet === 0x80) this.fail('has a broken OBJECT IDENTIFIER')
-      arc = arc * 128 + (octet & 0x7f)
-      if (arc > Number.MAX_SAFE_INTEGER / 128) this.fail('has an oversized OBJECT IDENTIFIER')
-      fresh = !(octet & 0x80)
-      if (fresh) {
-        arcs.push(arc)
-        arc = 0
-      }
-    }
+    const arcs: (number | bigint)[] = []
+    let start = 0
+    content.forEach((octet, i) => {
+      if (octet & 0x80) return
+      arcs.push(this.#arc(content.subarray(start, i + 1)))
+      start = i + 1
+    })
     const first = arcs[0]!
-    const root = Math.min(Math.floor(first / 40), 2)
-    return [root, first - root * 40, ...arcs.slice(1)].join('.')
+    const root = first < 80 ? Math.floor(Number(first) / 40) : 2
+    const second = typeof first === 'number' ? first - root * 40 : first - 80n
+    return [root, second, ...arcs.slice(1)].join('.')
+  }
+
+  /** A number for what a number holds. A UUID, as it stands below 2.25 (X.667), has 128 bits. */
+  #arc(octets: Buffer): number | bigint {
+    if (octets[0] === 0x80) this.fail('has a broken OBJECT IDENTIFIER')
+    if (octets.length > LONGEST_ARC) this.fail('has an oversized OBJECT IDENTIFIER')
+    if (octets.length <= 7) return octets.reduce((arc, octet) => arc * 128 + (octet & 0x7f), 0)
+    return octets.reduce((arc, octet) => arc * 128n + BigInt(octet & 0x7f), 0n)
   }
 
   /** BIT STRING without unused bits (keys and signatures): its octets. */

@@ -13,6 +13,9 @@ export function checkSpiffeId(value: string): void {
   if (!/^[a-z0-9._-]+$/.test(trustDomain)) {
     throw badName(KIND, value, 'has a trust domain that is not made of a-z, 0-9, ".", "-" and "_" alone')
   }
+  // Go reads no certificate with such a host, whatever else it has in it; nor does Java with the last one empty.
+  if (trustDomain.split('.').includes(''))
+    throw badName(KIND, value, 'has a trust domain with an empty label between, before or after its dots')
   if (trustDomain.length > 255) throw badName(KIND, value, 'has a trust domain of more than 255 characters')
   if (slash < 0) return
   for (const segment of rest.slice(slash + 1).split('/')) {

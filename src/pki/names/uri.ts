@@ -20,7 +20,8 @@ export function normaliseUri(value: string): string {
   if (!URI_CHARACTERS.test(value)) {
     throw badName(KIND, value, 'is empty or has a character that RFC 3986 does not allow; percent-encode it')
   }
-  const match = /^([A-Za-z][A-Za-z0-9+.-]*):(.+)$/.exec(value)
+  // A fragment alone is something by RFC 3986 3, but not for Java, which then reads no name of the certificate.
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):([^#].*)$/.exec(value)
   if (!match) throw badName(KIND, value, 'is not absolute: it needs a scheme and something after it')
   const [, scheme, rest] = match as unknown as [string, string, string]
   if (scheme.toLowerCase() === 'spiffe') {
@@ -32,6 +33,7 @@ export function normaliseUri(value: string): string {
     throw badName(KIND, value, `has no "//" after "${scheme}:"`)
   const host = authority ? readHost(rest.slice(2), value) : ''
   checkEncodings(value)
+  checkDelimiters(authority ? rest.slice(2).replace(/^[^/?#]*/, '') : rest, value)
   checkPath(authority ? rest.slice(2) : rest, value)
   // Whoever uses the certificate takes it apart with the URL class of some library.
   if (!URL.canParse(value) || new URL(value).hostname.toLowerCase() !== host)
@@ -57,6 +59,13 @@ function checkEncodings(value: string): void {
     if (/[A-Za-z0-9\-._~]/.test(character))
       throw badName(KIND, value, `has "${encoding}", which must be written "${character}"`)
   }
+}
+
+/** RFC 3986 3.2.2, 3.5. Java refuses others, and with them all names of the certificate, or the certificate. */
+function checkDelimiters(afterAuthority: string, value: string): void {
+  if (/[[\]]/.test(afterAuthority))
+    throw badName(KIND, value, 'has brackets elsewhere than around an IPv6 address; percent-encode them')
+  if (/#.*#/.test(afterAuthority)) throw badName(KIND, value, 'has a second "#"; percent-encode it')
 }
 
 /**

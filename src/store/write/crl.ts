@@ -27,8 +27,8 @@ export function crlHandlers(db: Connection) {
       dropDeltas.run(key)
       return {}
     },
-    recordCrl({ audit, ...crl }: CrlRecord) {
-      publish(wholeOf(crl))
+    recordCrl({ audit, alsoOf = [], ...crl }: CrlRecord) {
+      for (const authority of [crl.authority, ...alsoOf]) publish(wholeOf({ ...crl, authority }))
       if (audit) writeAudit(audit)
       return {}
     },

@@ -235,6 +235,8 @@ describe('another authority', () => {
     ['the id of another', { id: 'intermediate', subject: 'CN=x' }, 409, 'conflict'],
     ['an id for no URL', { id: '../etc', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['an id in capitals', { id: 'Second', subject: 'CN=x' }, 400, 'badConfiguration'],
+    ['the name of a bundle', { id: 'cross', subject: 'CN=x' }, 400, 'badConfiguration'],
+    ['what Envoy calls itself', { id: 'self', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['a key for leaves alone', { id: 'weak', subject: 'CN=x', keyType: 'RSA-2048' }, 400, 'badConfiguration'],
     ['a key type that is none', { id: 'weak', subject: 'CN=x', keyType: 'DSA' }, 400, 'malformedRequest'],
     [
@@ -244,6 +246,7 @@ describe('another authority', () => {
       'badConfiguration',
     ],
     ['no subject', { id: 'nobody' }, 400, 'malformedRequest'],
+    ['the subject of another', { id: 'same', subject: 'CN=second issuing ca,O=Example' }, 409, 'conflict'],
     ['an unknown key', { id: 'x', subject: 'CN=x', chain: [] }, 400, 'malformedRequest'],
     ['a negative path length', { id: 'x', subject: 'CN=x', pathLength: -1 }, 400, 'malformedRequest'],
   ])('is refused with %s', async ([, body, status, code]) => {
@@ -399,6 +402,16 @@ describe('a chain that does not fit is refused with the reason:', () => {
       /path length 0, but 1/,
     ],
   ]
+  test('the name of another authority, whatever was asked for', async () => {
+    const before = (await ca.call('/v1/authorities')).json
+    for (const namesake of [ca.issuerPem, pem(root.der)]) {
+      const { subject } = parseCertificate(decodePem(namesake, 'certificate')[0]!.der)
+      const chain = pem(await root.sign(csr, { subject }), root.der)
+      expectProblem(await install('pending', chain), 409, 'conflict', /with another key/)
+    }
+    expect((await ca.call('/v1/authorities')).json).toEqual(before)
+  })
+
   test.for(cases)('%s', async ([, chain, reason]) => {
     const before = (await ca.call('/v1/authorities')).json
     expectProblem(await install('pending', await chain()), 400, 'badAuthorityCertificate', reason)
@@ -440,7 +453,7 @@ describe('a newer certificate for the same key', () => {
   const noIdentifier = (spki: Buffer) => ISSUING(spki).slice(0, 2)
   const another = subjectKeyIdentifier(Buffer.alloc(20, 7))
   async function installed(id: string, extensions = ISSUING) {
-    await create({ id, subject: 'CN=Renewed,O=Example' })
+    await create({ id, subject: `CN=Renewed,O=${id}` })
     csr = await csrOf(id)
     root = await newRoot('Root of the renewed')
     const first = pem(await root.sign(csr, { extensions: extensions(csr.publicKey.spki) }), root.der)
@@ -451,7 +464,7 @@ describe('a newer certificate for the same key', () => {
     [
       'another name',
       () => ({ subject: encodeName([{ type: 'CN', value: 'Renewed' }]) }),
-      /is for "CN=Renewed", but the authority is "CN=Renewed,O=Example"/,
+      /is for "CN=Renewed", but the authority is "CN=Renewed,O=another-name"/,
     ],
     [
       'another key identifier',

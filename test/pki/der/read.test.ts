@@ -28,9 +28,15 @@ describe('what BER allows and DER does not', () => {
     expectRefusal(() => reader(hex).boolean(), 'malformedCsr', /BOOLEAN/),
   )
 
-  it.each(['0600', '060180', '06025580', '0603558001', '06082affffffffffffff7f'])(
-    'OID %s is refused',
-    (hex) => expectRefusal(() => reader(hex).oid(), 'malformedCsr', /OBJECT IDENTIFIER/),
+  it.each([
+    '0600',
+    '060180',
+    '06025580',
+    '0603558001',
+    '06082affffffffffffff7f',
+    `06162a${'ff'.repeat(20)}7f`,
+  ])('OID %s is refused', (hex) =>
+    expectRefusal(() => reader(hex).oid(), 'malformedCsr', /OBJECT IDENTIFIER/),
   )
 
   it.each(['0300', '03020780'])('BIT STRING %s is refused as octets', (hex) =>
@@ -63,6 +69,16 @@ describe('the content of an element', () => {
 })
 
 describe('object identifiers', () => {
+  it.each([
+    ['06092affffffffffffff7f', '1.2.72057594037927935'],
+    // X.667: the arc below 2.25 is the UUID f81d4fae-7dec-11d0-a765-00a0c91e6bf6.
+    ['06146983f09da7ebcfdee0c7a1a7b2c0948cc8f9d776', '2.25.329800735698586629295641978511506172918'],
+    ['06088fffffffffffff7f', '2.9007199254740911'],
+    [`0614${'ff'.repeat(19)}7f`, `2.${2n ** 140n - 81n}`],
+    ['06024f03', '1.39.3'],
+    ['06028837', '2.999'],
+  ])('%s is %s, however large its numbers are', (hex, dotted) => expect(reader(hex).oid()).toBe(dotted))
+
   it('are read alike whether they were written before or not, and what is read is not kept', () => {
     const arcs = Array.from({ length: 2000 }, (_, n) => n + 7).join('.')
     const dotted = `2.5.4711.${arcs}`

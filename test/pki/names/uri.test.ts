@@ -77,6 +77,12 @@ describe('URIs that are refused', () => {
     ['HTTP:/web.example.test/', /no "\/\/"/],
     ['https:admin', /no "\/\/"/],
     ['wss:/web.example.test/', /no "\/\/"/],
+    ['https://web.example.test/[a]', /brackets/],
+    ['https://[2001:db8::1]/a?b=[c]', /brackets/],
+    ['urn:x:]', /brackets/],
+    ['https://web.example.test/#a#b', /second "#"/],
+    ['urn:x##', /second "#"/],
+    ['foo:#x', /something after it/],
   ])('%j', (value, reason) => expectRefusal(() => uri(value), 'badName', reason))
 
   it('whatever is sent is refused or kept', () => {
@@ -131,6 +137,10 @@ describe('SPIFFE IDs', () => {
     ['spiffe://TD/x', /trust domain/],
     ['spiffe://td:443/x', /trust domain/],
     ['spiffe://user@td/x', /trust domain/],
+    ['spiffe://a..b/x', /empty label/],
+    ['spiffe://.a/x', /empty label/],
+    ['spiffe://a./x', /empty label/],
+    ['spiffe://.', /empty label/],
     ['spiffe://td?q', /trust domain/],
     ['spiffe://td#f', /trust domain/],
     [`spiffe://${'a'.repeat(256)}/x`, /more than 255/],
