@@ -106,6 +106,13 @@ describe('GET', () => {
     }
   })
 
+  // To look for padding from each of its places on would take a minute, in which the service answers nobody.
+  test('is soon done with padding that does not end', async () => {
+    const answer = await app.inject({ url: `/ocsp/${'='.repeat(200_000)}A` })
+    expect(answer).toMatchObject({ statusCode: 200 })
+    expect(read(answer.rawPayload).status).toBe('malformedRequest')
+  })
+
   test('keeps slashes and plus signs inside the base64 apart', async () => {
     // Among so many hashes every two characters stand next to each other somewhere.
     let tried = 0
