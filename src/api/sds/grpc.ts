@@ -24,6 +24,7 @@ import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
+import { TallyByKind } from '../overload/tally-by-kind.ts'
 
 interface DiscoveryResponse {
   readonly version_info: string
@@ -39,6 +40,8 @@ const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
 /** Octets of a request, in which Envoy describes itself. */
 const MAX_REQUEST = 1024 * 1024
+/** Characters of Envoy's words that the log keeps. */
+const LONGEST_REASON = 1000
 /** Each Envoy has one stream for each secret. */
 const MAX_STREAMS = 4096
 /** Until a connection is closed whose client is no longer known, so that it hears why. Milliseconds. */
@@ -56,6 +59,7 @@ export class GrpcSds {
   readonly #peers = new Map<string, { readonly socket: TLSSocket; readonly certificate: Buffer | null }>()
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
+  readonly #ended = new TallyByKind()
 
   constructor(service: Service, log: FaultLog) {
     this.#service = service
@@ -96,6 +100,7 @@ export class GrpcSds {
   /** Ends every stream: Envoy keeps what it has, and comes again. */
   close(): void {
     for (const timer of this.#coalescing.values()) clearTimeout(timer)
+    this.#ended.stop()
     this.#server.forceShutdown()
   }
 
@@ -122,7 +127,7 @@ export class GrpcSds {
     }
     const fail = (error: unknown) => {
       end()
-      this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
+      this.#tellEnd(error, stream.getPeer())
       stream.emit('error', this.#refusal(stream, error))
     }
     const subscription = new Subscription({
@@ -134,7 +139,10 @@ export class GrpcSds {
       fail,
       now,
       onRejected: (name, reason) =>
-        this.#log.warn({ secret: name, reason, peer: stream.getPeer() }, 'Envoy refused a secret'),
+        this.#log.warn(
+          { secret: name, reason: reason.slice(0, LONGEST_REASON), peer: stream.getPeer() },
+          'Envoy refused a secret',
+        ),
       onWithheld: (name, error) =>
         this.#log.warn({ err: error, secret: name, peer: stream.getPeer() }, 'A secret is withheld'),
     })
@@ -166,6 +174,14 @@ export class GrpcSds {
       })
     }
     this.#authenticate(stream).then(read, fail)
+  }
+
+  /** Whoever reaches the port may begin streams, and have each of them ended: a line for each would fill the disk. */
+  #tellEnd(error: unknown, peer: string): void {
+    const kind = error instanceof CaError ? error.code : 'internal'
+    this.#ended.add(kind, (streams) =>
+      this.#log.warn({ err: error, peer, streams }, 'A stream of secrets was ended'),
+    )
   }
 
   async #receive(request: DiscoveryRequest, to: Subscription, fail: (error: unknown) => void): Promise<void> {

@@ -185,6 +185,24 @@ describe('a stream', () => {
     await eventually(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
   })
 
+  test('leaves a few lines in the log, however many streams a stranger begins, and however much Envoy says', async () => {
+    const stranger = client()
+    const streams = Array.from({ length: 50 }, () => stranger.stream())
+    await eventually(() => expect(streams.every(({ errors }) => errors.length > 0)).toBe(true))
+    const ended = () => ca.log.filter((line) => line.includes('A stream of secrets was ended'))
+    expect(ended().length).toBeGreaterThan(0)
+    expect(ended().length).toBeLessThan(10)
+
+    const known = client(undefined, ca.adminKey).stream()
+    known.write({ resource_names: ['roots'] })
+    const { nonce } = await known.answer(1)
+    const message = 'x'.repeat(100_000)
+    known.write({ resource_names: ['roots'], response_nonce: nonce, error_detail: { code: 3, message } })
+    const refused = () => ca.log.filter((line) => line.includes('Envoy refused a secret'))
+    await eventually(() => expect(refused()).toHaveLength(1))
+    expect(refused()[0]!.length).toBeLessThan(2000)
+  })
+
   test('asks for a bounded number of secrets of bounded names', async () => {
     const many = client(undefined, ca.adminKey).stream()
     many.write({ resource_names: Array.from({ length: 101 }, (_, n) => `authority-${n}`) })
