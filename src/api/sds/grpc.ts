@@ -22,6 +22,7 @@ import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.t
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
+import { Turns } from '../../turns.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
 import { TallyByKind } from '../overload/tally-by-kind.ts'
@@ -44,6 +45,8 @@ const MAX_REQUEST = 1024 * 1024
 const LONGEST_REASON = 1000
 /** Each Envoy has one stream for each secret. */
 const MAX_STREAMS = 4096
+/** Secrets that are looked for at once, for all streams: a change concerns each of them, and of searches no more may wait than 128. */
+const FOUND_AT_ONCE = 32
 /** Until a connection is closed whose client is no longer known, so that it hears why. Milliseconds. */
 const FAREWELL = 500
 /** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
@@ -60,6 +63,7 @@ export class GrpcSds {
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
   readonly #ended = new TallyByKind()
+  readonly #turns = new Turns(FOUND_AT_ONCE)
 
   constructor(service: Service, log: FaultLog) {
     this.#service = service
@@ -131,7 +135,7 @@ export class GrpcSds {
       stream.emit('error', this.#refusal(stream, error))
     }
     const subscription = new Subscription({
-      find: (name) => this.#find(stream, name),
+      find: (name) => this.#turns.run(() => this.#find(stream, name)),
       push: ({ secret, nonce }) =>
         new Promise((taken) => {
           stream.write(response(secret, nonce), () => taken())

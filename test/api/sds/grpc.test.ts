@@ -185,6 +185,22 @@ describe('a stream', () => {
     await eventually(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
   })
 
+  test('is one of many that hear of a revocation at once: more than searches may wait', async () => {
+    const { serialNumber } = await enrol('web.example.test')
+    const streams = Array.from({ length: 4 }, () => client(undefined, ca.adminKey)).flatMap((one) =>
+      Array.from({ length: 60 }, () => one.stream()),
+    )
+    for (const [n, stream] of streams.entries()) {
+      stream.write({ resource_names: [`dns:web.example.test?key=/etc/envoy/${n}.key`] })
+    }
+    for (const stream of streams) await stream.answer(1)
+    await revoke(serialNumber)
+    for (const stream of streams) {
+      expect(stapled(await stream.answer(2)).status).toMatchObject({ reason: 0 })
+    }
+    expect(ca.log.filter((line) => line.includes('A secret is withheld'))).toEqual([])
+  })
+
   test('leaves a few lines in the log, however many streams a stranger begins, and however much Envoy says', async () => {
     const stranger = client()
     const streams = Array.from({ length: 50 }, () => stranger.stream())
