@@ -40,6 +40,7 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
         ...{ maxAge, etag, expires: now + maxAge },
         lastModified: Math.min(servedFrom, now),
         served: { from: servedFrom, now },
+        isCurrent: () => crls.every((one) => authorities.all().some(({ id }) => crl.current(id) === one)),
       })
     },
   )
