@@ -5,7 +5,6 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
-  type ServerErrorResponse,
   type ServerUnaryCall,
   type ServiceClientConstructor,
   type sendUnaryData,
@@ -26,6 +25,7 @@ import { Turns } from '../../turns.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
 import { TallyByKind } from '../overload/tally-by-kind.ts'
+import { beforeMessage, type Caller } from './before-message.ts'
 
 interface DiscoveryResponse {
   readonly version_info: string
@@ -34,8 +34,8 @@ interface DiscoveryResponse {
   readonly nonce: string
 }
 
+type Refusal = Error & { readonly code: status; readonly details: string }
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
-type Call = Pick<Stream, 'getPeer' | 'metadata'>
 
 const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
@@ -74,6 +74,14 @@ export class GrpcSds {
       // Whoever went away without a word is noticed, and who has nothing to ask is let go.
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
+      interceptors: [
+        beforeMessage((caller) =>
+          this.#authenticate(caller).then(
+            () => null,
+            (error) => this.#refusal(caller, error),
+          ),
+        ),
+      ],
     })
     this.#server.addService(serviceDefinition(), {
       StreamSecrets: (stream: Stream) => this.#stream(stream),
@@ -198,11 +206,11 @@ export class GrpcSds {
   }
 
   /** Asked anew each time: the client certificate may expire, or the admin key be revoked, while the stream lasts. */
-  async #find(call: Call, name: string): Promise<Secret> {
+  async #find(call: Caller, name: string): Promise<Secret> {
     return findSecret(name, await this.#authenticate(call), this.#service)
   }
 
-  async #authenticate(call: Call): Promise<Principal> {
+  async #authenticate(call: Caller): Promise<Principal> {
     const bearer = bearerIn(call)
     const peer = this.#peers.get(call.getPeer())
     const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
@@ -215,7 +223,7 @@ export class GrpcSds {
    * Whose certificate counts no more comes again on a connection with the one that it has by now: Envoy goes on to ask on the
    * connection that there is, which may be as old as the certificate.
    */
-  #refusal(call: Call, error: unknown): ServerErrorResponse {
+  #refusal(call: Caller, error: unknown): Refusal {
     const refusal = grpcError(error)
     const socket = this.#peers.get(call.getPeer())?.socket
     // A bearer secret comes with each request, whose connection may carry those of others.
@@ -252,7 +260,7 @@ function checkType(type: string): void {
   throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
 }
 
-function bearerIn({ metadata }: Call): string | null {
+function bearerIn({ metadata }: Caller): string | null {
   const [value] = metadata.get('authorization')
   return bearerOf(value === undefined ? undefined : String(value))
 }
@@ -270,7 +278,7 @@ const STATUS: Partial<Record<ErrorCode, status>> = {
   overloaded: status.UNAVAILABLE,
 }
 
-function grpcError(error: unknown): ServerErrorResponse {
+function grpcError(error: unknown): Refusal {
   const code = (error instanceof CaError && STATUS[error.code]) || status.INTERNAL
   const details = error instanceof CaError && code !== status.INTERNAL ? error.detail : 'Internal error.'
   return Object.assign(new Error(details), { code, details })

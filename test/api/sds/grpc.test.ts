@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
@@ -283,6 +285,19 @@ test('one secret can be fetched without a stream', async () => {
   await expect(client().fetch({ resource_names: ['roots'] })).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
   })
+})
+
+test('a stranger is refused before a message is read, and holds no memory with one that never ends', async () => {
+  const session = connect(`https://localhost:${port}`, { ca: ca.rootPem })
+  ends.push(() => session.destroy())
+  const call = session.request({
+    ...{ ':method': 'POST', ':path': '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets' },
+    ...{ 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${'x'.repeat(40)}` },
+  })
+  // A message of 1 MiB is announced.
+  call.write(Buffer.from([0, 0, 0x10, 0, 0, 1, 2, 3]))
+  const [headers] = await once(call, 'response')
+  expect(headers).toMatchObject({ 'grpc-status': String(status.UNAUTHENTICATED) })
 })
 
 test.skipIf(toolIsMissing('curl'))('whoever can speak HTTP/1.1 goes on to do so', async () => {
