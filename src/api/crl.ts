@@ -38,7 +38,11 @@ export async function crlRoutes(
   function find({ id }: Authority, partition: number | null, kind: 'full' | 'delta') {
     const current = () => publisher.find({ authority: id, partition }, kind)
     const crl = current()
-    if (crl) return { crl, isCurrent: () => current() === crl }
+    if (crl) {
+      // Told by its tag: the function lasts as long as somebody reads one form of it, and must not keep all of them.
+      const { etag } = crl
+      return { crl, isCurrent: () => current()?.etag === etag }
+    }
     if (partition === null && kind === 'full')
       throw new CaError('authorityNotReady', `Authority "${id}" has published no CRL yet.`)
     const part = partition === null ? '' : ` of partition ${partition}`
