@@ -78,7 +78,7 @@ export class GrpcSds {
         beforeMessage((caller) =>
           this.#authenticate(caller).then(
             () => null,
-            (error) => this.#refusal(caller, error),
+            (error) => this.#toldRefusal(caller, error),
           ),
         ),
       ],
@@ -91,7 +91,7 @@ export class GrpcSds {
       ) =>
         void this.#fetch(call).then(
           (answer) => done(null, answer),
-          (error) => done(this.#refusal(call, error)),
+          (error) => done(this.#toldRefusal(call, error)),
         ),
     })
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
@@ -230,6 +230,14 @@ export class GrpcSds {
     if (socket && refusal.code === status.UNAUTHENTICATED && bearerIn(call) === null) {
       setTimeout(() => socket.destroy(), FAREWELL).unref()
     }
+    return refusal
+  }
+
+  /** Of a call that is no stream: what fails here is told by nobody else. */
+  #toldRefusal(call: Caller, error: unknown): Refusal {
+    const refusal = this.#refusal(call, error)
+    if (refusal.code === status.INTERNAL)
+      this.#log.error({ err: error, peer: call.getPeer() }, 'A secret could not be fetched')
     return refusal
   }
 

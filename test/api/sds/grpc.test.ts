@@ -287,6 +287,14 @@ test('one secret can be fetched without a stream', async () => {
   })
 })
 
+test('a fault of the service while one is fetched is in the log, and the caller hears nothing of it', async () => {
+  await enrol('web.example.test')
+  vi.spyOn(ca.service.ocsp, 'respond').mockRejectedValueOnce(new Error('A fault of the test.'))
+  const fetched = client(undefined, ca.adminKey).fetch({ resource_names: [WEB] })
+  await expect(fetched).rejects.toMatchObject({ code: status.INTERNAL, details: 'Internal error.' })
+  expect(ca.log.filter((line) => line.includes('A fault of the test.'))).toHaveLength(1)
+})
+
 test('a stranger is refused before a message is read, and holds no memory with one that never ends', async () => {
   const session = connect(`https://localhost:${port}`, { ca: ca.rootPem })
   ends.push(() => session.destroy())
