@@ -31,6 +31,7 @@ import { ALPN_PROTOCOLS } from './api/sds/alpn.ts'
 import { serveGrpc } from './api/sds/connections.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import { traceRequests } from './api/trace-requests.ts'
+import { refuseUnknownMethods } from './api/unknown-methods.ts'
 import type { Service } from './service.ts'
 
 /**
@@ -126,6 +127,7 @@ export function buildMetricsApp(service: Service, log: FastifyBaseLogger): Fasti
 
 /** For our own applications; one that embeds the plugin keeps its own ways of logging and of 404. */
 function prepare(app: FastifyInstance, service: Service): void {
+  refuseUnknownMethods(app.server)
   installProblems(app)
   closeAfterAnswer(app)
   traceRequests(app, service)

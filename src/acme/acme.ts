@@ -6,11 +6,13 @@ import { Sweeper } from '../store/sweeper.ts'
 import { traced } from '../tracing/spans.ts'
 import { Accounts, usable } from './accounts.ts'
 import type { AcmeContext, Holder } from './context.ts'
+import { FairTurns } from './fair-turns.ts'
 import { identifierOf, type Proof, sufficientProofs } from './identifier.ts'
 import { type AccountKey, readJwk } from './jws/jwk.ts'
 import { Nonces } from './nonces.ts'
 import { Orders } from './orders.ts'
 import { AcmeError } from './problem.ts'
+import type { CaaRequest } from './validation/caa.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
 import { accountHashPrefix } from './validation/dns-persist-01.ts'
 import { isTransient } from './validation/failure.ts'
@@ -23,6 +25,8 @@ const CAA_LIFE = 8 * 3600
 /** Keys that need not be made anew for the next request. */
 const MOST_KEYS = 10_000
 
+type StaleCaa = Omit<CaaRequest, 'accountUrl'>
+
 /** The ACME server without its HTTP: what it knows in memory, and what it does by itself. */
 export class Acme {
   readonly context: AcmeContext
@@ -31,6 +35,7 @@ export class Acme {
   readonly orders: Orders
   readonly validator: Validator
   readonly #validation: ValidationContext
+  readonly #caaTurns: FairTurns
   readonly #sweeper: Sweeper
   /** By the JWK's text. */
   readonly #keys = new RecentMap<string, AccountKey>(MOST_KEYS)
@@ -55,6 +60,7 @@ export class Acme {
       mayPass: isTransient,
       onError,
     })
+    this.#caaTurns = new FairTurns(config.validation.concurrency)
     this.#sweeper = new Sweeper(
       (limit) => context.store.write('sweepAcme', { now: epochSeconds(clock()), limit }),
       onError,
@@ -85,29 +91,43 @@ export class Acme {
    * CAA once more before the certificate is made: where it was asked for long ago (RFC 8659 2.2: eight hours), and of names that
    * a domain above them was proven for.
    */
-  async checkCaaAgain({ authorizations, identifiers }: AcmeOrderRow, accountUrl: string): Promise<void> {
-    const { store, config, clock } = this.context
-    if (!config.caa) return
+  async checkCaaAgain(order: AcmeOrderRow, accountUrl: string): Promise<void> {
+    if (!this.context.config.caa) return
+    const stale = await this.#staleCaa(order)
+    const stop = new AbortController()
+    // As many at once as may be: the client waits, and each may take as long as a server that does not answer.
+    const look = async (one: StaleCaa) => {
+      try {
+        await validateCaa({ ...one, accountUrl }, this.#validation, stop.signal)
+      } catch (error) {
+        // One will do for a refusal: the others would hold sockets that nobody waits for.
+        stop.abort(error)
+        throw error
+      }
+    }
+    const owner = String(order.accountId)
+    await Promise.all(stale.map((one) => this.#caaTurns.run(owner, stop.signal, () => look(one))))
+  }
+
+  /** The names of an order whose CAA must be looked up anew, and how each was proven. */
+  async #staleCaa({ authorizations, identifiers }: AcmeOrderRow): Promise<StaleCaa[]> {
+    const { store, clock } = this.context
     const proofs = identifiers.map((text) => ({ text, any: sufficientProofs(parseNameText(text)) }))
     const seen = epochSeconds(clock()) - CAA_LIFE
-    // All at once: the client waits, and each may take as long as a server that does not answer.
-    await Promise.all(
-      authorizations.map(async (id) => {
-        const row = await store.read.acmeAuthorization(id)
-        const met = row?.challenges.find(({ status }) => status === 'valid')
-        if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) return
-        const method = met.type as ChallengeType
-        const { wildcard } = row
-        const proven = proofs.filter(({ any }) => any.some((proof) => isProof(row, proof)))
-        await Promise.all(
-          proven.map(({ text }) => {
-            const { type, value } = identifierOf(text)
-            const identifier = { type, value: value.replace(/^\*\./, '') }
-            return validateCaa({ identifier, wildcard, accountUrl, method }, this.#validation)
-          }),
-        )
-      }),
-    )
+    const stale: StaleCaa[] = []
+    for (const id of authorizations) {
+      const row = await store.read.acmeAuthorization(id)
+      const met = row?.challenges.find(({ status }) => status === 'valid')
+      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) continue
+      const method = met.type as ChallengeType
+      const { wildcard } = row
+      for (const { text, any } of proofs) {
+        if (!any.some((proof) => isProof(row, proof))) continue
+        const { type, value } = identifierOf(text)
+        stale.push({ identifier: { type, value: value.replace(/^\*\./, '') }, wildcard, method })
+      }
+    }
+    return stale
   }
 
   async #attempt({ authorization, challenge, thumbprint, signal }: Attempt): Promise<Validated> {

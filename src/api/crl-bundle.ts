@@ -35,11 +35,14 @@ export async function crlBundleRoute(app: FastifyInstance, { service }: { servic
       const { name } = request.params
       const crls = bundledCrls(bundledAuthorities(name, authorities.all(), crl, now), crl, now)
       const { body, etag, servedFrom } = render(name, crls, now)
+      const tags = crls.map((one) => one.etag)
       const maxAge = Math.min(MAX_AGE, ...crls.map(({ nextUpdate }) => nextUpdate - now))
       return sendFreshCompressed(request, reply, 'application/x-pem-file', await body, {
         ...{ maxAge, etag, expires: now + maxAge },
         lastModified: Math.min(servedFrom, now),
         served: { from: servedFrom, now },
+        isCurrent: () =>
+          tags.every((tag) => authorities.all().some(({ id }) => crl.current(id)?.etag === tag)),
       })
     },
   )

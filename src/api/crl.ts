@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds } from '../clock.ts'
-import type { PublishedCrl } from '../crl/published-crl.ts'
 import type { CrlPublisher } from '../crl/publisher.ts'
 import { entityTag } from '../entity-tag.ts'
 import { CaError } from '../errors.ts'
@@ -35,9 +34,15 @@ export async function crlRoutes(
     return authority
   }
 
-  function find({ id }: Authority, partition: number | null, kind: 'full' | 'delta'): PublishedCrl {
-    const crl = publisher.find({ authority: id, partition }, kind)
-    if (crl) return crl
+  /** What is to be sent, and whether it is still that. */
+  function find({ id }: Authority, partition: number | null, kind: 'full' | 'delta') {
+    const current = () => publisher.find({ authority: id, partition }, kind)
+    const crl = current()
+    if (crl) {
+      // Told by its tag: the function lasts as long as somebody reads one form of it, and must not keep all of them.
+      const { etag } = crl
+      return { crl, isCurrent: () => current()?.etag === etag }
+    }
     if (partition === null && kind === 'full')
       throw new CaError('authorityNotReady', `Authority "${id}" has published no CRL yet.`)
     const part = partition === null ? '' : ` of partition ${partition}`
@@ -47,7 +52,7 @@ export async function crlRoutes(
   async function sendCrl(
     request: FastifyRequest<OfAuthority>,
     reply: FastifyReply,
-    crl: PublishedCrl,
+    { crl, isCurrent }: ReturnType<typeof find>,
     form: 'der' | 'pem' = 'der',
   ) {
     const now = epochSeconds(clock())
@@ -62,6 +67,7 @@ export async function crlRoutes(
       lastModified: Math.min(crl.servedFrom, now),
       served: { from: crl.servedFrom, now },
       expires: now + maxAge,
+      isCurrent,
     })
   }
 

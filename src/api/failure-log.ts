@@ -1,16 +1,10 @@
 import type { Server } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { CaError } from '../errors.ts'
-import { Tally } from './overload/tally.ts'
+import { TallyByKind } from './overload/tally-by-kind.ts'
 
-/** What is told of together, by one of its errors. */
-interface Shared {
-  readonly tally: Tally
-  tell: (requests: number) => void
-}
-
-/** By listener, then by the code of the error. */
-const shared = new WeakMap<Server, Map<string, Shared>>()
+/** By listener. Kinds are the codes of errors. */
+const tallies = new WeakMap<Server, TallyByKind>()
 
 /**
  * Logs what the service failed in. A failure that meets all who come, such as a full disk or too much to do, has a line at once, and
@@ -27,18 +21,15 @@ export function logFailure(
     tell({})
     return
   }
-  const one = sharedOf(request.server.server as Server, error instanceof CaError ? error.code : error.name)
-  one.tell = (requests) => tell({ requests })
-  one.tally.add()
+  const kind = error instanceof CaError ? error.code : error.name
+  tallyOf(request.server.server as Server).add(kind, (requests) => tell({ requests }))
 }
 
-function sharedOf(server: Server, code: string): Shared {
-  const ofServer = shared.get(server) ?? new Map<string, Shared>()
-  shared.set(server, ofServer)
-  const known = ofServer.get(code)
+function tallyOf(server: Server): TallyByKind {
+  const known = tallies.get(server)
   if (known) return known
-  const made: Shared = { tally: new Tally((requests) => made.tell(requests)), tell: () => {} }
-  ofServer.set(code, made)
-  server.once('close', () => made.tally.stop())
+  const made = new TallyByKind()
+  tallies.set(server, made)
+  server.once('close', () => made.stop())
   return made
 }

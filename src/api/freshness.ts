@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LongBodies, SLICE } from './long-bodies.ts'
 import { rangeOf } from './ranges.ts'
 
 /** How a public answer may be kept. Times in seconds since 1970. */
@@ -16,6 +16,8 @@ export interface Freshness {
    */
   readonly served?: { readonly from: number; readonly now: number }
   readonly expires: number
+  /** False once another has taken its place; absent for what stays. Asked for as long as somebody reads it. */
+  readonly isCurrent?: () => boolean
 }
 
 /**
@@ -32,7 +34,7 @@ export function sendFresh(
   reply.headers(freshnessHeaders(freshness))
   if (isKnown(request, freshness)) return reply.code(304).send()
   reply.header('content-type', contentType)
-  return sendBody(reply, body)
+  return sendBody(reply, body, freshness.isCurrent)
 }
 
 /** `sendFresh`, of which a client may ask for a part, such as what it lacks of a long list (RFC 9110 14). */
@@ -55,27 +57,27 @@ export function sendFreshInParts(
   const { start, end } = range
   reply.code(206).headers(freshnessHeaders(freshness))
   reply.headers({ 'content-type': contentType, 'content-range': `bytes ${start}-${end - 1}/${body.length}` })
-  return sendBody(reply, body.subarray(start, end))
+  return sendBody(reply, body.subarray(start, end), freshness.isCurrent)
 }
 
 /** With a Content-Length, and no more at once than a slow client may cost. */
-export function sendBody(reply: FastifyReply, body: Buffer): FastifyReply {
+export function sendBody(
+  reply: FastifyReply,
+  body: Buffer,
+  isCurrent: () => boolean = () => true,
+): FastifyReply {
   const isSecured = 'encrypted' in reply.request.raw.socket
   if (body.length < (isSecured ? LONG_SECURED : LONG)) return reply.send(body)
-  return reply
-    .header('content-length', body.length)
-    .send(Readable.from(slicesOf(body), { objectMode: false }))
+  return reply.header('content-length', body.length).send(longBodies.read(body, isCurrent))
 }
+
+/** Of all listeners. */
+const longBodies = new LongBodies()
 
 /** Octets. */
 const LONG = 1024 * 1024
-const SLICE = 64 * 1024
 /** TLS encrypts at once what it is given at once: each slow client would cost a copy. Octets. */
 const LONG_SECURED = 2 * SLICE
-
-function* slicesOf(body: Buffer): Generator<Buffer> {
-  for (let at = 0; at < body.length; at += SLICE) yield body.subarray(at, at + SLICE)
-}
 
 export function freshnessHeaders({ maxAge, etag, lastModified, expires }: Freshness): Record<string, string> {
   return {

@@ -48,7 +48,8 @@ const ValidationOptions = Type.Object(
       minimum: 1,
       maximum: 1000,
       default: 32,
-      description: 'Challenges that are looked at at once; others wait.',
+      description:
+        'Challenges that are looked at at once, and as many names whose CAA is asked for again at finalize; others wait.',
     }),
     deniedNetworks: texts({
       pattern: NETWORK,

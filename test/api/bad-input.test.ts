@@ -516,6 +516,15 @@ describe('on the wire', () => {
     expect(parse(await exchange(bytes())).status).toBe(400)
   })
 
+  test('the beginning of HTTP/2 without its version is no HTTP, and no bug', async () => {
+    const refused = parse(await exchange('PRI /x\r\n\r\n'))
+    expect(refused).toMatchObject({
+      status: 400,
+      json: { detail: expect.stringMatching(/as an HTTP request/) },
+    })
+    expect(ca.log.join()).not.toContain('bug')
+  })
+
   test('the connection is closed on a caller that leaves in the middle, and the next is served', async () => {
     const socket = connectTls({ host: '127.0.0.1', port, servername: 'localhost', ca: ca.rootPem })
     await new Promise((resolve) => socket.once('secureConnect', resolve))

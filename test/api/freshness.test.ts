@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
@@ -42,5 +44,37 @@ test('over TLS, which copies all that it is given, shorter bodies too are given 
     expect(headers['content-length']).toBe('300000')
   }
   expect(sent).toEqual([body, expect.any(Readable)])
+  await app.close()
+})
+
+test('who reads slowly what was overtaken is cut off once that holds too much memory, and nobody else is', async () => {
+  const app = Fastify()
+  let current = ''
+  app.get<{ Params: { name: string } }>('/:name', async (request, reply) => {
+    const { name } = request.params
+    if (name !== 'another') current = name
+    return sendFresh(request, reply, 'application/pkix-crl', Buffer.alloc(64 * 1024 * 1024), {
+      ...{ maxAge: 60, etag: `"${name}"`, lastModified: 0, expires: 60 },
+      ...(name !== 'another' && { isCurrent: () => current === name }),
+    })
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const readers: { name: string; answer: IncomingMessage }[] = []
+  for (const name of ['another', '1', '2', '3', '4', '5', '6', '7']) {
+    const [answer] = (await once(get(`${url}/${name}`), 'response')) as [IncomingMessage]
+    answer.on('error', () => {})
+    readers.push({ name, answer })
+  }
+  const whole = await Promise.all(
+    readers
+      .map(async ({ name, answer }) => {
+        for await (const _ of answer.iterator());
+        return [name, answer.complete]
+      })
+      .map((one, n) => one.catch(() => [readers[n]!.name, false])),
+  )
+  // When the seventh was begun, six had been overtaken, of which four fit.
+  const cut = ['1', '2']
+  expect(whole).toEqual(readers.map(({ name }) => [name, !cut.includes(name)]))
   await app.close()
 })

@@ -5,7 +5,6 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
-  type ServerErrorResponse,
   type ServerUnaryCall,
   type ServiceClientConstructor,
   type sendUnaryData,
@@ -22,8 +21,11 @@ import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.t
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
+import { Turns } from '../../turns.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
+import { TallyByKind } from '../overload/tally-by-kind.ts'
+import { beforeMessage, type Caller } from './before-message.ts'
 
 interface DiscoveryResponse {
   readonly version_info: string
@@ -32,15 +34,19 @@ interface DiscoveryResponse {
   readonly nonce: string
 }
 
+type Refusal = Error & { readonly code: status; readonly details: string }
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
-type Call = Pick<Stream, 'getPeer' | 'metadata'>
 
 const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
 /** Octets of a request, in which Envoy describes itself. */
 const MAX_REQUEST = 1024 * 1024
+/** Characters of Envoy's words that the log keeps. */
+const LONGEST_REASON = 1000
 /** Each Envoy has one stream for each secret. */
 const MAX_STREAMS = 4096
+/** Secrets that are looked for at once, for all streams: a change concerns each of them, and of searches no more may wait than 128. */
+const FOUND_AT_ONCE = 32
 /** Until a connection is closed whose client is no longer known, so that it hears why. Milliseconds. */
 const FAREWELL = 500
 /** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
@@ -56,6 +62,8 @@ export class GrpcSds {
   readonly #peers = new Map<string, { readonly socket: TLSSocket; readonly certificate: Buffer | null }>()
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
+  readonly #ended = new TallyByKind()
+  readonly #turns = new Turns(FOUND_AT_ONCE)
 
   constructor(service: Service, log: FaultLog) {
     this.#service = service
@@ -66,6 +74,14 @@ export class GrpcSds {
       // Whoever went away without a word is noticed, and who has nothing to ask is let go.
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
+      interceptors: [
+        beforeMessage((caller) =>
+          this.#authenticate(caller).then(
+            () => null,
+            (error) => this.#toldRefusal(caller, error),
+          ),
+        ),
+      ],
     })
     this.#server.addService(serviceDefinition(), {
       StreamSecrets: (stream: Stream) => this.#stream(stream),
@@ -75,7 +91,7 @@ export class GrpcSds {
       ) =>
         void this.#fetch(call).then(
           (answer) => done(null, answer),
-          (error) => done(this.#refusal(call, error)),
+          (error) => done(this.#toldRefusal(call, error)),
         ),
     })
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure())
@@ -96,6 +112,7 @@ export class GrpcSds {
   /** Ends every stream: Envoy keeps what it has, and comes again. */
   close(): void {
     for (const timer of this.#coalescing.values()) clearTimeout(timer)
+    this.#ended.stop()
     this.#server.forceShutdown()
   }
 
@@ -122,11 +139,11 @@ export class GrpcSds {
     }
     const fail = (error: unknown) => {
       end()
-      this.#log.warn({ err: error, peer: stream.getPeer() }, 'A stream of secrets was ended')
+      this.#tellEnd(error, stream.getPeer())
       stream.emit('error', this.#refusal(stream, error))
     }
     const subscription = new Subscription({
-      find: (name) => this.#find(stream, name),
+      find: (name) => this.#turns.run(() => this.#find(stream, name)),
       push: ({ secret, nonce }) =>
         new Promise((taken) => {
           stream.write(response(secret, nonce), () => taken())
@@ -134,7 +151,10 @@ export class GrpcSds {
       fail,
       now,
       onRejected: (name, reason) =>
-        this.#log.warn({ secret: name, reason, peer: stream.getPeer() }, 'Envoy refused a secret'),
+        this.#log.warn(
+          { secret: name, reason: reason.slice(0, LONGEST_REASON), peer: stream.getPeer() },
+          'Envoy refused a secret',
+        ),
       onWithheld: (name, error) =>
         this.#log.warn({ err: error, secret: name, peer: stream.getPeer() }, 'A secret is withheld'),
     })
@@ -168,6 +188,14 @@ export class GrpcSds {
     this.#authenticate(stream).then(read, fail)
   }
 
+  /** Whoever reaches the port may begin streams, and have each of them ended: a line for each would fill the disk. */
+  #tellEnd(error: unknown, peer: string): void {
+    const kind = error instanceof CaError ? error.code : 'internal'
+    this.#ended.add(kind, (streams) =>
+      this.#log.warn({ err: error, peer, streams }, 'A stream of secrets was ended'),
+    )
+  }
+
   async #receive(request: DiscoveryRequest, to: Subscription, fail: (error: unknown) => void): Promise<void> {
     try {
       checkType(request.type_url)
@@ -178,11 +206,11 @@ export class GrpcSds {
   }
 
   /** Asked anew each time: the client certificate may expire, or the admin key be revoked, while the stream lasts. */
-  async #find(call: Call, name: string): Promise<Secret> {
+  async #find(call: Caller, name: string): Promise<Secret> {
     return findSecret(name, await this.#authenticate(call), this.#service)
   }
 
-  async #authenticate(call: Call): Promise<Principal> {
+  async #authenticate(call: Caller): Promise<Principal> {
     const bearer = bearerIn(call)
     const peer = this.#peers.get(call.getPeer())
     const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
@@ -195,13 +223,21 @@ export class GrpcSds {
    * Whose certificate counts no more comes again on a connection with the one that it has by now: Envoy goes on to ask on the
    * connection that there is, which may be as old as the certificate.
    */
-  #refusal(call: Call, error: unknown): ServerErrorResponse {
+  #refusal(call: Caller, error: unknown): Refusal {
     const refusal = grpcError(error)
     const socket = this.#peers.get(call.getPeer())?.socket
     // A bearer secret comes with each request, whose connection may carry those of others.
     if (socket && refusal.code === status.UNAUTHENTICATED && bearerIn(call) === null) {
       setTimeout(() => socket.destroy(), FAREWELL).unref()
     }
+    return refusal
+  }
+
+  /** Of a call that is no stream: what fails here is told by nobody else. */
+  #toldRefusal(call: Caller, error: unknown): Refusal {
+    const refusal = this.#refusal(call, error)
+    if (refusal.code === status.INTERNAL)
+      this.#log.error({ err: error, peer: call.getPeer() }, 'A secret could not be fetched')
     return refusal
   }
 
@@ -232,7 +268,7 @@ function checkType(type: string): void {
   throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
 }
 
-function bearerIn({ metadata }: Call): string | null {
+function bearerIn({ metadata }: Caller): string | null {
   const [value] = metadata.get('authorization')
   return bearerOf(value === undefined ? undefined : String(value))
 }
@@ -250,7 +286,7 @@ const STATUS: Partial<Record<ErrorCode, status>> = {
   overloaded: status.UNAVAILABLE,
 }
 
-function grpcError(error: unknown): ServerErrorResponse {
+function grpcError(error: unknown): Refusal {
   const code = (error instanceof CaError && STATUS[error.code]) || status.INTERNAL
   const details = error instanceof CaError && code !== status.INTERNAL ? error.detail : 'Internal error.'
   return Object.assign(new Error(details), { code, details })

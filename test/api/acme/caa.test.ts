@@ -80,3 +80,28 @@ test('the records of a name itself count, though a domain above it was proven', 
   const csr = csrDer(['dns:a.example.test'])
   await acme.refuses(() => client.finalize(order.json.finalize, csr), 403, 'caa')
 })
+
+test('names whose DNS says nothing are not all asked about at once, and the first failure ends the others', async () => {
+  const names = Array.from({ length: 50 }, (_, n) => `n${n}.example.test`)
+  const slow = await AcmeCa.create({
+    caa: true,
+    caaIdentities: ['ca.example.test'],
+    validation: { resolvers: [dns.address], patience: '0s', timeout: '1s', concurrency: 2 },
+  })
+  try {
+    const client = await slow.client()
+    const first = { type: 'dns', value: 'n0.example.test', ancestorDomain: 'example.test' }
+    await proven(client, first)
+    for (const name of names) zone[name] = { CAA: 'silence' }
+    const order = await client.newOrder(names)
+    expect(order.json.status, order.text).toBe('ready')
+    await slow.refuses(
+      () => client.finalize(order.json.finalize, csrDer(names.map((name) => `dns:${name}`))),
+      400,
+      'dns',
+    )
+    expect(new Set(dns.queries.filter((query) => /CAA n\d+\.example/.test(query))).size).toBe(2)
+  } finally {
+    await slow.close()
+  }
+})

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
@@ -185,6 +187,40 @@ describe('a stream', () => {
     await eventually(() => expect(stranger.errors).toMatchObject([{ code: status.UNAUTHENTICATED }]))
   })
 
+  test('is one of many that hear of a revocation at once: more than searches may wait', async () => {
+    const { serialNumber } = await enrol('web.example.test')
+    const streams = Array.from({ length: 4 }, () => client(undefined, ca.adminKey)).flatMap((one) =>
+      Array.from({ length: 60 }, () => one.stream()),
+    )
+    for (const [n, stream] of streams.entries()) {
+      stream.write({ resource_names: [`dns:web.example.test?key=/etc/envoy/${n}.key`] })
+    }
+    for (const stream of streams) await stream.answer(1)
+    await revoke(serialNumber)
+    for (const stream of streams) {
+      expect(stapled(await stream.answer(2)).status).toMatchObject({ reason: 0 })
+    }
+    expect(ca.log.filter((line) => line.includes('A secret is withheld'))).toEqual([])
+  })
+
+  test('leaves a few lines in the log, however many streams a stranger begins, and however much Envoy says', async () => {
+    const stranger = client()
+    const streams = Array.from({ length: 50 }, () => stranger.stream())
+    await eventually(() => expect(streams.every(({ errors }) => errors.length > 0)).toBe(true))
+    const ended = () => ca.log.filter((line) => line.includes('A stream of secrets was ended'))
+    expect(ended().length).toBeGreaterThan(0)
+    expect(ended().length).toBeLessThan(10)
+
+    const known = client(undefined, ca.adminKey).stream()
+    known.write({ resource_names: ['roots'] })
+    const { nonce } = await known.answer(1)
+    const message = 'x'.repeat(100_000)
+    known.write({ resource_names: ['roots'], response_nonce: nonce, error_detail: { code: 3, message } })
+    const refused = () => ca.log.filter((line) => line.includes('Envoy refused a secret'))
+    await eventually(() => expect(refused()).toHaveLength(1))
+    expect(refused()[0]!.length).toBeLessThan(2000)
+  })
+
   test('asks for a bounded number of secrets of bounded names', async () => {
     const many = client(undefined, ca.adminKey).stream()
     many.write({ resource_names: Array.from({ length: 101 }, (_, n) => `authority-${n}`) })
@@ -249,6 +285,27 @@ test('one secret can be fetched without a stream', async () => {
   await expect(client().fetch({ resource_names: ['roots'] })).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
   })
+})
+
+test('a fault of the service while one is fetched is in the log, and the caller hears nothing of it', async () => {
+  await enrol('web.example.test')
+  vi.spyOn(ca.service.ocsp, 'respond').mockRejectedValueOnce(new Error('A fault of the test.'))
+  const fetched = client(undefined, ca.adminKey).fetch({ resource_names: [WEB] })
+  await expect(fetched).rejects.toMatchObject({ code: status.INTERNAL, details: 'Internal error.' })
+  expect(ca.log.filter((line) => line.includes('A fault of the test.'))).toHaveLength(1)
+})
+
+test('a stranger is refused before a message is read, and holds no memory with one that never ends', async () => {
+  const session = connect(`https://localhost:${port}`, { ca: ca.rootPem })
+  ends.push(() => session.destroy())
+  const call = session.request({
+    ...{ ':method': 'POST', ':path': '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets' },
+    ...{ 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${'x'.repeat(40)}` },
+  })
+  // A message of 1 MiB is announced.
+  call.write(Buffer.from([0, 0, 0x10, 0, 0, 1, 2, 3]))
+  const [headers] = await once(call, 'response')
+  expect(headers).toMatchObject({ 'grpc-status': String(status.UNAUTHENTICATED) })
 })
 
 test.skipIf(toolIsMissing('curl'))('whoever can speak HTTP/1.1 goes on to do so', async () => {

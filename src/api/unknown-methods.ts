@@ -1,0 +1,19 @@
+import type { RequestListener, Server } from 'node:http'
+import { http } from '../node-http.ts'
+import { answerClientError } from './client-error.ts'
+
+const METHODS: ReadonlySet<string> = new Set(http.METHODS)
+
+/**
+ * Has a server answer like what is no HTTP what its parser takes for the beginning of HTTP/2, "PRI /x" without a version. No router
+ * knows that method: Fastify would call it a bug of its own in the log, and show the log its routes. To be called before others
+ * take the place of its listeners.
+ */
+export function refuseUnknownMethods(server: Server): void {
+  const others = server.listeners('request') as RequestListener[]
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => {
+    if (!METHODS.has(request.method ?? '')) answerClientError(new Error('an unknown method'), request.socket)
+    else for (const listener of others) listener.call(server, request, response)
+  })
+}
