@@ -67,7 +67,7 @@ async function newestWithName(
   let seen = 0
   for await (const { serialNumber, names } of certificatesFound(
     store.read,
-    { name: name.value, expiresAfter: now, now },
+    { wholeName: name.value, expiresAfter: now, now },
     CANDIDATES,
   )) {
     if (++seen > CANDIDATES) break
