@@ -105,6 +105,12 @@ test('no user is made for a label that takes no passwords, or that there is not'
   expectProblem(await make('nowhere'), 404, 'notFound')
 })
 
+test('no user is made without a life, and its name stays free', async () => {
+  const make = (more: object) => est.ca.call('/v1/est/users', { body: { name: 'short-lived', ...more } })
+  expectProblem(await make({ ttl: 0 }), 400, 'malformedRequest', /at least one second/)
+  expect((await make({ ttl: 1 })).status).toBe(201)
+})
+
 test('a user is closed out when its time is over', async () => {
   const user = await est.user({ ttl: '1h' })
   const csr = csrDer(WEB)
