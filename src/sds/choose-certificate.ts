@@ -21,7 +21,7 @@ export interface CertificateWish {
 const CANDIDATES = 100
 
 /**
- * The certificate that the wish means: of several the newest, revoked or not. An older one that is still valid would not fit
+ * The certificate that the wish means: of several that have begun the newest, revoked or not. An older one that is still valid would not fit
  * the key that Envoy has, and Envoy would go on with its last, good staple. Only one that shares a name with whoever asks,
  * unless the configuration or an admin key allows more. Throws `CaError` "notFound" or "forbidden".
  */
@@ -54,7 +54,8 @@ async function ownCertificate(principal: Principal, { store }: Parts): Promise<C
 async function newestRenewal(own: CertificateRow | null, service: Parts): Promise<CertificateRow> {
   if (!own) throw new CaError('malformedRequest', '"self" is for those who show a client certificate.')
   const next = own.replacedBy === null ? null : await service.store.read.certificate(own.replacedBy)
-  return next && !next.revocation ? newestRenewal(next, service) : own
+  const goesOn = next && !next.revocation && next.notBefore <= epochSeconds(service.clock())
+  return goesOn ? newestRenewal(next, service) : own
 }
 
 async function newestWithName(
@@ -65,13 +66,14 @@ async function newestWithName(
   const now = epochSeconds(clock())
   const text = nameText(name)
   let seen = 0
-  for await (const { serialNumber, names } of certificatesFound(
+  for await (const { serialNumber, names, notBefore } of certificatesFound(
     store.read,
     { wholeName: name.value, expiresAfter: now, now },
     CANDIDATES,
   )) {
     if (++seen > CANDIDATES) break
-    if (!names.some((one) => nameText(one) === text)) continue
+    // Clients would turn away one that an ACME order has begin later.
+    if (notBefore > now || !names.some((one) => nameText(one) === text)) continue
     const row = await store.read.certificate(serialNumber)
     if (row && isFor(row.der, purpose)) return row
   }

@@ -181,6 +181,18 @@ test('a server certificate is preferred to a client’s of the same name', async
   expect(await serialFor('&use=client')).toBe(client.serialNumber)
 })
 
+test('a certificate that begins later is given once it has begun', async () => {
+  const now = await enrol('begins.example.test')
+  ca.now += 3_600_000
+  const later = await enrol('begins.example.test')
+  ca.now -= 3_600_000
+  const name = `dns:begins.example.test?key=${KEY_FILE}`
+  const given = async () => stapled(only((await ask(name)).json)).certId.serialNumber
+  expect(await given()).toBe(now.serialNumber)
+  ca.now += 3_600_000
+  expect(await given()).toBe(later.serialNumber)
+})
+
 test('of several certificates for a wildcard the newest comes, whatever else there is below its domain', async () => {
   await enrol('*.wild.example.test', 'wild')
   await enrol('web.wild.example.test')
