@@ -11,7 +11,8 @@ let ca: TestCa
 beforeAll(async () => {
   ca = await TestCa.create({
     options: {
-      sds: { clients: ['dns:edge.example.test'] },
+      // As somebody may write it.
+      sds: { clients: ['dns:Edge.Example.Test'] },
       profiles: { wild: { extends: 'server', names: { dns: { wildcards: true } } } },
     },
   })
