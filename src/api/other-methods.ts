@@ -7,6 +7,9 @@ interface KnownRoute {
   readonly methods: readonly string[]
 }
 
+/** Handles what never comes to it: by this, a route is known that refuses before, and takes nothing. */
+export async function refusedBefore(): Promise<void> {}
+
 /**
  * Tells of a request that no route took what its address does take, of the routes that are added to this scope from now on: "GET, HEAD".
  * Or "", where it is none of them, or takes the method and did not like the rest. A route for every method does not count: it is there
@@ -14,9 +17,9 @@ interface KnownRoute {
  */
 export function otherMethods(app: FastifyInstance): (request: FastifyRequest) => string {
   const routes: KnownRoute[] = []
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, handler }) => {
     const methods = [method].flat()
-    if (methods.length < METHODS.length) routes.push({ url, methods })
+    if (methods.length < METHODS.length && handler !== refusedBefore) routes.push({ url, methods })
   })
   let patterns: [RegExp, readonly string[]][] | undefined
   return ({ method, url }) => {

@@ -3,11 +3,16 @@ import type { Principal } from '../auth/principal.ts'
 import { nameText } from '../pki/names/san.ts'
 import { type IssuanceRequest, type KeyProof, requestedKey } from './request.ts'
 
-/** For an idempotency key the same request is the same CSR, octet by octet, and the same wishes, by the same principal. */
+/**
+ * For an idempotency key the same request is the same CSR, octet by octet, and the same wishes, by the same principal. Over EST, whose
+ * clients choose no key, it is what they ask for.
+ */
 export function idempotencyOf(request: IssuanceRequest, principal: Principal) {
   if (request.idempotencyKey === undefined) return null
+  const { proof, protocol } = request
   const hash = createHash('sha256')
-  hash.update(request.proof.kind === 'csr' ? request.proof.csr.der : requestedKey(request.proof).spki)
+  if (protocol === 'est') hash.update(contentHash(proof))
+  else hash.update(proof.kind === 'csr' ? proof.csr.der : requestedKey(proof).spki)
   hash.update(JSON.stringify(wishesOf(request)))
   return { scope: principal.id, key: request.idempotencyKey, requestHash: hash.digest() }
 }
@@ -22,6 +27,13 @@ const OF_THE_CONNECTION = new Set(['1.2.840.113549.1.9.7', '1.2.840.113549.1.9.1
 export function fingerprintOf(request: IssuanceRequest, principal: Principal): Buffer {
   const parts = [principal.id, ...contentOf(request.proof), wishesOf(request)]
   return createHash('sha256').update(JSON.stringify(parts)).digest()
+}
+
+/** SHA-256 of what is asked for, and for which key, however often it is signed anew and for whatever connection. */
+export function contentHash(proof: KeyProof): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify(contentOf(proof)))
+    .digest()
 }
 
 function contentOf(proof: KeyProof): readonly unknown[] {

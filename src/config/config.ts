@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { TSchema } from 'typebox'
 import { CaError } from '../errors.ts'
-import { normaliseName } from '../pki/names/normalise.ts'
+import { normaliseName, parseNameText } from '../pki/names/normalise.ts'
 import Type from '../schema/build.ts'
 import { decode, isMap } from '../schema/value.ts'
 import { acmeContradictions } from './acme-rules.ts'
@@ -166,14 +166,17 @@ function contradictions(config: Config): string[] {
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   found.push(...webhookContradictions(config.webhooks))
   found.push(...tracingContradictions(config.tracing))
-  for (const name of config.tls.names) {
+  const check = (option: string, read: () => unknown) => {
     try {
-      normaliseName(isIP(name) ? 'ip' : 'dns', name)
+      read()
     } catch (error) {
       if (!(error instanceof CaError)) throw error
-      found.push(`tls.names: ${error.detail}`)
+      found.push(`${option}: ${error.detail}`)
     }
   }
+  for (const name of config.tls.names)
+    check('tls.names', () => normaliseName(isIP(name) ? 'ip' : 'dns', name))
+  for (const name of config.sds.clients) check('sds.clients', () => parseNameText(name))
   return found
 }
 

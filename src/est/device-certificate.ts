@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { CaError } from '../errors.ts'
 import { readBasicConstraints } from '../pki/certificate/ca-constraints.ts'
-import { EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
+import { ANY_PURPOSE, EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 
 /** No manufacturer's hierarchy comes near. */
@@ -48,7 +48,8 @@ export class DeviceTrust {
   prove({ certificate, others }: PeerCertificates, now: Date): void {
     const leaf = new X509Certificate(certificate)
     const usages = leaf.keyUsage as string[] | undefined
-    if (usages && usages.length > 0 && !usages.includes(EXTENDED_KEY_USAGES.clientAuth)) {
+    const isForClients = [EXTENDED_KEY_USAGES.clientAuth, ANY_PURPOSE].some((one) => usages?.includes(one))
+    if (usages && usages.length > 0 && !isForClients) {
       throw refused('is not for TLS clients')
     }
     if (!isCurrent(leaf, now)) throw refused('has expired or is not valid yet')

@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
 import type { Issued, Issuer, Pending } from '../ca/issue.ts'
 import type { IssuanceRequest } from '../ca/request.ts'
+import { contentHash } from '../ca/request-identity.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { readChangeSubjectName } from '../pki/csr/change-subject-name.ts'
 import type { CertificationRequest } from '../pki/csr/parse.ts'
+import { proveCsr } from '../pki/csr/prove.ts'
 import { nameToText } from '../pki/distinguished-name.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
@@ -20,7 +21,7 @@ interface Parts {
 }
 
 /** A new certificate for whoever may have it (RFC 7030 4.2.1). */
-export function enrol(
+export async function enrol(
   csr: CertificationRequest,
   principal: Principal,
   label: Label,
@@ -34,6 +35,8 @@ export function enrol(
     }
     return wish(csr, principal, label)
   }
+  // The certificate that it is given again needs no signature, of which this one would be proven.
+  if (principal.kind === 'token' && principal.token.spentOn !== null) await proveCsr(csr)
   return issuer.issue(read, principal, origin)
 }
 
@@ -83,16 +86,15 @@ function wish(
   principal: Principal,
   { profile, authority }: Label,
 ): IssuanceRequest {
+  const proof = { kind: 'csr', csr } as const
   return {
-    proof: { kind: 'csr', csr },
+    proof,
     protocol: 'est',
     authority,
     // Said, though it is all that the caller may have: what waits at one label is another request than that at the next.
     ...(principal.kind === 'token' ? {} : { profile: profile.name }),
-    // A token is spent by what its holder may never have received: the same CSR gets the same certificate.
-    ...(principal.kind === 'token'
-      ? { idempotencyKey: `est-${createHash('sha256').update(csr.der).digest('hex')}` }
-      : {}),
+    // A token is spent by what its holder may never have received. Whoever binds the CSR to the connection has another one by then.
+    ...(principal.kind === 'token' ? { idempotencyKey: `est-${contentHash(proof).toString('hex')}` } : {}),
   }
 }
 

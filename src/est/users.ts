@@ -28,13 +28,15 @@ export async function createEstUser(
   origin: Origin,
   { store, clock, labels }: { store: Store; clock: Clock; labels: Labels },
 ): Promise<{ password: string; expiresAt: number | null }> {
-  const { name, label } = wish
+  const { name, label, ttl } = wish
   if (!NAME.test(name)) {
     throw new CaError(
       'malformedRequest',
       'The name of an EST user is 1 to 63 letters, digits, dots, hyphens, underscores and at-signs, a letter or digit first.',
     )
   }
+  // Its name would be taken for good, by a user that opens nothing.
+  if (ttl !== null && ttl < 1) throw new CaError('malformedRequest', 'A user lives for at least one second.')
   if (label !== null && !labels.get(label).options.auth.includes('basic')) {
     throw new CaError(
       'malformedRequest',
@@ -44,7 +46,7 @@ export async function createEstUser(
   const names = wish.names?.map(readNamePattern) ?? null
   const password = newSecret('estUser')
   const now = clock()
-  const expiresAt = wish.ttl === null ? null : epochSeconds(now) + wish.ttl
+  const expiresAt = ttl === null ? null : epochSeconds(now) + ttl
   await store.write('createEstUser', {
     ...{ name, label, names, expiresAt },
     hash: hashSecret(password),

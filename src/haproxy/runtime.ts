@@ -15,7 +15,9 @@ export class HaproxyRuntime {
   constructor(name: string) {
     this.#name = name
     const [, host, port] = /^([^/]+):(\d{1,5})$/.exec(name) ?? []
-    if (host !== undefined) this.#address = { host, port: Number(port) }
+    // An IPv6 address stands in brackets here, and without them where it is connected to.
+    if (host !== undefined && Number(port) <= 65_535)
+      this.#address = { host: host.replace(/^\[(.+)\]$/, '$1'), port: Number(port) }
     else if (name.includes('/')) this.#address = { path: name }
     else {
       throw new CaError(

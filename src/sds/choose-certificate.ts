@@ -4,6 +4,7 @@ import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { EXTENDED_KEY_USAGES, EXTENSION, extendedKeyUsageOf } from '../pki/certificate/extensions.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
+import { parseNameText } from '../pki/names/normalise.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { Service } from '../service.ts'
 import { certificatesFound } from '../store/certificates-found.ts'
@@ -21,7 +22,7 @@ export interface CertificateWish {
 const CANDIDATES = 100
 
 /**
- * The certificate that the wish means: of several the newest, revoked or not. An older one that is still valid would not fit
+ * The certificate that the wish means: of several that have begun the newest, revoked or not. An older one that is still valid would not fit
  * the key that Envoy has, and Envoy would go on with its last, good staple. Only one that shares a name with whoever asks,
  * unless the configuration or an admin key allows more. Throws `CaError` "notFound" or "forbidden".
  */
@@ -54,7 +55,8 @@ async function ownCertificate(principal: Principal, { store }: Parts): Promise<C
 async function newestRenewal(own: CertificateRow | null, service: Parts): Promise<CertificateRow> {
   if (!own) throw new CaError('malformedRequest', '"self" is for those who show a client certificate.')
   const next = own.replacedBy === null ? null : await service.store.read.certificate(own.replacedBy)
-  return next && !next.revocation ? newestRenewal(next, service) : own
+  const goesOn = next && !next.revocation && next.notBefore <= epochSeconds(service.clock())
+  return goesOn ? newestRenewal(next, service) : own
 }
 
 async function newestWithName(
@@ -65,13 +67,14 @@ async function newestWithName(
   const now = epochSeconds(clock())
   const text = nameText(name)
   let seen = 0
-  for await (const { serialNumber, names } of certificatesFound(
+  for await (const { serialNumber, names, notBefore } of certificatesFound(
     store.read,
-    { name: name.value, expiresAfter: now, now },
+    { wholeName: name.value, expiresAfter: now, now },
     CANDIDATES,
   )) {
     if (++seen > CANDIDATES) break
-    if (!names.some((one) => nameText(one) === text)) continue
+    // Clients would turn away one that an ACME order has begin later.
+    if (notBefore > now || !names.some((one) => nameText(one) === text)) continue
     const row = await store.read.certificate(serialNumber)
     if (row && isFor(row.der, purpose)) return row
   }
@@ -99,7 +102,7 @@ function checkAllowed(
       'The client certificate is revoked: only certificates that share a name with it can be fetched by it.',
     )
   }
-  if (config.sds.clients.some((name) => names.has(name))) return
+  if (config.sds.clients.some((name) => names.has(nameText(parseNameText(name))))) return
   throw new CaError(
     'forbidden',
     'The client certificate has none of the names of that certificate: add one of its names to sds.clients to let it fetch all.',

@@ -32,8 +32,8 @@ export interface WebhookCounts {
 
 /**
  * Certificates that end within `notice` seconds, or within the last quarter of their life if that is shorter; that are not
- * revoked, were not told of, and have not been renewed: neither does another say that it replaces them, nor is there a valid
- * one of the same profile and names that ends later.
+ * revoked, were not told of, and have not been renewed by one that is not revoked: neither does another say that it replaces
+ * them, nor is there one of the same profile and names, in any order, that ends later.
  */
 export interface EndingFilter {
   readonly now: number

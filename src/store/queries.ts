@@ -97,6 +97,8 @@ export type CertificateState = 'valid' | 'revoked' | 'held' | 'expired'
 export interface CertificateFilter {
   /** A whole name ("web.example.test"), or with a leading "*" a DNS suffix ("*.example.test"). */
   name?: string
+  /** A name as it stands in certificates, that of a wildcard among them. */
+  wholeName?: string
   state?: CertificateState
   profile?: string
   principal?: string

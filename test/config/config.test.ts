@@ -212,6 +212,7 @@ describe('faults', () => {
     ['tls: {validity: 1s}', 'tls.validity must be a duration'],
     ['tls: {names: web}', 'tls.names must be a list, and is "web".'],
     ['tls: {names: [a_b]}', 'tls.names: '],
+    ['sds: {clients: ["dns:a_b"]}', 'sds.clients: '],
     ['tls: {names: [a.test, a.test]}', 'tls.names has a value twice.'],
     ['tls:', 'tls must be a map of options, and is empty.'],
     ['- a', 'The file must be a map of options, and is ["a"].'],

@@ -45,6 +45,27 @@ test('a certificate that ends soon and was not renewed is told of once', async (
   expect(told).not.toContain(renewed)
 })
 
+test('a renewal that was revoked renews nothing, and names are the same in any order', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }])
+  const enrol = async (...names: string[]) =>
+    (await ca.enrol(csrPem(names.map((name) => `dns:${name}.example.test`)), { validity: '10d' }))
+      .serialNumber as string
+  const undone = await enrol('undone')
+  await enrol('one', 'other')
+  ca.now += 7 * DAY * 1000
+  await enrol('other', 'one')
+  const csr = csrPem(['dns:undone.example.test'])
+  const renewal = await ca.call(`/v1/certificates/${undone}/renew`, { body: { csr } })
+  expect(renewal.status, renewal.text).toBe(201)
+  await ca.call(`/v1/certificates/${renewal.json.serialNumber}/revoke`, { body: {} })
+  ca.now += DAY * 1000
+  const serials = () => receiver.received.map(({ json }) => json.data.serialNumber)
+  await eventually(() => expect(serials()).toContain(undone))
+  await eventually(async () => expect((await ca.service.store.read.webhookCounts())[0]!.waiting).toBe(0))
+  expect(serials()).toEqual([undone])
+})
+
 test('authorities, and CRLs that nobody renews here, are told of once', async () => {
   const receiver = await startReceiver()
   const { ca } = await webhookCa([receiver], { notices: { authorities: '90d', crls: '30d' } })

@@ -4,6 +4,7 @@ import { CaError } from '../../errors.ts'
 import type { Label, Labels } from '../../est/labels.ts'
 import { checkLinked } from '../../est/proof-linking.ts'
 import { type CertificationRequest, parseCsr } from '../../pki/csr/parse.ts'
+import { refusedBefore } from '../other-methods.ts'
 import { readBase64 } from './base64-body.ts'
 import { channelBinding } from './channel-binding.ts'
 
@@ -57,7 +58,7 @@ export function refuse(
       reply.headers(headers)
       throw error
     },
-    handler: async () => {},
+    handler: refusedBefore,
   })
 }
 

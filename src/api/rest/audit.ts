@@ -5,7 +5,7 @@ import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AuditFilter } from '../../store/queries.ts'
 import { adminOf } from '../caller.ts'
-import { readTime } from '../rfc3339.ts'
+import { readMilliseconds } from '../rfc3339.ts'
 import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
 import { Time } from './schemas.ts'
 
@@ -65,8 +65,8 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         ...(actor === undefined ? {} : { actor }),
         ...(action === undefined ? {} : { action }),
         ...(target === undefined ? {} : { target }),
-        ...(from === undefined ? {} : { from: readTime(from) * 1000 }),
-        ...(to === undefined ? {} : { to: readTime(to) * 1000 }),
+        ...(from === undefined ? {} : { from: readMilliseconds(from) }),
+        ...(to === undefined ? {} : { to: readMilliseconds(to) }),
       }
       const { rows, next } = await service.store.read.listAudit(filter, readPage(request.query))
       return { entries: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), next }

@@ -10,7 +10,7 @@ import { readTime } from '../rfc3339.ts'
 import { certificateForm, FORM_TYPES } from './certificate-forms.ts'
 import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
 import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
-import { SerialParams, Time } from './schemas.ts'
+import { readSearchedName, SerialParams, Time } from './schemas.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
 
@@ -83,6 +83,7 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       const { query } = request
       const filter: CertificateFilter = { now }
       for (const key of TEXTS) if (query[key] !== undefined) Object.assign(filter, { [key]: query[key] })
+      if (filter.name !== undefined) filter.name = readSearchedName(filter.name)
       for (const key of TIMES) if (query[key] !== undefined) filter[key] = readTime(query[key])
       if (query.serialNumber !== undefined) filter.serialPrefix = readPrefix(query.serialNumber)
       const { rows, next } = await store.read.searchCertificates(filter, readPage(query))

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { CaError } from '../../errors.ts'
+import Type from '../../schema/build.ts'
 import { beforeRequest } from '../immediate-hooks.ts'
 import { useOwnSerializer, useOwnValidator } from '../lazy-compilers.ts'
 
@@ -30,4 +31,16 @@ export function readJsonAlone(app: FastifyInstance): void {
     // Keys that would reach an object's prototype are an error, not dropped.
     app.getDefaultJsonParser('error', 'error'),
   )
+}
+
+const NO_QUERY = Type.Object({}, { additionalProperties: false })
+
+/**
+ * Refuses a query where a route of this scope says nothing of one. Dropped without a word, a reason that stands there makes a hold a
+ * revocation for good. To be called before the routes are added.
+ */
+export function refuseUnknownQueries(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    route.schema = { querystring: NO_QUERY, ...route.schema }
+  })
 }

@@ -9,7 +9,7 @@ import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, originOf, principalOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
 import { showRevocation } from './certificate-view.ts'
-import { ReasonName, Revocation, SerialNumber, SerialParams, Time } from './schemas.ts'
+import { ReasonName, Revocation, readSearchedName, SerialNumber, SerialParams, Time } from './schemas.ts'
 
 const Wish = {
   reason: Type.Optional(Type.Union([ReasonName, Type.Integer({ description: 'Or its code.' })])),
@@ -106,9 +106,10 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     async (request) => {
       const principal = await adminOf(request, service)
       const { filter: given, dryRun = true } = request.body
-      const { issuedBefore, issuedAfter, ...rest } = given
+      const { issuedBefore, issuedAfter, name, ...rest } = given
       const filter: CertificateFilter = {
         ...rest,
+        ...(name === undefined ? {} : { name: readSearchedName(name) }),
         ...(issuedBefore === undefined ? {} : { issuedBefore: readTime(issuedBefore) }),
         ...(issuedAfter === undefined ? {} : { issuedAfter: readTime(issuedAfter) }),
         now: epochSeconds(service.clock()),

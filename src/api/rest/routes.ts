@@ -15,7 +15,7 @@ import { authorityPhaseRoutes } from './authority-phase.ts'
 import { enrolRoutes } from './enrol.ts'
 import { estUserRoutes } from './est-users.ts'
 import { inventoryRoutes } from './inventory.ts'
-import { useOwnParsing } from './own-parsing.ts'
+import { refuseUnknownQueries, useOwnParsing } from './own-parsing.ts'
 import { profileRoutes } from './profiles.ts'
 import { auditRefusals } from './refusals.ts'
 import { renewRoutes } from './renew.ts'
@@ -45,6 +45,7 @@ export const restRoutes: FastifyPluginAsync<{ service: Service }> = async (app, 
 const administration: FastifyPluginAsync<{ service: Service }> = async (app, options) => {
   authenticateFirst(app, options.service)
   auditRefusals(app, options.service)
+  refuseUnknownQueries(app)
   app.register(enrolRoutes, options)
   app.register(renewRoutes, options)
   app.register(revokeRoutes, options)

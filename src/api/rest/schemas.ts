@@ -94,6 +94,16 @@ export function readNames(given: WantedNames): SubjectName[] {
   return NAME_KEYS.flatMap((type) => (given[type] ?? []).map((value) => normaliseName(type, value)))
 }
 
+/** A whole name as certificates have it, however it was written; "*.example.test", and what is no name, as it is. */
+export function readSearchedName(text: string): string {
+  if (text.startsWith('*')) return text
+  try {
+    return detectName(text).value
+  } catch {
+    return text
+  }
+}
+
 export function showNames(list: readonly SubjectName[]): Required<Names> {
   const shown: Required<Names> = { dns: [], ip: [], email: [], uri: [] }
   for (const { type, value } of list) shown[type].push(value)

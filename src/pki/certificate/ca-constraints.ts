@@ -1,6 +1,6 @@
 import { DerReader } from '../der/read.ts'
 import { namedBits, TAG } from '../der/write.ts'
-import { EXTENSION, extendedKeyUsageOf } from './extensions.ts'
+import { ANY_PURPOSE, EXTENSION, extendedKeyUsageOf } from './extensions.ts'
 import { KEY_USAGES, type KeyUsage } from './key-usage.ts'
 import type { TbsInfo } from './parse.ts'
 
@@ -36,8 +36,6 @@ export function readKeyUsage(info: Pick<TbsInfo, 'extensions'>): Set<KeyUsage> |
     reader.fail('has a broken key usage')
   return new Set(set.map(({ usage }) => usage))
 }
-
-const ANY_PURPOSE = '2.5.29.37.0'
 
 /**
  * The purposes, dotted, to which relying parties keep the certificates below a CA: its extended key usage. Null where it has

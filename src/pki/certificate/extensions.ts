@@ -48,6 +48,9 @@ export const EXTENDED_KEY_USAGES = {
   OCSPSigning: '1.3.6.1.5.5.7.3.9',
 } as const
 
+/** RFC 5280 4.2.1.12: the key is kept to no purpose, though some are named. */
+export const ANY_PURPOSE = '2.5.29.37.0'
+
 const ACCESS_OCSP = oid('1.3.6.1.5.5.7.48.1')
 const ACCESS_CA_ISSUERS = oid('1.3.6.1.5.5.7.48.2')
 const TRUE = boolean(true)

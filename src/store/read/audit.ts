@@ -85,7 +85,16 @@ function partsOf(
   return parts
 }
 
+/** Hexadecimal in capitals or with colons, as openssl shows it: what is on record has neither, but for names that look so. */
+const SHOWN_HEX = /^[0-9a-f]{2}(?::?[0-9a-f]{2})*$/i
+
 function targetsOf(target: string): Condition[] {
+  const plain = target.replaceAll(':', '').toLowerCase()
+  const itself = targetOf(target)
+  return plain !== target && SHOWN_HEX.test(target) ? [...itself, ...targetOf(plain)] : itself
+}
+
+function targetOf(target: string): Condition[] {
   const value = targetColumn(target)
   const itself = { sql: 't.target = ?', values: [value] }
   // The plus takes the affinity away, with which the index would be of no use: the column has none.

@@ -37,7 +37,8 @@ export function endingQueries(db: Connection) {
     `SELECT c.id AS id, c.not_after AS notAfter,
        c.not_after - min(:notice, (c.not_after - c.not_before) / 4) <= :now
          AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = c.id)
-         AND NOT EXISTS (SELECT 1 FROM certificates n WHERE n.replaces = c.id)
+         AND NOT EXISTS (SELECT 1 FROM certificates n WHERE n.replaces = c.id
+           AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = n.id))
          AND NOT EXISTS (SELECT 1 FROM told_ends t WHERE t.subject = 'certificate ' || lower(hex(c.serial)))
          AS isWanted
      FROM certificates c
@@ -47,14 +48,15 @@ export function endingQueries(db: Connection) {
   const find = db.prepare<[number], StoredSummary>(
     `SELECT ${SUMMARY_COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = c.id WHERE c.id = ?`,
   )
-  // ACME clients renew by a new order, most without saying what it replaces.
+  db.function('sorted_names', { deterministic: true }, sortedNames)
+  // ACME clients renew by a new order, most without saying what it replaces, and not all with the names in the same order.
   const successor = db
     .prepare<[string, number, number], number>(
       `SELECT 1 FROM (
          SELECT certificate FROM certificate_names WHERE name = ? AND certificate > ?
          ORDER BY certificate DESC LIMIT ${SUCCESSORS}
        ) l JOIN certificates n ON n.id = l.certificate JOIN certificates c ON c.id = ?
-       WHERE n.names = c.names AND n.profile = c.profile AND n.not_after > c.not_after
+       WHERE sorted_names(n.names) = sorted_names(c.names) AND n.profile = c.profile AND n.not_after > c.not_after
          AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = n.id) LIMIT 1`,
     )
     .pluck()
@@ -75,4 +77,8 @@ export function endingQueries(db: Connection) {
       return { rows, next }
     },
   }
+}
+
+function sortedNames(names: string): string {
+  return JSON.stringify((JSON.parse(names) as string[]).sort())
 }

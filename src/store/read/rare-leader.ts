@@ -21,7 +21,7 @@ export function rareLeader(db: Connection): (filter: CertificateFilter, plan: Se
     return { index, wanted: EQUAL[by], count }
   })
   return (filter, plan) => {
-    if (filter.name !== undefined || filter.serialPrefix !== undefined) return plan
+    if ((filter.wholeName ?? filter.name ?? filter.serialPrefix) !== undefined) return plan
     for (const { index, wanted, count } of leaders) {
       const lead = wanted(filter)
       if (lead.length === 0 || plan.leader.endsWith(`INDEXED BY ${index}`)) continue

@@ -59,6 +59,7 @@ const BEFORE_ALL = -1
 
 /** Takes the part of the filter that narrows most; the others are checked row by row. */
 export function planSearch(filter: CertificateFilter): SearchPlan {
+  if (filter.wholeName !== undefined) return byName(filter.wholeName)
   if (filter.name?.startsWith('*')) return byNameSuffix(filter.name.slice(1))
   if (filter.name !== undefined) return byName(filter.name)
   if (filter.serialPrefix !== undefined) return bySerial(filter.serialPrefix)

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { printableString } from '../../../src/pki/der/write.ts'
 import { expectProblem } from '../ca-fixture.ts'
-import { csrDer } from '../requests.ts'
+import { csrDer, newKey } from '../requests.ts'
+import { attributedCsr } from './attributed-csr.ts'
 import { selfSigned } from './device-hierarchy.ts'
 import { EstCa } from './est-ca.ts'
 
@@ -17,6 +19,7 @@ beforeAll(async () => {
         certificates: { auth: ['certificate'] },
         passwords: { auth: ['basic'] },
         narrow: { names: [] },
+        unbound: { channelBinding: 'ignored' },
         final: { profile: 'final', names: [] },
       },
     },
@@ -102,12 +105,35 @@ test('no user is made for a label that takes no passwords, or that there is not'
   expectProblem(await make('nowhere'), 404, 'notFound')
 })
 
+test('no user is made without a life, and its name stays free', async () => {
+  const make = (more: object) => est.ca.call('/v1/est/users', { body: { name: 'short-lived', ...more } })
+  expectProblem(await make({ ttl: 0 }), 400, 'malformedRequest', /at least one second/)
+  expect((await make({ ttl: 1 })).status).toBe(201)
+})
+
 test('a user is closed out when its time is over', async () => {
   const user = await est.user({ ttl: '1h' })
   const csr = csrDer(WEB)
   expect((await est.ask({ csr, user })).status).toBe(200)
   est.ca.now += 3600 * 1000
   expectChallenge(await est.refused({ csr: csrDer(WEB), user }))
+})
+
+test('a token whose answer was lost gives the same certificate to a CSR that is signed and bound anew, for the same key alone', async () => {
+  const { token } = await est.ca.token({ names: WEB })
+  const user = ['x', token] as const
+  const key = newKey()
+  const first = await est.enrolled({ csr: csrDer(WEB, { key }), user })
+  expect((await est.enrolled({ csr: csrDer(WEB, { key }), user })).serialNumber).toBe(first.serialNumber)
+  const at = 'unbound/simpleenroll'
+  const bound = (text: string) => attributedCsr(WEB, [['1.2.840.113549.1.9.7', printableString(text)]], key)
+  const second = ['x', (await est.ca.token({ names: WEB })).token] as const
+  const { serialNumber } = await est.enrolled({ at, csr: bound('b25l'), user: second })
+  expect((await est.enrolled({ at, csr: bound('b3RoZXI='), user: second })).serialNumber).toBe(serialNumber)
+  expect((await est.refused({ at, csr: csrDer(WEB), user: second })).status).toBe(403)
+  const forged = bound('Zm9yZ2Vk')
+  forged[forged.length - 1]! ^= 1
+  expect((await est.refused({ at, csr: forged, user: second })).status).toBe(400)
 })
 
 test('a token that is spent opens nothing but its own certificate, and makes no key', async () => {

@@ -36,6 +36,7 @@ test.each([
   ['of the trust anchor itself', identityOf(device(root))],
   ['for clients', identityOf(device(root, { purposes: ['clientAuth'] }))],
   ['for clients and servers', identityOf(device(root, { purposes: ['serverAuth', 'clientAuth'] }))],
+  ['for any purpose', identityOf(device(root, { purposes: ['2.5.29.37.0'] }))],
   ['of an intermediate that is sent along', identityOf(device(line), line)],
   ['with the trust anchor sent along', identityOf(device(line), line, root)],
   ['without an end (IEEE 802.1AR)', identityOf(device(root, { to: 365 * 7000 }))],

@@ -28,7 +28,8 @@ export interface Made {
 export interface Shape {
   readonly ca?: boolean
   readonly pathLength?: number
-  readonly purposes?: readonly ('clientAuth' | 'serverAuth')[]
+  /** By name or number. */
+  readonly purposes?: readonly string[]
   /** Days from now. */
   readonly from?: number
   readonly to?: number

@@ -95,6 +95,33 @@ test('the audit log tells the whole story, the newest first, by filter and by pa
   expect(paged).toEqual(all.map(({ id }: { id: number }) => id))
 })
 
+test('the audit log is searched for a serial number as openssl shows it, and for a name that looks so', async () => {
+  const { serialNumber } = await ca.enrol(csrPem(['dns:shown.example.test']))
+  const targets = async (target: string) =>
+    (await ca.call(`/v1/audit?target=${target}`)).json.entries.map(
+      (entry: { target: string }) => entry.target,
+    )
+  const capitals = serialNumber.toUpperCase()
+  for (const text of [serialNumber, capitals, capitals.match(/../g)!.join(':')])
+    expect(await targets(text), text).toEqual([serialNumber])
+  await ca.call('/v1/est/users', { body: { name: 'CAFE' } })
+  expect(await targets('CAFE')).toEqual(['CAFE'])
+})
+
+test('the audit log is searched from and to a millisecond, as its rows have it', async () => {
+  const rows = async (query: string) =>
+    (await ca.call(`/v1/audit?action=token.create&${query}`)).json.entries.map(({ at }: { at: string }) => at)
+  const second = Math.ceil(ca.now / 1000) * 1000
+  const times = [100, 500, 900].map((millisecond) => new Date(second + millisecond).toISOString())
+  for (const time of times) {
+    ca.now = Date.parse(time)
+    await ca.token({ names: ['dns:m.example.test'] })
+  }
+  const [first, middle, last] = times
+  expect(await rows(`from=${middle}`)).toEqual([last, middle])
+  expect(await rows(`from=${first}&to=${middle}`)).toEqual([middle, first])
+})
+
 test.for(['from=yesterday', 'limit=0', 'after=x', 'who=me', 'actor='])(
   'an audit query is refused with %s',
   async (query) => {

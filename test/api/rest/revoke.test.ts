@@ -296,6 +296,12 @@ describe('in bulk', () => {
     expect((await bulk({ filter, dryRun: false })).json.revoked).toBe(0)
   })
 
+  test('by an address, however it is written', async () => {
+    const serialNumber = await issue({}, 'ip:2001:db8::b1')
+    const { json } = await bulk({ filter: { name: '2001:DB8:0::B1' } })
+    expect(json).toMatchObject({ matched: 1, serialNumbers: [serialNumber] })
+  })
+
   test('by time of issue', async () => {
     ca.now += 3_600_000
     const early = await issue({}, 'dns:early.test')

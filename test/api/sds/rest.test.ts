@@ -9,7 +9,13 @@ const KEY_FILE = '/etc/envoy/web.key'
 
 let ca: TestCa
 beforeAll(async () => {
-  ca = await TestCa.create({ options: { sds: { clients: ['dns:edge.example.test'] } } })
+  ca = await TestCa.create({
+    options: {
+      // As somebody may write it.
+      sds: { clients: ['dns:Edge.Example.Test'] },
+      profiles: { wild: { extends: 'server', names: { dns: { wildcards: true } } } },
+    },
+  })
   await ca.listen()
 })
 afterAll(() => ca.close())
@@ -174,6 +180,27 @@ test('a server certificate is preferred to a client’s of the same name', async
     stapled(only((await ask(`dns:both.example.test?key=${KEY_FILE}${use}`)).json)).certId.serialNumber
   expect(await serialFor('')).toBe(server.serialNumber)
   expect(await serialFor('&use=client')).toBe(client.serialNumber)
+})
+
+test('a certificate that begins later is given once it has begun', async () => {
+  const now = await enrol('begins.example.test')
+  ca.now += 3_600_000
+  const later = await enrol('begins.example.test')
+  ca.now -= 3_600_000
+  const name = `dns:begins.example.test?key=${KEY_FILE}`
+  const given = async () => stapled(only((await ask(name)).json)).certId.serialNumber
+  expect(await given()).toBe(now.serialNumber)
+  ca.now += 3_600_000
+  expect(await given()).toBe(later.serialNumber)
+})
+
+test('of several certificates for a wildcard the newest comes, whatever else there is below its domain', async () => {
+  await enrol('*.wild.example.test', 'wild')
+  await enrol('web.wild.example.test')
+  const newest = await enrol('*.wild.example.test', 'wild')
+  await enrol('a.wild.example.test')
+  const { json } = await ask(`dns:*.wild.example.test?key=${KEY_FILE}`)
+  expect(stapled(only(json)).certId.serialNumber).toBe(newest.serialNumber)
 })
 
 test.each([
