@@ -113,13 +113,16 @@ function publicBase(given: string | undefined, httpPort: number): string | null 
   return checkedPublicUrl(given)
 }
 
+/** As RFC 3986 writes it: certificates have it as it is given, where `URL` would mend it. */
+const PUBLIC_URL = /^http:\/\/[\w\-.~:[\]]+(?:\/(?:[\w\-.~!$&'()*+,;=:@/]|%[0-9a-f]{2})*)?$/i
+
 /** Without slashes at its end. Throws `CaError` "badConfiguration" for what is no base of addresses inside certificates. */
 export function checkedPublicUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : null
   // RFC 5280 8: over https the client could not check the responder's own certificate without asking it first.
-  if (url?.protocol !== 'http:' || url.username || url.password || url.search || url.hash) {
+  if (!url || !PUBLIC_URL.test(given) || url.username || url.password) {
     refuse([
-      `publicUrl must be an http:// address such as "http://ca.example.test", and is ${JSON.stringify(given)}.`,
+      `publicUrl must be an http:// address such as "http://ca.example.test", without user name, spaces, query and fragment, what is not ASCII encoded (xn--…, %C3%BC), and is ${JSON.stringify(given)}.`,
     ])
   }
   // HAProxy asks for "//" where an OCSP address ends in a slash.

@@ -245,6 +245,31 @@ describe('faults', () => {
   })
 
   test.each([
+    'http://münchen.test',
+    'http://ca.test/ü',
+    'http://ca.test/a b',
+    ' http://ca.test',
+    'http://ca.test\n',
+    'http://ca.test/a\nb',
+    'http:ca.test',
+    'http:\\\\ca.test',
+    'http://ca.test/%zz',
+    'http://ca.test?',
+    'http://ca.test#',
+  ])('publicUrl %j is refused: certificates have it as it is given, and it is no URI', (url) => {
+    expect(fault('', { overrides: { publicUrl: url } })).toContain('publicUrl must be an http:// address')
+  })
+
+  test.each([
+    'http://xn--mnchen-3ya.test',
+    'HTTP://CA.test:8080/pki/%C3%BC',
+    'http://[fd00::1]:8080',
+    'http://ca_1.test',
+  ])('publicUrl %j is taken as it is', (url) =>
+    expect(build('', { overrides: { publicUrl: url } }).publicUrl).toBe(url),
+  )
+
+  test.each([
     'http://user:hidden@collector.test:4318',
     'http://collector.test:4318/?#hidden',
     'http://hidden:70000',
