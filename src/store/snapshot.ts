@@ -48,7 +48,10 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   return facts
 }
 
-function readFacts(file: string, { before, uncounted }: SpentKeys): SnapshotFacts {
+/** The first that knows since when an authority is retired. An older database is copied too: that is what one does before an upgrade. */
+const SCHEMA_OF_PHASES = 10
+
+function readFacts(file: string, spent: SpentKeys): SnapshotFacts {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   try {
     const check = db.pragma('quick_check', { simple: true })
@@ -56,22 +59,35 @@ function readFacts(file: string, { before, uncounted }: SpentKeys): SnapshotFact
       throw new CaError('storeFailed', `The copy of the database is unsound: ${String(check)}.`)
     }
     const one = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
+    const schema = db.pragma('user_version', { simple: true }) as number
     return {
-      schema: db.pragma('user_version', { simple: true }) as number,
+      schema,
       certificates: one('SELECT count(*) FROM certificates'),
       revocations: one('SELECT count(*) FROM revocations'),
       newestAudit: one('SELECT max(id) FROM audit'),
-      keyFiles: db
-        .prepare<[number, number, string], { name: string; isSpent: number }>(
-          `SELECT key_file AS name, state = 'retired' AND coalesce(changed_at, created_at) <= ? AND NOT EXISTS (
-             SELECT 1 FROM certificates WHERE authority = authorities.key AND not_after > ?
-               AND profile IS NOT (SELECT key FROM words WHERE text = ?)) AS isSpent
-           FROM authorities WHERE key_file IS NOT NULL ORDER BY key`,
-        )
-        .all(before, before, uncounted)
-        .map(({ name, isSpent }) => ({ name, isSpent: isSpent === 1 })),
+      keyFiles: schema < SCHEMA_OF_PHASES ? everyKeyFile(db) : keyFilesOf(db, spent),
     }
   } finally {
     db.close()
   }
+}
+
+function everyKeyFile(db: Database.Database): SnapshotFacts['keyFiles'] {
+  return db
+    .prepare<[], string>('SELECT key_file FROM authorities WHERE key_file IS NOT NULL ORDER BY key')
+    .pluck()
+    .all()
+    .map((name) => ({ name, isSpent: false }))
+}
+
+function keyFilesOf(db: Database.Database, { before, uncounted }: SpentKeys): SnapshotFacts['keyFiles'] {
+  return db
+    .prepare<[number, number, string], { name: string; isSpent: number }>(
+      `SELECT key_file AS name, state = 'retired' AND coalesce(changed_at, created_at) <= ? AND NOT EXISTS (
+         SELECT 1 FROM certificates WHERE authority = authorities.key AND not_after > ?
+           AND profile IS NOT (SELECT key FROM words WHERE text = ?)) AS isSpent
+       FROM authorities WHERE key_file IS NOT NULL ORDER BY key`,
+    )
+    .all(before, before, uncounted)
+    .map(({ name, isSpent }) => ({ name, isSpent: isSpent === 1 }))
 }

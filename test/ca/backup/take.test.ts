@@ -2,13 +2,16 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { restoreBackup } from '../../../src/ca/backup/restore.ts'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
 import { changePassphrase } from '../../../src/ca/custody/change-passphrase.ts'
 import { moveKeys } from '../../../src/ca/custody/move-keys.ts'
 import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { initialise } from '../../../src/ca/hierarchy/initialise.ts'
 import { systemClock } from '../../../src/clock.ts'
+import { openForMaking } from '../../../src/store/connection.ts'
 import { openStore } from '../../../src/store/open.ts'
+import { migrateToBefore } from '../../store/older-database.ts'
 import { audit } from '../../store/records.ts'
 
 // Each passphrase is meant to be slow to try.
@@ -47,6 +50,27 @@ test.each(['keys/intermediate.key.pem', 'passphrase'])(
     const { files } = await takeBackup({ directory, out, include: ['passphrase'], clock: systemClock })
     expect(files.map(({ name }) => name)).toContain('passphrase')
     expect(readFileSync(join(out, 'passphrase'), 'utf8')).toBe(`${NEW}\n`)
+  },
+)
+
+test.each(['acme', 'rollover', 'idempotency-keys'])(
+  'a database of before the migration "%s" is backed up as it is, and restored: that comes before an upgrade',
+  async (migration) => {
+    const { directory, out } = await prepared()
+    const file = join(directory, 'chancery.db')
+    writeFileSync(file, '')
+    const db = openForMaking(file)
+    migrateToBefore(db, migration)
+    db.exec(`INSERT INTO authorities (id, role, state, is_default, chain, key_file, created_at)
+      VALUES ('intermediate', 'issuing', 'pending', 1, '[]', 'keys/intermediate.key.pem', 0)`)
+    const schema = db.pragma('user_version', { simple: true })
+    db.close()
+    const taken = await takeBackup({ directory, out, include: [], clock: systemClock })
+    expect(taken).toMatchObject({ schema, certificates: 0 })
+    expect(taken.files.map(({ name }) => name)).toContain('keys/intermediate.key.pem')
+    const restored = join(directory, '..', 'restored')
+    await restoreBackup({ backup: out, directory: restored, crls: [], clock: systemClock })
+    expect(existsSync(join(restored, 'keys/intermediate.key.pem'))).toBe(true)
   },
 )
 
