@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -11,9 +11,11 @@ import { loadConfig } from '../../src/config/load.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
+import { openForMaking } from '../../src/store/connection.ts'
 import { openStore } from '../../src/store/open.ts'
 import { freePort } from '../free-port.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
+import { migrateToBefore } from '../store/older-database.ts'
 import { chancery } from './console.ts'
 
 let parent: string
@@ -104,6 +106,38 @@ test('a key that others may read, or that is not the authority’s, fails with w
   rmSync(`${key}.away`)
   writeFileSync(key, kept, { mode: 0o600 })
   expect(failures(await doctor())).toEqual([])
+})
+
+test('where the service is not reached but runs, the database is read beside it, and no restoration is advised', async () => {
+  const elsewhere = { ...environment, CHANCERY_TLS_PORT: String(await freePort()) }
+  const { stdout } = await chancery(['doctor', '--json'], elsewhere)
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([expect.stringMatching(/^service: Nothing listens at/)])
+  expect(of(found, 'database')).toEqual(['It opens.'])
+  expect(of(found, 'chain')).toHaveLength(1)
+})
+
+test('a database that the program has not brought forward yet is left as it is', async () => {
+  const old = join(parent, 'old')
+  cpSync(dir, old, { recursive: true, filter: (name) => !name.includes('chancery.db') })
+  const file = join(old, 'chancery.db')
+  writeFileSync(file, '')
+  const db = openForMaking(file)
+  migrateToBefore(db, 'rollover')
+  const schema = () => db.pragma('user_version', { simple: true })
+  const before = schema()
+  const { stdout } = await chancery(['doctor', '--dir', old, '--json'], {
+    ...environment,
+    CHANCERY_DIR: old,
+    CHANCERY_TLS_PORT: String(await freePort()),
+  })
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([
+    expect.stringMatching(/^service: /),
+    expect.stringMatching(/^database: .*start the service with it once/),
+  ])
+  expect(schema()).toBe(before)
+  db.close()
 })
 
 test('where no service runs it says so, and looks at the rest', async () => {

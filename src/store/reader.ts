@@ -6,16 +6,22 @@ import { auditChainQueries, auditEndQueries } from './read/audit-chain.ts'
 import { authorityQueries } from './read/authority.ts'
 import { certificateQueries } from './read/certificate.ts'
 
-export type AuditReader = Pick<
+export type Reader = Pick<
   Queries,
-  'auditChain' | 'auditHeads' | 'newestAudit' | 'certificate' | 'authorities' | 'crossCertificates'
+  | 'auditChain'
+  | 'auditHeads'
+  | 'newestAudit'
+  | 'certificate'
+  | 'authorities'
+  | 'lastExpiry'
+  | 'crossCertificates'
 > & { close(): void }
 
 /**
- * Reads the audit log of a database, whether or not a service has it, and changes nothing. "badConfiguration" where it is of
+ * Reads the audit log and the authorities of a database, whether or not a service has it, and changes nothing. "badConfiguration" where it is of
  * another schema than this program's.
  */
-export function openAuditReader(file: string): AuditReader {
+export function openReader(file: string): Reader {
   const db = openForReading(file)
   const schema = db.pragma('user_version', { simple: true })
   if (schema !== newestSchema()) {
