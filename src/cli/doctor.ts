@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { lookAtChains, lookAtPreferences } from './doctor/authorities.ts'
+import { lookAtChains, lookAtIssuersBetween, lookAtPreferences } from './doctor/authorities.ts'
 import { lookAtBackups, lookAtDisk, lookAtKeys, lookAtPermissions } from './doctor/files.ts'
 import { type Finding, look } from './doctor/finding.ts'
 import { lookAsRelyingParty, lookAtClocks, lookAtReadiness } from './doctor/relying-party.ts'
@@ -47,7 +47,9 @@ async function examine(options: DoctorOptions, terminal: Terminal): Promise<Find
       ...(await lookAtKeys(all)),
       ...(await look('disk', 'Look at the directory.', () => lookAtDisk(all))),
       ...(await lookAtClocks(all, terminal.clock)),
-      ...(areAuthoritiesKnown ? [...(await lookAtChains(all)), ...lookAtPreferences(all)] : []),
+      ...(areAuthoritiesKnown
+        ? [...(await lookAtChains(all)), ...lookAtPreferences(all), ...lookAtIssuersBetween(all)]
+        : []),
       ...(await look('crl', 'See the log of the service.', () => lookAsRelyingParty(all))),
       ...(await look('backups', 'Name a backup, or a folder that holds them.', () =>
         lookAtBackups(options.backups, all),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
-import { lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
+import { lookAtIssuersBetween, lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { lookAsRelyingParty } from '../../src/cli/doctor/relying-party.ts'
 import { Client } from '../../src/client/client.ts'
@@ -179,6 +179,25 @@ test('an option that asks for the way to a root that is retired, or is none, is 
   expect(found('root', 'active')).toEqual([])
   for (const looked of [found('root', 'retired'), found('other', 'active')])
     expect(looked).toMatchObject([{ verdict: 'warning', what: expect.stringMatching(/^tls.chain names/) }])
+})
+
+test('a CA between an authority and the root is a warning: there is no way to bring its CRL', () => {
+  const read = (file: string) =>
+    decodePem(readFileSync(join(dir, file), 'utf8').replace(/^.*?(?=-----BEGIN CERT)/s, ''), 'certificate')
+  const [between, intermediate] = read('keys/service-tls.pem').map(({ der }) => parseCertificate(der))
+  const root = parseCertificate(read('root.pem')[0]!.der)
+  const known = { state: 'active', isDefault: true, answers: true }
+  const found = (chain: Buffer[]) =>
+    lookAtIssuersBetween({
+      authorities: [
+        { ...known, id: 'intermediate', role: 'issuing', certificate: intermediate!, chain },
+        { ...known, id: 'root', role: 'root', certificate: root, chain: [] },
+      ],
+    })
+  expect(found([root.der])).toEqual([])
+  expect(found([between!.der, root.der])).toMatchObject([
+    { verdict: 'warning', what: expect.stringMatching(/^Above "intermediate" is .*whose CRL is not here/) },
+  ])
 })
 
 test.skipIf(toolIsMissing('openssl'))(
