@@ -279,6 +279,18 @@ describe('faults', () => {
     expect(detail).not.toContain('hidden')
   })
 
+  test.each([
+    ['sds: { clients: ["dns:a..test"] }', 'sds.clients: The DNS name "a..test" has an empty label'],
+    ['admins: [{ san: "email:nobody" }]', 'admins[0].san: The e-mail address "nobody"'],
+  ])('%j names the option', (yaml, words) => {
+    expect(fault(yaml)).toContain(words)
+  })
+
+  test('sds.clients are compared as certificates spell them', () => {
+    const { sds } = build('sds: { clients: ["dns:EDGE.Example.test", "ip:FD00::0:1"] }')
+    expect(sds.clients).toEqual(['dns:edge.example.test', 'ip:fd00::1'])
+  })
+
   test('publicUrl loses the slash at its end', () => {
     expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')
   })
