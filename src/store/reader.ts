@@ -5,6 +5,7 @@ import type { Queries } from './queries.ts'
 import { auditChainQueries, auditEndQueries } from './read/audit-chain.ts'
 import { authorityQueries } from './read/authority.ts'
 import { certificateQueries } from './read/certificate.ts'
+import { openingError, withFailuresTold } from './storage-failure.ts'
 
 export type Reader = Pick<
   Queries,
@@ -19,9 +20,19 @@ export type Reader = Pick<
 
 /**
  * Reads the audit log and the authorities of a database, whether or not a service has it, and changes nothing. "badConfiguration" where it is of
- * another schema than this program's.
+ * another schema than this program's, "storeFailed" where it is damaged.
  */
 export function openReader(file: string): Reader {
+  const told = (error: unknown) => openingError(error, file)
+  try {
+    const { close, ...reads } = unguardedReader(file)
+    return { ...withFailuresTold(reads, told), close }
+  } catch (error) {
+    throw told(error)
+  }
+}
+
+function unguardedReader(file: string): Reader {
   const db = openForReading(file)
   const schema = db.pragma('user_version', { simple: true })
   if (schema !== newestSchema()) {

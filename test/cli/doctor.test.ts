@@ -140,6 +140,23 @@ test('a database that the program has not brought forward yet is left as it is',
   db.close()
 })
 
+test('a database that is damaged is a finding, and audit verify says so', async () => {
+  const damaged = join(parent, 'damaged')
+  cpSync(dir, damaged, { recursive: true, filter: (name) => !name.includes('chancery.db') })
+  writeFileSync(join(damaged, 'chancery.db'), 'no database at all'.repeat(1000))
+  const elsewhere = { ...environment, CHANCERY_DIR: damaged, CHANCERY_TLS_PORT: String(await freePort()) }
+  const { stdout } = await chancery(['doctor', '--json'], elsewhere)
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([
+    expect.stringMatching(/^service: /),
+    expect.stringMatching(/^database: .* cannot be read: file is not a database/),
+  ])
+  expect(await chancery(['audit', 'verify'], elsewhere)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^chancery: The database .* cannot be read/),
+  })
+})
+
 test('where no service runs it says so, and looks at the rest', async () => {
   await server?.close()
   server = null
