@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { BUSY_MILLISECONDS } from './connection.ts'
-import { makingError } from './storage-failure.ts'
+import { isDamage, makingError, openingError } from './storage-failure.ts'
 
 /** What a copy of the database holds. */
 export interface SnapshotFacts {
@@ -27,7 +27,7 @@ export interface SpentKeys {
 
 /**
  * Copies a database, which a service may be writing meanwhile, into a file of its own, durably: the state of one moment,
- * with everything that was committed before the call. Throws EEXIST if the target is there, `storeFailed` if the copy is unsound.
+ * with everything that was committed before the call. Throws EEXIST if the target is there, `storeFailed` if it cannot be read, or the copy is unsound.
  */
 export function copyDatabase(file: string, target: string, spent: SpentKeys): SnapshotFacts {
   // VACUUM INTO takes an empty file; made by SQLite it would have the mode that the umask says.
@@ -38,7 +38,7 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   try {
     source.prepare('VACUUM INTO ?').run(target)
   } catch (error) {
-    throw makingError(error, target)
+    throw isDamage(error) ? openingError(error, file) : makingError(error, target)
   } finally {
     source.close()
   }

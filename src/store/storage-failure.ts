@@ -9,6 +9,11 @@ export function isStorageFailure(error: unknown): boolean {
   return typeof code === 'string' && STORAGE_FAILURE.test(code)
 }
 
+/** Whether a file that is there is at fault: one that is made has nothing in it that could be. */
+export function isDamage(error: unknown): boolean {
+  return isStorageFailure(error) && /^SQLITE_(CORRUPT|NOTADB)/.test((error as { code: string }).code)
+}
+
 /** What whoever reads is told: "storeFailed" where the disk or the file is at fault, else the error itself. */
 export function readError(error: unknown): unknown {
   if (!isStorageFailure(error)) return error

@@ -74,6 +74,19 @@ test.each(['acme', 'rollover', 'idempotency-keys'])(
   },
 )
 
+test('a database that is damaged is named, and no room asked for', async () => {
+  const { directory, out } = await prepared()
+  const file = join(directory, 'chancery.db')
+  const octets = readFileSync(file)
+  for (let page = 5; page < octets.length / 4096; page++) octets.fill(255, page * 4096, page * 4096 + 200)
+  writeFileSync(file, octets)
+  await expect(takeBackup({ directory, out, include: [], clock: systemClock })).rejects.toMatchObject({
+    code: 'storeFailed',
+    detail: `The database ${file} cannot be read: database disk image is malformed.`,
+  })
+  expect(existsSync(out)).toBe(false)
+})
+
 test('keys that move while a backup is taken are in it as they are', async () => {
   const { directory, out } = await prepared()
   const step = async (name: string) => {
