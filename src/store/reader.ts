@@ -1,6 +1,6 @@
 import { CaError } from '../errors.ts'
 import { openForReading } from './connection.ts'
-import { newestSchema } from './migrate.ts'
+import { checkOurs, newestSchema } from './migrate.ts'
 import type { Queries } from './queries.ts'
 import { auditChainQueries, auditEndQueries } from './read/audit-chain.ts'
 import { authorityQueries } from './read/authority.ts'
@@ -34,19 +34,24 @@ export function openReader(file: string): Reader {
 
 function unguardedReader(file: string): Reader {
   const db = openForReading(file)
-  const schema = db.pragma('user_version', { simple: true })
-  if (schema !== newestSchema()) {
+  try {
+    checkOurs(db)
+    const schema = db.pragma('user_version', { simple: true })
+    if (schema !== newestSchema()) {
+      throw new CaError(
+        'badConfiguration',
+        `The database ${file} has schema ${String(schema)}, and this program reads ${newestSchema()}: start the service with it once, or use the program that wrote it.`,
+      )
+    }
+    return {
+      ...auditChainQueries(db),
+      ...auditEndQueries(db),
+      ...authorityQueries(db),
+      ...certificateQueries(db),
+      close: () => db.close(),
+    }
+  } catch (error) {
     db.close()
-    throw new CaError(
-      'badConfiguration',
-      `The database ${file} has schema ${String(schema)}, and this program reads ${newestSchema()}: start the service with it once, or use the program that wrote it.`,
-    )
-  }
-  return {
-    ...auditChainQueries(db),
-    ...auditEndQueries(db),
-    ...authorityQueries(db),
-    ...certificateQueries(db),
-    close: () => db.close(),
+    throw error
   }
 }

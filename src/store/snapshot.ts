@@ -3,6 +3,7 @@ import Database from 'better-sqlite3'
 import { syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { BUSY_MILLISECONDS } from './connection.ts'
+import { checkOurs } from './migrate.ts'
 import { isDamage, makingError, openingError } from './storage-failure.ts'
 
 /** What a copy of the database holds. */
@@ -42,7 +43,7 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   } finally {
     source.close()
   }
-  const facts = readFacts(target, spent)
+  const facts = readFacts(target, spent, file)
   // After SQLite has closed it: closing a descriptor would take SQLite's locks away.
   syncFile(target)
   return facts
@@ -51,13 +52,14 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
 /** The first that knows since when an authority is retired. An older database is copied too: that is what one does before an upgrade. */
 const SCHEMA_OF_PHASES = 10
 
-function readFacts(file: string, spent: SpentKeys): SnapshotFacts {
+function readFacts(file: string, spent: SpentKeys, of: string): SnapshotFacts {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   try {
     const check = db.pragma('quick_check', { simple: true })
     if (check !== 'ok') {
       throw new CaError('storeFailed', `The copy of the database is unsound: ${String(check)}.`)
     }
+    checkOurs(db, of)
     const one = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
     const schema = db.pragma('user_version', { simple: true }) as number
     return {

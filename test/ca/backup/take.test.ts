@@ -74,7 +74,7 @@ test.each(['acme', 'rollover', 'idempotency-keys'])(
   },
 )
 
-test('a database that is damaged is named, and no room asked for', async () => {
+test('a database that is damaged or empty is named, and no room asked for', async () => {
   const { directory, out } = await prepared()
   const file = join(directory, 'chancery.db')
   const octets = readFileSync(file)
@@ -83,6 +83,11 @@ test('a database that is damaged is named, and no room asked for', async () => {
   await expect(takeBackup({ directory, out, include: [], clock: systemClock })).rejects.toMatchObject({
     code: 'storeFailed',
     detail: `The database ${file} cannot be read: database disk image is malformed.`,
+  })
+  writeFileSync(file, '')
+  await expect(takeBackup({ directory, out, include: [], clock: systemClock })).rejects.toMatchObject({
+    code: 'badConfiguration',
+    detail: `${file} is not a Chancery database.`,
   })
   expect(existsSync(out)).toBe(false)
 })
