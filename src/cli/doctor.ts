@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { lookAtChains, lookAtIssuersBetween, lookAtPreferences } from './doctor/authorities.ts'
+import { lookAtChains, lookAtIssuersBetween, lookAtNamed, lookAtPreferences } from './doctor/authorities.ts'
 import { lookAtBackups, lookAtDisk, lookAtKeys, lookAtPermissions } from './doctor/files.ts'
 import { type Finding, look } from './doctor/finding.ts'
 import { lookAsRelyingParty, lookAtClocks, lookAtReadiness } from './doctor/relying-party.ts'
@@ -48,7 +48,12 @@ async function examine(options: DoctorOptions, terminal: Terminal): Promise<Find
       ...(await look('disk', 'Look at the directory.', () => lookAtDisk(all))),
       ...(await lookAtClocks(all, terminal.clock)),
       ...(areAuthoritiesKnown
-        ? [...(await lookAtChains(all)), ...lookAtPreferences(all), ...lookAtIssuersBetween(all)]
+        ? [
+            ...(await lookAtChains(all)),
+            ...lookAtPreferences(all),
+            ...lookAtNamed(all),
+            ...lookAtIssuersBetween(all),
+          ]
         : []),
       ...(await look('crl', 'See the log of the service.', () => lookAsRelyingParty(all))),
       ...(await look('backups', 'Name a backup, or a folder that holds them.', () =>

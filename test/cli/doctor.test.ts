@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
-import { lookAtIssuersBetween, lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
+import { lookAtIssuersBetween, lookAtNamed, lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { lookAsRelyingParty } from '../../src/cli/doctor/relying-party.ts'
 import { Client } from '../../src/client/client.ts'
+import { buildConfig } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { decodePem } from '../../src/pki/pem.ts'
@@ -196,6 +197,35 @@ test('an option that asks for the way to a root that is retired, or is none, is 
   expect(found('root', 'active')).toEqual([])
   for (const looked of [found('root', 'retired'), found('other', 'active')])
     expect(looked).toMatchObject([{ verdict: 'warning', what: expect.stringMatching(/^tls.chain names/) }])
+})
+
+test('an authority that the configuration names and that is not there is a warning, with its option', () => {
+  const named = (options: object) => {
+    const config = buildConfig({ dir, file: options, environment: {} })
+    const known = {
+      role: 'issuing',
+      state: 'active',
+      isDefault: true,
+      certificate: null,
+      chain: [],
+      answers: true,
+    }
+    return lookAtNamed({ config, authorities: [{ ...known, id: 'intermediate' }] }).map(({ what }) => what)
+  }
+  const says = (option: string) => `${option} names "edge", and there is no such authority.`
+  expect(named({})).toEqual([])
+  expect(named({ est: { authority: 'intermediate' }, authorities: { intermediate: {} } })).toEqual([])
+  expect(
+    named({
+      profiles: { server: { authority: 'edge' } },
+      est: { authority: 'edge', labels: { pumps: {} } },
+      authorities: { edge: {} },
+    }),
+  ).toEqual(
+    ['profiles.server.authority', 'est.authority', 'est.labels.pumps.authority', 'authorities.edge'].map(
+      says,
+    ),
+  )
 })
 
 test('a CA between an authority and the root is a warning: there is no way to bring its CRL', () => {

@@ -48,6 +48,31 @@ export async function lookAtChains({ authorities, config, now }: Situation): Pro
   ]
 }
 
+/** Is each authority there that the configuration names? The start cannot refuse one: it may be made later. */
+export function lookAtNamed({ authorities, config }: Pick<Situation, 'authorities' | 'config'>): Finding[] {
+  const known = authorities.map(({ id }) => id)
+  const { profiles, est } = config
+  const named = [
+    ...Object.values(profiles).map(
+      ({ name, authority }) => [`profiles.${name}.authority`, authority] as const,
+    ),
+    ['est.authority', est.authority] as const,
+    ...Object.entries(est.labels).map(
+      ([label, { authority }]) => [`est.labels.${label}.authority`, authority] as const,
+    ),
+    ...Object.keys(config.authorities).map((id) => [`authorities.${id}`, id] as const),
+  ]
+  return named
+    .filter(([, id]) => id !== undefined && !known.includes(id))
+    .map(([option, id]) =>
+      warning(
+        'chain',
+        `${option} names "${id}", and there is no such authority.`,
+        `Known: ${known.join(', ')}.`,
+      ),
+    )
+}
+
 /** Above each authority, the CAs below the root that are none here: nobody can bring their CRLs, and no bundle has them. */
 export function lookAtIssuersBetween({ authorities }: Pick<Situation, 'authorities'>): Finding[] {
   const known = authorities.flatMap(({ certificate }) => (certificate ? [certificate.der] : []))
