@@ -4,7 +4,7 @@ import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { countRequests } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
-import { sendProblem } from './api/problems.ts'
+import { useOwnAnswers } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
@@ -75,8 +75,7 @@ export async function chancery(
   const given = 'service' in options
   const service = given ? options.service : await openChancery({ log: app.log, ...options })
   if (!given) app.addHook('onClose', () => service.close())
-  // Errors of these routes alone become problem documents; the application's other routes keep theirs.
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  useOwnAnswers(app)
   traceRequests(app, service)
   countRequests(app, service)
   app.register(restRoutes, { service })

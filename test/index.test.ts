@@ -129,6 +129,7 @@ test('an application whose schemas are not JSON schemas, and that reads JSON by 
     }
     host.setValidatorCompiler(foreign)
     host.setSerializerCompiler(foreign)
+    host.setReplySerializer((payload) => JSON.stringify({ data: payload }))
     host.removeAllContentTypeParsers()
     host.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -139,6 +140,8 @@ test('an application whose schemas are not JSON schemas, and that reads JSON by 
   expect(await enrol()).toMatchObject({ status: 201 })
   const secrets = await post('/pki/v3/discovery:secrets', { resource_names: ['roots?crl=none'] })
   expect(secrets).toMatchObject({ status: 200, json: { resources: [{ name: 'roots?crl=none' }] } })
+  expect((await app.inject('/pki/acme/directory')).json()).toHaveProperty('newNonce')
+  expect((await app.inject('/pki/bundles/nothing.pem')).json()).toMatchObject({ status: 404 })
 })
 
 test('what relying parties need stands alone as well, and says what is not there', async () => {

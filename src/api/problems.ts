@@ -89,6 +89,13 @@ function validationFault({ validation = [], validationContext = 'body' }: Fastif
   return values.length > 0 ? `${where} must be one of: ${values.join(', ')}` : null
 }
 
+/** Errors of this scope become problem documents, and its answers are as they are, whatever the surrounding application does with its own. */
+export function useOwnAnswers(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  // Fastify's types do not know that there may be none.
+  app.setReplySerializer(null as never)
+}
+
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = asCaError(error)
   const { status, title } = PROBLEMS[problem.code]

@@ -5,12 +5,12 @@ import { crlRoutes } from './crl.ts'
 import { crlBundleRoute } from './crl-bundle.ts'
 import { healthRoutes } from './health.ts'
 import { ocspRoutes } from './ocsp.ts'
-import { sendProblem } from './problems.ts'
+import { useOwnAnswers } from './problems.ts'
 
 /** What relying parties need, by plain HTTP as RFC 5280 wants it; nothing here takes a secret. */
 export async function publicRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
-  // An application that has these alone would answer our errors with 500.
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  // Here too: an application may have these alone.
+  useOwnAnswers(app)
   const { ocsp: responder, crl: publisher, clock } = service
   const authorities = () => service.authorities.all()
   app.register(ocspRoutes, { responder })

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { lookAtChains, lookAtPreferences } from './doctor/authorities.ts'
+import { lookAtChains, lookAtIssuersBetween, lookAtNamed, lookAtPreferences } from './doctor/authorities.ts'
 import { lookAtBackups, lookAtDisk, lookAtKeys, lookAtPermissions } from './doctor/files.ts'
 import { type Finding, look } from './doctor/finding.ts'
 import { lookAsRelyingParty, lookAtClocks, lookAtReadiness } from './doctor/relying-party.ts'
@@ -36,6 +36,9 @@ export function doctorCommand(terminal: Terminal): Command {
 
 async function examine(options: DoctorOptions, terminal: Terminal): Promise<Finding[]> {
   const { situation: all, findings } = await situation(options, terminal)
+  const areAuthoritiesKnown = !findings.some(
+    ({ area, verdict }) => area === 'database' && verdict === 'failed',
+  )
   try {
     return [
       ...findings,
@@ -44,8 +47,14 @@ async function examine(options: DoctorOptions, terminal: Terminal): Promise<Find
       ...(await lookAtKeys(all)),
       ...(await look('disk', 'Look at the directory.', () => lookAtDisk(all))),
       ...(await lookAtClocks(all, terminal.clock)),
-      ...(await lookAtChains(all)),
-      ...lookAtPreferences(all),
+      ...(areAuthoritiesKnown
+        ? [
+            ...(await lookAtChains(all)),
+            ...lookAtPreferences(all),
+            ...lookAtNamed(all),
+            ...lookAtIssuersBetween(all),
+          ]
+        : []),
       ...(await look('crl', 'See the log of the service.', () => lookAsRelyingParty(all))),
       ...(await look('backups', 'Name a backup, or a folder that holds them.', () =>
         lookAtBackups(options.backups, all),

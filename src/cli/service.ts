@@ -50,9 +50,12 @@ export function adminKey(options: ServiceOptions, environment: Environment): str
 export function serviceAddress(options: ServiceOptions, environment: Environment): ServiceAddress {
   const roots = readRoots(options.root ?? dataFiles(dataDirectory(environment, options.dir)).root)
   if (options.url !== undefined) return { url: serviceUrl(options.url), roots }
-  const { host, tlsPort } = loadOptions(environment, { dir: options.dir })
-  // The service's certificate always has the name localhost, whatever address it listens on.
-  return { url: new URL(`https://localhost:${tlsPort}`), connectTo: reachable(host), roots }
+  const { host, tlsPort, tls } = loadOptions(environment, { dir: options.dir })
+  const connectTo = reachable(host)
+  // Whatever address it listens on, the service's certificate has the name localhost, unless name constraints of its authority
+  // leave that away: then one of the others that it gives itself.
+  const otherNames = [connectTo, ...tls.names]
+  return { url: new URL(`https://localhost:${tlsPort}`), connectTo, otherNames, roots }
 }
 
 function serviceUrl(text: string): URL {

@@ -1,4 +1,5 @@
 import { Agent } from 'node:https'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { type Problem, ServiceError } from './service-error.ts'
 import { type Answer, type Exchange, exchange, open } from './transport.ts'
 
@@ -8,6 +9,8 @@ export interface ServiceAddress {
   readonly url: URL
   /** The address to connect to, where it is not the URL's host. */
   readonly connectTo?: string | undefined
+  /** Names and addresses of which the certificate may have one in the place of the URL's host. */
+  readonly otherNames?: readonly string[] | undefined
   /** PEM certificates; the service's chain must end at one of them. */
   readonly roots: string
 }
@@ -70,7 +73,7 @@ export class Client {
   }
 
   #exchange(method: string, path: string, request: ClientRequest): Exchange {
-    const { url, connectTo, roots } = this.#address
+    const { url, connectTo, otherNames = [], roots } = this.#address
     const { bearer, identity } = this.#caller
     const { body, contentType = 'application/json' } = request
     return {
@@ -87,6 +90,7 @@ export class Client {
         agent: this.#agent,
         ca: roots,
         ...(connectTo ? { host: connectTo, servername: url.hostname } : {}),
+        ...(otherNames.length > 0 ? { checkServerIdentity: anyNameOf(otherNames) } : {}),
         ...(identity ? { cert: identity.certificate, key: identity.key } : {}),
       },
     }
@@ -94,6 +98,13 @@ export class Client {
 
   close(): void {
     this.#agent.destroy()
+  }
+}
+
+function anyNameOf(names: readonly string[]): typeof checkServerIdentity {
+  return (host: string, certificate: PeerCertificate) => {
+    const wrong = checkServerIdentity(host, certificate)
+    return names.some((name) => !checkServerIdentity(name, certificate)) ? undefined : wrong
   }
 }
 

@@ -15,7 +15,7 @@ export interface Exchange {
   /** Where to connect if not to the host of the URL, and how to prove the other side. */
   readonly connection?: Pick<
     RequestOptions,
-    'host' | 'servername' | 'ca' | 'cert' | 'key' | 'rejectUnauthorized'
+    'host' | 'servername' | 'checkServerIdentity' | 'ca' | 'cert' | 'key' | 'rejectUnauthorized'
   > & {
     agent?: Agent
   }

@@ -106,10 +106,18 @@ export const AcmeOptions = Type.Object(
       description: 'Whether new accounts need a key made by an admin (`chancery acme eab create`).',
     }),
     termsOfService: Type.Optional(
-      Type.String({ pattern: URL, description: 'Address of terms that a new account must agree to.' }),
+      Type.String({
+        pattern: URL,
+        wanted: 'an address such as "https://ca.example.test/terms"',
+        description: 'Address of terms that a new account must agree to.',
+      }),
     ),
     website: Type.Optional(
-      Type.String({ pattern: URL, description: 'Address of a page for people, for the directory.' }),
+      Type.String({
+        pattern: URL,
+        wanted: 'an address such as "https://ca.example.test"',
+        description: 'Address of a page for people, for the directory.',
+      }),
     ),
     caaIdentities: texts({
       pattern: DOMAIN,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { TSchema } from 'typebox'
 import { CaError } from '../errors.ts'
 import { normaliseName, parseNameText } from '../pki/names/normalise.ts'
+import { nameText } from '../pki/names/san.ts'
 import Type from '../schema/build.ts'
 import { decode, isMap } from '../schema/value.ts'
 import { acmeContradictions } from './acme-rules.ts'
@@ -74,7 +75,9 @@ export function buildConfig({ dir, file, environment, overrides = {} }: ConfigSo
   const est = { ...rest.est, labels: resolveEstLabels(given) }
   const config = { ...rest, dir, publicUrl: publicBase(publicUrl, rest.httpPort), profiles, authorities, est }
   refuse(contradictions(config))
-  return deepFreeze(config)
+  // In the one spelling in which certificates have them.
+  const sds = { clients: rest.sds.clients.map((name) => nameText(parseNameText(name))) }
+  return deepFreeze({ ...config, sds })
 }
 
 function merge(below: unknown, above: unknown): unknown {
@@ -166,18 +169,24 @@ function contradictions(config: Config): string[] {
   found.push(...acmeContradictions(config), ...estContradictions(config.est, config.profiles))
   found.push(...webhookContradictions(config.webhooks))
   found.push(...tracingContradictions(config.tracing))
-  const check = (option: string, read: () => unknown) => {
+  return [...found, ...badNames(config)]
+}
+
+function badNames({ tls, sds, admins }: Config): string[] {
+  const names: readonly (readonly [string, () => unknown])[] = [
+    ...tls.names.map((name) => ['tls.names', () => normaliseName(isIP(name) ? 'ip' : 'dns', name)] as const),
+    ...sds.clients.map((name) => ['sds.clients', () => parseNameText(name)] as const),
+    ...admins.map(({ san }, index) => [`admins[${index}].san`, () => san && parseNameText(san)] as const),
+  ]
+  return names.flatMap(([option, read]) => {
     try {
       read()
+      return []
     } catch (error) {
       if (!(error instanceof CaError)) throw error
-      found.push(`${option}: ${error.detail}`)
+      return [`${option}: ${error.detail}`]
     }
-  }
-  for (const name of config.tls.names)
-    check('tls.names', () => normaliseName(isIP(name) ? 'ip' : 'dns', name))
-  for (const name of config.sds.clients) check('sds.clients', () => parseNameText(name))
-  return found
+  })
 }
 
 function refuse(found: readonly string[]): void {

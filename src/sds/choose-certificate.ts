@@ -4,7 +4,6 @@ import { epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { EXTENDED_KEY_USAGES, EXTENSION, extendedKeyUsageOf } from '../pki/certificate/extensions.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
-import { parseNameText } from '../pki/names/normalise.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { Service } from '../service.ts'
 import { certificatesFound } from '../store/certificates-found.ts'
@@ -102,7 +101,7 @@ function checkAllowed(
       'The client certificate is revoked: only certificates that share a name with it can be fetched by it.',
     )
   }
-  if (config.sds.clients.some((name) => names.has(nameText(parseNameText(name))))) return
+  if (config.sds.clients.some((name) => names.has(name))) return
   throw new CaError(
     'forbidden',
     'The client certificate has none of the names of that certificate: add one of its names to sds.clients to let it fetch all.',

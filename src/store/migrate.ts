@@ -19,9 +19,7 @@ export function createSchema(db: Connection): void {
  * program's, or was written by a newer Chancery: guessing at unknown tables could lose a revocation.
  */
 export function migrate(db: Connection, directory: URL = MIGRATIONS): void {
-  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
-    throw new CaError('badConfiguration', `${db.name} is not a Chancery database.`)
-  }
+  checkOurs(db)
   const version = db.pragma('user_version', { simple: true }) as number
   const newest = migrationFiles(directory).length
   if (version > newest) {
@@ -32,6 +30,13 @@ export function migrate(db: Connection, directory: URL = MIGRATIONS): void {
     )
   }
   apply(db, version, directory)
+}
+
+/** "badConfiguration" where another program made the file, or it is empty. `name`: of the database, where `db` is a copy of it. */
+export function checkOurs(db: Connection, name = db.name): void {
+  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
+    throw new CaError('badConfiguration', `${name} is not a Chancery database.`)
+  }
 }
 
 /** The newest schema that this code knows. */

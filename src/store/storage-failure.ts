@@ -9,6 +9,11 @@ export function isStorageFailure(error: unknown): boolean {
   return typeof code === 'string' && STORAGE_FAILURE.test(code)
 }
 
+/** Whether a file that is there is at fault: one that is made has nothing in it that could be. */
+export function isDamage(error: unknown): boolean {
+  return isStorageFailure(error) && /^SQLITE_(CORRUPT|NOTADB)/.test((error as { code: string }).code)
+}
+
 /** What whoever reads is told: "storeFailed" where the disk or the file is at fault, else the error itself. */
 export function readError(error: unknown): unknown {
   if (!isStorageFailure(error)) return error
@@ -17,6 +22,31 @@ export function readError(error: unknown): unknown {
     retryAfter: 1,
     cause: error,
   })
+}
+
+/** The same of a file that may be damaged, for whoever opens it by hand. */
+export function openingError(error: unknown, file: string): unknown {
+  if (!isStorageFailure(error)) return error
+  return new CaError('storeFailed', `The database ${file} cannot be read: ${(error as Error).message}.`, {
+    cause: error,
+  })
+}
+
+type Reads = Record<string, (...parameters: never[]) => Promise<unknown>>
+
+/** The same reads, which reject with what `told` makes of a failure. */
+export function withFailuresTold<R extends object>(reads: R, told: (error: unknown) => unknown): R {
+  const all = Object.entries(reads as Reads).map(([name, read]) => [
+    name,
+    async (...parameters: never[]) => {
+      try {
+        return await read(...parameters)
+      } catch (error) {
+        throw told(error)
+      }
+    },
+  ])
+  return Object.fromEntries(all) as R
 }
 
 /** The same of a file that is made: "storeFailed" where the disk or the file is at fault, else the error itself. */

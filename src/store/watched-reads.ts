@@ -1,6 +1,4 @@
-import { isStorageFailure, readError } from './storage-failure.ts'
-
-type Reads = Record<string, (...parameters: never[]) => Promise<unknown>>
+import { isStorageFailure, readError, withFailuresTold } from './storage-failure.ts'
 
 /**
  * Reads whose failures are told as such, and whether the database can be read at present. After a failure `probe` is asked
@@ -22,17 +20,7 @@ export class WatchedReads {
 
   /** The same reads, which reject with `CaError` "storeFailed" where the disk or the file is at fault. */
   watch<R extends object>(reads: R): R {
-    const watched = Object.entries(reads as Reads).map(([name, read]) => [
-      name,
-      async (...parameters: never[]) => {
-        try {
-          return await read(...parameters)
-        } catch (error) {
-          throw this.#failed(error)
-        }
-      },
-    ])
-    return Object.fromEntries(watched) as R
+    return withFailuresTold(reads, (error) => this.#failed(error))
   }
 
   close(): void {

@@ -10,9 +10,9 @@ import type { ChainVerdict } from '../../src/ca/audit-chain/verifier.ts'
 import { verifyDatabase } from '../../src/ca/audit-chain/verify-database.ts'
 import { loadIdentity } from '../../src/ca/kept-identity.ts'
 import { decodePem } from '../../src/pki/pem.ts'
-import { openAuditReader } from '../../src/store/audit-reader.ts'
 import { chainHash } from '../../src/store/chain-hash.ts'
 import type { ChainRow } from '../../src/store/queries.ts'
+import { openReader } from '../../src/store/reader.ts'
 import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
 import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
@@ -65,7 +65,7 @@ async function verdictAfter(change: (db: Database.Database) => void, kept?: stri
   change(db)
   db.pragma('journal_mode = WAL')
   db.close()
-  const reader = openAuditReader(file)
+  const reader = openReader(file)
   try {
     return await verifyDatabase(reader, roots(), kept === undefined ? undefined : await headsIn(lines(kept)))
   } finally {

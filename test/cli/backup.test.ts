@@ -31,6 +31,8 @@ let work: string
 let service: RunningService
 let backup: string
 let newer: string
+let older: string
+let same: readonly string[]
 /** Serial numbers: revoked before the backup, after it, held before and revoked after it; issued and revoked after it. */
 let certificates: Record<'before' | 'after' | 'hardened' | 'untouched' | 'lost', string>
 
@@ -43,8 +45,8 @@ async function enrol(name: string): Promise<string> {
 const revoke = (serialNumber: string, reason: string) =>
   service.json('cert', 'revoke', serialNumber, '--reason', reason)
 
-async function fetchCrl(httpUrl: string): Promise<Buffer> {
-  const response = await fetch(`${httpUrl}/crl/intermediate.pem`)
+async function fetchCrl(httpUrl: string, id = 'intermediate'): Promise<Buffer> {
+  const response = await fetch(`${httpUrl}/crl/${id}.pem`)
   expect(response.status).toBe(200)
   return Buffer.from(await response.arrayBuffer())
 }
@@ -65,11 +67,16 @@ beforeAll(async () => {
   const hardened = await enrol('hardened')
   const untouched = await enrol('untouched')
   await revoke(before, 'superseded')
+  older = join(work, 'older.pem')
+  writeFileSync(older, await fetchCrl(service.httpUrl))
   await revoke(hardened, 'certificateHold')
   backup = join(work, 'backup')
   const taken = await service.command('backup', '--out', backup)
   expect(taken).toMatchObject({ exitCode: 0, stderr: '' })
   expect(taken.stdout).toContain('Not in it     passphrase, admin.key, root-offline')
+  same = ['root', 'intermediate'].map((id) => join(work, `${id}-then.pem`))
+  for (const [index, id] of ['root', 'intermediate'].entries())
+    writeFileSync(same[index]!, await fetchCrl(service.httpUrl, id))
   await revoke(after, 'keyCompromise')
   await revoke(hardened, 'keyCompromise')
   const lost = await enrol('lost')
@@ -239,6 +246,14 @@ test('with deltas and partitions, each CRL of the restored service knows what th
   }
 })
 
+test('CRLs that the backup has itself are no hindrance: where nothing happened since, there are no others', async () => {
+  const dir = join(work, 'with-the-same')
+  const { exitCode, stdout, stderr } = await chancery(['restore', backup, '--dir', dir, '--crl', ...same])
+  expect(exitCode, stderr).toBe(0)
+  expect(stdout).toContain('of "root": 0 revocations brought back.')
+  expect(stdout).toContain('of "intermediate": 0 revocations brought back.')
+})
+
 describe('nothing is restored', () => {
   const refused = async (from: string, exitCode: number, words: string, ...more: string[]) => {
     const dir = join(mkdtempSync(join(work, 'refused-')), 'data')
@@ -280,16 +295,13 @@ describe('nothing is restored', () => {
     await refused(copy, 2, 'schema 999')
   })
 
-  test('with a CRL that is changed, of nobody here, or no newer than the backup', async () => {
+  test('with a CRL that is changed, of nobody here, or older than the backup', async () => {
     const der = Buffer.from(crlDer(readFileSync(newer)))
     der[der.length - 1]! ^= 1
     const changed = join(work, 'changed.crl')
     writeFileSync(changed, der)
     await refused(backup, 1, 'CRL', '--crl', changed)
-    const root = await fetch(`${service.httpUrl}/crl/root.pem`)
-    const old = join(work, 'root.pem')
-    writeFileSync(old, await root.text())
-    await refused(backup, 1, 'already', '--crl', old)
+    await refused(backup, 1, 'it is no newer, and brings nothing back. Leave it out', '--crl', older)
   })
 
   test('over a CA, or where a service runs, or over keys that are there', async () => {

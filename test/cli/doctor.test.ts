@@ -1,19 +1,22 @@
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
-import { lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
+import { lookAtIssuersBetween, lookAtNamed, lookAtPreferences } from '../../src/cli/doctor/authorities.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { lookAsRelyingParty } from '../../src/cli/doctor/relying-party.ts'
 import { Client } from '../../src/client/client.ts'
+import { buildConfig } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
+import { openForMaking } from '../../src/store/connection.ts'
 import { openStore } from '../../src/store/open.ts'
 import { freePort } from '../free-port.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
+import { migrateToBefore } from '../store/older-database.ts'
 import { chancery } from './console.ts'
 
 let parent: string
@@ -106,6 +109,55 @@ test('a key that others may read, or that is not the authority’s, fails with w
   expect(failures(await doctor())).toEqual([])
 })
 
+test('where the service is not reached but runs, the database is read beside it, and no restoration is advised', async () => {
+  const elsewhere = { ...environment, CHANCERY_TLS_PORT: String(await freePort()) }
+  const { stdout } = await chancery(['doctor', '--json'], elsewhere)
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([expect.stringMatching(/^service: Nothing listens at/)])
+  expect(of(found, 'database')).toEqual(['It opens.'])
+  expect(of(found, 'chain')).toHaveLength(1)
+})
+
+test('a database that the program has not brought forward yet is left as it is', async () => {
+  const old = join(parent, 'old')
+  cpSync(dir, old, { recursive: true, filter: (name) => !name.includes('chancery.db') })
+  const file = join(old, 'chancery.db')
+  writeFileSync(file, '')
+  const db = openForMaking(file)
+  migrateToBefore(db, 'rollover')
+  const schema = () => db.pragma('user_version', { simple: true })
+  const before = schema()
+  const { stdout } = await chancery(['doctor', '--dir', old, '--json'], {
+    ...environment,
+    CHANCERY_DIR: old,
+    CHANCERY_TLS_PORT: String(await freePort()),
+  })
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([
+    expect.stringMatching(/^service: /),
+    expect.stringMatching(/^database: .*start the service with it once/),
+  ])
+  expect(schema()).toBe(before)
+  db.close()
+})
+
+test('a database that is damaged is a finding, and audit verify says so', async () => {
+  const damaged = join(parent, 'damaged')
+  cpSync(dir, damaged, { recursive: true, filter: (name) => !name.includes('chancery.db') })
+  writeFileSync(join(damaged, 'chancery.db'), 'no database at all'.repeat(1000))
+  const elsewhere = { ...environment, CHANCERY_DIR: damaged, CHANCERY_TLS_PORT: String(await freePort()) }
+  const { stdout } = await chancery(['doctor', '--json'], elsewhere)
+  const found = JSON.parse(stdout) as Awaited<ReturnType<typeof doctor>>
+  expect(failures(found)).toMatchObject([
+    expect.stringMatching(/^service: /),
+    expect.stringMatching(/^database: .* cannot be read: file is not a database/),
+  ])
+  expect(await chancery(['audit', 'verify'], elsewhere)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^chancery: The database .* cannot be read/),
+  })
+})
+
 test('where no service runs it says so, and looks at the rest', async () => {
   await server?.close()
   server = null
@@ -145,6 +197,54 @@ test('an option that asks for the way to a root that is retired, or is none, is 
   expect(found('root', 'active')).toEqual([])
   for (const looked of [found('root', 'retired'), found('other', 'active')])
     expect(looked).toMatchObject([{ verdict: 'warning', what: expect.stringMatching(/^tls.chain names/) }])
+})
+
+test('an authority that the configuration names and that is not there is a warning, with its option', () => {
+  const named = (options: object) => {
+    const config = buildConfig({ dir, file: options, environment: {} })
+    const known = {
+      role: 'issuing',
+      state: 'active',
+      isDefault: true,
+      certificate: null,
+      chain: [],
+      answers: true,
+    }
+    return lookAtNamed({ config, authorities: [{ ...known, id: 'intermediate' }] }).map(({ what }) => what)
+  }
+  const says = (option: string) => `${option} names "edge", and there is no such authority.`
+  expect(named({})).toEqual([])
+  expect(named({ est: { authority: 'intermediate' }, authorities: { intermediate: {} } })).toEqual([])
+  expect(
+    named({
+      profiles: { server: { authority: 'edge' } },
+      est: { authority: 'edge', labels: { pumps: {} } },
+      authorities: { edge: {} },
+    }),
+  ).toEqual(
+    ['profiles.server.authority', 'est.authority', 'est.labels.pumps.authority', 'authorities.edge'].map(
+      says,
+    ),
+  )
+})
+
+test('a CA between an authority and the root is a warning: there is no way to bring its CRL', () => {
+  const read = (file: string) =>
+    decodePem(readFileSync(join(dir, file), 'utf8').replace(/^.*?(?=-----BEGIN CERT)/s, ''), 'certificate')
+  const [between, intermediate] = read('keys/service-tls.pem').map(({ der }) => parseCertificate(der))
+  const root = parseCertificate(read('root.pem')[0]!.der)
+  const known = { state: 'active', isDefault: true, answers: true }
+  const found = (chain: Buffer[]) =>
+    lookAtIssuersBetween({
+      authorities: [
+        { ...known, id: 'intermediate', role: 'issuing', certificate: intermediate!, chain },
+        { ...known, id: 'root', role: 'root', certificate: root, chain: [] },
+      ],
+    })
+  expect(found([root.der])).toEqual([])
+  expect(found([between!.der, root.der])).toMatchObject([
+    { verdict: 'warning', what: expect.stringMatching(/^Above "intermediate" is .*whose CRL is not here/) },
+  ])
 })
 
 test.skipIf(toolIsMissing('openssl'))(

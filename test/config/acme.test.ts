@@ -9,6 +9,14 @@ test.each([
   [{ profiles: ['constructor'] }, /there is no profile "constructor"/],
   [{ profiles: ['spiffe'] }, /certifies neither DNS names nor IP addresses/],
   [{ url: 'https://ca.example.test:70000' }, /acme\.url is no address/],
+  [
+    { termsOfService: 'terms.html' },
+    /acme\.termsOfService must be an address such as "https:.*, and is "terms\.html"/,
+  ],
+  [
+    { website: 'www.example.test' },
+    /acme\.website must be an address such as "https:.*, and is "www\.example/,
+  ],
   [{ caa: true }, /acme\.caa needs acme\.caaIdentities/],
   [{ challenges: ['dns-persist-01'] }, /dns-persist-01 needs acme\.caaIdentities/],
   [{ challenges: ['dns-persist-01'], caaIdentities: identities(11) }, /acme\.caaIdentities.*10 at most/],

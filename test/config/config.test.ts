@@ -277,9 +277,24 @@ describe('faults', () => {
     'HTTP://ca.test:8080/pki',
     'http://[::1]:8080',
     'http://ca',
+    'http://xn--mnchen-3ya.test',
+    'HTTP://CA.test:8080/pki/%C3%BC',
+    'http://ca_1.test',
   ])('publicUrl %s is taken as it is', (url) =>
     expect(build('', { overrides: { publicUrl: url } }).publicUrl).toBe(url),
   )
+
+  test.each([
+    ['sds: { clients: ["dns:a..test"] }', 'sds.clients: The DNS name "a..test" has an empty label'],
+    ['admins: [{ san: "email:nobody" }]', 'admins[0].san: The e-mail address "nobody"'],
+  ])('%j names the option', (yaml, words) => {
+    expect(fault(yaml)).toContain(words)
+  })
+
+  test('sds.clients are compared as certificates spell them', () => {
+    const { sds } = build('sds: { clients: ["dns:EDGE.Example.test", "ip:FD00::0:1"] }')
+    expect(sds.clients).toEqual(['dns:edge.example.test', 'ip:fd00::1'])
+  })
 
   test('publicUrl loses the slash at its end', () => {
     expect(build('publicUrl: http://ca.test/pki/').publicUrl).toBe('http://ca.test/pki')

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,6 +61,7 @@ describe('the packed package', () => {
         'README.md',
         'bin',
         'deploy',
+        'docs',
         'console',
         'dist',
         'migrations',
@@ -60,6 +70,19 @@ describe('the packed package', () => {
         'proto',
       ].sort(),
     )
+  })
+
+  it('brings the pages that its units and its README name', () => {
+    const root = join(folder, 'node_modules/chancery')
+    const units = ['chancery.service', 'chancery-agent.service'].flatMap((unit) => [
+      ...readFileSync(join(root, 'deploy', unit), 'utf8').matchAll(
+        /^Documentation=file:.*?\/chancery\/(.*)$/gm,
+      ),
+    ])
+    const links = readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((docs\/[^)#]+\.md)/g)
+    const named = [...units, ...links].map(([, file]) => file!)
+    expect(named).toEqual(expect.arrayContaining(['README.md', 'docs/agent.md', 'docs/consumers/envoy.md']))
+    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([])
   })
 
   it('brings the console as it was built, without its sources', () => {

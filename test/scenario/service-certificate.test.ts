@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
 import { relyingParty } from './enrolment.ts'
-import { startService } from './harness.ts'
-import { missing, run, tool } from './tools.ts'
+import { cli, startService } from './harness.ts'
+import { missing, run, tool, workFolder } from './tools.ts'
 
 test.skipIf(missing('openssl', 'curl'))(
   "the service's own certificate verifies under every name it is reached by",
@@ -71,3 +72,26 @@ test('TLS 1.2 and 1.3 are spoken, 1.1 is not', async () => {
   await expect(shake('TLSv1.1')).rejects.toThrow()
   await service.stop()
 })
+
+test.each([
+  ['its address', ['--permit-dns', 'example.test'], ''],
+  [
+    'a name of tls.names',
+    ['--permit-dns', 'example.test', '--permit-ip', '10.0.0.0/8'],
+    'tls: { names: [ca.example.test] }',
+  ],
+])(
+  'where name constraints leave localhost away, the command line knows the service by %s',
+  async (_, constraints, options) => {
+    const directory = join(workFolder(), 'data')
+    const made = await cli(['init', ...constraints], { CHANCERY_DIR: directory })
+    expect(made.status, made.stderr).toBe(0)
+    writeFileSync(join(directory, 'chancery.yaml'), options)
+    const service = await startService({ directory, options: ['--no-init'] })
+    const { port } = new URL(service.tlsUrl)
+    const listed = await cli(['authority', 'list'], { CHANCERY_DIR: directory, CHANCERY_TLS_PORT: port })
+    expect(listed.stderr).toBe('')
+    expect(listed.stdout).toContain('intermediate')
+    await service.stop()
+  },
+)

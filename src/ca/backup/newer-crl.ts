@@ -3,6 +3,7 @@ import { CaError } from '../../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { type CrlEntryInfo, readCrlEntries } from '../../pki/crl/parse-entry.ts'
 import { REASON } from '../../pki/crl/reasons.ts'
+import type { CrlRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
 import { auditEntry, SYSTEM_ORIGIN } from '../audit.ts'
 import { installCrl } from '../hierarchy/install-crl.ts'
@@ -31,7 +32,7 @@ interface Issuer {
 /**
  * Proves CRLs that relying parties have seen and records what the database lacks of them. Of several of one authority the
  * newest counts: an older one may list holds that were lifted. Throws `CaError` "badCrl" for one that is not an authority's
- * own full CRL, or is no newer than the database.
+ * own full CRL, or is older than the database's.
  */
 export async function carryOverCrls(
   store: Store,
@@ -49,11 +50,30 @@ export async function carryOverCrls(
   }
   const carried: CarriedOver[] = []
   for (const [issuer, crl] of newest) {
+    const { id } = issuer
+    const stored = await store.read.latestCrl(id)
+    if (stored && isThe(crl, stored)) {
+      carried.push({ authority: id, number: stored.number, recorded: 0, unknown: [] })
+      continue
+    }
+    if (stored && crl.number <= stored.number) {
+      throw new CaError(
+        'badCrl',
+        `The CRL of "${id}" has number ${crl.number}, and the backup has number ${stored.number}: it is no newer, and brings nothing back. Leave it out, or give a newer one.`,
+      )
+    }
     carried.push(
       issuer.hasKey ? await carryOver(store, issuer, crl, now) : await keep(store, issuer, crl, now),
     )
   }
   return carried
+}
+
+/** Whoever brings the newest that can be found may bring the backup's own: where nothing happened since, there is no other. */
+function isThe(crl: ProvenCrl, stored: CrlRow): boolean {
+  if (crl.number !== BigInt(stored.number)) return false
+  if (stored.der.length > 0) return stored.der.equals(crl.der)
+  return crl.thisUpdate === stored.thisUpdate && crl.count === stored.entries
 }
 
 function proven(der: Uint8Array, issuers: readonly Issuer[]): { issuer: Issuer; crl: ProvenCrl } {
@@ -69,7 +89,7 @@ function proven(der: Uint8Array, issuers: readonly Issuer[]): { issuer: Issuer; 
 }
 
 async function carryOver(store: Store, { id }: Issuer, crl: ProvenCrl, now: Date): Promise<CarriedOver> {
-  const number = await checkedNumber(store, id, crl, now)
+  const number = checkedNumber(crl, now)
   const entries = [...readCrlEntries(crl.entries, 'badCrl')]
   if (entries.some(({ reason }) => reason === REASON.removeFromCRL)) {
     throw new CaError('badCrl', 'The CRL is full and lists removeFromCRL, which belongs into deltas alone.')
@@ -109,18 +129,11 @@ async function takeOver(
   return (await takeOverRevocation(store, entry, audit)).changed ? 'recorded' : 'known'
 }
 
-async function checkedNumber(store: Store, id: string, crl: ProvenCrl, now: Date): Promise<number> {
+function checkedNumber(crl: ProvenCrl, now: Date): number {
   if (crl.thisUpdate > epochSeconds(now)) {
     throw new CaError(
       'badCrl',
       `The CRL is from the future: its thisUpdate is ${rfc3339(crl.thisUpdate)}. Set this machine’s clock first.`,
-    )
-  }
-  const stored = (await store.read.latestCrl(id))?.number ?? 0
-  if (crl.number <= stored) {
-    throw new CaError(
-      'badCrl',
-      `The CRL of "${id}" has number ${crl.number}, and the backup has number ${stored}: it is no newer, and brings nothing back.`,
     )
   }
   if (crl.number > Number.MAX_SAFE_INTEGER) {
@@ -137,8 +150,7 @@ async function keep(
   now: Date,
 ): Promise<CarriedOver> {
   const audit = auditOf('crl.install', id, now, {})
-  const { changed } = await installCrl(store, { id, certificate, signer: null }, der, now, audit)
-  if (!changed) throw new CaError('conflict', `The CRL of "${id}" is in the backup already. Leave it out.`)
+  await installCrl(store, { id, certificate, signer: null }, der, now, audit)
   return { authority: id, number: Number(number), recorded: 0, unknown: [] }
 }
 

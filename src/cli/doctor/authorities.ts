@@ -1,6 +1,7 @@
 import { proveAuthorityChain } from '../../ca/hierarchy/chain.ts'
 import { rfc3339 } from '../../clock.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
 import { type Finding, failed, look, ok, warning } from './finding.ts'
 import type { Situation } from './situation.ts'
 
@@ -45,6 +46,50 @@ export async function lookAtChains({ authorities, config, now }: Situation): Pro
       : [failed('chain', 'No authority issues by default.', 'chancery authority default ID.')]),
     ...spent(authorities),
   ]
+}
+
+/** Is each authority there that the configuration names? The start cannot refuse one: it may be made later. */
+export function lookAtNamed({ authorities, config }: Pick<Situation, 'authorities' | 'config'>): Finding[] {
+  const known = authorities.map(({ id }) => id)
+  const { profiles, est } = config
+  const named = [
+    ...Object.values(profiles).map(
+      ({ name, authority }) => [`profiles.${name}.authority`, authority] as const,
+    ),
+    ['est.authority', est.authority] as const,
+    ...Object.entries(est.labels).map(
+      ([label, { authority }]) => [`est.labels.${label}.authority`, authority] as const,
+    ),
+    ...Object.keys(config.authorities).map((id) => [`authorities.${id}`, id] as const),
+  ]
+  return named
+    .filter(([, id]) => id !== undefined && !known.includes(id))
+    .map(([option, id]) =>
+      warning(
+        'chain',
+        `${option} names "${id}", and there is no such authority.`,
+        `Known: ${known.join(', ')}.`,
+      ),
+    )
+}
+
+/** Above each authority, the CAs below the root that are none here: nobody can bring their CRLs, and no bundle has them. */
+export function lookAtIssuersBetween({ authorities }: Pick<Situation, 'authorities'>): Finding[] {
+  const known = authorities.flatMap(({ certificate }) => (certificate ? [certificate.der] : []))
+  return authorities
+    .filter(({ role, answers }) => role === 'issuing' && answers)
+    .flatMap(({ id, chain }) =>
+      chain
+        .slice(0, -1)
+        .filter((der) => !known.some((one) => one.equals(der)))
+        .map((der) =>
+          warning(
+            'crl',
+            `Above "${id}" is "${nameToText(parseCertificate(der).subject)}", whose CRL is not here: who checks the whole chain with what is published refuses everything below it.`,
+            `Have the root sign "${id}" itself, or append that CRL wherever the bundle of CRLs is used.`,
+          ),
+        ),
+    )
 }
 
 /** A key that nobody needs is one that can be stolen. */

@@ -8,7 +8,7 @@ import { dataDirectory, loadConfig } from '../../config/load.ts'
 import type { CertificateInfo } from '../../pki/certificate/parse.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { decodePem } from '../../pki/pem.ts'
-import { openStore } from '../../store/open.ts'
+import { openReader } from '../../store/reader.ts'
 import { adminKey, type ServiceOptions, serviceAddress } from '../service.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Finding, failed, look, ok } from './finding.ts'
@@ -33,6 +33,7 @@ export interface Situation {
   readonly passphrase: string | null
   /** Null where no service runs, or it is not proven. */
   readonly client: Client | null
+  /** None where the database could not be read either. */
   readonly authorities: readonly KnownAuthority[]
   /** Seconds since 1970. */
   readonly now: number
@@ -48,7 +49,7 @@ interface ViewedAuthority {
   readonly answersUntil: string | null
 }
 
-/** Asks the service; where none runs, reads the database itself. */
+/** Asks the service; where none answers, reads the database itself, and leaves it as it is. */
 export async function situation(
   options: ServiceOptions,
   terminal: Terminal,
@@ -70,7 +71,7 @@ export async function situation(
   })
   if (client === null && existsSync(dataFiles(directory).database)) {
     findings.push(
-      ...(await look('database', 'Restore the latest backup if it stays so.', async () => {
+      ...(await look('database', 'Where it is damaged, restore the latest backup.', async () => {
         authorities = await stored(directory, now)
         return ok('database', 'It opens.')
       })),
@@ -91,12 +92,12 @@ function viewed({ certificate, chain, answersUntil, ...row }: ViewedAuthority, n
 }
 
 async function stored(directory: string, now: number): Promise<KnownAuthority[]> {
-  const store = await openStore({ file: dataFiles(directory).database })
+  const reader = openReader(dataFiles(directory).database)
   try {
-    const rows = (await store.read.authorities()).map(async (row) => {
+    const rows = (await reader.authorities()).map(async (row) => {
       const { id, role, state, isDefault, chain } = row
       const certificate = row.certificate && parseCertificate(row.certificate)
-      const lastExpiry = state === 'retired' ? await store.read.lastExpiry(id, RESPONDER_PROFILE) : null
+      const lastExpiry = state === 'retired' ? await reader.lastExpiry(id, RESPONDER_PROFILE) : null
       const standing = certificate && { role, state, certificate, changedAt: row.changedAt ?? row.createdAt }
       return {
         ...{ id, role, state, isDefault, certificate, chain },
@@ -105,7 +106,7 @@ async function stored(directory: string, now: number): Promise<KnownAuthority[]>
     })
     return await Promise.all(rows)
   } finally {
-    await store.close()
+    reader.close()
   }
 }
 

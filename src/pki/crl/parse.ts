@@ -82,7 +82,12 @@ function readList(reader: DerReader, code: ErrorCode) {
   const nextUpdate = hasEnd ? reader.time() : null
   const revoked = reader.optional(TAG.sequence)
   // RFC 5280 5.1.2.6: with nothing revoked the list is absent, not empty.
-  if (revoked?.content.length === 0) reader.fail('has an empty list of revoked certificates')
+  if (revoked?.content.length === 0) {
+    throw new CaError(
+      code,
+      'The CRL has an empty list of revoked certificates, where there must be none at all: certtool writes one; make the CRL with "openssl ca -gencrl" and the same key.',
+    )
+  }
   const wrapper = reader.optional(EXTENSIONS)
   reader.end()
   const extensions = wrapper ? readExtensions(reader.into(wrapper)) : []

@@ -2,13 +2,16 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { restoreBackup } from '../../../src/ca/backup/restore.ts'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
 import { changePassphrase } from '../../../src/ca/custody/change-passphrase.ts'
 import { moveKeys } from '../../../src/ca/custody/move-keys.ts'
 import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { initialise } from '../../../src/ca/hierarchy/initialise.ts'
 import { systemClock } from '../../../src/clock.ts'
+import { openForMaking } from '../../../src/store/connection.ts'
 import { openStore } from '../../../src/store/open.ts'
+import { migrateToBefore } from '../../store/older-database.ts'
 import { audit } from '../../store/records.ts'
 
 // Each passphrase is meant to be slow to try.
@@ -49,6 +52,45 @@ test.each(['keys/intermediate.key.pem', 'passphrase'])(
     expect(readFileSync(join(out, 'passphrase'), 'utf8')).toBe(`${NEW}\n`)
   },
 )
+
+test.each(['acme', 'rollover', 'idempotency-keys'])(
+  'a database of before the migration "%s" is backed up as it is, and restored: that comes before an upgrade',
+  async (migration) => {
+    const { directory, out } = await prepared()
+    const file = join(directory, 'chancery.db')
+    writeFileSync(file, '')
+    const db = openForMaking(file)
+    migrateToBefore(db, migration)
+    db.exec(`INSERT INTO authorities (id, role, state, is_default, chain, key_file, created_at)
+      VALUES ('intermediate', 'issuing', 'pending', 1, '[]', 'keys/intermediate.key.pem', 0)`)
+    const schema = db.pragma('user_version', { simple: true })
+    db.close()
+    const taken = await takeBackup({ directory, out, include: [], clock: systemClock })
+    expect(taken).toMatchObject({ schema, certificates: 0 })
+    expect(taken.files.map(({ name }) => name)).toContain('keys/intermediate.key.pem')
+    const restored = join(directory, '..', 'restored')
+    await restoreBackup({ backup: out, directory: restored, crls: [], clock: systemClock })
+    expect(existsSync(join(restored, 'keys/intermediate.key.pem'))).toBe(true)
+  },
+)
+
+test('a database that is damaged or empty is named, and no room asked for', async () => {
+  const { directory, out } = await prepared()
+  const file = join(directory, 'chancery.db')
+  const octets = readFileSync(file)
+  for (let page = 5; page < octets.length / 4096; page++) octets.fill(255, page * 4096, page * 4096 + 200)
+  writeFileSync(file, octets)
+  await expect(takeBackup({ directory, out, include: [], clock: systemClock })).rejects.toMatchObject({
+    code: 'storeFailed',
+    detail: `The database ${file} cannot be read: database disk image is malformed.`,
+  })
+  writeFileSync(file, '')
+  await expect(takeBackup({ directory, out, include: [], clock: systemClock })).rejects.toMatchObject({
+    code: 'badConfiguration',
+    detail: `${file} is not a Chancery database.`,
+  })
+  expect(existsSync(out)).toBe(false)
+})
 
 test('keys that move while a backup is taken are in it as they are', async () => {
   const { directory, out } = await prepared()

@@ -174,7 +174,11 @@ describe('a CRL of somebody else', () => {
     ['version 3', { version: [integer(2)] }, /not of version 2/],
     ['no issuer', { issuer: sequence() }, /no issuer/],
     ['no times', { times: [] }, /time/],
-    ['an empty list', { revoked: [sequence()] }, /empty list of revoked/],
+    [
+      'an empty list',
+      { revoked: [sequence()] },
+      /empty list of revoked.*make the CRL with "openssl ca -gencrl"/,
+    ],
     ['something behind the extensions', { rest: [NULL] }, /after its end/],
     ['two numbers', { extensions: [], rest: [context(0, sequence(NUMBER, NUMBER))] }, /twice/],
     ['an empty list of extensions', { extensions: [], rest: [context(0, sequence())] }, /empty list of ext/],
