@@ -23,7 +23,6 @@ export interface ConnectionLimit {
  */
 export function limitConnections(server: Server, limit: number, log: FaultLog): ConnectionLimit {
   const open = new Set<Socket>()
-  const unread = unreadAmong(open)
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
   const receiving = new Set<Socket>()
@@ -35,7 +34,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
   server.prependListener('connection', (socket: Socket) => {
     if (open.size >= limit) {
       const [most] = [idle, silent, receiving].sort((a, b) => b.size - a.size)
-      const [longest = unread() ?? socket] = most!
+      const [longest = unreadAmong(open) ?? socket] = most!
       longest.destroy()
       forget(longest)
       closed.add()
@@ -90,17 +89,23 @@ const secured = attached<Socket, Socket>('TLS connection above')
 /** Connections that are looked at for a new one: a flood of these must not have thousands looked through for each. */
 const LOOKED_AT = 64
 
-/** Finds a connection with octets that the system does not take, since the client takes none. From where it ended last. */
-function unreadAmong(open: ReadonlySet<Socket>): () => Socket | undefined {
-  let next = open.values()
-  return () => {
-    for (let n = 0; n < LOOKED_AT; n++) {
-      const { value: socket } = next.next()
-      if (socket === undefined) next = open.values()
-      else if ((secured.get(socket) ?? socket).writableLength > 0) return socket
-    }
-    return undefined
+/**
+ * Finds a connection with octets that the system does not take, since the client takes none. Those that were looked at go to the
+ * end, for the next look to begin behind them: an iterator that is kept keeps all that has ever been in the set.
+ */
+function unreadAmong(open: Set<Socket>): Socket | undefined {
+  const looked: Socket[] = []
+  let found: Socket | undefined
+  for (const socket of open) {
+    looked.push(socket)
+    if ((secured.get(socket) ?? socket).writableLength > 0) found = socket
+    if (found || looked.length === LOOKED_AT) break
   }
+  for (const socket of looked) {
+    open.delete(socket)
+    open.add(socket)
+  }
+  return found
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

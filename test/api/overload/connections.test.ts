@@ -2,6 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished, test } from 'vitest'
 import * as connections from '../../../src/api/overload/connections.ts'
 import { paceHandshakes } from '../../../src/api/overload/handshakes.ts'
@@ -35,6 +37,22 @@ function limited(limit: number) {
   }
   return { server, limits, open }
 }
+
+test('nothing is kept of connections that have closed', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { open } = limited(1000)
+  // Many at once: the set grows meanwhile.
+  const closed = (() => {
+    const all = Array.from({ length: 500 }, () => open())
+    for (const one of all) one.destroy()
+    return all.map((one) => new WeakRef(one))
+  })()
+  // Until the end of what runs now they are held by the references themselves.
+  await new Promise(setImmediate)
+  collect()
+  expect(closed.filter((one) => one.deref()).length).toBeLessThan(10)
+})
 
 test('connections of HTTP/2 whose client nobody knows make room, and those of known ones stay', () => {
   const { open } = limited(3)
