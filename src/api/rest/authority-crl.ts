@@ -62,8 +62,8 @@ export const authorityCrlRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       const audit = auditEntry('crl.install', 'ok', id, admin, originOf(request), clock())
       const der = crlDer(request.body)
       const all = service.authorities.all()
-      const { ids } = await installCrl(store, authority, der, clock(), audit, all)
-      for (const one of ids) await service.crl.reload(one)
+      for (const one of await installCrl(store, authority, der, clock(), audit, all))
+        await service.crl.reload(one)
       return showCrl(service.crl.current(id)!)
     },
   )

@@ -11,7 +11,7 @@ type Brought = Pick<Authority, 'id' | 'certificate' | 'signer'>
 /**
  * Takes over a CRL of an authority whose key is elsewhere, after proving that it is the authority's, whole, current and
  * newer than the one before; and of those among `all` that are the same CA by another certificate. The one that is here may be
- * brought again, since an answer may be lost, or leave in doubt what came of it. `ids`: of the authorities whose CRL it is. Throws
+ * brought again, since an answer may be lost, or leave in doubt what came of it. Gives the ids of those whose CRL it is. Throws
  * `CaError`: "badCrl" with the reason; "conflict" where the key is here, or another CRL of this number or above.
  */
 export async function installCrl(
@@ -21,7 +21,7 @@ export async function installCrl(
   now: Date,
   audit: AuditEntry,
   all: readonly Brought[] = [],
-): Promise<{ changed: boolean; ids: readonly string[] }> {
+): Promise<readonly string[]> {
   if (signer)
     throw new CaError(
       'conflict',
@@ -29,7 +29,7 @@ export async function installCrl(
     )
   const crl = firstCrl(der, certificate, epochSeconds(now))
   const stored = await store.read.latestCrl(id)
-  if (stored?.der.equals(crl.der)) return { changed: false, ids: [id] }
+  if (stored?.der.equals(crl.der)) return [id]
   refuseUnlessNewer(crl, id, stored)
   const { number, entries } = crl
   const others = all.filter((one) => one.id !== id && !one.signer && isCrlOf(der, one.certificate))
@@ -38,7 +38,7 @@ export async function installCrl(
     ...{ ...crl, authority: id, alsoOf },
     audit: { ...audit, detail: { ...audit.detail, number, entries, ...(alsoOf.length > 0 && { alsoOf }) } },
   })
-  return { changed: true, ids: [id, ...alsoOf] }
+  return [id, ...alsoOf]
 }
 
 /** Those that have no CRL of this number or above. */
