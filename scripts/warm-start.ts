@@ -14,18 +14,16 @@ const top = fileURLToPath(new URL('../', import.meta.url))
 const PATIENCE_MILLISECONDS = 20_000
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-warm-'))
-// Whoever installs may have another service configured.
-const theirs = Object.entries(process.env).filter(([name]) => !name.startsWith('CHANCERY_'))
+// Whoever installs may have another service configured. The bounds of `npm start` it gives itself.
+const theirs = Object.entries(process.env).filter(([name]) => !/^(?:CHANCERY|MALLOC)_/.test(name))
 const environment = {
   ...Object.fromEntries(theirs),
-  MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: '131072',
   CHANCERY_DIR: directory,
   CHANCERY_HOST: '127.0.0.1',
   CHANCERY_TLS_PORT: '0',
   CHANCERY_HTTP_PORT: '0',
 }
-const service = spawn(process.execPath, ['--max-semi-space-size=8', 'bin/chancery.js', 'serve'], {
+const service = spawn(process.execPath, ['bin/chancery.js', 'serve'], {
   cwd: top,
   env: environment,
   stdio: ['ignore', 'pipe', 'ignore'],
