@@ -3,13 +3,15 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OutputChunk, rolldown } from 'rolldown'
 import { COMPILED_SCHEMAS } from '../src/api/compiled-schemas.ts'
+import { WHOLE_SCHEMA } from '../src/store/whole-schema.ts'
 import { bundledFiles } from './bundled-files.ts'
 import { compileSchemas } from './compile-schemas.ts'
+import { wholeSchema } from './whole-schema.ts'
 
 /**
  * Makes dist/ of the sources: some files instead of hundreds, in JavaScript, since finding, reading and stripping hundreds of
  * modules is most of the time of a start. Dependencies stay outside, where npm keeps them up to date. And compiles the schemas of
- * all routes.
+ * all routes, and makes one script of all migrations.
  */
 const top = fileURLToPath(new URL('../', import.meta.url))
 const dist = join(top, 'dist')
@@ -45,6 +47,7 @@ for (const part of output) {
   }
   await put(join(dist, part.fileName), part.code)
 }
+await put(join(top, WHOLE_SCHEMA), wholeSchema())
 const schemas = await compileSchemas()
 for (const [name, { code }] of schemas) await put(join(top, COMPILED_SCHEMAS, name), code)
 // All but the declarations, which the package alone needs.

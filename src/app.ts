@@ -1,4 +1,4 @@
-import type { SecureContextOptions, Server as TlsServer } from 'node:tls'
+import type { Server as TlsServer } from 'node:tls'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -65,15 +65,10 @@ export function buildHttpApp(
   return app
 }
 
-/** The TLS listener: enrolment and administration, and all that the plain one has. */
-export function buildTlsApp(
-  service: Service,
-  tls: SecureContextOptions,
-  log: FastifyBaseLogger,
-): FastifyInstance {
+/** The TLS listener: enrolment and administration, and all that the plain one has. Its certificate is for whoever has it listen. */
+export function buildTlsApp(service: Service, log: FastifyBaseLogger): FastifyInstance {
   const https = {
     ...TIMING,
-    ...tls,
     // A client certificate is welcome and never demanded. Whether it is one of ours is decided by `auth/`,
     // against the inventory, so OpenSSL's verdict on the chain is not asked for.
     requestCert: true,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { descriptorLimit, fitConnections, watchDescriptors } from './api/overload/descriptors.ts'
+import { buildTlsApp } from './app.ts'
 import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { keptServiceIdentity } from './ca/service-identity.ts'
@@ -11,7 +12,7 @@ import { dataFiles } from './config/data-directory.ts'
 import { createLog } from './log.ts'
 import { startMetrics } from './metrics-listener.ts'
 import { startPlain } from './plain-listener.ts'
-import { openService, type Service } from './service.ts'
+import { prepareService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
 
 export interface RunningServer {
@@ -31,65 +32,86 @@ interface Surroundings {
   readonly log: FastifyBaseLogger
 }
 
-/** Opens the service and both listeners. Throws `CaError` where configuration, keys or hierarchy do not let it start. */
-export async function startServer(
+/** Everything of a server that can be made before its database and keys are there, which takes a while. */
+export interface PreparedServer {
+  /** Opens the service and both listeners. Throws `CaError` where keys or hierarchy do not let it start. Once. */
+  start(): Promise<RunningServer>
+}
+
+/** Throws `CaError` where configuration, keys or hierarchy do not let it start. */
+export async function startServer(...given: Parameters<typeof prepareServer>): Promise<RunningServer> {
+  return (await prepareServer(...given)).start()
+}
+
+/** Throws `CaError` where the configuration does not let it start. */
+export async function prepareServer(
   given: Config,
   { passphrase }: { readonly passphrase: string },
   {
     clock = systemClock,
     log = createLog(given.log.level, { isShared: given.workers > 0 }),
   }: Partial<Surroundings> = {},
-): Promise<RunningServer> {
+): Promise<PreparedServer> {
+  const kept = keptServiceIdentity(given.dir, passphrase)
+  // Whoever waits for it hears of a failure, and nobody does where the service does not get so far.
+  kept.catch(() => {})
   const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), log) }
   const config: Config = { ...given, limits }
   let httpUrl = ''
-  const kept = keptServiceIdentity(config.dir, passphrase)
-  // Whoever waits for it hears of a failure, and nobody does where the service does not get so far.
-  kept.catch(() => {})
-  const service = await openService({
+  const { service, open } = await prepareService({
     config,
     passphrase,
     clock,
     log,
     publicUrl: () => config.publicUrl ?? httpUrl,
   })
-  const closers: (() => Promise<void>)[] = [() => service.close()]
+  const tls = buildTlsApp(service, log)
+  // Its routes are registered while another thread opens the database.
+  const ready = Promise.resolve(tls.ready())
+  ready.catch(() => {})
+  const closers: (() => Promise<void>)[] = [() => tls.close()]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
-  try {
-    await checkAdminKey(dataFiles(config.dir).adminKey)
-    // Without an authority there is no certificate to listen with: better no start than half of one.
-    const { chain } = service.authorities.issuing()
-    let listening = false
-    service.addCheck(() => ({
-      name: 'listeners',
-      ok: listening,
-      reason: listening ? null : 'Not every listener is up yet.',
-    }))
-    const listenPlain = async () => {
-      httpUrl = `http://${urlHost(config)}:${await startPlain(config, service, log, closers)}`
+  async function start(): Promise<RunningServer> {
+    try {
+      await open()
+      closers.unshift(() => service.close())
+      await ready
+      await checkAdminKey(dataFiles(config.dir).adminKey)
+      // Without an authority there is no certificate to listen with: better no start than half of one.
+      const { chain } = service.authorities.issuing()
+      let listening = false
+      service.addCheck(() => ({
+        name: 'listeners',
+        ok: listening,
+        reason: listening ? null : 'Not every listener is up yet.',
+      }))
+      const listenPlain = async () => {
+        httpUrl = `http://${urlHost(config)}:${await startPlain(config, service, log, closers)}`
+      }
+      // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
+      if (config.publicUrl === null) await listenPlain()
+      await startTls(tls, config, passphrase, service, log, closers, kept)
+      if (config.publicUrl !== null) await listenPlain()
+      await startMetrics(config, service, log, closers)
+      const unwatch = watchDescriptors(log)
+      closers.push(async () => unwatch())
+      listening = true
+      return {
+        httpUrl,
+        tlsUrl: `https://${urlHost(config)}:${portOf(tls)}`,
+        rootFingerprint: fingerprint(chain.at(-1)!),
+        adminKeyFile: dataFiles(config.dir).adminKey,
+        service,
+        close,
+      }
+    } catch (error) {
+      await close()
+      throw error
     }
-    // Whoever finds the plain listener up may enrol at once. Only where certificates need its port does it go first.
-    if (config.publicUrl === null) await listenPlain()
-    const tls = await startTls(config, passphrase, service, log, closers, kept)
-    if (config.publicUrl !== null) await listenPlain()
-    await startMetrics(config, service, log, closers)
-    const unwatch = watchDescriptors(log)
-    closers.push(async () => unwatch())
-    listening = true
-    return {
-      httpUrl,
-      tlsUrl: `https://${urlHost(config)}:${portOf(tls)}`,
-      rootFingerprint: fingerprint(chain.at(-1)!),
-      adminKeyFile: dataFiles(config.dir).adminKey,
-      service,
-      close,
-    }
-  } catch (error) {
-    await close()
-    throw error
   }
+  return { start }
 }
 
 /** Whoever could read it may have used it. Where it was moved away, there is nothing to check. */

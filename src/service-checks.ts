@@ -1,9 +1,36 @@
 import type { Acme } from './acme/acme.ts'
+import type { Authorities } from './ca/authorities.ts'
 import type { Authority } from './ca/authority.ts'
+import { type Clock, epochSeconds } from './clock.ts'
 import type { HealthCheck } from './health.ts'
+import type { Store } from './store/store.ts'
+
+/** What the service's own parts have to say, those first without which nothing works. */
+export function ownChecks({
+  store,
+  authorities,
+  clock,
+  acme,
+  revocation,
+}: {
+  readonly store: Store
+  readonly authorities: Pick<Authorities, 'all'>
+  readonly clock: Clock
+  /** Null where it is turned off. */
+  readonly acme: Acme | null
+  readonly revocation: { health(): HealthCheck[] }
+}): HealthCheck[] {
+  const ok = store.healthy
+  return [
+    { name: 'store', ok, reason: ok ? null : 'The database cannot be written or read.' },
+    ...authorityChecks(authorities.all(), epochSeconds(clock())),
+    ...revocation.health(),
+    ...(acme ? [acmeCheck(acme)] : []),
+  ]
+}
 
 /** The default authority first, without which nothing is issued; then the others that should issue. `now`: seconds since 1970. */
-export function authorityChecks(authorities: readonly Authority[], now: number): HealthCheck[] {
+function authorityChecks(authorities: readonly Authority[], now: number): HealthCheck[] {
   const issuing = authorities.find((one) => one.isDefault)
   const others = authorities.filter((one) => one !== issuing && one.signer && one.state === 'active')
   return [
@@ -26,7 +53,7 @@ function lifeCheck(name: string, { id, usableUntil: until }: Authority, now: num
 }
 
 /** Challenges that wait longer than the client does are as good as none that are looked at. */
-export function acmeCheck({ validator }: Acme): HealthCheck {
+function acmeCheck({ validator }: Acme): HealthCheck {
   const { isOverloaded } = validator
   const reason =
     'So many challenges wait for validation that some are not in memory: raise acme.validation.concurrency.'

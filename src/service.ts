@@ -2,17 +2,18 @@ import { Acme } from './acme/acme.ts'
 import { SealedSecrets } from './acme/sealed-secrets.ts'
 import { Access } from './auth/access.ts'
 import type { OpenIdSignIn } from './auth/openid.ts'
+import { followAuthorities } from './authority-changes.ts'
 import { Approvals } from './ca/approvals.ts'
 import { AuditHeads } from './ca/audit-chain/heads.ts'
 import { Authorities } from './ca/authorities.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { Phases } from './ca/hierarchy/phases.ts'
 import { idempotencyKeySweeper } from './ca/idempotency-keys.ts'
-import { AUDIT_PROFILE_OPTIONS, RESPONDER_PROFILE_OPTIONS, serviceProfile } from './ca/internal-profiles.ts'
+import { withInternal } from './ca/internal-profiles.ts'
 import { Issuer } from './ca/issue.ts'
 import type { Revoker } from './ca/revoke.ts'
 import { keepRootFile } from './ca/root-file.ts'
-import { type Clock, epochSeconds } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
@@ -22,10 +23,9 @@ import type { CrlPublisher } from './crl/publisher.ts'
 import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
-import { RegularLooks } from './regular-looks.ts'
 import { createRevocation } from './revocation.ts'
-import { acmeCheck, authorityChecks } from './service-checks.ts'
-import { openStore } from './store/open.ts'
+import { ownChecks } from './service-checks.ts'
+import { prepareStore } from './store/prepared.ts'
 import type { Store } from './store/store.ts'
 import type { Tracer } from './telemetry/exporter.ts'
 import { withinService } from './tracing/spans.ts'
@@ -76,58 +76,73 @@ export interface ServiceOptions {
   readonly publicUrl: () => string
 }
 
-/** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
-export async function openService(options: ServiceOptions): Promise<Service> {
-  const tracer = await tracerOf(options)
-  if (!tracer) return openParts(options, null)
-  try {
-    return await withinService(tracer, () => openParts(options, tracer))
-  } catch (error) {
-    await tracer.stop()
-    throw error
-  }
+/** Everything of it that can be made before the database is there. */
+export interface PreparedService {
+  /** For what is built on it meanwhile. Not to be asked for anything before `open` has returned. */
+  readonly service: Service
+  /** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used; then nothing is left open. */
+  open(): Promise<void>
 }
 
-async function openParts(options: ServiceOptions, tracer: Tracer | null): Promise<Service> {
+/** Opens the store and the keys. Throws `CaError` "badConfiguration" where they cannot be used. */
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { service, open } = await prepareService(options)
+  await open()
+  return service
+}
+
+/** Throws `CaError` "badConfiguration" where the configuration cannot be used. */
+export async function prepareService(options: ServiceOptions): Promise<PreparedService> {
+  const tracer = await tracerOf(options)
+  if (!tracer) return prepareParts(options, null)
+  const within = async <T>(work: () => Promise<T>) => {
+    try {
+      return await withinService(tracer, work)
+    } catch (error) {
+      await tracer.stop()
+      throw error
+    }
+  }
+  const { service, open } = await within(() => prepareParts(options, tracer))
+  return { service, open: () => within(open) }
+}
+
+async function prepareParts(options: ServiceOptions, tracer: Tracer | null): Promise<PreparedService> {
   const { config, passphrase, clock, log } = options
-  const profiles = new Map(Object.entries<Profile>(config.profiles))
-  for (const own of [serviceProfile(config.tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
-    profiles.set(own.name, own)
-  // What is wrong in the configuration is found before the store is open.
+  const profiles = withInternal(config)
   const labels = new Labels(config, profiles)
   const openId = await openIdOf(config, clock)
-  const store = await openStore({
+  const { store, open: openDatabase } = prepareStore({
     file: dataFiles(config.dir).database,
     queueLimit: { commands: config.limits.queue, bytes: 64 * 1024 * 1024 },
     notices: noticeSettings(config),
   })
-  let service: Service
-  let start: () => Promise<void>
-  try {
-    // First of all: from here on each command finds the webhooks that it has to leave word for.
-    await keepWebhooks(store, config, log)
-    const authorities = await Authorities.open(store, config.dir, passphrase, {
-      clock,
-      rootFor: (profile) => profiles.get(profile)?.chain,
-    })
-    const wired = await wireParts({ ...options, tracer, profiles, labels, openId, store, authorities })
-    service = wired.service
-    start = wired.start
-  } catch (error) {
-    await store.close()
-    throw error
+  const authorities = new Authorities(store, config.dir, passphrase, {
+    clock,
+    rootFor: (profile) => profiles.get(profile)?.chain,
+  })
+  const { service, start } = await wireParts({
+    ...{ ...options, tracer, profiles, labels, openId, store, authorities },
+  })
+  async function open(): Promise<void> {
+    await openDatabase()
+    try {
+      // First of all: from here on each command finds the webhooks that it has to leave word for.
+      await keepWebhooks(store, config, log)
+      await authorities.reload()
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    try {
+      await start()
+    } catch (error) {
+      await service.close()
+      throw error
+    }
   }
-  try {
-    await start()
-  } catch (error) {
-    await service.close()
-    throw error
-  }
-  return service
+  return { service, open }
 }
-
-/** Milliseconds between two looks whether the authorities have to be read anew, and looks that are left out after a failure. */
-const AUTHORITIES_LOOK = { every: 1000, rest: 4 } as const
 
 interface OpenedParts extends ServiceOptions, Pick<Service, 'tracer' | 'profiles' | 'labels' | 'store'> {
   readonly authorities: Authorities
@@ -200,25 +215,9 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     keepRootFile(dataFiles(config.dir).root, authorities).catch((error: unknown) =>
       log.error({ err: error }, 'root.pem in the data directory could not be brought up to date'),
     )
-  let areOutdated = false
-  const authoritiesChanged = async () => {
-    areOutdated = false
-    try {
-      await authorities.reload()
-      await revocation.start()
-    } catch (error) {
-      areOutdated = true
-      throw error
-    }
-    await keepRoots()
-    changed([])
-  }
-  // What is on record counts, also where it could not be read at once, or its writing was in doubt.
-  const authorityLooks = new RegularLooks({
-    ...AUTHORITIES_LOOK,
-    onError: (error) => log.error({ err: error }, 'The authorities could not be read anew, and will be'),
-  })
-  store.onResumed(() => authorityLooks.run(authoritiesChanged))
+  const following = followAuthorities({ authorities, revocation, keepRoots, changed, log })
+  const authoritiesChanged = following.changed
+  store.onResumed(following.inDoubt)
   const phases = new Phases({
     ...{ store, clock, authorities, profiles },
     propagation: config.rollover.propagation,
@@ -250,19 +249,12 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
-      {
-        name: 'store',
-        ok: store.healthy,
-        reason: store.healthy ? null : 'The database cannot be written or read.',
-      },
-      ...authorityChecks(authorities.all(), epochSeconds(clock())),
-      ...revocation.health(),
-      ...(config.acme.enabled ? [acmeCheck(acme)] : []),
+      ...ownChecks({ store, authorities, clock, revocation, acme: config.acme.enabled ? acme : null }),
       ...(webhooks?.health() ?? []),
       ...checks.map((check) => check()),
     ],
     async close() {
-      await authorityLooks.stop()
+      await following.stop()
       acme.stop()
       approvals.stop()
       keySweeper.stop()
@@ -276,9 +268,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
   const start = async () => {
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
-    authorityLooks.start(async () => {
-      if (areOutdated) await authoritiesChanged()
-    })
+    following.start()
     approvals.start()
     keySweeper.start()
     webhooks?.start()

@@ -1,6 +1,5 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { buildTlsApp } from './app.ts'
 import { isDue, type KeptIdentity } from './ca/kept-identity.ts'
 import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
 import { serviceNames } from './ca/service-names.ts'
@@ -19,18 +18,19 @@ const LOOK = 1000
 const REST = 30
 
 /**
- * Listens with a certificate of the CA's own. Without a restart it is replaced at two thirds of its life, when it is
+ * Has `app`, of `buildTlsApp`, listen with a certificate of the CA's own. Without a restart it is replaced at two thirds of its life, when it is
  * revoked, and when another authority becomes the default. What must be closed again is added to `closers`. `first`: of
  * `keptServiceIdentity`.
  */
 export async function startTls(
+  app: FastifyInstance,
   config: Config,
   passphrase: string,
   service: Service,
   log: FastifyBaseLogger,
   closers: (() => Promise<void>)[],
   first: Promise<KeptIdentity | null>,
-): Promise<FastifyInstance> {
+): Promise<void> {
   const { authorities, clock } = service
   const identify = (kept?: Promise<KeptIdentity | null>) =>
     serviceIdentity({
@@ -44,8 +44,9 @@ export async function startTls(
     })
 
   let identity = await identify(first)
-  const app = buildTlsApp(service, tlsContext(identity, config, service), log)
-  closers.push(() => app.close())
+  const server = app.server as unknown as TlsServer
+  const showIdentity = () => server.setSecureContext(tlsContext(identity, config, service))
+  showIdentity()
   await listen(app, config, config.tlsPort)
 
   const looks = new RegularLooks({
@@ -65,8 +66,7 @@ export async function startTls(
       inQuestion = error instanceof CaError && ['overloaded', 'storeFailed'].includes(error.code)
       throw error
     }
-    const server = app.server as unknown as TlsServer
-    server.setSecureContext(tlsContext(identity, config, service))
+    showIdentity()
   }
   looks.start(async () => {
     if (inQuestion || isDue(identity, epochSeconds(clock()))) await renew()
@@ -86,7 +86,6 @@ export async function startTls(
     }
   })
   closers.push(() => looks.stop())
-  return app
 }
 
 function tlsContext(identity: ServiceIdentity, config: Config, { authorities, labels }: Service) {

@@ -134,7 +134,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   ],
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
-  'service-checks.ts': ['acme', 'ca', 'health.ts'],
+  'authority-changes.ts': ['revocation.ts', 'ca', 'regular-looks.ts', 'health.ts'],
+  'service-checks.ts': ['acme', 'ca', 'store', 'clock.ts', 'health.ts'],
   webhooks: [
     'node-http.ts',
     'acme',
@@ -165,6 +166,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'tracing',
     'oidc',
     'auth',
+    'authority-changes.ts',
     'service-checks.ts',
     'webhooks',
     'acme',
@@ -175,7 +177,6 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'ca',
     'config',
     'store',
-    'regular-looks.ts',
     'clock.ts',
     'health.ts',
   ],
@@ -229,8 +230,6 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'tls-listener.ts': [
     'regular-looks.ts',
     'listen.ts',
-    'app.ts',
-    'api',
     'service.ts',
     'ca',
     'config',
@@ -243,6 +242,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   'server.ts': [
     'metrics-listener.ts',
     'api',
+    'app.ts',
     'tls-listener.ts',
     'plain-listener.ts',
     'log.ts',

@@ -42,7 +42,8 @@ export class Authorities {
   #paths = new Map<string, readonly TrustPath[]>()
   #reading: Promise<void> = Promise.resolve()
 
-  private constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
+  /** There is none of them before `reload`. */
+  constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
     this.#store = store
     this.#directory = directory
     this.#passphrase = passphrase

@@ -11,6 +11,14 @@ export function isInternal(profile: string): boolean {
   return profile === SERVICE_PROFILE || profile === RESPONDER_PROFILE || profile === AUDIT_PROFILE
 }
 
+/** Those of the configuration, by name, and these. */
+export function withInternal({ profiles, tls }: Pick<Config, 'profiles' | 'tls'>): Map<string, Profile> {
+  const all = new Map(Object.entries<Profile>(profiles))
+  for (const own of [serviceProfile(tls), RESPONDER_PROFILE_OPTIONS, AUDIT_PROFILE_OPTIONS])
+    all.set(own.name, own)
+  return all
+}
+
 const COMMON = {
   keyUsage: ['digitalSignature'],
   commonName: 'none',
@@ -22,10 +30,7 @@ const COMMON = {
 } as const
 
 /** What the service certifies for its own listener. */
-export function serviceProfile({
-  validity: life,
-  chain,
-}: Pick<Config['tls'], 'validity' | 'chain'>): Profile {
+function serviceProfile({ validity: life, chain }: Pick<Config['tls'], 'validity' | 'chain'>): Profile {
   return {
     ...(chain === undefined ? {} : { chain }),
     ...COMMON,
@@ -56,7 +61,7 @@ const RESPONDER_KEYS: readonly KeyType[] = ['P-256', 'P-384', 'RSA-3072', 'Ed255
  * A delegated OCSP responder (RFC 6960 4.2.2.2): OCSPSigning and nocheck, no name but its subject, and nothing that says
  * where its own status is, since nobody shall ask.
  */
-export const RESPONDER_PROFILE_OPTIONS: Profile = {
+const RESPONDER_PROFILE_OPTIONS: Profile = {
   ...COMMON,
   name: RESPONDER_PROFILE,
   description: 'A delegated OCSP responder.',
@@ -84,7 +89,7 @@ export const AUDIT_PURPOSE = '1.3.6.1.5.5.7.3.36'
 export const AUDIT_SUBJECT = 'Chancery audit log'
 
 /** What signs heads of the audit log. It outlives many of them, and its successor takes over at two thirds of its life. */
-export const AUDIT_PROFILE_OPTIONS: Profile = {
+const AUDIT_PROFILE_OPTIONS: Profile = {
   ...RESPONDER_PROFILE_OPTIONS,
   name: AUDIT_PROFILE,
   description: 'Signs the audit log.',

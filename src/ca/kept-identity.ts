@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
@@ -17,11 +17,12 @@ export interface KeptIdentity {
 /** Null where there is no such file, or no certificate in it. Throws where the key cannot be read. */
 export async function loadIdentity(file: string, passphrase: string): Promise<KeptIdentity | null> {
   if (!existsSync(file)) return null
-  await checkKeyFileMode(file)
-  const text = await readFile(file, 'utf8')
+  const text = readFileSync(file, 'utf8')
   const leaf = decodePem(text, 'certificate of the service').find(({ label }) => label === 'CERTIFICATE')
   if (!leaf) return null
-  const key = await decryptPkcs8(text.slice(0, text.indexOf('-----BEGIN CERTIFICATE')), passphrase)
+  // Begun before anything is awaited: it takes longest, and in another thread.
+  const decrypted = decryptPkcs8(text.slice(0, text.indexOf('-----BEGIN CERTIFICATE')), passphrase)
+  const [key] = await Promise.all([decrypted, checkKeyFileMode(file)])
   return { key, certificate: parseCertificate(leaf.der) }
 }
 

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
-import { type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
+import { type Initialisation, type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
+
 import { refuseTakenDirectory } from '../ca/hierarchy/staging.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../config/secrets.ts'
@@ -59,19 +60,27 @@ export function initCommand(terminal: Terminal): Command {
 }
 
 /** `publicUrl` goes into the intermediate's certificate, for the root's CRL; null if it is not known yet. */
-export async function createHierarchy(
+async function createHierarchy(
   options: InitOptions,
   publicUrl: string | null,
   terminal: Terminal,
 ): Promise<Initialised> {
-  const { environment, clock } = terminal
+  return initialise(await hierarchyWish(options, publicUrl, terminal))
+}
+
+/** What is to be made, with the passphrases, which are made here where none are given. Throws where something is there already. */
+export async function hierarchyWish(
+  options: InitOptions,
+  publicUrl: string | null,
+  { environment, clock }: Terminal,
+): Promise<Initialisation> {
   const dir = dataDirectory(environment, options.dir)
   await refuseTakenDirectory(dir)
   const given = options.passphraseFile
     ? { ...environment, CHANCERY_PASSPHRASE: undefined, CHANCERY_PASSPHRASE_FILE: options.passphraseFile }
     : environment
   const intermediate = { ...newAuthority(options.authority, options), validity: options.validity }
-  return initialise({
+  return {
     directory: dir,
     clock,
     passphrase: ensurePassphrase(loadSecrets(given, dir), dir).passphrase,
@@ -88,7 +97,7 @@ export async function createHierarchy(
     urls: publicUrl === null ? null : publicUrls(publicUrl),
     // The service must go on with the address that the intermediate's certificate has.
     options: options.publicUrl ? (await import('yaml')).stringify({ publicUrl: options.publicUrl }) : null,
-  })
+  }
 }
 
 const CONSTRAINED = `

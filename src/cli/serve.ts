@@ -5,6 +5,7 @@ import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type Overrides } from '../config/load.ts'
 import type { Secrets } from '../config/secrets.ts'
+import type { PreparedServer } from '../server.ts'
 import { startWriterAhead } from '../store/threads.ts'
 import { banner, type Running } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
@@ -44,13 +45,15 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const { config } = load()
   const { initialised } = await settleDataDirectory(config.dir)
   if (initialised || options.init) startWriterAhead()
-  if (!initialised) await initialiseFirst(config, options, terminal)
+  const prepare = async (passphrase: string) =>
+    (await import('../server.ts')).prepareServer(config, { passphrase }, { clock: terminal.clock })
+  const prepared = initialised
+    ? await prepare(passphraseOf(load().secrets))
+    : await initialiseFirst(config, options, terminal, prepare)
 
-  const passphrase = passphraseOf(load().secrets)
   // Before the start: a signal during it must not kill the process halfway.
   const stopped = untilSignal(terminal.clock)
-  const { startServer } = await import('../server.ts')
-  const server = await startServer(config, { passphrase }, { clock: terminal.clock })
+  const server = await prepared.start()
   const { tlsUrl, httpUrl, rootFingerprint, adminKeyFile } = server
   const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
   print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
@@ -58,22 +61,31 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   await endWithin(server.close(), END_MILLISECONDS)
 }
 
-async function initialiseFirst(config: Config, options: ServeOptions, terminal: Terminal): Promise<void> {
+async function initialiseFirst(
+  config: Config,
+  options: ServeOptions,
+  terminal: Terminal,
+  prepare: (passphrase: string) => Promise<PreparedServer>,
+): Promise<PreparedServer> {
   if (!options.init) {
     throw new Failure(
       EXIT.usage,
       `${config.dir} holds no CA: check that it is mounted, or run "chancery init".`,
     )
   }
-  const { createHierarchy, summary } = await import('./init.ts')
+  const { initialise } = await import('../ca/hierarchy/initialise.ts')
+  const { hierarchyWish, summary } = await import('./init.ts')
   const { publicUrl } = options
-  const wish = { ...HIERARCHY_DEFAULTS, dir: config.dir, ...(publicUrl ? { publicUrl } : {}) }
-  // Most of it is scrypt, in other threads: this one has the time to load the service.
-  const [made] = await Promise.all([
-    createHierarchy(wish, config.publicUrl, terminal),
-    import('../server.ts'),
-  ])
+  const given = { ...HIERARCHY_DEFAULTS, dir: config.dir, ...(publicUrl ? { publicUrl } : {}) }
+  const wish = await hierarchyWish(given, config.publicUrl, terminal)
+  // Most of it is scrypt, in other threads: this one has the time to load the service and to register its routes.
+  const making = initialise(wish)
+  const prepared = prepare(wish.passphrase)
+  // Where one fails, the other must not go on behind its back; and what was made has to be told of.
+  await Promise.allSettled([making, prepared])
+  const made = await making
   if (!options.json) terminal.stdout(`${summary(made, {})}\n`)
+  return prepared
 }
 
 function passphraseOf({ passphrase }: Secrets): string {

@@ -1,17 +1,25 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { CaError } from '../errors.ts'
-import { packageFile } from '../package-files.ts'
 import type { Connection } from './connection.ts'
+import { MIGRATIONS, migrationFiles } from './migrations.ts'
+import { builtSchema } from './whole-schema.ts'
 import { defineChainHash } from './write/older-chain.ts'
-
-const MIGRATIONS = packageFile('migrations/')
 
 /** "CHCY", set by the first migration. */
 const APPLICATION_ID = 0x43484359
 
 /** Gives a new, empty database its schema, in one transaction: half of it would be of no use to anybody. */
 export function createSchema(db: Connection): void {
-  db.transaction(() => apply(db, 0, MIGRATIONS)).immediate()
+  const whole = builtSchema()
+  db.transaction(() => {
+    if (whole === null) applyAll(db)
+    else db.exec(whole)
+  }).immediate()
+}
+
+/** Gives a new, empty database its schema step by step. */
+export function applyAll(db: Connection): void {
+  apply(db, 0, MIGRATIONS)
 }
 
 /**
@@ -55,17 +63,4 @@ function apply(db: Connection, from: number, directory: URL): void {
       db.pragma(`user_version = ${index + 1}`)
     }).immediate()
   }
-}
-
-/** "0001-initial.sql", ... in order; the place in the list is the number. */
-function migrationFiles(directory: URL): string[] {
-  const names = readdirSync(directory)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-  for (const [index, name] of names.entries()) {
-    if (!name.startsWith(`${String(index + 1).padStart(4, '0')}-`)) {
-      throw new Error(`migrations are not numbered without gaps: ${name}`)
-    }
-  }
-  return names
 }

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { expect } from 'vitest'
@@ -109,7 +110,7 @@ export class TestCa {
       log: logger,
       publicUrl: () => PUBLIC_URL,
     })
-    this.tls = buildTlsApp(this.service, {}, logger)
+    this.tls = buildTlsApp(this.service, logger)
     this.http = buildHttpApp(this.service, logger)
   }
 
@@ -132,7 +133,9 @@ export class TestCa {
       onFault: fail,
     })
     await this.tls.close()
-    this.tls = buildTlsApp(service, { key: identity.key, cert: identity.certificate }, logger)
+    this.tls = buildTlsApp(service, logger)
+    const { key, certificate: cert } = identity
+    ;(this.tls.server as unknown as TlsServer).setSecureContext({ key, cert })
     await this.tls.listen({ host: '127.0.0.1', port: 0 })
     this.#port = (this.tls.server.address() as AddressInfo).port
     return this.#port

@@ -45,7 +45,7 @@ function failingAt(command: CommandKind, error: unknown) {
     idempotencyKeyLife: 86_400,
     waiting: service.config.approvals,
   })
-  return buildTlsApp({ ...service, issuer } as Service, {}, ca.logger)
+  return buildTlsApp({ ...service, issuer } as Service, ca.logger)
 }
 
 describe('the table', () => {

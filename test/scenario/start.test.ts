@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { startService } from './harness.ts'
+import { PROGRAM, startService } from './harness.ts'
 import { missing, run, tool, workFolder } from './tools.ts'
 
 const CHECKOUT = new URL('../..', import.meta.url).pathname
@@ -88,4 +88,25 @@ test('an unknown option in the file stops the start, with the nearest known name
   writeFileSync(join(directory, 'chancery.yaml'), 'crl:\n  valdity: 7d\n')
   await expect(startService({ directory })).rejects.toThrow(/validity/)
   expect(existsSync(join(directory, 'chancery.db'))).toBe(false)
+})
+
+test('what stops a first start beside the making of the hierarchy leaves it whole, and told of', async () => {
+  const directory = workFolder()
+  const options = join(directory, 'chancery.yaml')
+  writeFileSync(
+    options,
+    'webhooks:\n  - url: https://hooks.test/\n    secretFile: not-there\n    events: [certificate.revoked]\n',
+  )
+  const serve = ['serve', '--dir', directory, '--tls-port', '0', '--http-port', '0']
+  const failed = await run(process.execPath, [PROGRAM, ...serve])
+  expect(failed.status).not.toBe(0)
+  expect(failed.stderr).toContain('not-there')
+  expect(failed.stdout).toContain('Move that folder offline now')
+
+  writeFileSync(options, '')
+  const service = await startService({ directory })
+  expect(service.banner).not.toContain('Move that folder offline')
+  const printed = /Root SHA-256\s+([0-9A-F:]{95})/.exec(failed.stdout)?.[1]
+  expect(service.banner).toContain(printed)
+  await service.stop()
 })
