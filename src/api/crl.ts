@@ -56,7 +56,9 @@ export async function crlRoutes(
     form: 'der' | 'pem' = 'der',
   ) {
     const now = epochSeconds(clock())
-    const maxAge = Math.max(0, Math.min(CRL_MAX_AGE, crl.nextUpdate - now))
+    // Half of what is left, so that whoever gets it from a cache can go on with it as well: a delta lives for no longer than that hour.
+    const half = Math.floor((crl.nextUpdate - now) / 2)
+    const maxAge = Math.max(0, Math.min(CRL_MAX_AGE, half))
     const [contentType, body] =
       form === 'der' ? ['application/pkix-crl', crl.der] : ['application/x-pem-file', await crl.pemOctets]
     return sendFreshCompressed(request, reply, contentType, body, {

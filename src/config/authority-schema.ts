@@ -42,7 +42,7 @@ export const AuthorityOcspOptions = Type.Object({
   archiveCutoff: Type.Optional(
     duration({
       description:
-        'How long after its expiry a certificate still has a status; responses then carry the archive cutoff (RFC 6960 4.4.4). Absent: for ever, and no such extension.',
+        'How long after its expiry a certificate still has a status; responses then carry the archive cutoff (RFC 6960 4.4.4). Absent: for as long as its authority answers, and no such extension. No authority answers beyond that time: until its own certificate ends, and a retired one until 7 days after its last certificate has.',
     }),
   ),
 })

@@ -1,5 +1,5 @@
 import { DerReader } from '../pki/der/read.ts'
-import { TAG } from '../pki/der/write.ts'
+import { octetString, TAG } from '../pki/der/write.ts'
 import { type CertId, readCertId } from './cert-id.ts'
 
 /** Larger requests are malformed: an ordinary one has some 80 octets, a signed one a few thousand. */
@@ -20,7 +20,7 @@ const IGNORED = new Set([
 export interface OcspRequest {
   /** One or more, in the order of the request. */
   readonly certIds: readonly [CertId, ...CertId[]]
-  /** The extension's value, a DER OCTET STRING, to be sent back as it is. */
+  /** The extension's value, to be sent back as it is. */
   readonly nonce: Buffer | null
 }
 
@@ -46,7 +46,10 @@ export function parseOcspRequest(der: Uint8Array): OcspRequest {
   const certIds = readRequestList(tbs.enter())
   const extensions = tbs.optional(0xa2)
   tbs.end()
-  return { certIds, nonce: extensions ? readExtensions(tbs.into(extensions)) : null }
+  const nonce = extensions ? readExtensions(tbs.into(extensions)) : null
+  // RFC 9654 2.1: a responder must answer malformedRequest to any other length.
+  if (nonce && !isNonce(nonce)) tbs.fail('has a nonce with a length other than 1 to 128 octets')
+  return { certIds, nonce }
 }
 
 /** Signature ::= [0] EXPLICIT SEQUENCE. RFC 6960 2.1 leaves it to the responder whether to look at it. */
@@ -80,13 +83,13 @@ function readRequest(list: DerReader): CertId {
   const request = list.enter()
   const certId = readCertId(request)
   const extensions = request.optional(0xa0)
-  // RFC 9654 2.1: the nonce is an extension of the whole request; here it says nothing.
+  // RFC 9654 2.1: the nonce is an extension of the whole request; here, where Keycloak before 25 has one, it says nothing.
   if (extensions) readExtensions(request.into(extensions))
   request.end()
   return certId
 }
 
-/** Returns the nonce's value if there is one. */
+/** Returns the nonce's value if there is one, whatever it is. */
 function readExtensions(wrapper: DerReader): Buffer | null {
   const list = wrapper.enter()
   wrapper.end()
@@ -100,18 +103,21 @@ function readExtensions(wrapper: DerReader): Buffer | null {
     extension.end()
     if (seen.has(oid)) list.fail(`has the extension ${oid} twice`)
     seen.add(oid)
-    if (oid === NONCE) nonce = checkNonce(value)
+    if (oid === NONCE) nonce = value
     // RFC 6960 4.4: what is not known is ignored, unless it is critical.
     else if (critical && !IGNORED.has(oid)) list.fail(`has a critical extension that is not known: ${oid}`)
   } while (!list.done)
   return nonce
 }
 
-/** RFC 9654 2.1: 1 to 128 octets; a responder must answer malformedRequest to any other length. */
-function checkNonce(value: Buffer): Buffer {
-  const reader = new DerReader(value, 'nonce')
-  const { length } = reader.expect(TAG.octetString).content
-  reader.end()
-  if (length < 1 || length > 128) reader.fail('has a length other than 1 to 128 octets')
-  return value
+/**
+ * RFC 9654 2.1: an OCTET STRING of 1 to 128 octets. By RFC 2560 4.4.1 the value was the nonce itself, and so many clients
+ * write it that are built on BouncyCastle.
+ */
+function isNonce(value: Buffer): boolean {
+  const wrapped = [2, 3, 4]
+    .map((header) => value.subarray(header))
+    .find((one) => octetString(one).equals(value))
+  const { length } = wrapped ?? value
+  return length >= 1 && length <= 128
 }

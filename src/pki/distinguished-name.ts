@@ -44,6 +44,13 @@ export function encodeRelativeName(attribute: NameAttribute | Pick<NameAttribute
   return setOf(sequence(oid(id), value))
 }
 
+/** The RDNs of one DER Name, and then those of another. */
+export function nameBelow(above: Uint8Array, name: Uint8Array): Buffer {
+  return sequence(
+    ...[above, name].map((der) => new DerReader(der, 'distinguished name').expect(TAG.sequence).content),
+  )
+}
+
 /** The OBJECT IDENTIFIER of a subject attribute, dotted. */
 export function attributeOid(type: NameAttribute['type']): string {
   return ATTRIBUTES[type].oid

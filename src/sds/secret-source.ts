@@ -15,8 +15,8 @@ import { type Secret, type SecretContent, secret } from './secret.ts'
 type Wish<Kind extends ResourceName['kind']> = Extract<ResourceName, { kind: Kind }>
 type Parts = Pick<Service, 'authorities' | 'clock' | 'config' | 'crl' | 'ocsp' | 'store'>
 
-/** Trust changes seldom, and the change is heard of; this is for clocks. Seconds. */
-const TRUST_REFRESH = 3600
+/** What changes otherwise than by time is heard of; this is for clocks. Seconds. */
+const REFRESH = 3600
 
 /**
  * The secret of this name, complete and checked: Envoy checks neither a staple's signature nor that a CRL is current. Throws
@@ -53,7 +53,7 @@ function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Part
   if (roots.size === 0)
     throw new CaError('authorityNotReady', `No root of the bundle "${bundle}" is to be trusted any more.`)
   const crls = crl ? bundledCrls(authorities, service.crl, now) : null
-  const refreshAt = Math.min(now + TRUST_REFRESH, ...(crls ?? []).map(({ nextUpdate }) => nextUpdate))
+  const refreshAt = Math.min(now + REFRESH, ...(crls ?? []).map(({ nextUpdate }) => nextUpdate))
   return { ...assemble(name, [...roots.values()], crls, service), refreshAt }
 }
 
@@ -93,17 +93,17 @@ async function certificateSecret(
   service: Parts,
 ): Promise<Secret> {
   const row = await chooseCertificate({ choice, purpose }, principal, service)
-  const { der, refreshAt } = await stapleOf(row, service)
+  const stapled = staple ? await stapleOf(row, service) : null
   const chain = [row.der, ...service.authorities.chainFor(row)]
   const content: SecretContent = {
     name,
     tls_certificate: {
       certificate_chain: { inline_string: chain.map((one) => encodePem('CERTIFICATE', one)).join('') },
       private_key: { filename: keyFile },
-      ...(staple ? { ocsp_staple: { inline_bytes: der.toString('base64') } } : {}),
+      ...(stapled ? { ocsp_staple: { inline_bytes: stapled.der.toString('base64') } } : {}),
     },
   }
-  return secret(content, refreshAt)
+  return secret(content, stapled?.refreshAt ?? epochSeconds(service.clock()) + REFRESH)
 }
 
 async function stapleOf(row: CertificateRow, { authorities, clock, ocsp }: Parts) {

@@ -36,6 +36,11 @@ function crlPath(certificate: string): string {
   return url!.slice(PUBLIC_URL.length)
 }
 
+test('a delta CRL is kept by no cache up to its end', async () => {
+  for (const path of ['/crl/intermediate/delta.crl', '/crl/intermediate/0/delta.crl'])
+    expect((await get(path)).headers['cache-control']).toMatch(/^max-age=1800,/)
+})
+
 test('a CRL of a partition is proven to be its issuer’s, and one that was altered is not', async () => {
   const issuer = parseCertificate((await get('/ca/intermediate.crt')).body)
   const { body } = await get('/crl/intermediate/0.crl')

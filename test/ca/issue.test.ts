@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Origin, Principal } from '../../src/auth/principal.ts'
+import { signerFault } from '../../src/ca/audit-chain/prove-signer.ts'
 import type { Authorities } from '../../src/ca/authorities.ts'
 import type { Authority } from '../../src/ca/authority.ts'
 import { publicUrls } from '../../src/ca/certificate-template.ts'
@@ -86,6 +87,27 @@ test('what is signed is what is recorded, once', async () => {
   expect(signed).toHaveLength(1)
   expect(certificate.der.includes(Buffer.from(signed[0]!))).toBe(true)
   expect((await ca.service.store.read.certificate(certificate.serialNumber))?.der).toEqual(certificate.der)
+})
+
+test('the service’s own certificates stand below a directory name that the authority may certify', async () => {
+  const limit = (...names: Buffer[]) => ({
+    permitted: names.map((base) => ({ type: 'directory' as const, base })),
+    excluded: [],
+  })
+  const [country, other] = [[{ type: 'C' as const, value: 'DE' }], [{ type: 'O' as const, value: 'Other' }]]
+  const example = [...country, { type: 'O' as const, value: 'Example' }]
+  const nameLimits = [limit(encodeName(other), encodeName(example)), limit(encodeName(country))]
+  const under = async (profile: string) => {
+    const wish = () => ({ proof: { kind: 'csr' as const, csr: parseCsr(csrDer([])) }, profile })
+    return (await newIssuer({ nameLimits }).issue(wish, { kind: 'system', id: 'system:test' }, ORIGIN))
+      .certificate
+  }
+  expect((await under('chancery-ocsp')).subject).toBe('CN=OCSP responder,O=Example,C=DE')
+  const audit = await under('chancery-audit')
+  expect(audit.subject).toBe('CN=Chancery audit log,O=Example,C=DE')
+  const { certificate, chain } = ca.service.authorities.issuing()
+  const signer = { certificate: audit.der, above: [certificate.der] }
+  expect(signerFault(signer, [chain.at(-1)!])).toBeNull()
 })
 
 describe('nothing is signed', () => {

@@ -18,6 +18,7 @@ import {
 
 const ISSUER = { subject: Buffer.from('3000', 'hex'), keyBits: Buffer.alloc(65, 4) }
 const CERT_ID = certId(ISSUER, '4f01')
+const NONCE = '1.3.6.1.5.5.7.48.1.2'
 const refused = (der: Uint8Array, reason: RegExp) =>
   expectRefusal(() => parseOcspRequest(der), 'malformedRequest', reason)
 
@@ -52,8 +53,27 @@ describe('an OCSP request', () => {
     refused(ocspRequest([CERT_ID], [nonce(octets)]), /nonce.*length/)
   })
 
-  test('is malformed with a nonce that is no OCTET STRING, or with two', () => {
-    refused(ocspRequest([CERT_ID], [extension('1.3.6.1.5.5.7.48.1.2', Buffer.from('raw'))]), /nonce/)
+  test.for([1, 6, 128])(
+    'brings a nonce of %i octets that stands there by itself, as RFC 2560 had it',
+    (octets) => {
+      const bare = Buffer.alloc(octets, 7)
+      expect(parseOcspRequest(ocspRequest([CERT_ID], [extension(NONCE, bare)])).nonce).toEqual(bare)
+    },
+  )
+
+  test.for([0, 129, 4096])('is malformed with such a nonce of %i octets', (octets) => {
+    refused(ocspRequest([CERT_ID], [extension(NONCE, Buffer.alloc(octets, 7))]), /nonce.*length/)
+  })
+
+  test.for([nonce(16), nonce(200), extension(NONCE, Buffer.alloc(4, 7)), extension(NONCE, Buffer.alloc(0))])(
+    'passes over a nonce of a single request, whatever it is',
+    (one) => {
+      const der = requestOf([sequence(CERT_ID, context(0, sequence(one)))])
+      expect(parseOcspRequest(der)).toMatchObject({ nonce: null, certIds: [{ bytes: CERT_ID }] })
+    },
+  )
+
+  test('is malformed with two nonces', () => {
     refused(ocspRequest([CERT_ID], [nonce(8), nonce(8)]), /twice/)
   })
 

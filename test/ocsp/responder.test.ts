@@ -9,10 +9,10 @@ import {
   type OcspResponder,
   type OcspResponderOptions,
 } from '../../src/ocsp/responder.ts'
-import { octetString } from '../../src/pki/der/write.ts'
+import { context, octetString, sequence } from '../../src/pki/der/write.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readAnswer } from './answer.ts'
-import { type CertIdHash, certId, nonce, ocspRequest } from './ocsp-request.ts'
+import { type CertIdHash, certId, extension, nonce, ocspRequest, requestOf } from './ocsp-request.ts'
 import { ocspOptions, ownSigner, RESPONDER_DEFAULTS } from './options.ts'
 import { type Leaf, SmallCa } from './small-ca.ts'
 
@@ -101,6 +101,14 @@ describe('the matrix', () => {
     expect(await ask(ocspRequest([idOf(good)], [nonce(octets)]))).toMatchObject({
       status: 'malformedRequest',
     })
+  })
+
+  test('a nonce that stands there by itself comes back as it is, one of a single request not at all', async () => {
+    const bare = extension('1.3.6.1.5.5.7.48.1.2', Buffer.alloc(6, 7))
+    const of = { status: 'successful', signed: true }
+    expect(await ask(ocspRequest([idOf(good)], [bare]))).toMatchObject({ ...of, nonce: Buffer.alloc(6, 7) })
+    const single = sequence(idOf(good), context(0, sequence(bare)))
+    expect(await ask(requestOf([single]))).toMatchObject({ ...of, nonce: null })
   })
 
   test('a revocation carries its time, and its reason unless that is unspecified', async () => {

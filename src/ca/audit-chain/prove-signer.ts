@@ -15,7 +15,8 @@ export function signerFault(
     const { extensions, subject } = parseCertificate(certificate)
     const purposes = extensions.find(({ oid }) => oid === EXTENSION.extendedKeyUsage)?.value
     const isForIt = purposes !== undefined && extendedKeyUsageOf(purposes).includes(AUDIT_PURPOSE)
-    if (!isForIt || nameToText(subject) !== `CN=${AUDIT_SUBJECT}`)
+    // Behind it are directory names, where name constraints of a CA permit no others.
+    if (!isForIt || nameToText(subject).replace(/,.*$/, '') !== `CN=${AUDIT_SUBJECT}`)
       return 'Its signer’s certificate was not issued for the audit log.'
     return isProven([certificate, ...above], roots)
       ? null

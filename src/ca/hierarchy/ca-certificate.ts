@@ -6,6 +6,7 @@ import {
   basicConstraints,
   certificatePolicies,
   crlDistributionPoints,
+  EXTENSION,
   type Extension,
   keyUsage,
   type NameConstraints,
@@ -20,6 +21,9 @@ import { assembleSigned } from '../../pki/signed.ts'
 import type { PublicUrls } from '../certificate-template.ts'
 import type { Signer } from '../signer.ts'
 import type { OpenRoot } from './root.ts'
+
+/** What relying parties keep a root to if it says so itself: a way around it would free all that it signed. */
+const LIMITS: readonly string[] = [EXTENSION.nameConstraints, EXTENSION.extendedKeyUsage]
 
 /** Clocks of relying parties may be a little behind. Seconds. */
 const BACKDATE = 300
@@ -89,7 +93,7 @@ export async function makeIntermediateCertificate(
 }
 
 export interface CrossWish {
-  /** The root whose key is certified: name, key and identifier are kept, so that what it signed chains to either. */
+  /** The root whose key is certified: name, key, identifier and limits are kept, so that what it signed chains to either. */
   readonly of: CertificateInfo
   /** Seconds; cut at the end of both roots. */
   readonly validity: number
@@ -116,6 +120,7 @@ export async function makeCrossCertificate(
       basicConstraints({ ca: true, pathLength: pathLength ?? undefined }),
       keyUsage(['keyCertSign', 'cRLSign']),
       subjectKeyIdentifier(of.subjectKeyIdentifier ?? keyIdentifier({ bits: of.keyBits })),
+      ...of.extensions.filter(({ oid }) => LIMITS.includes(oid)),
       authorityKeyIdentifier(root.certificate.subjectKeyIdentifier!),
       certificatePolicies([ANY_POLICY]),
       crlDistributionPoints([urls.crl(root.id)]),

@@ -3,6 +3,9 @@ import { rfc3339 } from '../../clock.ts'
 import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
+import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
 import type { Authority, IssuingAuthority } from '../authority.ts'
@@ -164,7 +167,7 @@ function checkPropagation(authority: Authority, { all, propagation, now }: Phase
   return `${since}.`
 }
 
-/** Its own, and those of everybody above it: who checks the whole chain needs them all. */
+/** Its own, and those of everybody above it: who checks the whole chain needs them all, and takes nothing that they list. */
 function checkCrls(authority: Authority, { all, crlOf, now }: PhaseCheckContext): string {
   const path = [authority.certificate.der, ...authority.chain]
   for (const { id, certificate } of all.filter((one) =>
@@ -176,9 +179,24 @@ function checkCrls(authority: Authority, { all, crlOf, now }: PhaseCheckContext)
         `"${id}" has no CRL: sign one where its key is, and bring it with "chancery crl install ${id} FILE".`,
       )
     if (crl.nextUpdate <= now) refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.`)
-    proveCrl(crl.der, certificate)
+    const { entries } = proveCrl(crl.der, certificate)
+    const revoked = revokedOf(path, certificate, entries)
+    if (revoked) refuse(`"${nameToText(revoked.subject)}" is revoked: the CRL of "${id}" lists it.`)
   }
   return 'It has a current CRL, and so has everybody above it.'
+}
+
+/** The first certificate of the path that the issuer has in its list; undefined where there is none. */
+function revokedOf(
+  path: readonly Buffer[],
+  issuer: CertificateInfo,
+  entries: Buffer,
+): CertificateInfo | undefined {
+  const issued = path.map((der) => parseCertificate(der)).filter((one) => one.issuer.equals(issuer.subject))
+  // The list of who issues for others may be long.
+  if (issued.length === 0) return undefined
+  const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
+  return issued.find(({ serialNumber, der }) => listed.has(serialNumber) && !der.equals(issuer.der))
 }
 
 async function checkOcsp(authority: Authority, { ocspSignerOf, now }: PhaseCheckContext): Promise<string> {

@@ -13,7 +13,7 @@ import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { narrowLife, narrowNames } from './narrowing.ts'
 import { checkPurposes } from './purposes.ts'
-import { checkSubject, csrNames, grantSubject, renewedNames } from './subject.ts'
+import { checkSubject, csrNames, grantSubject, ownSubject, renewedNames } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
 /** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
@@ -70,7 +70,8 @@ export function decide(
   const names = narrowNames(asked, request)
   checkNames(names, profile, authority, principal)
   const commonNames = request.commonNames ?? csr.commonNames
-  const subject = encodeName(grantSubject(commonNames, asked, names, profile, authority))
+  const wished = encodeName(grantSubject(commonNames, asked, names, profile, authority))
+  const subject = isInternal(profile.name) ? ownSubject(wished, authority) : wished
   checkSubject(subject, authority)
   const grantedAt = principal.kind === 'account' ? principal.order?.grantedAt : undefined
   const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now, grantedAt)

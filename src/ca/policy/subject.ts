@@ -2,9 +2,9 @@ import { isIP } from 'node:net'
 import { hasPurpose } from '../../config/profile-rules.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
-import { isOutside, isSubjectOutside } from '../../pki/certificate/name-constraints.ts'
+import { isOutside, isSubjectOutside, permittedDirectories } from '../../pki/certificate/name-constraints.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
-import { type NameAttribute, nameToText } from '../../pki/distinguished-name.ts'
+import { type NameAttribute, nameBelow, nameToText } from '../../pki/distinguished-name.ts'
 import { normaliseIp } from '../../pki/names/ip.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { SubjectName } from '../../pki/names/san.ts'
@@ -94,6 +94,16 @@ function isMisjudged(
   const { length } = profile.extendedKeyUsage
   const isJudged = isIP(name.value) === 4 || length === 0 || hasPurpose(profile, 'serverAuth')
   return isJudged && nameLimits.some((limits) => isOutside({ type: 'dns', value: name.value }, limits))
+}
+
+/**
+ * The subject (a DER Name) of a certificate of the service's own, which nobody sets: where the name constraints leave it out, it stands
+ * below a directory name that they permit.
+ */
+export function ownSubject(subject: Buffer, { nameLimits }: Pick<Authority, 'nameLimits'>): Buffer {
+  const below = nameLimits.flatMap(permittedDirectories).map((base) => nameBelow(base, subject))
+  const isWithin = (one: Buffer) => !nameLimits.some((limits) => isSubjectOutside(one, limits))
+  return [subject, ...below].find(isWithin) ?? subject
 }
 
 /** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. */

@@ -80,6 +80,11 @@ export function isSubjectOutside(subject: Buffer, { permitted, excluded }: NameL
   return allowed.length > 0 && !allowed.some(({ base }) => directoryCovers(base, subject, 'narrowest'))
 }
 
+/** The directory names below which it permits subjects, DER Names; empty where it permits any. */
+export function permittedDirectories({ permitted }: NameLimits): readonly Buffer[] {
+  return permitted.filter(({ type }) => type === 'directory').map(({ base }) => base)
+}
+
 function covers(base: Buffer, { type, value }: SubjectName): boolean {
   if (type === 'ip') return coversAddress(base, ipBytes(value))
   const text = base.toString('latin1')

@@ -2,8 +2,11 @@ import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
+import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
+import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
+import { decodePem } from '../../../src/pki/pem.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
-import { installRoots, newAuthority, secondRoot } from '../new-authority.ts'
+import { installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
 import { csrPem } from '../requests.ts'
 
 let ca: TestCa
@@ -104,6 +107,21 @@ describe('activation', () => {
       },
     })
     expect(await ca.audit('request.refuse')).toMatchObject([{ target: 'next' }])
+  })
+
+  test('is refused to one that its root has revoked', async () => {
+    const { json } = await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    expect(failed(await phase('next', { phase: 'active', dryRun: true }))).toEqual([])
+    const { serialNumber } = parseCertificate(decodePem(json.certificate, 'certificate')[0]!.der)
+    const previous = (await ca.call('/crl/root.crl', { as: null }, ca.http)).body
+    const wish = { previous, revoke: [{ serialNumber, reason: 2 }], validity: 365 * DAY }
+    const crl = await makeNextRootCrl(await ownRoot(ca), wish, ca.clock())
+    const headers = { 'content-type': 'application/pkix-crl' }
+    await ca.call('/v1/authorities/root/crl', { method: 'PUT', body: crl.der, headers })
+    const refused = await phase('next', { phase: 'active' })
+    expectProblem(refused, 409, 'conflict', /"CN=next" is revoked: the CRL of "root" lists it/)
+    expect(refused.json.subproblems).toMatchObject([{ subject: 'crl' }])
   })
 
   test('lets the new one issue for all that named the old one, and going back undoes it', async () => {

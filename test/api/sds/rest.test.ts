@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ocspError } from '../../../src/ocsp/answer.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { decodePem } from '../../../src/pki/pem.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
@@ -69,6 +70,22 @@ test('a certificate comes with its chain, its staple, and the place of the key',
     ca.service.authorities.issuing().certificate.der,
   ])
   expect(stapled(resource)).toMatchObject({ status: 'good', certId: { serialNumber } })
+})
+
+test('who wants no staple waits for none: the certificate comes also while no OCSP response can be signed', async () => {
+  const { serialNumber } = await enrol('plain.example.test')
+  const name = `serial:${serialNumber}?key=${KEY_FILE}`
+  const { ocsp } = ca.service
+  const { respond } = ocsp
+  ocsp.respond = async () => ocspError('tryLater')
+  try {
+    expectProblem(await ask(name), 503, 'authorityNotReady')
+    const { status, json } = await ask(`${name}&staple=none`)
+    expect(status).toBe(200)
+    expect(only(json).tls_certificate).not.toHaveProperty('ocsp_staple')
+  } finally {
+    ocsp.respond = respond
+  }
 })
 
 test('what Envoy has already is not sent again, and what changed is', async () => {
