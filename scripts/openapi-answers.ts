@@ -7,12 +7,28 @@ interface Beside {
   readonly takes?: readonly string[]
   /** By status: what is answered, beside what has a schema; none where there is no body. */
   readonly answers?: Readonly<Record<number, readonly string[]>>
+  /** Where the handler takes a request without a body for one with an empty object. */
+  readonly mayBeEmpty?: boolean
+  readonly headers?: readonly object[]
+}
+
+const IDEMPOTENCY_KEY = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  required: false,
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  description:
+    'Visible ASCII characters. The same request with the same key gives the same certificate again.',
 }
 
 const PEM = 'application/x-pem-file'
 const CHAIN = 'application/pem-certificate-chain'
 const CERTS_ONLY = 'application/pkcs7-mime'
-const bareCsr = { takes: ['application/pem-certificate-request', 'text/plain'], answers: { 201: [CHAIN] } }
+const bareCsr = {
+  takes: ['application/pem-certificate-request', 'text/plain'],
+  answers: { 201: [CHAIN] },
+  headers: [IDEMPOTENCY_KEY],
+}
 const enrolled = { takes: ['application/pkcs10'], answers: { 200: [CERTS_ONLY], 202: ['text/plain'] } }
 const derCrl = { answers: { 200: ['application/pkix-crl'] } }
 const pem = { answers: { 200: [PEM] } }
@@ -30,8 +46,10 @@ const est: Readonly<Record<string, Beside>> = {
 
 const operations: Readonly<Record<string, Beside>> = {
   'POST /v1/certificates': bareCsr,
-  'POST /v1/certificates/{serial}/renew': bareCsr,
-  'POST /v1/requests/{id}/approve': { answers: { 201: [CHAIN] } },
+  'POST /v1/certificates/{serial}/renew': { ...bareCsr, mayBeEmpty: true },
+  'POST /v1/certificates/{serial}/revoke': { mayBeEmpty: true },
+  'POST /v1/requests/{id}/approve': { answers: { 201: [CHAIN] }, mayBeEmpty: true },
+  'POST /v1/admin-keys/{id}/rotate': { mayBeEmpty: true },
   'GET /v1/certificates/{serial}': { answers: { 200: [CHAIN, 'application/pkix-cert', CERTS_ONLY] } },
   'GET /v1/certificates/{serial}/ocsp': { answers: { 200: ['application/ocsp-response'] } },
   'GET /v1/session/oidc': { answers: { 302: [] } },
@@ -61,6 +79,7 @@ type Content = Record<string, { schema: object }>
 type Operation = {
   summary?: string
   security?: object[]
+  parameters?: object[]
   requestBody?: { content: Content; required?: boolean }
   responses: Record<string, { description: string; content?: Content }>
 }
@@ -86,11 +105,14 @@ export function completeAnswers(document: object): void {
   }
 }
 
-function complete(operation: Operation, { takes = [], answers = {} }: Beside = {}): void {
+function complete(operation: Operation, beside: Beside = {}): void {
+  const { takes = [], answers = {}, mayBeEmpty = false, headers = [] } = beside
+  if (headers.length > 0) operation.parameters = [...(operation.parameters ?? []), ...headers]
   if (takes.length > 0) {
     operation.requestBody ??= { content: {}, required: true }
     Object.assign(operation.requestBody.content, contentOf(takes))
   }
+  if (mayBeEmpty) operation.requestBody!.required = false
   for (const [status, types] of Object.entries(answers)) {
     operation.responses[status] ??= { description: 'Default Response' }
     if (types.length > 0)
