@@ -53,9 +53,9 @@ export async function reenrol(
   const change = readChangeSubjectName(csr.attributes)
   // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
   checkSame(csr, old)
+  // Of another profile than the label's it is renewed as that profile says.
+  const authority = old.profile === label.profile.name ? label.authority : undefined
   if (!change) {
-    // Of another profile than the label's it is renewed as that profile says.
-    const authority = old.profile === label.profile.name ? label.authority : undefined
     const read = () => ({
       proof: { kind: 'csr' as const, csr },
       protocol: 'est' as const,
@@ -75,7 +75,7 @@ export async function reenrol(
   const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
   return issuer.issue(
-    () => ({ ...wish(csr, changing, label), profile: old.profile, names, commonNames }),
+    () => ({ ...wish(csr, changing, label), profile: old.profile, authority, names, commonNames }),
     changing,
     origin,
   )
