@@ -29,15 +29,19 @@ export async function enrol(
   { issuer }: Pick<Parts, 'issuer'>,
 ): Promise<Issued | Pending> {
   const read = () => {
-    // What is in it would not be what the subject says.
-    if (readChangeSubjectName(csr.attributes)) {
-      throw new CaError('malformedRequest', 'ChangeSubjectName belongs to a re-enrolment: leave it out.')
-    }
+    refuseNameChange(csr)
     return wish(csr, principal, label)
   }
   // The certificate that it is given again needs no signature, of which this one would be proven.
   if (principal.kind === 'token' && principal.token.spentOn !== null) await proveCsr(csr)
   return issuer.issue(read, principal, origin)
+}
+
+/** In an enrolment, what is in the attribute would not be what the subject says. */
+export function refuseNameChange({ attributes }: CertificationRequest): void {
+  if (readChangeSubjectName(attributes)) {
+    throw new CaError('malformedRequest', 'ChangeSubjectName belongs to a re-enrolment: leave it out.')
+  }
 }
 
 /** The same names again, or others where the label allows that (RFC 7030 4.2.2). */
