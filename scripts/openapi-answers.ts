@@ -97,6 +97,7 @@ export function completeAnswers(document: object): void {
       if (path.startsWith(EST)) completeEst(item[method], method, path)
       else {
         complete(item[method], operations[name])
+        nameOctets(item[method])
         problems(item[method])
       }
       if (!Object.keys(item[method].responses).some((status) => /^[23]/.test(status)))
@@ -136,11 +137,21 @@ function completeEst(operation: Operation, method: string, path: string): void {
     operation.responses[status] = { description: 'What was wrong.', content: contentOf(['text/plain']) }
 }
 
-/** OpenAPI 3.1: octets have no type, since they are no JSON. */
 const contentOf = (types: readonly string[]): Content =>
   Object.fromEntries(types.map((type) => [type, { schema: schemaOf(type) }]))
 
 function schemaOf(type: string): object {
   if (type === 'application/json') return { type: 'object' }
-  return /pem|^text\/|jsonl/.test(type) ? { type: 'string' } : {}
+  return /pem|^text\/|jsonl/.test(type) ? { type: 'string' } : OCTETS
+}
+
+/** OpenAPI 3.1 would have no type for them, since they are no JSON. But by this alone do generators know them: Python's clients read the rest as text. */
+const OCTETS = { type: 'string', format: 'binary' }
+
+/** Bodies that are sent, and checked as what they are. */
+function nameOctets({ requestBody }: Operation): void {
+  for (const [type, media] of Object.entries(requestBody?.content ?? {})) {
+    if (type !== 'application/json' && !('type' in media.schema))
+      media.schema = { ...OCTETS, ...media.schema }
+  }
 }

@@ -8,11 +8,12 @@ import { openapiRoute } from '../../src/api/openapi.ts'
 import { TestCa } from './ca-fixture.ts'
 import { csrPem } from './requests.ts'
 
-type Responses = Record<string, { content?: Record<string, unknown> }>
+type Content = Record<string, { schema: { format?: string } }>
+type Responses = Record<string, { content?: Content }>
 interface Operation {
   readonly operationId: string
   readonly parameters?: readonly { in: string; name: string; required: boolean }[]
-  readonly requestBody?: { required: boolean }
+  readonly requestBody?: { required: boolean; content: Content }
   readonly responses: Responses
 }
 const description = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')) as {
@@ -85,6 +86,24 @@ test('generators get names without what an address matches by, and a choice of t
     return value
   })
   expect(single).toEqual([])
+})
+
+test('what is sent and answered has a type, octets as well: generators take what has none for text or JSON', () => {
+  const contents = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { requestBody, responses }]) =>
+      [requestBody, ...Object.values(responses)].flatMap((one) =>
+        Object.entries(one?.content ?? {}).map(([type, { schema }]) => ({
+          at: `${method} ${path}`,
+          type,
+          schema,
+        })),
+      ),
+    ),
+  )
+  const untyped = contents.filter(({ schema }) => !('type' in schema) && !('$ref' in schema))
+  expect(untyped).toEqual([])
+  const octets = contents.filter(({ schema }) => schema.format === 'binary').map(({ type }) => type)
+  expect(octets).toEqual(expect.arrayContaining(['application/ocsp-response', 'application/pkix-crl']))
 })
 
 test('the description has the Idempotency-Key where it counts, and no body as required that may be left out', async () => {
