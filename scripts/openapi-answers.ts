@@ -12,6 +12,9 @@ interface Beside {
   readonly headers?: readonly object[]
 }
 
+const RETRY_AFTER = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } }
+const LOCATION = { Location: { description: 'Of what was made.', schema: { type: 'string' } } }
+
 const IDEMPOTENCY_KEY = {
   in: 'header',
   name: 'Idempotency-Key',
@@ -81,7 +84,7 @@ type Operation = {
   security?: object[]
   parameters?: object[]
   requestBody?: { content: Content; required?: boolean }
-  responses: Record<string, { description: string; content?: Content }>
+  responses: Record<string, { description: string; content?: Content; headers?: object }>
 }
 
 const EST = '/.well-known/est/'
@@ -126,7 +129,15 @@ function problems({ responses }: Operation): void {
   const problem = { schema: { $ref: '#/components/schemas/problem' } }
   const content = { 'application/problem+json': problem }
   responses['4XX'] = { description: 'RFC 9457 problem document.', content }
-  responses['5XX'] = { description: 'RFC 9457 problem document; 503 comes with Retry-After.', content }
+  responses['5XX'] = {
+    description: 'RFC 9457 problem document; 503 comes with Retry-After.',
+    content,
+    headers: RETRY_AFTER,
+  }
+  if (!responses[202]) return
+  responses[202].headers = { ...LOCATION, ...RETRY_AFTER }
+  // 429: so many requests of a caller may wait.
+  responses['4XX'].headers = RETRY_AFTER
 }
 
 /** Its errors are text (RFC 7030 4.2.3), and its passwords HTTP Basic. */
@@ -141,7 +152,8 @@ const contentOf = (types: readonly string[]): Content =>
   Object.fromEntries(types.map((type) => [type, { schema: schemaOf(type) }]))
 
 function schemaOf(type: string): object {
-  if (type === 'application/json') return { type: 'object' }
+  // Without this, to some generators it is an object that has nothing.
+  if (type === 'application/json') return { type: 'object', additionalProperties: true }
   return /pem|^text\/|jsonl/.test(type) ? { type: 'string' } : OCTETS
 }
 

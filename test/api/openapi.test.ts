@@ -9,7 +9,7 @@ import { TestCa } from './ca-fixture.ts'
 import { csrPem } from './requests.ts'
 
 type Content = Record<string, { schema: { format?: string } }>
-type Responses = Record<string, { content?: Content }>
+type Responses = Record<string, { content?: Content; headers?: object }>
 interface Operation {
   readonly operationId: string
   readonly parameters?: readonly { in: string; name: string; required: boolean }[]
@@ -104,6 +104,15 @@ test('what is sent and answered has a type, octets as well: generators take what
   expect(untyped).toEqual([])
   const octets = contents.filter(({ schema }) => schema.format === 'binary').map(({ type }) => type)
   expect(octets).toEqual(expect.arrayContaining(['application/ocsp-response', 'application/pkix-crl']))
+})
+
+test('the description has JSON without a schema of its own as an object with anything in it, and says where Retry-After stands', () => {
+  const { content } = paths['/bundles/{file}']!.get!.responses['200']!
+  expect(content!['application/json']!.schema).toEqual({ type: 'object', additionalProperties: true })
+  const { responses } = paths['/v1/certificates']!.post!
+  expect(Object.keys(responses['202']!.headers ?? {})).toEqual(['Location', 'Retry-After'])
+  for (const refusal of ['4XX', '5XX'])
+    expect(Object.keys(responses[refusal]!.headers ?? {})).toEqual(['Retry-After'])
 })
 
 test('the description has the Idempotency-Key where it counts, and no body as required that may be left out', async () => {
