@@ -7,12 +7,31 @@ interface Beside {
   readonly takes?: readonly string[]
   /** By status: what is answered, beside what has a schema; none where there is no body. */
   readonly answers?: Readonly<Record<number, readonly string[]>>
+  /** Where the handler takes a request without a body for one with an empty object. */
+  readonly mayBeEmpty?: boolean
+  readonly headers?: readonly object[]
+}
+
+const RETRY_AFTER = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } }
+const LOCATION = { Location: { description: 'Of what was made.', schema: { type: 'string' } } }
+
+const IDEMPOTENCY_KEY = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  required: false,
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  description:
+    'Visible ASCII characters. The same request with the same key gives the same certificate again.',
 }
 
 const PEM = 'application/x-pem-file'
 const CHAIN = 'application/pem-certificate-chain'
 const CERTS_ONLY = 'application/pkcs7-mime'
-const bareCsr = { takes: ['application/pem-certificate-request', 'text/plain'], answers: { 201: [CHAIN] } }
+const bareCsr = {
+  takes: ['application/pem-certificate-request', 'text/plain'],
+  answers: { 201: [CHAIN] },
+  headers: [IDEMPOTENCY_KEY],
+}
 const enrolled = { takes: ['application/pkcs10'], answers: { 200: [CERTS_ONLY], 202: ['text/plain'] } }
 const derCrl = { answers: { 200: ['application/pkix-crl'] } }
 const pem = { answers: { 200: [PEM] } }
@@ -30,8 +49,10 @@ const est: Readonly<Record<string, Beside>> = {
 
 const operations: Readonly<Record<string, Beside>> = {
   'POST /v1/certificates': bareCsr,
-  'POST /v1/certificates/{serial}/renew': bareCsr,
-  'POST /v1/requests/{id}/approve': { answers: { 201: [CHAIN] } },
+  'POST /v1/certificates/{serial}/renew': { ...bareCsr, mayBeEmpty: true },
+  'POST /v1/certificates/{serial}/revoke': { mayBeEmpty: true },
+  'POST /v1/requests/{id}/approve': { answers: { 201: [CHAIN] }, mayBeEmpty: true },
+  'POST /v1/admin-keys/{id}/rotate': { mayBeEmpty: true },
   'GET /v1/certificates/{serial}': { answers: { 200: [CHAIN, 'application/pkix-cert', CERTS_ONLY] } },
   'GET /v1/certificates/{serial}/ocsp': { answers: { 200: ['application/ocsp-response'] } },
   'GET /v1/session/oidc': { answers: { 302: [] } },
@@ -61,8 +82,9 @@ type Content = Record<string, { schema: object }>
 type Operation = {
   summary?: string
   security?: object[]
+  parameters?: object[]
   requestBody?: { content: Content; required?: boolean }
-  responses: Record<string, { description: string; content?: Content }>
+  responses: Record<string, { description: string; content?: Content; headers?: object }>
 }
 
 const EST = '/.well-known/est/'
@@ -78,6 +100,7 @@ export function completeAnswers(document: object): void {
       if (path.startsWith(EST)) completeEst(item[method], method, path)
       else {
         complete(item[method], operations[name])
+        nameOctets(item[method])
         problems(item[method])
       }
       if (!Object.keys(item[method].responses).some((status) => /^[23]/.test(status)))
@@ -86,11 +109,14 @@ export function completeAnswers(document: object): void {
   }
 }
 
-function complete(operation: Operation, { takes = [], answers = {} }: Beside = {}): void {
+function complete(operation: Operation, beside: Beside = {}): void {
+  const { takes = [], answers = {}, mayBeEmpty = false, headers = [] } = beside
+  if (headers.length > 0) operation.parameters = [...(operation.parameters ?? []), ...headers]
   if (takes.length > 0) {
     operation.requestBody ??= { content: {}, required: true }
     Object.assign(operation.requestBody.content, contentOf(takes))
   }
+  if (mayBeEmpty) operation.requestBody!.required = false
   for (const [status, types] of Object.entries(answers)) {
     operation.responses[status] ??= { description: 'Default Response' }
     if (types.length > 0)
@@ -103,7 +129,15 @@ function problems({ responses }: Operation): void {
   const problem = { schema: { $ref: '#/components/schemas/problem' } }
   const content = { 'application/problem+json': problem }
   responses['4XX'] = { description: 'RFC 9457 problem document.', content }
-  responses['5XX'] = { description: 'RFC 9457 problem document; 503 comes with Retry-After.', content }
+  responses['5XX'] = {
+    description: 'RFC 9457 problem document; 503 comes with Retry-After.',
+    content,
+    headers: RETRY_AFTER,
+  }
+  if (!responses[202]) return
+  responses[202].headers = { ...LOCATION, ...RETRY_AFTER }
+  // 429: so many requests of a caller may wait.
+  responses['4XX'].headers = RETRY_AFTER
 }
 
 /** Its errors are text (RFC 7030 4.2.3), and its passwords HTTP Basic. */
@@ -114,11 +148,22 @@ function completeEst(operation: Operation, method: string, path: string): void {
     operation.responses[status] = { description: 'What was wrong.', content: contentOf(['text/plain']) }
 }
 
-/** OpenAPI 3.1: octets have no type, since they are no JSON. */
 const contentOf = (types: readonly string[]): Content =>
   Object.fromEntries(types.map((type) => [type, { schema: schemaOf(type) }]))
 
 function schemaOf(type: string): object {
-  if (type === 'application/json') return { type: 'object' }
-  return /pem|^text\/|jsonl/.test(type) ? { type: 'string' } : {}
+  // Without this, to some generators it is an object that has nothing.
+  if (type === 'application/json') return { type: 'object', additionalProperties: true }
+  return /pem|^text\/|jsonl/.test(type) ? { type: 'string' } : OCTETS
+}
+
+/** OpenAPI 3.1 would have no type for them, since they are no JSON. But by this alone do generators know them: Python's clients read the rest as text. */
+const OCTETS = { type: 'string', format: 'binary' }
+
+/** Bodies that are sent, and checked as what they are. */
+function nameOctets({ requestBody }: Operation): void {
+  for (const [type, media] of Object.entries(requestBody?.content ?? {})) {
+    if (type !== 'application/json' && !('type' in media.schema))
+      media.schema = { ...OCTETS, ...media.schema }
+  }
 }

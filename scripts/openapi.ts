@@ -7,6 +7,7 @@ import { stringify } from 'yaml'
 import { ROUTE_ACCESS } from '../src/api/rest/roles.ts'
 import { chancery, openChancery } from '../src/index.ts'
 import { completeAnswers } from './openapi-answers.ts'
+import { joinChoices } from './openapi-choices.ts'
 
 /**
  * Writes openapi.yaml from the schemas that validate requests and shape responses. With --check it writes nothing, and
@@ -88,6 +89,7 @@ async function describe(): Promise<string> {
     await app.ready()
     const document = app.swagger()
     completeAnswers(document)
+    joinChoices(document)
     return `# Written by "npm run openapi" from the schemas in src/api; do not edit.\n${stringify(document, { lineWidth: 0, aliasDuplicateObjects: false })}`
   } finally {
     await app.close()
@@ -96,9 +98,9 @@ async function describe(): Promise<string> {
   }
 }
 
-/** By which generators name what they make: "getV1CertificatesSerial". */
+/** By which generators name what they make: "getV1CertificatesSerial". What a parameter must look like is no part of it. */
 function nameOf(method: string, url: string): string {
-  const words = url.match(/[A-Za-z0-9]+/g)!
+  const words = url.replace(/\(.*\)/, '').match(/[A-Za-z0-9]+/g)!
   return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Freshness, sendFresh, sendFreshInParts } from './freshness.ts'
+import { qualityValues } from './quality-values.ts'
 
 /** Octets. Below, the header costs as much as is won. */
 const WORTHWHILE = 1024
@@ -33,14 +34,9 @@ export async function sendFreshCompressed(
   return sendFresh(request, reply, contentType, await smaller, { ...freshness, etag })
 }
 
-/** RFC 9110 12.5.3: "q=0" means never, and nothing said means nothing wanted. */
+/** RFC 9110 12.5.3: nothing said means nothing wanted. */
 export function acceptsGzip(header: string | string[] | undefined): boolean {
-  const weights = new Map<string, number>()
-  for (const part of String(header ?? '').split(',')) {
-    const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())
-    const weight = parameters.find((text) => text.startsWith('q='))
-    weights.set(coding, weight === undefined ? 1 : Number(weight.slice(2)))
-  }
+  const weights = qualityValues(header)
   return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
 }
 

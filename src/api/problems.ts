@@ -65,7 +65,10 @@ export function asCaError(error: unknown): CaError {
     return new CaError('malformedRequest', `${validationFault(error as FastifyError) ?? message}.`)
   if (statusCode === 413) return new CaError('bodyTooLarge', 'The body is larger than this address takes.')
   if (statusCode === 415)
-    return new CaError('unsupportedMediaType', 'This address does not take that Content-Type.')
+    return new CaError(
+      'unsupportedMediaType',
+      'The Content-Type is missing, or not one that this address takes: application/json for JSON, application/pkcs10 for a CSR by itself; openapi.yaml has all.',
+    )
   if (code?.startsWith('FST_') && statusCode !== undefined && statusCode < 500) {
     return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
   }

@@ -29,15 +29,19 @@ export async function enrol(
   { issuer }: Pick<Parts, 'issuer'>,
 ): Promise<Issued | Pending> {
   const read = () => {
-    // What is in it would not be what the subject says.
-    if (readChangeSubjectName(csr.attributes)) {
-      throw new CaError('malformedRequest', 'ChangeSubjectName belongs to a re-enrolment: leave it out.')
-    }
+    refuseNameChange(csr)
     return wish(csr, principal, label)
   }
   // The certificate that it is given again needs no signature, of which this one would be proven.
   if (principal.kind === 'token' && principal.token.spentOn !== null) await proveCsr(csr)
   return issuer.issue(read, principal, origin)
+}
+
+/** In an enrolment, what is in the attribute would not be what the subject says. */
+export function refuseNameChange({ attributes }: CertificationRequest): void {
+  if (readChangeSubjectName(attributes)) {
+    throw new CaError('malformedRequest', 'ChangeSubjectName belongs to a re-enrolment: leave it out.')
+  }
 }
 
 /** The same names again, or others where the label allows that (RFC 7030 4.2.2). */
@@ -53,9 +57,9 @@ export async function reenrol(
   const change = readChangeSubjectName(csr.attributes)
   // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
   checkSame(csr, old)
+  // Of another profile than the label's it is renewed as that profile says.
+  const authority = old.profile === label.profile.name ? label.authority : undefined
   if (!change) {
-    // Of another profile than the label's it is renewed as that profile says.
-    const authority = old.profile === label.profile.name ? label.authority : undefined
     const read = () => ({
       proof: { kind: 'csr' as const, csr },
       protocol: 'est' as const,
@@ -75,7 +79,7 @@ export async function reenrol(
   const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
   return issuer.issue(
-    () => ({ ...wish(csr, changing, label), profile: old.profile, names, commonNames }),
+    () => ({ ...wish(csr, changing, label), profile: old.profile, authority, names, commonNames }),
     changing,
     origin,
   )

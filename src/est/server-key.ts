@@ -5,7 +5,6 @@ import type { Issuer } from '../ca/issue.ts'
 import { signKeyPackage } from '../ca/key-package.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
-import { subjectAltName } from '../pki/certificate/extensions.ts'
 import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { readKeyProtection } from '../pki/csr/key-protection.ts'
@@ -15,7 +14,7 @@ import { generateKey } from '../pki/keys/generate.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { Turns } from '../turns.ts'
 import type { EstCredentials } from './authenticate-enrollee.ts'
-import { enrol } from './enrol.ts'
+import { enrol, refuseNameChange } from './enrol.ts'
 import { keyRecipient } from './key-recipient.ts'
 import type { Label } from './labels.ts'
 
@@ -55,12 +54,13 @@ export async function enrolWithServerKey(
     throw new CaError('tokenSpent', 'The enrolment token was used up. Ask an admin for a new one.')
   }
   // Whatever is wrong with it must be known before there is a certificate.
+  refuseNameChange(csr)
   const protection = readKeyProtection(csr.attributes)
   const recipient = protection && keyRecipient(protection, caller.credentials)
   const type = profile.keyTypes.find((one) => one === csr.publicKey.type) ?? profile.keyTypes[0]!
   const key = await generateInTurn(type)
-  const extensions = csr.names.length > 0 ? [subjectAltName(csr.names, false)] : []
-  const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions }))
+  // All of them, since a profile may refuse what is asked for beside names.
+  const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions: csr.extensions }))
   const issued = await enrol(own, principal, label, caller.origin, { issuer })
   if (issued.outcome === 'pending') throw new CaError('internal', 'A certificate waits for approval unasked.')
   const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })

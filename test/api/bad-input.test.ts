@@ -198,6 +198,10 @@ describe('a content type', () => {
     const refused = await ca.call('/v1/certificates', { method: 'POST', body: honest })
     expectRefused(refused)
     expectProblem(await post(honest, JSON_TYPE), 400, 'malformedRequest')
+    // What curl -d says of JSON; the answer says what to say.
+    const form = { 'content-type': 'application/x-www-form-urlencoded' }
+    const asForm = await ca.call('/v1/tokens', { body: '{}', headers: form })
+    expectProblem(asForm, 415, 'unsupportedMediaType', /application\/json for JSON/)
     expectProblem(await ca.call('/v1/tokens', { body: '{}', headers: PEM }), 415, 'unsupportedMediaType')
     expectProblem(await ca.call('/v1/tokens', { body: honest, headers: DER }), 415, 'unsupportedMediaType')
     const method = { method: 'POST' } as const

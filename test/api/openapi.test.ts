@@ -1,14 +1,26 @@
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { answerClientError } from '../../src/api/client-error.ts'
 import { openapiRoute } from '../../src/api/openapi.ts'
 import { TestCa } from './ca-fixture.ts'
+import { csrPem } from './requests.ts'
 
-type Responses = Record<string, { content?: Record<string, unknown> }>
-const { paths } = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')) as {
-  paths: Record<string, Record<string, { responses: Responses }>>
+type Content = Record<string, { schema: { format?: string } }>
+type Responses = Record<string, { content?: Content; headers?: object }>
+interface Operation {
+  readonly operationId: string
+  readonly parameters?: readonly { in: string; name: string; required: boolean }[]
+  readonly requestBody?: { required: boolean; content: Content }
+  readonly responses: Responses
 }
+const description = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')) as {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: { problem: { required: string[] } } }
+}
+const { paths } = description
 
 test('all who ask for the description are sent one copy of it, which slow readers then share', async () => {
   const app = Fastify()
@@ -62,4 +74,85 @@ test('what the service answers has a media type that the description names, refu
   } finally {
     await ca.close()
   }
+})
+
+test('generators get names without what an address matches by, and a choice of texts as one enum', () => {
+  const names = Object.values(paths).flatMap((one) => Object.values(one).map((it) => it.operationId))
+  expect(names.filter((name) => /[0-9]/.test(name.replace('V1', '').replace('V3', '')))).toEqual([])
+  expect(new Set(names).size).toBe(names.length)
+  const single: unknown[] = []
+  JSON.stringify(description, (key, value) => {
+    if (key === 'anyOf' && value.every((one: object) => 'enum' in one)) single.push(value)
+    return value
+  })
+  expect(single).toEqual([])
+})
+
+test('what is sent and answered has a type, octets as well: generators take what has none for text or JSON', () => {
+  const contents = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { requestBody, responses }]) =>
+      [requestBody, ...Object.values(responses)].flatMap((one) =>
+        Object.entries(one?.content ?? {}).map(([type, { schema }]) => ({
+          at: `${method} ${path}`,
+          type,
+          schema,
+        })),
+      ),
+    ),
+  )
+  const untyped = contents.filter(({ schema }) => !('type' in schema) && !('$ref' in schema))
+  expect(untyped).toEqual([])
+  const octets = contents.filter(({ schema }) => schema.format === 'binary').map(({ type }) => type)
+  expect(octets).toEqual(expect.arrayContaining(['application/ocsp-response', 'application/pkix-crl']))
+})
+
+test('the description has JSON without a schema of its own as an object with anything in it, and says where Retry-After stands', () => {
+  const { content } = paths['/bundles/{file}']!.get!.responses['200']!
+  expect(content!['application/json']!.schema).toEqual({ type: 'object', additionalProperties: true })
+  const { responses } = paths['/v1/certificates']!.post!
+  expect(Object.keys(responses['202']!.headers ?? {})).toEqual(['Location', 'Retry-After'])
+  for (const refusal of ['4XX', '5XX'])
+    expect(Object.keys(responses[refusal]!.headers ?? {})).toEqual(['Retry-After'])
+})
+
+test('the description has the Idempotency-Key where it counts, and no body as required that may be left out', async () => {
+  const post = (path: string) => paths[path]!.post!
+  for (const path of ['/v1/certificates', '/v1/certificates/{serial}/renew']) {
+    expect(post(path).parameters).toContainEqual(
+      expect.objectContaining({ in: 'header', name: 'Idempotency-Key', required: false }),
+    )
+  }
+  const ca = await TestCa.create()
+  try {
+    const { serialNumber } = await ca.enrol(csrPem(['dns:web.example.test']))
+    const revoked = await ca.call(`/v1/certificates/${serialNumber}/revoke`, {
+      method: 'POST',
+      as: ca.adminKey,
+    })
+    expect(revoked.status).toBe(200)
+    const key = await ca.call('/v1/admin-keys/1/rotate', { method: 'POST', as: ca.adminKey })
+    expect(key.status).toBe(200)
+  } finally {
+    await ca.close()
+  }
+  for (const path of [
+    '/v1/certificates/{serial}/renew',
+    '/v1/certificates/{serial}/revoke',
+    '/v1/requests/{id}/approve',
+    '/v1/admin-keys/{id}/rotate',
+  ]) {
+    expect([path, post(path).requestBody?.required ?? false]).toEqual([path, false])
+  }
+  expect(post('/v1/certificates').requestBody?.required).toBe(true)
+})
+
+test('the description asks of a problem document what every one has: that of a head which is too long has no instance', () => {
+  const sent: string[] = []
+  const socket = { destroyed: false, writable: true, end: (text: string) => void sent.push(text) }
+  const tooLong = Object.assign(new Error('too long'), { code: 'HPE_HEADER_OVERFLOW' })
+  answerClientError(tooLong, socket as unknown as Socket)
+  const problem = JSON.parse(sent.join('').split('\r\n\r\n')[1]!)
+  const { required } = description.components.schemas.problem
+  expect(problem).toMatchObject({ status: 431 })
+  expect(Object.keys(problem)).toEqual(expect.arrayContaining(required))
 })

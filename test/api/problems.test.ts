@@ -163,8 +163,8 @@ describe('the framework’s own errors', () => {
       '/v1/certificates',
       { body: '', headers: { 'content-type': 'application/json' } },
       400,
-      'malformedRequest',
-      /./,
+      'malformedCsr',
+      /empty/,
     ],
     [
       'a field of the wrong type',

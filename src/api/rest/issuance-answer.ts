@@ -4,6 +4,7 @@ import type { Issued, Pending } from '../../ca/issue.ts'
 import { type Clock, epochSeconds } from '../../clock.ts'
 import type { Config } from '../../config/config.ts'
 import { encodePem } from '../../pki/pem.ts'
+import { qualityValues } from '../quality-values.ts'
 import { chainPem, showCertificate } from './certificate-view.ts'
 import { showTime } from './schemas.ts'
 
@@ -48,11 +49,13 @@ export function answerIssued(
   return reply.type(PEM_CHAIN).serializer(String).send(chain.join(''))
 }
 
+/**
+ * Whether PEM is preferred. Clients that generators make list all that an address answers: with less weight for what is no JSON, as
+ * PHP's do, or with none, and read JSON where they have it.
+ */
 function wantsPem(accept: string | undefined): boolean {
-  if (!accept) return false
-  const types = accept.split(',').map((part) => part.split(';')[0]!.trim().toLowerCase())
-  return (
-    types.includes(PEM_CHAIN) ||
-    (types.includes('application/x-pem-file') && !types.includes('application/json'))
-  )
+  const weights = qualityValues(accept)
+  const of = (...types: string[]) => Math.max(...types.map((type) => weights.get(type) ?? 0))
+  const pem = of(PEM_CHAIN, 'application/x-pem-file')
+  return pem > of('application/json') && pem >= of('application/*', '*/*')
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RawRequestDefaultExpression } from 'fastify'
 import { CaError } from '../../errors.ts'
 import Type from '../../schema/build.ts'
 import { beforeRequest } from '../immediate-hooks.ts'
@@ -11,15 +11,23 @@ export function useOwnParsing(app: FastifyInstance): void {
   readJsonAlone(app)
   app.addHook(
     'onRequest',
-    beforeRequest(({ raw: { headers } }) => {
-      // curl -d '' and Python's urllib name a type for a body that is not there.
-      if (headers['content-length'] === '0') delete headers['content-type']
+    beforeRequest(({ raw }) => {
+      const { headers } = raw
+      // curl -d '' and Python's urllib name a type for a body that is not there; PHP's generated clients, and many a fetch, do with DELETE.
+      if (!hasBody(raw)) delete headers['content-type']
       const encoding = headers['content-encoding']
       if (encoding !== undefined && encoding !== 'identity') {
         throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')
       }
     }),
   )
+}
+
+/** By HTTP/1 there is none without either header (RFC 9112 6.3); HTTP/2, which a host application may speak, needs neither. */
+function hasBody({ headers, httpVersion }: RawRequestDefaultExpression): boolean {
+  const length = headers['content-length']
+  if (length !== undefined) return length !== '0'
+  return headers['transfer-encoding'] !== undefined || !httpVersion.startsWith('1.')
 }
 
 /** Bodies of this scope are JSON, read here, whatever parsers the surrounding application has. */

@@ -76,7 +76,9 @@ export const Problem = Type.Object(
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.Optional(Type.String()),
-    instance: Type.String(),
+    instance: Type.Optional(
+      Type.String({ description: 'Absent where the request could not be read, as with too many headers.' }),
+    ),
     subproblems: Type.Optional(
       Type.Array(
         Type.Object({ type: Type.String(), detail: Type.String(), subject: Type.Optional(Type.String()) }),

@@ -25,3 +25,11 @@ export function attributedCsr(
   )
   return assembleSigned(info, algorithm, sign('sha256', info, key))
 }
+
+const CHANGE_SUBJECT_NAME = '1.3.6.1.5.5.7.7.36'
+
+/** One that repeats `names` and asks for others in their place (RFC 6402 2.8). */
+export function renaming(names: readonly string[], wanted: readonly string[]): Buffer {
+  const { value } = subjectAltName(wanted.map(parseNameText), false)
+  return attributedCsr(names, [[CHANGE_SUBJECT_NAME, sequence(value)]])
+}

@@ -1,11 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { subjectAltName } from '../../../src/pki/certificate/extensions.ts'
-import { sequence } from '../../../src/pki/der/write.ts'
-import { parseNameText } from '../../../src/pki/names/normalise.ts'
-import { attributedCsr } from './attributed-csr.ts'
+import { renaming } from './attributed-csr.ts'
 import { EstCa } from './est-ca.ts'
 
-const CHANGE_SUBJECT_NAME = '1.3.6.1.5.5.7.7.36'
 const OLD = ['dns:old.elsewhere.test']
 
 let est: EstCa
@@ -25,10 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => est.close())
 
-const changing = (names: readonly string[]) => {
-  const { value } = subjectAltName(names.map(parseNameText), false)
-  return attributedCsr(OLD, [[CHANGE_SUBJECT_NAME, sequence(value)]])
-}
+const changing = (names: readonly string[]) => renaming(OLD, names)
 
 test('a re-enrolment changes its names to what the label allows, and may keep those that it has', async () => {
   const { identity } = await est.holder(OLD)

@@ -7,6 +7,7 @@ import { parseCsr } from '../../../src/pki/csr/parse.ts'
 import { decodePem, encodePem } from '../../../src/pki/pem.ts'
 import { DAY, ROOT_PASSPHRASE } from '../ca-fixture.ts'
 import { csrDer, keyPem, newKey } from '../requests.ts'
+import { renaming } from './attributed-csr.ts'
 import { EstCa } from './est-ca.ts'
 import { certificatesOf } from './messages.ts'
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
     est: {
       names: ['example.test'],
       labels: {
-        lab: { authority: 'lab' },
+        lab: { authority: 'lab', changeNames: true },
         watched: { authority: 'lab', profile: 'watched' },
       },
     },
@@ -77,9 +78,23 @@ test('and so where a person approves it', async () => {
   expect(approved.json.authority).toBe('lab')
 })
 
-test('a label gives its authority to certificates of its own profile alone', async () => {
+test.each([
+  ['as they are', () => csrDer(NAMES)],
+  ['that change', () => renaming(NAMES, ['dns:valve.example.test'])],
+])('a label gives its authority to certificates of its own profile alone, with names %s', async (_, csr) => {
   const { identity } = await est.holder(NAMES, { profile: 'peer' })
-  await est.enrolled({ at: 'lab/simplereenroll', csr: csrDer(NAMES), identity })
+  await est.enrolled({ at: 'lab/simplereenroll', csr: csr(), identity })
   const [row] = await est.ca.certificates()
   expect(row).toMatchObject({ authority: 'intermediate', profile: 'peer' })
+})
+
+test('a re-enrolment that changes names comes from the authority of the label', async () => {
+  const { identity } = await est.holder(NAMES)
+  await est.enrolled({
+    at: 'lab/simplereenroll',
+    csr: renaming(NAMES, ['dns:valve.example.test']),
+    identity,
+  })
+  const [row] = await est.ca.certificates()
+  expect(row).toMatchObject({ authority: 'lab', profile: 'server' })
 })

@@ -1,11 +1,11 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
-import { octetString } from '../../../src/pki/der/write.ts'
+import { octetString, oid, sequence } from '../../../src/pki/der/write.ts'
 import { decryptBySecret, decryptWith, onlyKey, verifiedContent } from '../../pki/cms/reading.ts'
 import { toolIsMissing } from '../../pki/external-tool.ts'
 import { csrDer, newKey } from '../requests.ts'
-import { attributedCsr } from './attributed-csr.ts'
+import { attributedCsr, renaming } from './attributed-csr.ts'
 import { EstCa } from './est-ca.ts'
 import { certificatesOf } from './messages.ts'
 
@@ -19,10 +19,11 @@ beforeAll(async () => {
     profiles: {
       agreeing: { extends: 'peer', keyUsage: ['digitalSignature', 'keyAgreement'], keyTypes: ['P-256'] },
       slow: { extends: 'server', approval: 'enrol' },
+      strict: { extends: 'server', extensions: 'refuse' },
     },
     est: {
       names: ['example.test'],
-      labels: { none: { serverKeys: false }, slow: { profile: 'slow' } },
+      labels: { none: { serverKeys: false }, slow: { profile: 'slow' }, strict: { profile: 'strict' } },
     },
   })
 })
@@ -118,6 +119,21 @@ describe('is refused, and nothing recorded,', () => {
     expect(status).toBe(400)
     expect(text).toContain('keyAgreement')
   })
+
+  test.each(['simpleenroll', 'serverkeygen'])(
+    'by %s alike: other names, and extensions',
+    async (operation) => {
+      const user = await est.user()
+      const other = renaming(NAMES, ['dns:valve.example.test'])
+      const { status, text } = await est.refused({ at: operation, csr: other, user })
+      expect([status, text]).toEqual([400, expect.stringContaining('ChangeSubjectName')])
+      const extensions = [{ oid: '2.5.29.37', critical: false, value: sequence(oid('1.3.6.1.5.5.7.3.3')) }]
+      const asking = { csr: csrDer(NAMES, { extensions }), user }
+      expect((await est.ask({ at: operation, ...asking })).status).toBe(200)
+      const refusal = await est.refused({ at: `strict/${operation}`, ...asking })
+      expect([refusal.status, refusal.text]).toEqual([403, expect.stringContaining('2.5.29.37')])
+    },
+  )
 
   test('where no keys are made, or a person must approve', async () => {
     const user = await est.user()

@@ -101,6 +101,8 @@ test('PEM comes back to who asks for it: leaf and intermediates, no root, no com
     'application/pem-certificate-chain',
     'application/x-pem-file',
     'application/pem-certificate-chain, */*;q=0.1',
+    'application/pem-certificate-chain, */*',
+    'application/json;q=0.5, application/pem-certificate-chain',
   ]) {
     const answer = await enrol({ csr: csrPem(['dns:pem.example.test']) }, { accept })
     expect(answer.status).toBe(201)
@@ -109,6 +111,18 @@ test('PEM comes back to who asks for it: leaf and intermediates, no root, no com
     const stored = await ca.service.store.read.certificate(serialNumber)
     expect(answer.text).toBe(encodePem('CERTIFICATE', stored!.der) + ca.issuerPem)
   }
+})
+
+test.each([
+  // What PHP's client sends, which openapi-generator makes: it reads JSON.
+  'application/json,application/problem+json;q=0.9,application/pem-certificate-chain;q=0.8',
+  'application/json, application/pem-certificate-chain',
+  'application/pem-certificate-chain;q=0.5, */*',
+  'application/pem-certificate-chain;q=0, */*',
+])('JSON comes back to who does not prefer PEM: %s', async (accept) => {
+  const answer = await enrol({ csr: csrPem(['dns:pem.example.test']) }, { accept })
+  expect(answer.status).toBe(201)
+  expect(answer.json).toMatchObject({ state: 'valid' })
 })
 
 test('names may be given beside the CSR, and then replace its own', async () => {

@@ -83,6 +83,16 @@ describe('bodies', () => {
     expect(answer.json).toMatchObject({ changed: true, revocation: { reason: 'unspecified' } })
   })
 
+  test('nor where nothing says that there is one, as in a DELETE of clients that name a type with each request', async () => {
+    const { id } = await ca.token({ names: ['web.example.test'] })
+    for (const type of ['application/json', 'application/x-www-form-urlencoded']) {
+      const call = { method: 'DELETE', headers: { 'content-type': type } } as const
+      expect((await ca.call(`/v1/tokens/${id}`, call)).status).toBe(200)
+    }
+    const typed = { 'content-type': 'application/json' }
+    expectProblem(await ca.call('/v1/certificates', { method: 'POST', headers: typed }), 400, 'malformedCsr')
+  })
+
   test('a compressed body is refused, not misread', async () => {
     const body = csrDer(['dns:a.example.test'])
     const gzip = { ...headers, 'content-encoding': 'gzip' }
