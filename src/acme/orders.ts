@@ -68,7 +68,7 @@ export class Orders {
       notBefore: wish.notBefore ?? null,
       notAfter: wish.notAfter ?? null,
       replaces,
-      authorizations: distinct(authorizations),
+      authorizations,
       reuseUntil: now + Math.min(REUSE_MARGIN, config.orderValidity),
     }
     const outcome = await this.#counting(account, record.identifiers, async () => {
@@ -176,13 +176,6 @@ export class Orders {
       expiresAt: now + config.orderValidity,
     }
   }
-}
-
-/** Two names below one ancestor are proven by one authorization. */
-function distinct(authorizations: AcmeOrderRecord['authorizations']): AcmeOrderRecord['authorizations'] {
-  const key = ({ create }: (typeof authorizations)[number]) =>
-    `${create.identifier} ${create.wildcard} ${create.subdomains}`
-  return [...new Map(authorizations.map((one) => [key(one), one])).values()]
 }
 
 export function accountPrincipal(accountId: number): Extract<Principal, { kind: 'account' }> {

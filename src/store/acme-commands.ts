@@ -99,6 +99,7 @@ export interface AcmeOrderRecord {
   notAfter: number | null
   /** The serial number of the certificate that it renews (RFC 9773), and the text that said so. */
   replaces: { serialNumber: string; text: string } | null
+  /** For each identifier; two of them that want the same proof get one authorization. */
   authorizations: readonly {
     reuse: readonly AcmeReuse[]
     create: Omit<AcmeAuthorizationRecord, 'accountId' | 'createdAt'>

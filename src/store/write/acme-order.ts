@@ -18,20 +18,25 @@ export function acmeOrderHandlers(db: Connection) {
     createAcmeOrder(record: AcmeOrderRecord): AcmeOrderOutcome {
       const replaces = record.replaces && findReplaced(record.replaces.serialNumber, record.createdAt)
       if (replaces?.taken) return { outcome: 'alreadyReplaced' }
+      const { accountId, createdAt } = record
+      const made = new Map<string, number>()
+      // What is proven for one name says nothing of the next, also where both are to be proven by one authorization.
       const authorizations = record.authorizations.map(({ reuse, create }) => {
-        const known = findReusable(record.accountId, reuse, record.reuseUntil)
+        const known = findReusable(accountId, reuse, record.reuseUntil)
         if (known) return { ...known, isValid: true }
-        const id = authorize({ ...create, accountId: record.accountId, createdAt: record.createdAt })
+        const proof = `${create.identifier} ${create.wildcard} ${create.subdomains}`
+        const id = made.get(proof) ?? authorize({ ...create, accountId, createdAt })
+        made.set(proof, id)
         return { id, expiresAt: create.expiresAt, isValid: false }
       })
       const status = authorizations.every(({ isValid }) => isValid) ? 'ready' : 'pending'
       // An order must not be fulfilled by what has expired meanwhile.
       const expiresAt = Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt))
       const { lastInsertRowid } = insert.run(
-        record.accountId,
+        accountId,
         status,
         expiresAt,
-        record.createdAt,
+        createdAt,
         JSON.stringify(record.identifiers),
         record.profile,
         record.profileAsked ? 1 : 0,

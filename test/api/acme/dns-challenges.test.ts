@@ -121,6 +121,22 @@ describe('subdomains (RFC 9444)', () => {
     expect(done.json.status, done.text).toBe('valid')
   })
 
+  test('what is proven for one of the names below an ancestor counts for no other of them', async () => {
+    const own = await client.newOrder(['f.example.test'])
+    await prove(own.json.authorizations[0], 'f.example.test')
+    const below = (value: string) => ({ type: 'dns', value, ancestorDomain: 'example.test' })
+    for (const labels of ['ef', 'fe', 'efg']) {
+      const names = [...labels].map((label) => `${label}.example.test`)
+      const { json } = await client.newOrder(names.map(below))
+      expect(json.status, labels).toBe('pending')
+      const shown = await Promise.all(json.authorizations.map((url: string) => client.authorization(url)))
+      const proofs = shown.map((one) => `${one.json.identifier.value} ${one.json.status}`)
+      expect(proofs).toEqual(['f.example.test valid', 'example.test pending'])
+      const csr = csrDer(names.map((name) => `dns:${name}`))
+      await acme.refuses(() => client.finalize(json.finalize, csr), 403, 'orderNotReady')
+    }
+  })
+
   test.each([
     ['itself', 'a.test', 'a.test'],
     ['below it', 'a.test', 'b.a.test'],
