@@ -15,7 +15,7 @@ import { AcmeError } from './problem.ts'
 import type { CaaRequest } from './validation/caa.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
 import { accountHashPrefix } from './validation/dns-persist-01.ts'
-import { isTransient } from './validation/failure.ts'
+import { isTransient, ValidationFailure } from './validation/failure.ts'
 import type { ChallengeType } from './validation/key-authorization.ts'
 import { type Validated, validateCaa, validateChallenge } from './validation/validate.ts'
 import { type Attempt, Validator } from './validator.ts'
@@ -134,6 +134,14 @@ export class Acme {
     const { identifier, wildcard, subdomains, accountId } = authorization
     const { token, accountUrl } = challenge
     const type = challenge.type as ChallengeType
+    // Begun, or made, under an earlier configuration.
+    if (!this.context.config.challenges.includes(type)) {
+      throw new ValidationFailure(
+        'unauthorized',
+        `${type} is not offered any more: make a new order.`,
+        'final',
+      )
+    }
     const what = {
       ...{ type, token, wildcard, subdomains, thumbprint },
       identifier: identifierOf(identifier),

@@ -70,6 +70,7 @@ export class Orders {
       replaces,
       authorizations,
       reuseUntil: now + Math.min(REUSE_MARGIN, config.orderValidity),
+      reuseProvenBy: config.challenges,
     }
     const outcome = await this.#counting(account, record.identifiers, async () => {
       const made = await store.write('createAcmeOrder', record)

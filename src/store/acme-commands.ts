@@ -106,6 +106,8 @@ export interface AcmeOrderRecord {
   }[]
   /** Until when at least a reused authorization must hold. */
   reuseUntil: number
+  /** The challenges by which it may have been proven. */
+  reuseProvenBy: readonly string[]
 }
 /** "alreadyReplaced": another order that is not invalid replaces the certificate; nothing was written. */
 export type AcmeOrderOutcome = AcmeCreatedOrder | { outcome: 'alreadyReplaced' }
