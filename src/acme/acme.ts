@@ -100,9 +100,11 @@ export class Acme {
       try {
         await validateCaa({ ...one, accountUrl }, this.#validation, stop.signal)
       } catch (error) {
+        if (stop.signal.aborted) throw error
+        const refusal = about(one, error)
         // One will do for a refusal: the others would hold sockets that nobody waits for.
-        stop.abort(error)
-        throw error
+        stop.abort(refusal)
+        throw refusal
       }
     }
     const owner = String(order.accountId)
@@ -169,4 +171,15 @@ export class Acme {
 
 function isProof(row: AcmeAuthorizationRow, { identifier, wildcard, subdomains }: Proof): boolean {
   return row.identifier === identifier && row.wildcard === wildcard && (row.subdomains || !subdomains)
+}
+
+/** Says which of an order's names it is that cannot be certified (RFC 8555 6.7.1). */
+function about({ identifier, wildcard }: StaleCaa, error: unknown): unknown {
+  if (!(error instanceof AcmeError)) return error
+  const { type, detail } = error
+  const value = wildcard ? `*.${identifier.value}` : identifier.value
+  return new AcmeError(type, detail, {
+    cause: error,
+    subproblems: [{ type, detail, identifier: { ...identifier, value } }],
+  })
 }

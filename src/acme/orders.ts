@@ -166,8 +166,14 @@ export class Orders {
     const wildcard = proof.wildcard || proof.subdomains
     const types = config.challenges.filter((one) => suits(one, { identifier, wildcard }))
     if (types.length === 0) {
-      const name = `${wildcard ? '*.' : ''}${identifier.value}`
-      throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered can prove ${name}.`)
+      const value = `${wildcard ? '*.' : ''}${identifier.value}`
+      const refusal = {
+        type: 'rejectedIdentifier',
+        detail: `None of the challenges that are offered can prove ${value}.`,
+      } as const
+      // What lies below an ancestor is no identifier that was ordered.
+      const subproblems = proof.subdomains ? [] : [{ ...refusal, identifier: { ...identifier, value } }]
+      throw new AcmeError(refusal.type, refusal.detail, { subproblems })
     }
     // 256 bits: RFC 8555 8.1 wants 128.
     const token = randomBytes(32).toString('base64url')

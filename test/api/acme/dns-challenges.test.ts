@@ -70,6 +70,8 @@ describe('subdomains (RFC 9444)', () => {
       await narrow.refuses(() => one.post(url, { identifier: wide }), 400, 'rejectedIdentifier')
       const name = { type: 'dns', value: 'a.example.test', ancestorDomain: 'example.test' }
       await narrow.refuses(() => one.newOrder([name]), 400, 'rejectedIdentifier', /\*\.example\.test/)
+      const wild = await narrow.refuses(() => one.newOrder(['*.a.test', 'a.test']), 400, 'rejectedIdentifier')
+      expect(wild.json.subproblems).toMatchObject([{ identifier: { type: 'dns', value: '*.a.test' } }])
     } finally {
       await narrow.close()
     }
