@@ -15,7 +15,7 @@ import { AcmeError } from './problem.ts'
 import type { CaaRequest } from './validation/caa.ts'
 import { type ValidationContext, validationContext } from './validation/context.ts'
 import { accountHashPrefix } from './validation/dns-persist-01.ts'
-import { isTransient } from './validation/failure.ts'
+import { isTransient, ValidationFailure } from './validation/failure.ts'
 import type { ChallengeType } from './validation/key-authorization.ts'
 import { type Validated, validateCaa, validateChallenge } from './validation/validate.ts'
 import { type Attempt, Validator } from './validator.ts'
@@ -100,9 +100,11 @@ export class Acme {
       try {
         await validateCaa({ ...one, accountUrl }, this.#validation, stop.signal)
       } catch (error) {
+        if (stop.signal.aborted) throw error
+        const refusal = about(one, error)
         // One will do for a refusal: the others would hold sockets that nobody waits for.
-        stop.abort(error)
-        throw error
+        stop.abort(refusal)
+        throw refusal
       }
     }
     const owner = String(order.accountId)
@@ -134,6 +136,14 @@ export class Acme {
     const { identifier, wildcard, subdomains, accountId } = authorization
     const { token, accountUrl } = challenge
     const type = challenge.type as ChallengeType
+    // Begun, or made, under an earlier configuration.
+    if (!this.context.config.challenges.includes(type)) {
+      throw new ValidationFailure(
+        'unauthorized',
+        `${type} is not offered any more: make a new order.`,
+        'final',
+      )
+    }
     const what = {
       ...{ type, token, wildcard, subdomains, thumbprint },
       identifier: identifierOf(identifier),
@@ -161,4 +171,15 @@ export class Acme {
 
 function isProof(row: AcmeAuthorizationRow, { identifier, wildcard, subdomains }: Proof): boolean {
   return row.identifier === identifier && row.wildcard === wildcard && (row.subdomains || !subdomains)
+}
+
+/** Says which of an order's names it is that cannot be certified (RFC 8555 6.7.1). */
+function about({ identifier, wildcard }: StaleCaa, error: unknown): unknown {
+  if (!(error instanceof AcmeError)) return error
+  const { type, detail } = error
+  const value = wildcard ? `*.${identifier.value}` : identifier.value
+  return new AcmeError(type, detail, {
+    cause: error,
+    subproblems: [{ type, detail, identifier: { ...identifier, value } }],
+  })
 }

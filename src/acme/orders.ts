@@ -68,8 +68,9 @@ export class Orders {
       notBefore: wish.notBefore ?? null,
       notAfter: wish.notAfter ?? null,
       replaces,
-      authorizations: distinct(authorizations),
+      authorizations,
       reuseUntil: now + Math.min(REUSE_MARGIN, config.orderValidity),
+      reuseProvenBy: config.challenges,
     }
     const outcome = await this.#counting(account, record.identifiers, async () => {
       const made = await store.write('createAcmeOrder', record)
@@ -165,8 +166,14 @@ export class Orders {
     const wildcard = proof.wildcard || proof.subdomains
     const types = config.challenges.filter((one) => suits(one, { identifier, wildcard }))
     if (types.length === 0) {
-      const name = `${wildcard ? '*.' : ''}${identifier.value}`
-      throw new AcmeError('rejectedIdentifier', `None of the challenges that are offered can prove ${name}.`)
+      const value = `${wildcard ? '*.' : ''}${identifier.value}`
+      const refusal = {
+        type: 'rejectedIdentifier',
+        detail: `None of the challenges that are offered can prove ${value}.`,
+      } as const
+      // What lies below an ancestor is no identifier that was ordered.
+      const subproblems = proof.subdomains ? [] : [{ ...refusal, identifier: { ...identifier, value } }]
+      throw new AcmeError(refusal.type, refusal.detail, { subproblems })
     }
     // 256 bits: RFC 8555 8.1 wants 128.
     const token = randomBytes(32).toString('base64url')
@@ -176,13 +183,6 @@ export class Orders {
       expiresAt: now + config.orderValidity,
     }
   }
-}
-
-/** Two names below one ancestor are proven by one authorization. */
-function distinct(authorizations: AcmeOrderRecord['authorizations']): AcmeOrderRecord['authorizations'] {
-  const key = ({ create }: (typeof authorizations)[number]) =>
-    `${create.identifier} ${create.wildcard} ${create.subdomains}`
-  return [...new Map(authorizations.map((one) => [key(one), one])).values()]
 }
 
 export function accountPrincipal(accountId: number): Extract<Principal, { kind: 'account' }> {

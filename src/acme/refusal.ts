@@ -52,9 +52,8 @@ export function asAcmeError(error: unknown): AcmeError {
   })
 }
 
-/** One for each name, where there are several (RFC 8555 6.7.1). */
+/** One for each name (RFC 8555 6.7.1), of a single one too: certbot orders the others by it (`--allow-subset-of-names`). */
 function rejections({ subproblems }: CaError) {
-  if (subproblems.length < 2) return []
   return subproblems.flatMap(({ subject, detail }) => {
     const identifier: AcmeIdentifier | null = subject ? identifierOf(subject) : null
     return identifier ? [{ type: 'rejectedIdentifier' as const, detail, identifier }] : []

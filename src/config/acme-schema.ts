@@ -147,7 +147,8 @@ export const AcmeOptions = Type.Object(
     }),
     reuseAuthorizations: flag({
       default: true,
-      description: 'Whether a name that is still proven counts for further orders.',
+      description:
+        'Whether a name that is still proven counts for further orders. If not, there is no pre-authorisation (newAuthz) either.',
     }),
     validation: ValidationOptions,
     limits: LimitOptions,

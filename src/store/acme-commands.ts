@@ -99,12 +99,15 @@ export interface AcmeOrderRecord {
   notAfter: number | null
   /** The serial number of the certificate that it renews (RFC 9773), and the text that said so. */
   replaces: { serialNumber: string; text: string } | null
+  /** For each identifier; two of them that want the same proof get one authorization. */
   authorizations: readonly {
     reuse: readonly AcmeReuse[]
     create: Omit<AcmeAuthorizationRecord, 'accountId' | 'createdAt'>
   }[]
   /** Until when at least a reused authorization must hold. */
   reuseUntil: number
+  /** The challenges by which it may have been proven. */
+  reuseProvenBy: readonly string[]
 }
 /** "alreadyReplaced": another order that is not invalid replaces the certificate; nothing was written. */
 export type AcmeOrderOutcome = AcmeCreatedOrder | { outcome: 'alreadyReplaced' }

@@ -59,6 +59,7 @@ test('after a leap no number that can have been given is given again', async () 
       ...{ accountId, createdAt: NOW, expiresAt: NOW + DAY, identifiers: ['dns:a.example.test'] },
       ...{ profile: 'server', profileAsked: false, notBefore: null, notAfter: null, replaces: null },
       reuseUntil: NOW,
+      reuseProvenBy: [],
       authorizations: [
         {
           reuse: [],

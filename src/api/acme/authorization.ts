@@ -11,26 +11,28 @@ import { type PersistTerms, showAuthorization, showChallenge } from './views.ts'
 /** newAuthz, authorizations, challenges (RFC 8555 7.4.1, 7.5). */
 export function authorizationRoutes(app: FastifyInstance, { service, acme, signed }: AcmeRouting): void {
   const { store, clock } = service
-  const { caaIdentities: issuers, plainAccountUrls } = service.config.acme
+  const { caaIdentities: issuers, plainAccountUrls, reuseAuthorizations } = service.config.acme
   const termsFor = ({ holder }: SignedByAccount): PersistTerms => ({
     issuers,
     accountUrl: plainAccountUrls ? holder.accountUrl : null,
   })
 
-  app.post('/acme/new-authz', async (request, reply) => {
-    const one = await signed.byAccount(request)
-    const { identifier } = payloadOf(one)
-    const name = readIdentifier(identifier)
-    const { subdomainAuthAllowed } = identifier as { subdomainAuthAllowed?: unknown }
-    const id = await acme.orders.authorize(one.holder, name, subdomainAuthAllowed === true)
-    reply.code(201).header('location', one.urls.authorization(id))
-    return showAuthorization(
-      (await store.read.acmeAuthorization(id))!,
-      one.urls,
-      epochSeconds(clock()),
-      termsFor(one),
-    )
-  })
+  if (reuseAuthorizations) {
+    app.post('/acme/new-authz', async (request, reply) => {
+      const one = await signed.byAccount(request)
+      const { identifier } = payloadOf(one)
+      const name = readIdentifier(identifier)
+      const { subdomainAuthAllowed } = identifier as { subdomainAuthAllowed?: unknown }
+      const id = await acme.orders.authorize(one.holder, name, subdomainAuthAllowed === true)
+      reply.code(201).header('location', one.urls.authorization(id))
+      return showAuthorization(
+        (await store.read.acmeAuthorization(id))!,
+        one.urls,
+        epochSeconds(clock()),
+        termsFor(one),
+      )
+    })
+  }
 
   app.post('/acme/authorization/:id', async (request: IdRequest, reply) => {
     const one = await signed.byAccount(request)

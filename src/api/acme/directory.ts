@@ -13,7 +13,8 @@ export function directoryRoutes(app: FastifyInstance, { service, signed, urlsOf 
       newNonce: at('new-nonce'),
       newAccount: at('new-account'),
       newOrder: at('new-order'),
-      newAuthz: at('new-authz'),
+      // RFC 8555 7.1.1: not there where orders do not go by what was authorised ahead.
+      ...(service.config.acme.reuseAuthorizations ? { newAuthz: at('new-authz') } : {}),
       revokeCert: at('revoke-cert'),
       keyChange: at('key-change'),
       renewalInfo: at('renewal-info'),

@@ -70,7 +70,7 @@ function readWish(payload: Payload): OrderWish {
 /** As many as a profile may allow. */
 const MOST_IDENTIFIERS = 1000
 
-/** Several faults are told at once, one subproblem for each identifier (RFC 8555 6.7.1). */
+/** All faults are told at once, one subproblem for each identifier (RFC 8555 6.7.1). */
 function readNames(identifiers: readonly unknown[]): OrderWish['names'] {
   const names: OrderWish['names'][number][] = []
   const faults: { error: AcmeError; value: unknown }[] = []
@@ -84,16 +84,14 @@ function readNames(identifiers: readonly unknown[]): OrderWish['names'] {
   }
   if (faults.length === 0) return names
   const [{ error: first }] = faults as [(typeof faults)[number]]
-  if (faults.length === 1) throw first
   const subproblems = faults.flatMap(({ error, value }) => {
     const { type, value: text } = (value ?? {}) as Record<string, unknown>
     // Of what is no identifier at all there is nothing to show.
     if (typeof type !== 'string' || typeof text !== 'string') return []
     return { type: error.type, detail: error.detail, identifier: { type: type as 'dns', value: text } }
   })
-  throw new AcmeError(first.type, `${faults.length} of the identifiers cannot be ordered. ${first.detail}`, {
-    subproblems,
-  })
+  const others = faults.length > 1 ? `${faults.length} of the identifiers cannot be ordered. ` : ''
+  throw new AcmeError(first.type, `${others}${first.detail}`, { subproblems })
 }
 
 function readName(given: unknown): OrderWish['names'][number] {

@@ -18,20 +18,25 @@ export function acmeOrderHandlers(db: Connection) {
     createAcmeOrder(record: AcmeOrderRecord): AcmeOrderOutcome {
       const replaces = record.replaces && findReplaced(record.replaces.serialNumber, record.createdAt)
       if (replaces?.taken) return { outcome: 'alreadyReplaced' }
+      const { accountId, createdAt } = record
+      const made = new Map<string, number>()
+      // What is proven for one name says nothing of the next, also where both are to be proven by one authorization.
       const authorizations = record.authorizations.map(({ reuse, create }) => {
-        const known = findReusable(record.accountId, reuse, record.reuseUntil)
+        const known = findReusable(record, reuse)
         if (known) return { ...known, isValid: true }
-        const id = authorize({ ...create, accountId: record.accountId, createdAt: record.createdAt })
+        const proof = `${create.identifier} ${create.wildcard} ${create.subdomains}`
+        const id = made.get(proof) ?? authorize({ ...create, accountId, createdAt })
+        made.set(proof, id)
         return { id, expiresAt: create.expiresAt, isValid: false }
       })
       const status = authorizations.every(({ isValid }) => isValid) ? 'ready' : 'pending'
       // An order must not be fulfilled by what has expired meanwhile.
       const expiresAt = Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt))
       const { lastInsertRowid } = insert.run(
-        record.accountId,
+        accountId,
         status,
         expiresAt,
-        record.createdAt,
+        createdAt,
         JSON.stringify(record.identifiers),
         record.profile,
         record.profileAsked ? 1 : 0,
@@ -70,14 +75,21 @@ export function orderReplacement(db: Connection) {
 
 /** A valid authorization of the account that will do; that which holds longest. */
 function reusableAuthorization(db: Connection) {
-  const find = db.prepare<[number, string, number, number, number], { id: number; expiresAt: number }>(
-    `SELECT id, expires_at AS expiresAt FROM acme_authorizations
+  const find = db.prepare<
+    [number, string, number, number, number, string],
+    { id: number; expiresAt: number }
+  >(
+    `SELECT id, expires_at AS expiresAt FROM acme_authorizations a
      WHERE account = ? AND identifier = ? AND status = 'valid' AND wildcard = ? AND subdomains >= ? AND expires_at >= ?
+       AND EXISTS (SELECT 1 FROM acme_challenges c
+         WHERE c.authorization = a.id AND c.status = 'valid' AND c.type IN (SELECT value FROM json_each(?)))
      ORDER BY expires_at DESC LIMIT 1`,
   )
-  return (accountId: number, reuse: readonly AcmeReuse[], until: number) => {
+  return (order: AcmeOrderRecord, reuse: readonly AcmeReuse[]) => {
+    const provenBy = JSON.stringify(order.reuseProvenBy)
     for (const { identifier, wildcard, subdomains } of reuse) {
-      const found = find.get(accountId, identifier, wildcard ? 1 : 0, subdomains ? 1 : 0, until)
+      const asked = [wildcard ? 1 : 0, subdomains ? 1 : 0, order.reuseUntil] as const
+      const found = find.get(order.accountId, identifier, ...asked, provenBy)
       if (found) return found
     }
     return null

@@ -216,6 +216,20 @@ describe('newAuthz (RFC 8555 7.4.1)', () => {
     })
   })
 
+  test('is not there where orders would not use it (7.1.1)', async () => {
+    const anew = await AcmeCa.create({ reuseAuthorizations: false })
+    try {
+      const holder = await anew.client()
+      const directory = await holder.directory()
+      expect(directory).not.toHaveProperty('newAuthz')
+      const url = directory.newOrder.replace('order', 'authz')
+      const asked = await holder.post(url, { identifier: { type: 'dns', value: 'localhost' } })
+      expect(asked.status, asked.text).toBe(404)
+    } finally {
+      await anew.close()
+    }
+  })
+
   test('goes by every profile that an order might name', async () => {
     const names = (suffix: string) => ({ names: { dns: { suffixes: [suffix] } } })
     const two = await AcmeCa.create(

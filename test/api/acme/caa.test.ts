@@ -78,7 +78,10 @@ test('the records of a name itself count, though a domain above it was proven', 
   expect(order.json.status).toBe('ready')
   zone['a.example.test'] = { CAA: [[0, 'issue', 'other.test']] }
   const csr = csrDer(['dns:a.example.test'])
-  await acme.refuses(() => client.finalize(order.json.finalize, csr), 403, 'caa')
+  const refused = await acme.refuses(() => client.finalize(order.json.finalize, csr), 403, 'caa')
+  expect(refused.json.subproblems).toMatchObject([
+    { type: refused.json.type, identifier: { type: 'dns', value: 'a.example.test' } },
+  ])
 })
 
 test('names whose DNS says nothing are not all asked about at once, and the first failure ends the others', async () => {

@@ -70,6 +70,8 @@ describe('subdomains (RFC 9444)', () => {
       await narrow.refuses(() => one.post(url, { identifier: wide }), 400, 'rejectedIdentifier')
       const name = { type: 'dns', value: 'a.example.test', ancestorDomain: 'example.test' }
       await narrow.refuses(() => one.newOrder([name]), 400, 'rejectedIdentifier', /\*\.example\.test/)
+      const wild = await narrow.refuses(() => one.newOrder(['*.a.test', 'a.test']), 400, 'rejectedIdentifier')
+      expect(wild.json.subproblems).toMatchObject([{ identifier: { type: 'dns', value: '*.a.test' } }])
     } finally {
       await narrow.close()
     }
@@ -119,6 +121,22 @@ describe('subdomains (RFC 9444)', () => {
     const csr = csrDer(['dns:c.example.test', 'dns:d.example.test'])
     const done = await client.finalize(order.json.finalize, csr)
     expect(done.json.status, done.text).toBe('valid')
+  })
+
+  test('what is proven for one of the names below an ancestor counts for no other of them', async () => {
+    const own = await client.newOrder(['f.example.test'])
+    await prove(own.json.authorizations[0], 'f.example.test')
+    const below = (value: string) => ({ type: 'dns', value, ancestorDomain: 'example.test' })
+    for (const labels of ['ef', 'fe', 'efg']) {
+      const names = [...labels].map((label) => `${label}.example.test`)
+      const { json } = await client.newOrder(names.map(below))
+      expect(json.status, labels).toBe('pending')
+      const shown = await Promise.all(json.authorizations.map((url: string) => client.authorization(url)))
+      const proofs = shown.map((one) => `${one.json.identifier.value} ${one.json.status}`)
+      expect(proofs).toEqual(['f.example.test valid', 'example.test pending'])
+      const csr = csrDer(names.map((name) => `dns:${name}`))
+      await acme.refuses(() => client.finalize(json.finalize, csr), 403, 'orderNotReady')
+    }
   })
 
   test.each([

@@ -106,6 +106,12 @@ describe('newOrder (RFC 8555 7.4)', () => {
     ])
   })
 
+  test('the one bad identifier among others is named, so that clients can order the others', async () => {
+    const bad = { type: 'dns', value: 'a_b.test' }
+    const reply = await acme.refuses(() => client.newOrder(['localhost', bad]), 400, 'malformed', /^[^0-9]/)
+    expect(reply.json.subproblems).toMatchObject([{ type: reply.json.type, identifier: bad }])
+  })
+
   test('what JSON can hold and a program does not expect is malformed too', async () => {
     const { newOrder } = await client.directory()
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
@@ -123,7 +129,7 @@ describe('newOrder (RFC 8555 7.4)', () => {
     }
   })
 
-  test('a name that policy refuses is a rejectedIdentifier, with a reason; several each in a subproblem', async () => {
+  test('a name that policy refuses is a rejectedIdentifier, with a reason, each in a subproblem', async () => {
     const fields = { profile: 'web' }
     const one = await acme.refuses(
       () => client.newOrder(['localhost'], fields),
@@ -131,7 +137,7 @@ describe('newOrder (RFC 8555 7.4)', () => {
       'rejectedIdentifier',
       /web\.test/,
     )
-    expect(one.json).not.toHaveProperty('subproblems')
+    expect(one.json.subproblems).toMatchObject([{ identifier: { type: 'dns', value: 'localhost' } }])
     const names = ['ok.web.test', 'a.test', { type: 'ip', value: '127.0.0.1' }]
     const reply = await acme.refuses(() => client.newOrder(names, fields), 400, 'rejectedIdentifier')
     expect(reply.json.subproblems).toEqual([
