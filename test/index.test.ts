@@ -191,6 +191,16 @@ test('over HTTP/2 the service knows by which host it is asked', async () => {
   session.close()
 })
 
+test('an application that outlives its service says that the service shuts down', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+  app = Fastify()
+  await app.register(chancery, { prefix: '/pki', service })
+  await service.close()
+  const refused = { status: 503, json: { type: 'urn:chancery:problem:storeFailed' } }
+  expect(await enrol()).toMatchObject(refused)
+  expect(await post('/pki/v1/tokens', { names: { dns: ['web.example.test'] } })).toMatchObject(refused)
+})
+
 test('a service that was opened outside stays open when the application closes', async () => {
   const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
   app = Fastify()
