@@ -11,7 +11,7 @@ import {
   tellConsumers,
 } from './errands.ts'
 import type { Identity } from './identity.ts'
-import { hasNames, usefulToken } from './obtain.ts'
+import { hasNames, mayBringNames } from './obtain.ts'
 import { type KeeperContext, Situation } from './situation.ts'
 
 /** In the order of a round: each finds what it needs. */
@@ -130,7 +130,7 @@ export class Keeper {
   #replaceAt(identity: Identity): number {
     const { situation } = this
     const { context } = situation
-    const hasOthers = !hasNames(identity, context.config) && usefulToken(context) !== null
+    const hasOthers = !hasNames(identity, context.config) && mayBringNames(context)
     return situation.isRevoked || hasOthers ? 0 : situation.renewalAt(identity) * 1000
   }
 
