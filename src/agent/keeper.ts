@@ -66,9 +66,11 @@ export class Keeper {
     this.#lookAtClock()
     for (const work of WORK) {
       if (signal.aborted) return
-      const before = this.situation.identity
+      const { identity: before, isRevoked: wasRevoked } = this.situation
       if (this.#dueAt(work) <= this.situation.now) await this.#attempt(work)
       if (before !== this.situation.identity) this.#beginAnew()
+      // That another one could not be had is no fault any more.
+      else if (wasRevoked && !this.situation.isRevoked) this.attempts.certificate.succeed()
     }
     this.#warn()
   }

@@ -181,6 +181,23 @@ test('a revocation that only the staple tells is answered in the same start', as
   expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
 })
 
+test('once a hold is lifted the certificate renews itself again', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once()
+  const first = serial(place)
+  await place.ca.call(`/v1/certificates/${first}/revoke`, { body: { reason: 'certificateHold' } })
+  place.advance(60)
+  expect(await place.once()).toContain('the certificate is revoked')
+  expect((await place.ca.call(`/v1/certificates/${first}/release`, { method: 'POST' })).status).toBe(200)
+  place.advance(60)
+  expect(await place.once()).toEqual([])
+  expect(events(place)).toContain('released')
+  place.advance(65 * DAY)
+  expect(await place.once()).toEqual([])
+  expect(serial(place)).not.toBe(first)
+})
+
 test.each([
   ['empty', '', 0o600],
   ['readable to all', 'chancery_token_spent', 0o644],
