@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -199,6 +199,17 @@ test('an application that outlives its service says that the service shuts down'
   const refused = { status: 503, json: { type: 'urn:chancery:problem:storeFailed' } }
   expect(await enrol()).toMatchObject(refused)
   expect(await post('/pki/v1/tokens', { names: { dns: ['web.example.test'] } })).toMatchObject(refused)
+})
+
+test('a passphrase is made for a new CA alone: without that of one that is there, nothing opens and nothing is put there', async () => {
+  app = Fastify()
+  const options = { directory, publicUrl: 'http://ca.example.test' }
+  await (await openChancery({ ...options, passphrase: 'of our own' })).close()
+  const opening = openChancery(options)
+  await expect(opening).rejects.toMatchObject({ detail: expect.stringContaining('passphrase') })
+  await expect(opening).rejects.toMatchObject({ detail: expect.stringContaining('is missing') })
+  expect(readdirSync(directory)).not.toContain('passphrase')
+  await (await openChancery({ ...options, passphrase: 'of our own' })).close()
 })
 
 test('a service that was opened outside stays open when the application closes', async () => {
