@@ -80,9 +80,7 @@ export async function chancery(
   app: FastifyInstance,
   options: ChanceryOptions | { service: Service },
 ): Promise<void> {
-  const given = 'service' in options
-  const service = given ? options.service : await openChancery({ log: app.log, ...options })
-  if (!given) app.addHook('onClose', () => service.close())
+  const service = 'service' in options ? options.service : await openWith(app, options)
   useOwnAnswers(app)
   traceRequests(app, service)
   countRequests(app, service)
@@ -93,6 +91,17 @@ export async function chancery(
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(consoleRoutes)
+}
+
+/** Closed with the application, also where that no longer waits for the opening, which may outlast its `pluginTimeout`. */
+function openWith(app: FastifyInstance, options: ChanceryOptions): Promise<Service> {
+  const opening = openChancery({ log: app.log, ...options })
+  app.addHook('onClose', async () => {
+    // A failure is told to whoever waits for the opening, and leaves nothing open.
+    const service = await opening.catch(() => null)
+    await service?.close()
+  })
+  return opening
 }
 
 export default chancery

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -210,6 +210,16 @@ test('a passphrase is made for a new CA alone: without that of one that is there
   await expect(opening).rejects.toMatchObject({ detail: expect.stringContaining('is missing') })
   expect(readdirSync(directory)).not.toContain('passphrase')
   await (await openChancery({ ...options, passphrase: 'of our own' })).close()
+})
+
+test('an application that gave up waiting for the plugin closes the service all the same', async () => {
+  app = Fastify({ pluginTimeout: 1 })
+  const options = { directory, publicUrl: 'http://ca.example.test' }
+  app.register(chancery, { prefix: '/pki', ...options })
+  await expect(app.ready()).rejects.toMatchObject({ code: 'FST_ERR_PLUGIN_TIMEOUT' })
+  await app.close()
+  expect(existsSync(join(directory, 'chancery.db'))).toBe(true)
+  await (await openChancery(options)).close()
 })
 
 test('a service that was opened outside stays open when the application closes', async () => {
