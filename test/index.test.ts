@@ -191,6 +191,54 @@ test('over HTTP/2 the service knows by which host it is asked', async () => {
   session.close()
 })
 
+describe('a hook of the application that refuses', () => {
+  const refusing = (statusCode: number, headers: Record<string, string> = {}) =>
+    mount({}, (host) => {
+      host.addHook('onRequest', async (_request, reply) => {
+        reply.headers(headers)
+        throw Object.assign(new Error('says the host'), { statusCode })
+      })
+    })
+
+  test('for too many requests is heard in the words of each protocol, and with its Retry-After', async () => {
+    await refusing(429, { 'retry-after': '60' })
+    const ask = async (url: string) => {
+      const { statusCode, headers, body } = await app.inject(`/pki${url}`)
+      return { statusCode, retryAfter: headers['retry-after'], body }
+    }
+    const limited = { statusCode: 429, retryAfter: '60' }
+    const rest = await ask('/v1/profiles')
+    expect(rest).toMatchObject(limited)
+    expect(JSON.parse(rest.body)).toMatchObject({
+      type: 'urn:chancery:problem:rateLimited',
+      detail: 'says the host.',
+    })
+    const acme = await ask('/acme/directory')
+    expect(acme).toMatchObject(limited)
+    expect(JSON.parse(acme.body)).toMatchObject({
+      type: 'urn:ietf:params:acme:error:rateLimited',
+      status: 429,
+    })
+    expect(await ask('/.well-known/est/cacerts')).toMatchObject({ ...limited, body: 'says the host.\n' })
+    expect(await ask('/crl/intermediate.crl')).toMatchObject(limited)
+    // tryLater
+    expect((await app.inject('/pki/ocsp/MAA=')).rawPayload).toEqual(Buffer.from('30030a0103', 'hex'))
+  })
+
+  test.each([
+    [401, 401, 'unauthenticated'],
+    [403, 403, 'forbidden'],
+    [418, 400, 'malformedRequest'],
+    [503, 503, 'overloaded'],
+    [502, 500, 'internal'],
+  ])('with %i is no fault of the service', async (wanted, status, code) => {
+    await refusing(wanted, { 'retry-after': '7', 'www-authenticate': 'Basic' })
+    const answer = await app.inject('/pki/v1/profiles')
+    expect([answer.statusCode, answer.json().type]).toEqual([status, `urn:chancery:problem:${code}`])
+    expect([answer.headers['retry-after'], answer.headers['www-authenticate']]).toEqual(['7', 'Basic'])
+  })
+})
+
 test('an application that outlives its service says that the service shuts down', async () => {
   const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
   app = Fastify()
