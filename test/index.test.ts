@@ -239,6 +239,15 @@ describe('a hook of the application that refuses', () => {
   })
 })
 
+test('an application may number its requests', async () => {
+  let requests = 0
+  await mount({ genReqId: () => ++requests as unknown as string })
+  expect(await enrol()).toMatchObject({ status: 201 })
+  const authorization = `Bearer ${readFileSync(join(directory, 'admin.key'), 'utf8').trim()}`
+  const { entries } = (await app.inject({ url: '/pki/v1/audit', headers: { authorization } })).json()
+  expect(entries[0]).toMatchObject({ action: 'certificate.issue', requestId: '1' })
+})
+
 test('an application that outlives its service says that the service shuts down', async () => {
   const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
   app = Fastify()
