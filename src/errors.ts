@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'authorityNotReady'
   // the service itself
   | 'overloaded'
+  | 'rateLimited'
   | 'providerFailed'
   | 'storeFailed'
   | 'internal'

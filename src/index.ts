@@ -12,11 +12,12 @@ import { traceRequests } from './api/trace-requests.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
 import { initialise } from './ca/hierarchy/initialise.ts'
-import { settleDataDirectory } from './ca/hierarchy/staging.ts'
+import { refuseTakenDirectory, settleDataDirectory } from './ca/hierarchy/staging.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
+import { CaError } from './errors.ts'
 import type { FaultLog } from './health.ts'
 import { openService, type Service } from './service.ts'
 
@@ -45,21 +46,28 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
   const load = () => loadConfig({}, { ...options.options, publicUrl, dir: directory })
   const { config } = load()
   const { initialised } = await settleDataDirectory(config.dir)
-  const given = options.passphrase === undefined ? load().secrets : { passphrase: options.passphrase }
-  const { passphrase } = ensurePassphrase(given, config.dir)
+  const secrets = () =>
+    options.passphrase === undefined ? load().secrets : { passphrase: options.passphrase }
   if (!initialised) {
+    await refuseTakenDirectory(config.dir)
     const { intermediate, root } = defaultHierarchy()
     await initialise({
       directory: config.dir,
       clock,
-      passphrase,
+      ...ensurePassphrase(secrets(), config.dir),
       intermediate,
       root: { ...root, passphrase: ensureRootPassphrase(config.dir) },
       urls: publicUrls(config.publicUrl!),
     })
   }
+  // One that was made now could open none of the keys that are there.
+  const { passphrase } = secrets()
+  if (passphrase === null) throw new CaError('badConfiguration', PASSPHRASE_MISSING)
   return openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl! })
 }
+
+const PASSPHRASE_MISSING =
+  'The passphrase of the keys is missing: give it as "passphrase", or put the file "passphrase" back into the data directory.'
 
 /**
  * Mounts the CA in a Fastify application, under the prefix that `register` is given:
@@ -72,9 +80,7 @@ export async function chancery(
   app: FastifyInstance,
   options: ChanceryOptions | { service: Service },
 ): Promise<void> {
-  const given = 'service' in options
-  const service = given ? options.service : await openChancery({ log: app.log, ...options })
-  if (!given) app.addHook('onClose', () => service.close())
+  const service = 'service' in options ? options.service : await openWith(app, options)
   useOwnAnswers(app)
   traceRequests(app, service)
   countRequests(app, service)
@@ -85,6 +91,17 @@ export async function chancery(
   app.register(publicRoutes, { service })
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(consoleRoutes)
+}
+
+/** Closed with the application, also where that no longer waits for the opening, which may outlast its `pluginTimeout`. */
+function openWith(app: FastifyInstance, options: ChanceryOptions): Promise<Service> {
+  const opening = openChancery({ log: app.log, ...options })
+  app.addHook('onClose', async () => {
+    // A failure is told to whoever waits for the opening, and leaves nothing open.
+    const service = await opening.catch(() => null)
+    await service?.close()
+  })
+  return opening
 }
 
 export default chancery

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -189,6 +189,94 @@ test('over HTTP/2 the service knows by which host it is asked', async () => {
   expect(await signIn(`https://${host}`)).toMatchObject({ status: 201 })
   expect(await signIn('https://evil.test')).toMatchObject({ status: 403 })
   session.close()
+})
+
+describe('a hook of the application that refuses', () => {
+  const refusing = (statusCode: number, headers: Record<string, string> = {}) =>
+    mount({}, (host) => {
+      host.addHook('onRequest', async (_request, reply) => {
+        reply.headers(headers)
+        throw Object.assign(new Error('says the host'), { statusCode })
+      })
+    })
+
+  test('for too many requests is heard in the words of each protocol, and with its Retry-After', async () => {
+    await refusing(429, { 'retry-after': '60' })
+    const ask = async (url: string) => {
+      const { statusCode, headers, body } = await app.inject(`/pki${url}`)
+      return { statusCode, retryAfter: headers['retry-after'], body }
+    }
+    const limited = { statusCode: 429, retryAfter: '60' }
+    const rest = await ask('/v1/profiles')
+    expect(rest).toMatchObject(limited)
+    expect(JSON.parse(rest.body)).toMatchObject({
+      type: 'urn:chancery:problem:rateLimited',
+      detail: 'says the host.',
+    })
+    const acme = await ask('/acme/directory')
+    expect(acme).toMatchObject(limited)
+    expect(JSON.parse(acme.body)).toMatchObject({
+      type: 'urn:ietf:params:acme:error:rateLimited',
+      status: 429,
+    })
+    expect(await ask('/.well-known/est/cacerts')).toMatchObject({ ...limited, body: 'says the host.\n' })
+    expect(await ask('/crl/intermediate.crl')).toMatchObject(limited)
+    // tryLater
+    expect((await app.inject('/pki/ocsp/MAA=')).rawPayload).toEqual(Buffer.from('30030a0103', 'hex'))
+  })
+
+  test.each([
+    [401, 401, 'unauthenticated'],
+    [403, 403, 'forbidden'],
+    [418, 400, 'malformedRequest'],
+    [503, 503, 'overloaded'],
+    [502, 500, 'internal'],
+  ])('with %i is no fault of the service', async (wanted, status, code) => {
+    await refusing(wanted, { 'retry-after': '7', 'www-authenticate': 'Basic' })
+    const answer = await app.inject('/pki/v1/profiles')
+    expect([answer.statusCode, answer.json().type]).toEqual([status, `urn:chancery:problem:${code}`])
+    expect([answer.headers['retry-after'], answer.headers['www-authenticate']]).toEqual(['7', 'Basic'])
+  })
+})
+
+test('an application may number its requests', async () => {
+  let requests = 0
+  await mount({ genReqId: () => ++requests as unknown as string })
+  expect(await enrol()).toMatchObject({ status: 201 })
+  const authorization = `Bearer ${readFileSync(join(directory, 'admin.key'), 'utf8').trim()}`
+  const { entries } = (await app.inject({ url: '/pki/v1/audit', headers: { authorization } })).json()
+  expect(entries[0]).toMatchObject({ action: 'certificate.issue', requestId: '1' })
+})
+
+test('an application that outlives its service says that the service shuts down', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+  app = Fastify()
+  await app.register(chancery, { prefix: '/pki', service })
+  await service.close()
+  const refused = { status: 503, json: { type: 'urn:chancery:problem:storeFailed' } }
+  expect(await enrol()).toMatchObject(refused)
+  expect(await post('/pki/v1/tokens', { names: { dns: ['web.example.test'] } })).toMatchObject(refused)
+})
+
+test('a passphrase is made for a new CA alone: without that of one that is there, nothing opens and nothing is put there', async () => {
+  app = Fastify()
+  const options = { directory, publicUrl: 'http://ca.example.test' }
+  await (await openChancery({ ...options, passphrase: 'of our own' })).close()
+  const opening = openChancery(options)
+  await expect(opening).rejects.toMatchObject({ detail: expect.stringContaining('passphrase') })
+  await expect(opening).rejects.toMatchObject({ detail: expect.stringContaining('is missing') })
+  expect(readdirSync(directory)).not.toContain('passphrase')
+  await (await openChancery({ ...options, passphrase: 'of our own' })).close()
+})
+
+test('an application that gave up waiting for the plugin closes the service all the same', async () => {
+  app = Fastify({ pluginTimeout: 1 })
+  const options = { directory, publicUrl: 'http://ca.example.test' }
+  app.register(chancery, { prefix: '/pki', ...options })
+  await expect(app.ready()).rejects.toMatchObject({ code: 'FST_ERR_PLUGIN_TIMEOUT' })
+  await app.close()
+  expect(existsSync(join(directory, 'chancery.db'))).toBe(true)
+  await (await openChancery(options)).close()
 })
 
 test('a service that was opened outside stays open when the application closes', async () => {

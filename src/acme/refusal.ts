@@ -19,15 +19,18 @@ const TYPES: Partial<Record<ErrorCode, AcmeErrorType>> = {
   weakKey: 'badCSR',
   keyNotAllowed: 'badCSR',
   extensionNotAllowed: 'badCSR',
+  unauthenticated: 'unauthorized',
   forbidden: 'unauthorized',
   certificateRevoked: 'alreadyRevoked',
   certificateExpired: 'unauthorized',
+  rateLimited: 'rateLimited',
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   bodyTooLarge: 413,
   unsupportedMediaType: 415,
   notFound: 404,
+  unauthenticated: 401,
 }
 
 /** What any thrown value becomes; the cause of a 500 is for the log alone. */

@@ -67,6 +67,10 @@ export async function refreshStaple(situation: Situation): Promise<Again> {
   if (typeof status === 'object' && !situation.isRevoked) {
     state.remember({ revoked: leaf.serialNumber })
     log.error({ event: 'revoked', certificate: config.id, serialNumber: leaf.serialNumber }, 'is revoked')
+  } else if (status === 'good' && situation.isRevoked) {
+    // It was on hold.
+    state.remember({ revoked: null })
+    log.info({ event: 'released', certificate: config.id, serialNumber: leaf.serialNumber }, 'is released')
   }
   situation.keepStaple(der)
   return beforeItEnds(nextUpdate, situation)

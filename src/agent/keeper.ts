@@ -11,7 +11,7 @@ import {
   tellConsumers,
 } from './errands.ts'
 import type { Identity } from './identity.ts'
-import { hasNames, usefulToken } from './obtain.ts'
+import { hasNames, mayBringNames } from './obtain.ts'
 import { type KeeperContext, Situation } from './situation.ts'
 
 /** In the order of a round: each finds what it needs. */
@@ -66,9 +66,11 @@ export class Keeper {
     this.#lookAtClock()
     for (const work of WORK) {
       if (signal.aborted) return
-      const before = this.situation.identity
+      const { identity: before, isRevoked: wasRevoked } = this.situation
       if (this.#dueAt(work) <= this.situation.now) await this.#attempt(work)
       if (before !== this.situation.identity) this.#beginAnew()
+      // That another one could not be had is no fault any more.
+      else if (wasRevoked && !this.situation.isRevoked) this.attempts.certificate.succeed()
     }
     this.#warn()
   }
@@ -130,7 +132,7 @@ export class Keeper {
   #replaceAt(identity: Identity): number {
     const { situation } = this
     const { context } = situation
-    const hasOthers = !hasNames(identity, context.config) && usefulToken(context) !== null
+    const hasOthers = !hasNames(identity, context.config) && mayBringNames(context)
     return situation.isRevoked || hasOthers ? 0 : situation.renewalAt(identity) * 1000
   }
 

@@ -50,17 +50,18 @@ const ENDED = ['certificateRevoked', 'certificateExpired', 'unauthenticated']
  * a token is needed and there is none.
  */
 export async function obtain(identity: Identity | null, context: ObtainContext): Promise<Obtained> {
-  const token = usefulToken(context)
   const own = identity && isGood(identity, context) ? identity : null
-  if (own && (token === null || hasNames(own, context.config))) {
+  // The token is looked at only where it is needed: one that cannot be read must keep no certificate from renewing itself.
+  if (own && (hasNames(own, context.config) || usefulToken(context) === null)) {
     try {
       return await request(renewal(own, context.config), own, 'certificate', context)
     } catch (error) {
       if (!(error instanceof ServiceError) || !ENDED.includes(error.code ?? '')) throw error
       if (error.code === 'certificateRevoked') context.state.remember({ revoked: own.leaf.serialNumber })
-      if (token === null && error.code === 'unauthenticated') throw error
+      if (error.code === 'unauthenticated' && usefulToken(context) === null) throw error
     }
   }
+  const token = usefulToken(context)
   if (token === null) throw new CaError('unauthenticated', tokenNeeded(identity, context))
   try {
     const obtained = await request(enrolment(token, context.config), identity, 'token', context)
@@ -75,13 +76,22 @@ export async function obtain(identity: Identity | null, context: ObtainContext):
 }
 
 /** The token, unless it was used up or refused for what is wanted. */
-export function usefulToken({
+function usefulToken({
   config,
   environment,
   state,
 }: Pick<ObtainContext, 'config' | 'environment' | 'state'>): string | null {
   const token = readToken(config.token, environment)
   return token === null || uselessness(token, config) === state.facts.spentToken ? null : token
+}
+
+/** Whether it is worth while to ask for other names. Where a token cannot be read it is, so that the attempt says why. */
+export function mayBringNames(context: Pick<ObtainContext, 'config' | 'environment' | 'state'>): boolean {
+  try {
+    return usefulToken(context) !== null
+  } catch {
+    return true
+  }
 }
 
 function spend(token: string, { config, state }: ObtainContext): void {

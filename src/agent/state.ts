@@ -24,8 +24,8 @@ export interface ChosenRenewal {
 /** What must be known after a restart. */
 export interface Facts {
   readonly renewal?: ChosenRenewal
-  /** The certificate that the CA calls revoked. */
-  readonly revoked?: string
+  /** The certificate that the CA calls revoked; null once it does no more. */
+  readonly revoked?: string | null
   /** SHA-256 of the token that was used up. */
   readonly spentToken?: string
   /** Seconds since 1970. */

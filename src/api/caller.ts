@@ -124,8 +124,8 @@ export async function adminOrHolderOf(
 }
 
 export function originOf(request: FastifyRequest, protocol: Protocol = 'rest'): Origin {
-  // A client that is gone already has no address any more.
-  return { address: request.ip ?? '', requestId: request.id, protocol }
+  // A client that is gone already has no address any more. An application that embeds the plugin may count its requests in numbers.
+  return { address: request.ip ?? '', requestId: String(request.id), protocol }
 }
 
 /** What the caller shows: a bearer secret if there is one, else a client certificate. */

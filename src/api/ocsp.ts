@@ -82,7 +82,7 @@ function requestBytes({ method, params, body }: FastifyRequest): Buffer {
 /** Whatever went wrong before or beside the responder: a body too large, a hook of the application. */
 function errorAnswer(error: unknown, request: FastifyRequest): OcspAnswer {
   const { status } = PROBLEMS[asCaError(error).code]
-  if (status === 503) return ocspError('tryLater')
+  if (status === 503 || status === 429) return ocspError('tryLater')
   if (status < 500) return ocspError('malformedRequest')
   request.log.error({ err: error }, 'an OCSP request failed')
   return ocspError('internalError')

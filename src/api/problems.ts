@@ -39,6 +39,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   badOcspResponse: { status: 400, title: 'The OCSP response does not fit' },
   authorityNotReady: { status: 503, title: 'The authority is not ready' },
   overloaded: { status: 503, title: 'Too many requests wait' },
+  rateLimited: { status: 429, title: 'Too many requests' },
   providerFailed: { status: 503, title: 'The OpenID provider does not help' },
   storeFailed: { status: 503, title: 'The store is failing' },
   internal: { status: 500, title: 'Internal error' },
@@ -57,7 +58,7 @@ export function problemType(code: ErrorCode): string {
   return `urn:chancery:problem:${code}`
 }
 
-/** What any thrown value becomes; what is not ours and not Fastify's is a 500 that says nothing. */
+/** What any thrown value becomes; what is not ours, and no refusal by its status, is a 500 that says nothing. */
 export function asCaError(error: unknown): CaError {
   if (error instanceof CaError) return error
   const { statusCode, code, message, validation } = (error ?? {}) as Partial<FastifyError>
@@ -69,14 +70,30 @@ export function asCaError(error: unknown): CaError {
       'unsupportedMediaType',
       'The Content-Type is missing, or not one that this address takes: application/json for JSON, application/pkcs10 for a CSR by itself; openapi.yaml has all.',
     )
-  if (code?.startsWith('FST_') && statusCode !== undefined && statusCode < 500) {
-    return new CaError('malformedRequest', `${message?.replace(/\.$/, '')}.`)
-  }
   // The client went away in the middle of its body: nobody reads the answer, and nothing is at fault here.
   if (code === 'ECONNRESET' && message === 'aborted') {
     return new CaError('malformedRequest', 'The request ended before its body did.')
   }
+  const refusal = statusCode === undefined ? undefined : refusalBy(statusCode)
+  if (refusal)
+    return new CaError(refusal, `${(message || 'This is refused').replace(/\.$/, '')}.`, { cause: error })
   return new CaError('internal', '', { cause: error })
+}
+
+/**
+ * What a status says that Fastify gave to an error, or a hook of the application that embeds the plugin, such as a rate limit; undefined where
+ * that is no more than 500.
+ */
+function refusalBy(status: number): ErrorCode | undefined {
+  return BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'malformedRequest' : undefined)
+}
+
+const BY_STATUS: Partial<Record<number, ErrorCode>> = {
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'notFound',
+  429: 'rateLimited',
+  503: 'overloaded',
 }
 
 /** Where Ajv's own words leave open what to change: which key is not known, and which values there are. */
@@ -115,9 +132,14 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     body.subproblems = problem.subproblems.map(({ code, ...rest }) => ({ type: problemType(code), ...rest }))
   }
   const retryAfter = problem.retryAfter ?? (status === 503 ? 5 : undefined)
-  if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)))
-  if (status === 401) reply.header('www-authenticate', 'Bearer realm="chancery"')
+  if (retryAfter !== undefined) offerHeader(reply, 'retry-after', String(Math.ceil(retryAfter)))
+  if (status === 401) offerHeader(reply, 'www-authenticate', 'Bearer realm="chancery"')
   return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
+}
+
+/** A hook of the application that refused has said so itself. */
+export function offerHeader(reply: FastifyReply, name: string, value: string): void {
+  if (!reply.hasHeader(name)) reply.header(name, value)
 }
 
 /** Errors, other methods and unknown addresses of this application, and of plugins that have no handlers of their own. */

@@ -3,6 +3,7 @@ import { CaError } from '../errors.ts'
 import { fromCrossed } from './crossed-error.ts'
 import type { Searches, SearchKind } from './read/queries.ts'
 import type { SearchReply, SearchRequest } from './search-thread.ts'
+import { shuttingDown } from './storage-failure.ts'
 
 interface Waiting {
   readonly request: SearchRequest
@@ -104,8 +105,4 @@ export class SearchQueue {
     })
     for (const { reject } of lost) reject(error)
   }
-}
-
-function shuttingDown(): CaError {
-  return new CaError('storeFailed', 'The service is shutting down.', { retryAfter: 1 })
 }

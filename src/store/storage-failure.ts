@@ -32,6 +32,11 @@ export function openingError(error: unknown, file: string): unknown {
   })
 }
 
+/** What whoever asks a store that closes, or is closed, is told. */
+export function shuttingDown(): CaError {
+  return new CaError('storeFailed', 'The service is shutting down.', { retryAfter: 1 })
+}
+
 type Reads = Record<string, (...parameters: never[]) => Promise<unknown>>
 
 /** The same reads, which reject with what `told` makes of a failure. */

@@ -1,4 +1,4 @@
-import { isStorageFailure, readError, withFailuresTold } from './storage-failure.ts'
+import { isStorageFailure, readError, shuttingDown, withFailuresTold } from './storage-failure.ts'
 
 /**
  * Reads whose failures are told as such, and whether the database can be read at present. After a failure `probe` is asked
@@ -8,6 +8,7 @@ export class WatchedReads {
   readonly #probe: () => void
   readonly #milliseconds: number
   #timer: NodeJS.Timeout | null = null
+  #closed = false
 
   constructor(probe: () => void, milliseconds: number) {
     this.#probe = probe
@@ -23,11 +24,18 @@ export class WatchedReads {
     return withFailuresTold(reads, (error) => this.#failed(error))
   }
 
+  /** To be called before the connection is closed: from then on reads are refused, as writes and searches are. */
   close(): void {
+    this.#closed = true
+    this.#stop()
+  }
+
+  #stop(): void {
     if (this.#timer) clearInterval(this.#timer)
   }
 
   #failed(error: unknown): unknown {
+    if (this.#closed) return shuttingDown()
     if (isStorageFailure(error)) this.#timer ??= setInterval(() => this.#try(), this.#milliseconds).unref()
     return readError(error)
   }
@@ -38,7 +46,7 @@ export class WatchedReads {
     } catch {
       return
     }
-    this.close()
+    this.#stop()
     this.#timer = null
   }
 }

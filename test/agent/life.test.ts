@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '../../src/agent/agent.ts'
 import { DAY, type TestCaOptions } from '../api/ca-fixture.ts'
@@ -179,6 +179,49 @@ test('a revocation that only the staple tells is answered in the same start', as
   await place.giveToken()
   expect(await place.once(ALL)).toEqual([])
   expect(serialOf(place.read('web.pem'), place.read('web.key'))).not.toBe(first)
+})
+
+test('once a hold is lifted the certificate renews itself again', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once()
+  const first = serial(place)
+  await place.ca.call(`/v1/certificates/${first}/revoke`, { body: { reason: 'certificateHold' } })
+  place.advance(60)
+  expect(await place.once()).toContain('the certificate is revoked')
+  expect((await place.ca.call(`/v1/certificates/${first}/release`, { method: 'POST' })).status).toBe(200)
+  place.advance(60)
+  expect(await place.once()).toEqual([])
+  expect(events(place)).toContain('released')
+  place.advance(65 * DAY)
+  expect(await place.once()).toEqual([])
+  expect(serial(place)).not.toBe(first)
+})
+
+test.each([
+  ['empty', '', 0o600],
+  ['readable to all', 'chancery_token_spent', 0o644],
+])('a token file that is %s keeps no certificate from renewing itself', async (_, content, mode) => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once()
+  const first = serial(place)
+  writeFileSync(place.file('token'), content)
+  chmodSync(place.file('token'), mode)
+  place.advance(65 * DAY)
+  expect(await place.once()).toEqual([])
+  expect(serial(place)).not.toBe(first)
+})
+
+test('a token for other names that cannot be read is named, and keeps nothing else from being done', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  await place.once(ALL)
+  chmodSync(place.file('token'), 0o644)
+  place.advance(DAY)
+  expect(await place.once({ ...ALL, names: ['web.example.test', 'www.example.test'] })).toEqual([])
+  const failed = place.log.filter(({ facts }) => facts.event === 'failed').map(({ facts }) => facts)
+  expect(failed).toMatchObject([{ work: 'certificate', reason: expect.stringContaining('mode 0644') }])
 })
 
 test('other names are asked for with a token that has them, and a renewal does not bring them', async () => {

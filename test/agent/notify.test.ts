@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../src/agent/notify/command.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
@@ -70,6 +71,16 @@ test('a signal goes to the process in the file', async () => {
   writeFileSync(pidFile, '-1')
   const [problem] = await place.once({ notify: [{ signal: 'USR1', pidFile }] })
   expect(problem).toContain('holds no process id')
+})
+
+test('what a command leaves running does not keep the agent from ending', async () => {
+  const pidFile = join(temporaryDirectory(), 'pid')
+  const awaited = () => process.getActiveResourcesInfo().filter((one) => one === 'PipeWrap').length
+  const before = awaited()
+  const command = ['sh', '-c', `sleep 600 & echo $! > ${pidFile}`]
+  await runCommand(command, { timeout: 60, environment: { PATH: process.env.PATH } })
+  onTestFinished(() => void process.kill(Number(readFileSync(pidFile, 'utf8'))))
+  expect(awaited()).toBe(before)
 })
 
 test('a command that hangs is killed, and one that is not there is named', async () => {

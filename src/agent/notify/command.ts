@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 import type { Environment } from '../../config/environment.ts'
 
 /** What a command printed is quoted in an error up to this. Characters. */
@@ -28,6 +29,8 @@ export function runCommand(
     child.on('error', (error) => reject(new Error(`${program} cannot be run: ${error.message}.`)))
     // "exit", not "close": what it started may go on and hold its output open.
     child.on('exit', (code, signal) => {
+      // Read for as long as this process goes on, which does not wait for it.
+      for (const stream of [child.stdout, child.stderr]) (stream as Socket).unref()
       if (code === 0) return resolve()
       const how =
         signal === null ? `ended with ${code}` : `was ended by ${signal}, perhaps after ${timeout} seconds`

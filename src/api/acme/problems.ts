@@ -3,7 +3,7 @@ import { type AcmeError, problemOf } from '../../acme/problem.ts'
 import { asAcmeError } from '../../acme/refusal.ts'
 import { CaError } from '../../errors.ts'
 import { logFailure } from '../failure-log.ts'
-import { asCaError } from '../problems.ts'
+import { asCaError, offerHeader } from '../problems.ts'
 import { addLink } from './routing.ts'
 
 /** Errors in ACME's form (RFC 8555 6.7). */
@@ -11,7 +11,8 @@ export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: 
   const problem = refusalOf(error)
   const { status, options } = problem
   if (status >= 500) logFailure(request, status, problem, options.cause)
-  if (options.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(options.retryAfter)))
+  if (options.retryAfter !== undefined)
+    offerHeader(reply, 'retry-after', String(Math.ceil(options.retryAfter)))
   if (options.location !== undefined) reply.header('location', options.location)
   const { termsOfService } = options
   if (termsOfService !== undefined) addLink(reply, termsOfService, 'terms-of-service')

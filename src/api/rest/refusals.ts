@@ -13,7 +13,8 @@ export function auditRefusals(app: FastifyInstance, service: Service): void {
   app.addHook('onError', async (request, _reply, error) => {
     const { code, detail } = asCaError(error)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
-    if (isRead || PROBLEMS[code].status >= 500 || isAudited(error)) return
+    // What comes too often would be as many rows.
+    if (isRead || PROBLEMS[code].status >= 500 || code === 'rateLimited' || isAudited(error)) return
     const principal = await knownCaller(request, service)
     if (!principal) return
     const target = Object.values(request.params as Record<string, string>)[0] ?? ''
