@@ -8,6 +8,8 @@ import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
+import { boundPipelined } from '../api/overload/pipelined.ts'
+import { Tally } from '../api/overload/tally.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { http } from '../node-http.ts'
@@ -30,6 +32,14 @@ const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
 const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
+const refused = new Tally((count) =>
+  log.warn(
+    { refused: count },
+    'Requests were refused with 503, since their connections had too many without an answer',
+  ),
+)
+// To the main thread each is a connection of its own: a few clients could take all that it may hold.
+boundPipelined(server, () => refused.add())
 const atOnce: AtOnceContext = {
   answers: current,
   prepared: new PreparedAnswers(systemClock, () => server.keepAliveTimeout),
@@ -72,6 +82,7 @@ function close(): void {
   closing.begin()
   endResting()
   limit.stop()
+  refused.stop()
   server.close(() => {
     closing.end()
     channel.close()
