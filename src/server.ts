@@ -40,7 +40,7 @@ export async function startServer(
     log = createLog(given.log.level, { isShared: given.workers > 0 }),
   }: Partial<Surroundings> = {},
 ): Promise<RunningServer> {
-  const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), log) }
+  const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), given, log) }
   const config: Config = { ...given, limits }
   let httpUrl = ''
   const kept = keptServiceIdentity(config.dir, passphrase)
