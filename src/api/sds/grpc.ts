@@ -13,11 +13,11 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
-import { CaError, type ErrorCode } from '../../errors.ts'
+import { CaError } from '../../errors.ts'
 import type { FaultLog } from '../../health.ts'
 import { packageFile } from '../../package-files.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
-import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
+import { crlOctets, SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
@@ -26,6 +26,8 @@ import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
 import { TallyByKind } from '../overload/tally-by-kind.ts'
 import { beforeMessage, type Caller } from './before-message.ts'
+import { grpcError, type Refusal } from './grpc-error.ts'
+import { LongAnswers, paceAnswers } from './long-answers.ts'
 
 interface DiscoveryResponse {
   readonly version_info: string
@@ -34,7 +36,6 @@ interface DiscoveryResponse {
   readonly nonce: string
 }
 
-type Refusal = Error & { readonly code: status; readonly details: string }
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
 
 const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
@@ -52,6 +53,14 @@ const FAREWELL = 500
 /** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
 const COALESCE = { revocation: 20, issuance: 500 }
 
+/** A connection. */
+interface Peer {
+  readonly socket: TLSSocket
+  readonly certificate: Buffer | null
+  /** Who was known on it last: the id of a principal. */
+  holder: string
+}
+
 /** Envoy's secret discovery over gRPC, on connections that the TLS listener hands over. */
 export class GrpcSds {
   readonly #service: Service
@@ -59,7 +68,7 @@ export class GrpcSds {
   readonly #server: Server
   readonly #inject: (socket: TLSSocket) => void
   /** Connections by "address:port": the library gives a client's certificate only where OpenSSL likes its chain. */
-  readonly #peers = new Map<string, { readonly socket: TLSSocket; readonly certificate: Buffer | null }>()
+  readonly #peers = new Map<string, Peer>()
   readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
   readonly #ended = new TallyByKind()
@@ -75,6 +84,11 @@ export class GrpcSds {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
       interceptors: [
+        paceAnswers(new LongAnswers(), {
+          octetsOf: ({ resources: [one] }: DiscoveryResponse) => crlOctets(one?.value),
+          clientOf: (peer) => this.#peers.get(peer)?.holder ?? peer,
+          cut: (peer) => this.#peers.get(peer)?.socket.destroy(),
+        }),
         beforeMessage((caller) =>
           this.#authenticate(caller).then(
             () => null,
@@ -104,7 +118,7 @@ export class GrpcSds {
   /** A connection whose handshake agreed on h2. */
   take(socket: TLSSocket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
-    this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null })
+    this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null, holder: '' })
     socket.once('close', () => this.#peers.delete(peer))
     this.#inject(socket)
   }
@@ -215,6 +229,7 @@ export class GrpcSds {
     const peer = this.#peers.get(call.getPeer())
     const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
     const principal = await authenticateClient({ bearer, peerCertificate }, this.#service)
+    if (peer) peer.holder = principal.id
     peer?.socket.emit(CLIENT_KNOWN)
     return principal
   }
@@ -271,23 +286,4 @@ function checkType(type: string): void {
 function bearerIn({ metadata }: Caller): string | null {
   const [value] = metadata.get('authorization')
   return bearerOf(value === undefined ? undefined : String(value))
-}
-
-const STATUS: Partial<Record<ErrorCode, status>> = {
-  malformedRequest: status.INVALID_ARGUMENT,
-  badName: status.INVALID_ARGUMENT,
-  unauthenticated: status.UNAUTHENTICATED,
-  certificateRevoked: status.UNAUTHENTICATED,
-  certificateExpired: status.UNAUTHENTICATED,
-  forbidden: status.PERMISSION_DENIED,
-  notFound: status.NOT_FOUND,
-  authorityNotReady: status.UNAVAILABLE,
-  storeFailed: status.UNAVAILABLE,
-  overloaded: status.UNAVAILABLE,
-}
-
-function grpcError(error: unknown): Refusal {
-  const code = (error instanceof CaError && STATUS[error.code]) || status.INTERNAL
-  const details = error instanceof CaError && code !== status.INTERNAL ? error.detail : 'Internal error.'
-  return Object.assign(new Error(details), { code, details })
 }
