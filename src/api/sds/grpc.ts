@@ -1,44 +1,32 @@
 import type { TLSSocket } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import {
-  loadPackageDefinition,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
-  type ServiceClientConstructor,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
 import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import type { FaultLog } from '../../health.ts'
-import { packageFile } from '../../package-files.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
-import { crlOctets, SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
+import { crlOctets, type Secret } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
 import { Turns } from '../../turns.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
+import { Shares } from '../overload/shares.ts'
 import { TallyByKind } from '../overload/tally-by-kind.ts'
 import { beforeMessage, type Caller } from './before-message.ts'
+import { checkType, type DiscoveryResponse, response, serviceDefinition } from './discovery.ts'
 import { grpcError, type Refusal } from './grpc-error.ts'
 import { LongAnswers, paceAnswers } from './long-answers.ts'
 
-interface DiscoveryResponse {
-  readonly version_info: string
-  readonly resources: readonly { readonly type_url: string; readonly value: SecretContent }[]
-  readonly type_url: string
-  readonly nonce: string
-}
-
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
-
-const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
 /** Octets of a request, in which Envoy describes itself. */
 const MAX_REQUEST = 1024 * 1024
@@ -61,6 +49,8 @@ interface Peer {
   holder: string
 }
 
+const TOO_MANY = { code: status.RESOURCE_EXHAUSTED, details: 'There are too many streams.' }
+
 /** Envoy's secret discovery over gRPC, on connections that the TLS listener hands over. */
 export class GrpcSds {
   readonly #service: Service
@@ -69,12 +59,15 @@ export class GrpcSds {
   readonly #inject: (socket: TLSSocket) => void
   /** Connections by "address:port": the library gives a client's certificate only where OpenSSL likes its chain. */
   readonly #peers = new Map<string, Peer>()
-  readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
+  readonly #streams = new Shares<{ readonly subscription: Subscription; schedule(): void; yield(): void }>()
+  readonly #most: number
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
   readonly #ended = new TallyByKind()
   readonly #turns = new Turns(FOUND_AT_ONCE)
 
-  constructor(service: Service, log: FaultLog) {
+  /** `most`: streams. */
+  constructor(service: Service, log: FaultLog, most = MAX_STREAMS) {
+    this.#most = most
     this.#service = service
     this.#log = log
     this.#server = new Server({
@@ -139,14 +132,12 @@ export class GrpcSds {
   }
 
   #stream(stream: Stream): void {
-    if (this.#streams.size >= MAX_STREAMS) {
-      stream.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'There are too many streams.' })
-      return
-    }
     const { clock } = this.#service
     const now = () => epochSeconds(clock())
     let timer: NodeJS.Timeout | undefined
+    let hasEnded = false
     const end = () => {
+      hasEnded = true
       subscription.end()
       clearTimeout(timer)
       this.#streams.delete(entry)
@@ -181,11 +172,17 @@ export class GrpcSds {
         timer = setTimeout(() => void subscription.check().then(entry.schedule), wait * 1000)
         timer.unref()
       },
+      yield: () => {
+        end()
+        stream.emit('error', TOO_MANY)
+      },
     }
-    this.#streams.add(entry)
     for (const event of ['cancelled', 'close'] as const) stream.on(event, end)
-    entry.schedule()
-    const read = () => {
+    const begin = ({ id }: Principal) => {
+      if (hasEnded) return
+      if (!this.#hasRoomFor(id)) return entry.yield()
+      this.#streams.add(id, entry)
+      entry.schedule()
       stream.on('data', (request: DiscoveryRequest) => {
         // Whoever asks faster than it is answered waits, in its own flow control.
         stream.pause()
@@ -199,7 +196,15 @@ export class GrpcSds {
         stream.end()
       })
     }
-    this.#authenticate(stream).then(read, fail)
+    this.#authenticate(stream).then(begin, fail)
+  }
+
+  /** Whoever has most gives one up for others: none keeps them all. */
+  #hasRoomFor(holder: string): boolean {
+    if (this.#streams.size < this.#most) return true
+    const one = this.#streams.mostHeld(holder)
+    one?.yield()
+    return one !== undefined
   }
 
   /** Whoever reaches the port may begin streams, and have each of them ended: a line for each would fill the disk. */
@@ -230,7 +235,7 @@ export class GrpcSds {
     const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
     const principal = await authenticateClient({ bearer, peerCertificate }, this.#service)
     if (peer) peer.holder = principal.id
-    peer?.socket.emit(CLIENT_KNOWN)
+    peer?.socket.emit(CLIENT_KNOWN, principal.id)
     return principal
   }
 
@@ -265,22 +270,6 @@ export class GrpcSds {
     timer.unref()
     this.#coalescing.set(cause, timer)
   }
-}
-
-function serviceDefinition(): ServiceClientConstructor['service'] {
-  const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true }))
-  // biome-ignore lint/suspicious/noExplicitAny: the tree has the shape of the package's name in the file
-  return (loaded as any).envoy.service.secret.v3.SecretDiscoveryService.service
-}
-
-function response({ content, version }: Secret, nonce: string): DiscoveryResponse {
-  const resources = [{ type_url: SECRET_TYPE, value: content }]
-  return { version_info: version, resources, type_url: SECRET_TYPE, nonce }
-}
-
-function checkType(type: string): void {
-  if (type === '' || type === SECRET_TYPE) return
-  throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
 }
 
 function bearerIn({ metadata }: Caller): string | null {

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { GrpcSds } from '../../../src/api/sds/grpc.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { eventually } from '../../eventually.ts'
@@ -274,6 +275,30 @@ describe('a stream', () => {
     await eventually(() => expect(stream.errors).toMatchObject([{ code }]))
     expect(stream.errors[0].details.length).toBeGreaterThan(20)
   })
+})
+
+test('at the bound of streams whoever has most gives one up for another, and is refused one more', async () => {
+  const sds = new GrpcSds(ca.service, ca.logger, 4)
+  ends.push(() => sds.close())
+  ca.tls.server.removeAllListeners('secureConnection')
+  ca.tls.server.on('secureConnection', (socket) => sds.take(socket))
+  const crowd = client(await enrol('crowd.example.test', 'peer'))
+  const asking = async (from: ReturnType<typeof client>) => {
+    const stream = from.stream()
+    stream.write({ resource_names: ['roots'] })
+    await eventually(() => expect(stream.answers.length + stream.errors.length).toBe(1))
+    return stream
+  }
+  const held = [await asking(crowd), await asking(crowd), await asking(crowd), await asking(crowd)]
+  expect((await asking(crowd)).errors).toMatchObject([{ code: status.RESOURCE_EXHAUSTED }])
+  const other = client(await enrol('other.example.test', 'peer'))
+  const others = [await asking(other), await asking(other)]
+  expect(others.map(({ errors }) => errors)).toEqual([[], []])
+  await eventually(() => expect(held.map(({ errors }) => errors.length)).toEqual([1, 1, 0, 0]))
+  expect((await asking(other)).errors).toMatchObject([{ code: status.RESOURCE_EXHAUSTED }])
+  // One that ends makes room for anybody.
+  held[2]!.call.cancel()
+  await eventually(async () => expect((await asking(crowd)).errors).toEqual([]))
 })
 
 test('one secret can be fetched without a stream', async () => {
