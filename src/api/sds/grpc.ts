@@ -25,6 +25,7 @@ import { beforeMessage, type Caller } from './before-message.ts'
 import { checkType, type DiscoveryResponse, response, serviceDefinition } from './discovery.ts'
 import { grpcError, type Refusal } from './grpc-error.ts'
 import { LongAnswers, paceAnswers } from './long-answers.ts'
+import { paceCalls } from './paced-calls.ts'
 
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
 
@@ -77,6 +78,7 @@ export class GrpcSds {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
       interceptors: [
+        paceCalls(),
         paceAnswers(new LongAnswers(), {
           octetsOf: ({ resources: [one] }: DiscoveryResponse) => crlOctets(one?.value),
           clientOf: (peer) => this.#peers.get(peer)?.holder ?? peer,
