@@ -26,6 +26,7 @@ import { checkType, type DiscoveryResponse, response, serviceDefinition } from '
 import { grpcError, type Refusal } from './grpc-error.ts'
 import { LongAnswers, paceAnswers } from './long-answers.ts'
 import { paceCalls } from './paced-calls.ts'
+import { refuseCompressed } from './uncompressed.ts'
 
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
 
@@ -78,6 +79,7 @@ export class GrpcSds {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
       interceptors: [
+        refuseCompressed,
         paceCalls(),
         paceAnswers(new LongAnswers(), {
           octetsOf: ({ resources: [one] }: DiscoveryResponse) => crlOctets(one?.value),

@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -331,6 +332,23 @@ test('a stranger is refused before a message is read, and holds no memory with o
   call.write(Buffer.from([0, 0, 0x10, 0, 0, 1, 2, 3]))
   const [headers] = await once(call, 'response')
   expect(headers).toMatchObject({ 'grpc-status': String(status.UNAUTHENTICATED) })
+})
+
+test.each(['gzip', 'deflate'])('a message in %s is refused, and never unpacked', async (coding) => {
+  const session = connect(`https://localhost:${port}`, { ca: ca.rootPem })
+  ends.push(() => session.destroy())
+  const call = session.request({
+    ...{ ':method': 'POST', ':path': '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets' },
+    ...{ 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${ca.adminKey}` },
+    'grpc-encoding': coding,
+  })
+  // Field 3 with "roots".
+  const message = Buffer.from('1a05726f6f7473', 'hex')
+  const packed = coding === 'gzip' ? gzipSync(message) : deflateSync(message)
+  call.write(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]))
+  const [headers] = await once(call, 'response')
+  const [trailers] = headers['grpc-status'] ? [headers] : await once(call.resume(), 'trailers')
+  expect(trailers).toMatchObject({ 'grpc-status': String(status.UNIMPLEMENTED) })
 })
 
 test.skipIf(toolIsMissing('curl'))('whoever can speak HTTP/1.1 goes on to do so', async () => {
