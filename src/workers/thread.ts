@@ -22,7 +22,8 @@ import { BEAT, type FromWorker, type ToWorker, type WorkerSetup } from './messag
  * One of the threads that serve the plain listener. It answers OCSP requests that came before from its copy, and has the
  * main thread answer everything else; it holds no key and opens no database.
  */
-const { number, host, port, logLevel, connections, mainSocket, newest, channel } = workerData as WorkerSetup
+const { number, host, port, backlog, logLevel, connections, mainSocket, newest, channel } =
+  workerData as WorkerSetup
 const log = createLog(logLevel, { isShared: true })
 const copy = new HeldCopy(systemClock)
 const current = new CurrentCopy(copy, channel, newest)
@@ -63,7 +64,7 @@ server.once('error', (error: NodeJS.ErrnoException) => {
   tell({ kind: 'refused', code: error.code, message: error.message })
   channel.close()
 })
-server.listen({ host, port, reusePort: true }, () => {
+server.listen({ host, port, backlog, reusePort: true }, () => {
   tell({ kind: 'listening', port: (server.address() as AddressInfo).port })
   beat = setInterval(
     () => tell({ kind: 'alive', used: copy.takeUsed(), answered: copy.takeAnswered() }),
