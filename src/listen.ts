@@ -12,7 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** Connections that the system holds for a turn of the event loop: beyond it a client's try is lost, and the next comes a second later. */
-const BACKLOG = 4096
+export const BACKLOG = 4096
 
 /** Binds an application; an address that cannot be had is a mistake in the configuration, and says so. */
 export async function listen(

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { buildHttpApp } from './app.ts'
 import type { Config } from './config/config.ts'
-import { listen, listenFailure } from './listen.ts'
+import { BACKLOG, listen, listenFailure } from './listen.ts'
 import type { Service } from './service.ts'
 import { PlainWorkers } from './workers/pool.ts'
 
@@ -38,12 +38,14 @@ async function startWorkers(
   const mainSocket = join(folder, 'main.sock')
   const app = buildHttpApp(service, log, { trustProxy: true })
   closers.push(() => app.close())
-  await app.listen({ path: mainSocket })
+  // A Unix socket refuses at once what its queue does not take, while the main thread does something else for a moment.
+  await app.listen({ path: mainSocket, backlog: BACKLOG })
   const { ocsp } = service
   const pool = new PlainWorkers({
     count,
     host,
     port: httpPort,
+    backlog: BACKLOG,
     logLevel: config.log.level,
     connections: Math.ceil(config.limits.httpConnections / count),
     mainSocket,

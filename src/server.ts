@@ -55,7 +55,7 @@ export async function prepareServer(
   const kept = keptServiceIdentity(given.dir, passphrase)
   // Whoever waits for it hears of a failure, and nobody does where the service does not get so far.
   kept.catch(() => {})
-  const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), log) }
+  const limits = { ...given.limits, ...fitConnections(given.limits, descriptorLimit(), given, log) }
   const config: Config = { ...given, limits }
   let httpUrl = ''
   const { service, open } = await prepareService({

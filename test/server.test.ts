@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { openChancery } from '../src/index.ts'
@@ -63,3 +64,35 @@ test('requests and handshakes that were never finished do not hold up the end', 
   await close()
   await ended
 }, 15_000)
+
+/** In a thread: connects as many clients to a port, and once it is told to, has all of them ask at once; posts how often which status came. */
+const CROWD = `
+const { connect } = require('node:net')
+const { once } = require('node:events')
+const { parentPort, workerData: { port, count } } = require('node:worker_threads')
+const clients = Array.from({ length: count }, () => connect(port, '127.0.0.1'))
+Promise.all(clients.map((one) => once(one, 'connect'))).then(async () => {
+  parentPort.postMessage('connected')
+  await once(parentPort, 'message')
+  for (const one of clients) one.write('GET /bundles/roots.pem HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n')
+  const counts = {}
+  for (const [data] of await Promise.all(clients.map((one) => once(one, 'data')))) {
+    const status = data.toString('latin1', 9, 12)
+    counts[status] = (counts[status] ?? 0) + 1
+  }
+  for (const one of clients) one.destroy()
+  parentPort.postMessage(counts)
+})`
+
+test('with workers a crowd waits while the main thread does something else', async () => {
+  const { httpUrl } = await start({ workers: 2 })
+  const port = Number(new URL(httpUrl).port)
+  const crowd = new Worker(CROWD, { eval: true, workerData: { port, count: 700 } })
+  await once(crowd, 'message')
+  crowd.postMessage('ask')
+  // Long enough for the workers to have forwarded more than 511, which Node has a system hold by itself.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000)
+  const [counts] = await once(crowd, 'message')
+  await crowd.terminate()
+  expect(counts).toEqual({ 200: 700 })
+}, 30_000)

@@ -19,11 +19,13 @@ export type AccountWish = Readonly<Record<string, unknown>>
 export class Accounts {
   readonly #context: AcmeContext
   readonly #perAddress: HourlyLimit
+  readonly #rollovers: HourlyLimit
 
   constructor(context: AcmeContext) {
     this.#context = context
     const { accountsPerAddress } = context.config.limits
     this.#perAddress = new HourlyLimit(accountsPerAddress, 'new accounts from this address', context.clock)
+    this.#rollovers = new HourlyLimit(accountsPerAddress, 'key changes from this address', context.clock)
   }
 
   /** RFC 8555 7.3, 7.3.1. `url` is that of the request, which the binding to an external account repeats. */
@@ -99,16 +101,19 @@ export class Accounts {
     const { store, clock } = this.#context
     const name = `account:${account.accountId}`
     try {
-      const outcome = await store.write('rollAcmeAccountKey', {
-        accountId: account.accountId,
-        oldThumbprint: key.thumbprint,
-        thumbprint: next.thumbprint,
-        jwk: JSON.stringify(next.jwk),
-        at: epochSeconds(clock()),
-        audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
-          thumbprint: next.thumbprintText,
+      // Each is a row of the audit log, which is never cut, as a new account is: it must not be the way around their limit.
+      const outcome = await this.#rollovers.counting([siteOf(origin.address)], () =>
+        store.write('rollAcmeAccountKey', {
+          accountId: account.accountId,
+          oldThumbprint: key.thumbprint,
+          thumbprint: next.thumbprint,
+          jwk: JSON.stringify(next.jwk),
+          at: epochSeconds(clock()),
+          audit: auditEntry('account.rollover', 'ok', name, { id: name }, origin, clock(), {
+            thumbprint: next.thumbprintText,
+          }),
         }),
-      })
+      )
       return outcome.outcome === 'inUse' ? outcome.accountId : null
     } catch (error) {
       if (!(error instanceof CaError) || error.code !== 'conflict') throw error

@@ -1,4 +1,4 @@
-import { FairQueue } from './fair-queue.ts'
+import { FairQueue } from '../fair-queue.ts'
 
 /** Lets so much work run at once; the rest waits, and its owners come by turns. */
 export class FairTurns {

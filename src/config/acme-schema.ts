@@ -69,7 +69,9 @@ const ValidationOptions = Type.Object(
 
 const LimitOptions = Type.Object(
   {
-    accountsPerAddress: perHour('New accounts that one address may make in an hour.'),
+    accountsPerAddress: perHour(
+      'New accounts that one address may make in an hour, and as many changes of their keys.',
+    ),
     ordersPerAccount: perHour('New orders of one account in an hour.'),
     ordersPerName: perHour('New orders for one name in an hour.'),
     failuresPerName: perHour('Failed validations of one account for one name in an hour.'),

@@ -33,6 +33,12 @@ export function secret(content: SecretContent, refreshAt: number): Secret {
   return { content, version, refreshAt }
 }
 
+/** Of its CRLs: all else is short. */
+export function crlOctets(content: SecretContent | undefined): number {
+  const crl = content?.validation_context?.crl
+  return crl && 'inline_string' in crl ? crl.inline_string.length : 0
+}
+
 /** What Envoy reads as a file, or as the answer to a REST request. */
 export function discoveryJson({ content, version }: Pick<Secret, 'content' | 'version'>): string {
   const resources = [{ '@type': SECRET_TYPE, ...content }]

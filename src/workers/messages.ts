@@ -8,6 +8,8 @@ export interface WorkerSetup {
   readonly host: string
   /** 0: any; the first worker finds out which. */
   readonly port: number
+  /** Connections that the system holds until they are taken. */
+  readonly backlog: number
   readonly logLevel: string
   /** That it may hold at once. */
   readonly connections: number

@@ -6,7 +6,7 @@ import { BEAT, type WorkerSetup } from './messages.ts'
 import { PlainWorker, type StartThread, startThread } from './worker.ts'
 
 export interface PoolOptions
-  extends Pick<WorkerSetup, 'host' | 'port' | 'logLevel' | 'connections' | 'mainSocket'> {
+  extends Pick<WorkerSetup, 'host' | 'port' | 'backlog' | 'logLevel' | 'connections' | 'mainSocket'> {
   readonly count: number
   readonly ocsp: Pick<OcspResponder, 'copyTo' | 'held' | 'wanted'>
   readonly log: FaultLog
@@ -65,9 +65,18 @@ export class PlainWorkers {
   }
 
   #begin(number: number): PlainWorker {
-    const { host, logLevel, connections, mainSocket, ocsp, start = startThread } = this.#options
+    const { host, backlog, logLevel, connections, mainSocket, ocsp, start = startThread } = this.#options
     this.#flush()
-    const setup = { number, host, port: this.port, logLevel, connections, mainSocket, newest: this.#newest }
+    const setup = {
+      number,
+      host,
+      port: this.port,
+      backlog,
+      logLevel,
+      connections,
+      mainSocket,
+      newest: this.#newest,
+    }
     const worker = new PlainWorker(start, setup, {
       used: (keys, answered) => {
         this.#failures = 0

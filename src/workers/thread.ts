@@ -8,6 +8,8 @@ import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
+import { boundPipelined } from '../api/overload/pipelined.ts'
+import { Tally } from '../api/overload/tally.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { http } from '../node-http.ts'
@@ -20,7 +22,8 @@ import { BEAT, type FromWorker, type ToWorker, type WorkerSetup } from './messag
  * One of the threads that serve the plain listener. It answers OCSP requests that came before from its copy, and has the
  * main thread answer everything else; it holds no key and opens no database.
  */
-const { number, host, port, logLevel, connections, mainSocket, newest, channel } = workerData as WorkerSetup
+const { number, host, port, backlog, logLevel, connections, mainSocket, newest, channel } =
+  workerData as WorkerSetup
 const log = createLog(logLevel, { isShared: true })
 const copy = new HeldCopy(systemClock)
 const current = new CurrentCopy(copy, channel, newest)
@@ -30,6 +33,14 @@ const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
 const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
+const refused = new Tally((count) =>
+  log.warn(
+    { refused: count },
+    'Requests were refused with 503, since their connections had too many without an answer',
+  ),
+)
+// To the main thread each is a connection of its own: a few clients could take all that it may hold.
+boundPipelined(server, () => refused.add())
 const atOnce: AtOnceContext = {
   answers: current,
   prepared: new PreparedAnswers(systemClock, () => server.keepAliveTimeout),
@@ -53,7 +64,7 @@ server.once('error', (error: NodeJS.ErrnoException) => {
   tell({ kind: 'refused', code: error.code, message: error.message })
   channel.close()
 })
-server.listen({ host, port, reusePort: true }, () => {
+server.listen({ host, port, backlog, reusePort: true }, () => {
   tell({ kind: 'listening', port: (server.address() as AddressInfo).port })
   beat = setInterval(
     () => tell({ kind: 'alive', used: copy.takeUsed(), answered: copy.takeAnswered() }),
@@ -72,6 +83,7 @@ function close(): void {
   closing.begin()
   endResting()
   limit.stop()
+  refused.stop()
   server.close(() => {
     closing.end()
     channel.close()

@@ -9,7 +9,7 @@ import { newCsr } from './csr.ts'
 import { type ServiceProcess, startService } from './harness.ts'
 import { missing } from './tools.ts'
 
-const FEW = ['bash', '-c', 'ulimit -n 200; exec "$@"', 'bash']
+const atMost = (descriptors: number) => ['bash', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'bash']
 const GET = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const held: Socket[] = []
 afterEach(() => {
@@ -42,7 +42,7 @@ function lines(service: ServiceProcess, text: string): number {
 }
 
 test('with few descriptors the service holds fewer connections, says so once, and keeps serving', async () => {
-  const service = await startService({ before: FEW })
+  const service = await startService({ before: atMost(200) })
   await open(service.httpUrl, 1)
   const [first] = held
   expect(await ask(first!)).toMatch(/^HTTP\/1\.1 200 /)
@@ -53,6 +53,22 @@ test('with few descriptors the service holds fewer connections, says so once, an
   await issue(service)
   expect((await fetch(`${service.httpUrl}/crl/intermediate.crl`)).status).toBe(200)
   expect(lines(service, 'fewer connections than')).toBe(1)
+  await service.stop()
+})
+
+test('with workers as well: slow senders take no descriptor that the way to the main thread needs', async () => {
+  const service = await startService({ before: atMost(600), environment: { CHANCERY_WORKERS: '2' } })
+  await open(service.httpUrl, 300)
+  for (const socket of held)
+    socket.write('POST /ocsp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n')
+  for (let n = 0; n < 20; n++) {
+    const answer = await fetch(`${service.httpUrl}/crl/intermediate.crl`, {
+      headers: { connection: 'close' },
+    })
+    expect(answer.status).toBe(200)
+    await answer.arrayBuffer()
+  }
+  await issue(service)
   await service.stop()
 })
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exchanger } from '../../bench/load.ts'
+import { PIPELINED } from '../../src/api/overload/pipelined.ts'
 import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, ocspRequest } from '../ocsp/ocsp-request.ts'
@@ -85,6 +87,13 @@ const statusOf = (der: Buffer) => readAnswer(der, { certificate: published.issue
 const etagOf = (head: string) => /\r\netag: (\S+)/.exec(head)![1]!
 const revoke = (serialNumber: string, reason = 'superseded') =>
   rest.json('POST', `/v1/certificates/${serialNumber}/revoke`, { body: { reason } })
+
+test('a connection that asks for too much at once is refused by its worker: the main thread would hold each as one of its own', async () => {
+  const { socket } = await Client.open()
+  socket.write('GET /crl/intermediate.crl HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(60))
+  const statuses = (await text(socket)).match(/(?<=HTTP\/1\.1 )\d+/g)
+  expect(statuses).toEqual([...Array(PIPELINED).fill('200'), '503'])
+})
 
 test('both workers answer, from their copies, what the main thread answers, and all its other paths', async () => {
   const { path, request } = await newCertificate()

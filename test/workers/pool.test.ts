@@ -60,7 +60,15 @@ afterEach(async () => {
 
 function make(count: number, options: Partial<PoolOptions> = {}): PlainWorkers {
   pool = new PlainWorkers({
-    ...{ count, host: '127.0.0.1', port: 0, logLevel: 'silent', connections: 10, mainSocket: '/nowhere' },
+    ...{
+      count,
+      host: '127.0.0.1',
+      port: 0,
+      backlog: 1,
+      logLevel: 'silent',
+      connections: 10,
+      mainSocket: '/nowhere',
+    },
     ocsp: {
       copyTo: (told) => {
         changed = told

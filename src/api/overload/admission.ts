@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../clock.ts'
@@ -9,7 +8,7 @@ import { beforeAnswer } from '../immediate-hooks.ts'
 import { type ConnectionLimit, limitConnections } from './connections.ts'
 import { type Comer, Gate } from './gate.ts'
 import { paceHandshakes } from './handshakes.ts'
-import { PIPELINED } from './paced-requests.ts'
+import { boundPipelined } from './pipelined.ts'
 import { overloaded, refuse } from './refusal.ts'
 import { Tally } from './tally.ts'
 
@@ -115,26 +114,19 @@ export class Admission {
 
   /** Before anything else sees the request. */
   #guardServer(server: Server): void {
-    const unanswered = attached<Socket, number>('unanswered requests')
     const others = server.listeners('request') as ((
       request: IncomingMessage,
       response: ServerResponse,
     ) => void)[]
     server.removeAllListeners('request')
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const { socket, method = '', url = '' } = request
-      const before = unanswered.get(socket) ?? 0
-      unanswered.set(socket, before + 1)
-      response.once('close', () => unanswered.set(socket, unanswered.get(socket)! - 1))
-      const tooMany = before >= PIPELINED
-      if (tooMany) {
-        this.#refusedUnseen()
-        refuse(url, response, { close: true })
-      } else if (this.#gateOf(method, url)?.isFull) {
+      const { method = '', url = '' } = request
+      if (this.#gateOf(method, url)?.isFull) {
         this.#refusedUnseen()
         this.#refuseLater(() => refuse(url, response, { close: false }))
       } else for (const listener of others) listener.call(server, request, response)
     })
+    boundPipelined(server, () => this.#refusedUnseen())
   }
 
   /** No hook of the application counts it. */

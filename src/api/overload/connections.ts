@@ -4,9 +4,10 @@ import type { TLSSocket } from 'node:tls'
 import type { FaultLog } from '../../health.ts'
 import { attached } from '../attached.ts'
 import { tcpOf } from './handshakes.ts'
+import { Shares } from './shares.ts'
 import { Tally } from './tally.ts'
 
-/** Emitted by a connection of HTTP/2 once its client has proven who it is. */
+/** Emitted by a connection of HTTP/2 once its client has proven who it is, with the id of that principal. */
 export const CLIENT_KNOWN = 'client known'
 
 export interface ConnectionLimit {
@@ -19,13 +20,15 @@ export interface ConnectionLimit {
  * Bounds how many connections a listener holds. Beyond it one that does nothing is closed for the new one: so whoever holds
  * many open keeps nobody out. Connections by what they do: in their handshake or silent so far, idle after an answer, or in the
  * middle of a request whose body has not come; the one that has been so for the longest goes, of the kind of which there are
- * most. Where all are at work, one goes whose client does not read what it asked for, and where there is none, the new one.
+ * most. Where all are at work, one goes whose client does not read what it asked for, or one of HTTP/2 whose client has most of them; and
+ * where there is none, the new one.
  */
 export function limitConnections(server: Server, limit: number, log: FaultLog): ConnectionLimit {
   const open = new Set<Socket>()
   const silent = new Set<Socket>()
   const idle = new Set<Socket>()
   const receiving = new Set<Socket>()
+  const known = new Shares<Socket>()
   const atWork = attached<Socket, number>('requests at work')
   const closed = new Tally((connections) =>
     log.warn({ connections, limit }, 'Idle connections were closed, since there are as many as there may be'),
@@ -34,7 +37,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
   server.prependListener('connection', (socket: Socket) => {
     if (open.size >= limit) {
       const [most] = [idle, silent, receiving].sort((a, b) => b.size - a.size)
-      const [longest = unreadAmong(open) ?? socket] = most!
+      const [longest = unreadAmong(open) ?? known.mostHeld() ?? socket] = most!
       longest.destroy()
       forget(longest)
       closed.add()
@@ -45,7 +48,7 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
     socket.once('close', () => forget(socket))
   })
   const forget = (socket: Socket) => {
-    for (const set of [open, silent, idle, receiving]) set.delete(socket)
+    for (const set of [open, silent, idle, receiving, known]) set.delete(socket)
   }
 
   server.prependListener('request', (request, response) => {
@@ -71,7 +74,11 @@ export function limitConnections(server: Server, limit: number, log: FaultLog): 
     if (socket.alpnProtocol !== 'h2' || !open.has(carrier)) return
     silent.delete(carrier)
     idle.add(carrier)
-    socket.once(CLIENT_KNOWN, () => idle.delete(carrier))
+    socket.on(CLIENT_KNOWN, (holder: string) => {
+      if (!open.has(carrier)) return
+      idle.delete(carrier)
+      known.add(holder, carrier)
+    })
   })
   return {
     rests: (socket) => {

@@ -16,6 +16,12 @@ const NOTEWORTHY = 0.75
 /** Milliseconds. */
 const LOOK = 5000
 
+/**
+ * Of a plain connection whose request a worker has answered by the main thread: its own, and both ends of the one between them. The main
+ * thread holds no more of those than there may be plain connections.
+ */
+const FORWARDED = 3
+
 /** As few connections as a listener can do with. */
 const LEAST = 16
 
@@ -36,9 +42,10 @@ export function descriptorLimit(): number | null {
 export function fitConnections(
   wanted: ConnectionBounds,
   descriptors: number | null,
+  { workers }: { workers: number },
   log: FaultLog,
 ): ConnectionBounds {
-  const all = wanted.httpConnections + wanted.tlsConnections
+  const all = wanted.httpConnections * (workers > 0 ? FORWARDED : 1) + wanted.tlsConnections
   if (descriptors === null || all + OWN <= descriptors) return wanted
   const share = Math.max(0, descriptors - OWN) / all
   const fitted = {

@@ -1,10 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { attached } from '../attached.ts'
+import { PIPELINED } from './pipelined.ts'
 import { TurnBudget } from './turn-budget.ts'
-
-/** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
-export const PIPELINED = 16
 
 /**
  * Has a server begin so many requests in a turn of the event loop, and the others in the next ones, in order. To be called last:

@@ -13,10 +13,15 @@ export class TurnBudget {
   #first = 0
   #begun = 0
   #isScheduled = false
+  readonly #perTurn: number
+
+  constructor(perTurn = BEGUN_PER_TURN) {
+    this.#perTurn = perTurn
+  }
 
   /** Whether one more may begin now; whoever may not calls `later`. */
   take(): boolean {
-    if (this.#first < this.#waiting.length || this.#begun >= BEGUN_PER_TURN) return false
+    if (this.#first < this.#waiting.length || this.#begun >= this.#perTurn) return false
     if (++this.#begun >= LOOK_AFTER) this.#schedule()
     return true
   }
@@ -33,13 +38,13 @@ export class TurnBudget {
       this.#isScheduled = false
       this.#begun = 0
       // Those that they have wait come in a later turn.
-      const end = Math.min(this.#first + BEGUN_PER_TURN, this.#waiting.length)
+      const end = Math.min(this.#first + this.#perTurn, this.#waiting.length)
       while (this.#first < end) {
         this.#begun++
         this.#waiting[this.#first++]!()
       }
       // Not each time: it copies what waits.
-      if (this.#first === this.#waiting.length || this.#first > 16 * BEGUN_PER_TURN) this.#forget()
+      if (this.#first === this.#waiting.length || this.#first > 16 * this.#perTurn) this.#forget()
       if (this.#begun >= LOOK_AFTER || this.#waiting.length > 0) this.#schedule()
     })
   }

@@ -1,43 +1,34 @@
 import type { TLSSocket } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import {
-  loadPackageDefinition,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
-  type ServiceClientConstructor,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
 import type { Principal } from '../../auth/principal.ts'
 import { epochSeconds } from '../../clock.ts'
-import { CaError, type ErrorCode } from '../../errors.ts'
+import { CaError } from '../../errors.ts'
 import type { FaultLog } from '../../health.ts'
-import { packageFile } from '../../package-files.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
-import { SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
+import { crlOctets, type Secret } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import { type DiscoveryRequest, Subscription } from '../../sds/subscription.ts'
 import type { Service } from '../../service.ts'
 import { Turns } from '../../turns.ts'
 import { bearerOf } from '../caller.ts'
 import { CLIENT_KNOWN } from '../overload/connections.ts'
+import { Shares } from '../overload/shares.ts'
 import { TallyByKind } from '../overload/tally-by-kind.ts'
 import { beforeMessage, type Caller } from './before-message.ts'
+import { checkType, type DiscoveryResponse, response, serviceDefinition } from './discovery.ts'
+import { grpcError, type Refusal } from './grpc-error.ts'
+import { LongAnswers, paceAnswers } from './long-answers.ts'
+import { paceCalls } from './paced-calls.ts'
+import { refuseCompressed } from './uncompressed.ts'
 
-interface DiscoveryResponse {
-  readonly version_info: string
-  readonly resources: readonly { readonly type_url: string; readonly value: SecretContent }[]
-  readonly type_url: string
-  readonly nonce: string
-}
-
-type Refusal = Error & { readonly code: status; readonly details: string }
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
-
-const PROTO = fileURLToPath(packageFile('proto/secret-discovery.proto'))
 
 /** Octets of a request, in which Envoy describes itself. */
 const MAX_REQUEST = 1024 * 1024
@@ -52,6 +43,16 @@ const FAREWELL = 500
 /** What changes together is looked at together; issuance may go on all the time, and may wait longer. Milliseconds. */
 const COALESCE = { revocation: 20, issuance: 500 }
 
+/** A connection. */
+interface Peer {
+  readonly socket: TLSSocket
+  readonly certificate: Buffer | null
+  /** Who was known on it last: the id of a principal. */
+  holder: string
+}
+
+const TOO_MANY = { code: status.RESOURCE_EXHAUSTED, details: 'There are too many streams.' }
+
 /** Envoy's secret discovery over gRPC, on connections that the TLS listener hands over. */
 export class GrpcSds {
   readonly #service: Service
@@ -59,13 +60,16 @@ export class GrpcSds {
   readonly #server: Server
   readonly #inject: (socket: TLSSocket) => void
   /** Connections by "address:port": the library gives a client's certificate only where OpenSSL likes its chain. */
-  readonly #peers = new Map<string, { readonly socket: TLSSocket; readonly certificate: Buffer | null }>()
-  readonly #streams = new Set<{ readonly subscription: Subscription; schedule(): void }>()
+  readonly #peers = new Map<string, Peer>()
+  readonly #streams = new Shares<{ readonly subscription: Subscription; schedule(): void; yield(): void }>()
+  readonly #most: number
   readonly #coalescing = new Map<keyof typeof COALESCE, NodeJS.Timeout>()
   readonly #ended = new TallyByKind()
   readonly #turns = new Turns(FOUND_AT_ONCE)
 
-  constructor(service: Service, log: FaultLog) {
+  /** `most`: streams. */
+  constructor(service: Service, log: FaultLog, most = MAX_STREAMS) {
+    this.#most = most
     this.#service = service
     this.#log = log
     this.#server = new Server({
@@ -75,6 +79,13 @@ export class GrpcSds {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.max_connection_idle_ms': 300_000,
       interceptors: [
+        refuseCompressed,
+        paceCalls(),
+        paceAnswers(new LongAnswers(), {
+          octetsOf: ({ resources: [one] }: DiscoveryResponse) => crlOctets(one?.value),
+          clientOf: (peer) => this.#peers.get(peer)?.holder ?? peer,
+          cut: (peer) => this.#peers.get(peer)?.socket.destroy(),
+        }),
         beforeMessage((caller) =>
           this.#authenticate(caller).then(
             () => null,
@@ -104,7 +115,7 @@ export class GrpcSds {
   /** A connection whose handshake agreed on h2. */
   take(socket: TLSSocket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
-    this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null })
+    this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null, holder: '' })
     socket.once('close', () => this.#peers.delete(peer))
     this.#inject(socket)
   }
@@ -125,14 +136,12 @@ export class GrpcSds {
   }
 
   #stream(stream: Stream): void {
-    if (this.#streams.size >= MAX_STREAMS) {
-      stream.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'There are too many streams.' })
-      return
-    }
     const { clock } = this.#service
     const now = () => epochSeconds(clock())
     let timer: NodeJS.Timeout | undefined
+    let hasEnded = false
     const end = () => {
+      hasEnded = true
       subscription.end()
       clearTimeout(timer)
       this.#streams.delete(entry)
@@ -167,11 +176,17 @@ export class GrpcSds {
         timer = setTimeout(() => void subscription.check().then(entry.schedule), wait * 1000)
         timer.unref()
       },
+      yield: () => {
+        end()
+        stream.emit('error', TOO_MANY)
+      },
     }
-    this.#streams.add(entry)
     for (const event of ['cancelled', 'close'] as const) stream.on(event, end)
-    entry.schedule()
-    const read = () => {
+    const begin = ({ id }: Principal) => {
+      if (hasEnded) return
+      if (!this.#hasRoomFor(id)) return entry.yield()
+      this.#streams.add(id, entry)
+      entry.schedule()
       stream.on('data', (request: DiscoveryRequest) => {
         // Whoever asks faster than it is answered waits, in its own flow control.
         stream.pause()
@@ -185,7 +200,15 @@ export class GrpcSds {
         stream.end()
       })
     }
-    this.#authenticate(stream).then(read, fail)
+    this.#authenticate(stream).then(begin, fail)
+  }
+
+  /** Whoever has most gives one up for others: none keeps them all. */
+  #hasRoomFor(holder: string): boolean {
+    if (this.#streams.size < this.#most) return true
+    const one = this.#streams.mostHeld(holder)
+    one?.yield()
+    return one !== undefined
   }
 
   /** Whoever reaches the port may begin streams, and have each of them ended: a line for each would fill the disk. */
@@ -215,7 +238,8 @@ export class GrpcSds {
     const peer = this.#peers.get(call.getPeer())
     const peerCertificate = bearer === null ? (peer?.certificate ?? null) : null
     const principal = await authenticateClient({ bearer, peerCertificate }, this.#service)
-    peer?.socket.emit(CLIENT_KNOWN)
+    if (peer) peer.holder = principal.id
+    peer?.socket.emit(CLIENT_KNOWN, principal.id)
     return principal
   }
 
@@ -252,42 +276,7 @@ export class GrpcSds {
   }
 }
 
-function serviceDefinition(): ServiceClientConstructor['service'] {
-  const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true }))
-  // biome-ignore lint/suspicious/noExplicitAny: the tree has the shape of the package's name in the file
-  return (loaded as any).envoy.service.secret.v3.SecretDiscoveryService.service
-}
-
-function response({ content, version }: Secret, nonce: string): DiscoveryResponse {
-  const resources = [{ type_url: SECRET_TYPE, value: content }]
-  return { version_info: version, resources, type_url: SECRET_TYPE, nonce }
-}
-
-function checkType(type: string): void {
-  if (type === '' || type === SECRET_TYPE) return
-  throw new CaError('malformedRequest', `Nothing of the type "${type.slice(0, 200)}" is discovered here.`)
-}
-
 function bearerIn({ metadata }: Caller): string | null {
   const [value] = metadata.get('authorization')
   return bearerOf(value === undefined ? undefined : String(value))
-}
-
-const STATUS: Partial<Record<ErrorCode, status>> = {
-  malformedRequest: status.INVALID_ARGUMENT,
-  badName: status.INVALID_ARGUMENT,
-  unauthenticated: status.UNAUTHENTICATED,
-  certificateRevoked: status.UNAUTHENTICATED,
-  certificateExpired: status.UNAUTHENTICATED,
-  forbidden: status.PERMISSION_DENIED,
-  notFound: status.NOT_FOUND,
-  authorityNotReady: status.UNAVAILABLE,
-  storeFailed: status.UNAVAILABLE,
-  overloaded: status.UNAVAILABLE,
-}
-
-function grpcError(error: unknown): Refusal {
-  const code = (error instanceof CaError && STATUS[error.code]) || status.INTERNAL
-  const details = error instanceof CaError && code !== status.INTERNAL ? error.detail : 'Internal error.'
-  return Object.assign(new Error(details), { code, details })
 }

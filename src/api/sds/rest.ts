@@ -2,11 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import type { Principal } from '../../auth/principal.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
-import { discoveryJson, SECRET_TYPE } from '../../sds/secret.ts'
+import { discoveryJson, SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import type { Service } from '../../service.ts'
 import { attached } from '../attached.ts'
 import { credentialsOf, refuseRepeatedHeaders } from '../caller.ts'
+import { sendBody } from '../freshness.ts'
 import { readJsonAlone } from '../rest/own-parsing.ts'
 
 /** Octets: Envoy describes itself in 77 KB with every request. */
@@ -25,6 +26,7 @@ const schema = {
 export async function sdsRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
   readJsonAlone(app)
   refuseRepeatedHeaders(app)
+  const bodies = new Bodies()
   const principals = attached<FastifyRequest, Principal>('principal of SDS')
   // Strangers are turned away before a byte of their body is read.
   app.addHook('onRequest', async (request, reply) => {
@@ -38,8 +40,27 @@ export async function sdsRoutes(app: FastifyInstance, { service }: { service: Se
     const found = await orClose(reply, findSecret(name, principals.get(request)!, service))
     reply.header('cache-control', 'no-store')
     if (found.version === version) return reply.code(304).send()
-    return reply.type('application/json').send(discoveryJson(found))
+    const body = bodies.of(found)
+    return sendBody(reply.type('application/json'), body, () => bodies.isCurrent(found, body))
   })
+}
+
+/** Answers as octets. Trust with its CRLs is many megabytes, and each client that read it slowly would hold one of its own. */
+class Bodies {
+  /** By the name of the secret, of which there are a few for each authority. */
+  readonly #kept = new Map<string, { readonly content: SecretContent; readonly body: Buffer }>()
+
+  of({ content, version }: Secret): Buffer {
+    const known = this.#kept.get(content.name)
+    if (known?.content === content) return known.body
+    const body = Buffer.from(discoveryJson({ content, version }))
+    if (content.validation_context) this.#kept.set(content.name, { content, body })
+    return body
+  }
+
+  isCurrent({ content: { name } }: Secret, body: Buffer): boolean {
+    return this.#kept.get(name)?.body === body
+  }
 }
 
 const COUNTS_NO_MORE: ReadonlySet<string> = new Set(['certificateExpired', 'certificateRevoked'])

@@ -3,6 +3,7 @@ import { CaError } from '../../../src/errors.ts'
 import { csrDer } from '../requests.ts'
 import { AcmeCa } from './acme-ca.ts'
 import type { Challenge, Reply } from './client.ts'
+import { newAccountKey } from './jws.ts'
 
 let acme: AcmeCa
 beforeAll(async () => {
@@ -48,6 +49,20 @@ describe('limits (RFC 8555 6.6)', () => {
       await acme.refuses(() => client.newOrder(['fresh.test', 'a_b.test']), 400, 'malformed')
     }
     for (let order = 0; order < 4; order++) expect((await client.newOrder(['fresh.test'])).status).toBe(201)
+  })
+
+  test('of new accounts count for key changes as well, by themselves', async () => {
+    let client = await acme.client()
+    const change = async () => {
+      const next = newAccountKey('ES256')
+      const reply = await client.keyChange(next)
+      const { kid } = client
+      if (reply.status === 200) client = Object.assign(acme.stranger(next), { kid })
+      return reply
+    }
+    for (let n = 0; n < 30; n++) expect((await change()).status).toBe(200)
+    expect(waits(await acme.refuses(change, 429, 'rateLimited', /key changes.*30 an hour/))).toBe(120)
+    expect((await acme.stranger().newAccount()).status).toBe(201)
   })
 
   test('count nothing that could not be recorded', async () => {

@@ -62,6 +62,20 @@ test('connections of HTTP/2 whose client nobody knows make room, and those of kn
   expect([envoy, stranger, other, operator].map((one) => one!.destroyed)).toEqual([false, true, false, false])
 })
 
+test('where all are of known clients of HTTP/2, one goes of whoever has most of them, and of those with one each none', () => {
+  const { open } = limited(3)
+  const known = (holder: string) => {
+    const one = open('h2')
+    one.emit(connections.CLIENT_KNOWN, holder)
+    return one
+  }
+  const crowd = [known('certificate:1'), known('certificate:1'), known('certificate:1')]
+  const envoy = known('certificate:2')
+  const operator = known('admin:default')
+  expect([...crowd, envoy, operator].map((one) => one.destroyed)).toEqual([true, true, false, false, false])
+  expect(open('h2').destroyed).toBe(true)
+})
+
 test('a connection with a request at work is not idle because another was answered at once', () => {
   const { server, limits, open } = limited(2)
   const [busy, rested] = [open(), open()]

@@ -3,10 +3,10 @@ import { descriptorLimit, fitConnections } from '../../../src/api/overload/descr
 
 const WANTED = { httpConnections: 16_384, tlsConnections: 4096 }
 
-function outcome(descriptors: number | null) {
+function outcome(descriptors: number | null, workers = 0) {
   const told: object[] = []
   const log = { warn: (facts: object) => void told.push(facts), error: () => {} }
-  return { fitted: fitConnections(WANTED, descriptors, log), told }
+  return { fitted: fitConnections(WANTED, descriptors, { workers }, log), told }
 }
 
 test('where there are descriptors enough, or nobody knows, the bounds are those of the configuration', () => {
@@ -19,6 +19,11 @@ test('else both listeners give up the same share, and what the service needs its
   expect(fitted).toEqual({ httpConnections: 819, tlsConnections: 204 })
   expect(told).toEqual([{ descriptors: 1124, ...fitted }])
   expect(outcome(20_000).told).toEqual([])
+})
+
+test('with workers a plain connection needs three: its own, and both ends of the one to the main thread', () => {
+  expect(outcome(53_348, 2)).toEqual({ fitted: WANTED, told: [] })
+  expect(outcome(1124, 2).fitted).toEqual({ httpConnections: 315, tlsConnections: 78 })
 })
 
 test('a listener always has some', () => {

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { PIPELINED, paceRequests } from '../../../src/api/overload/paced-requests.ts'
+import { paceRequests } from '../../../src/api/overload/paced-requests.ts'
+import { PIPELINED } from '../../../src/api/overload/pipelined.ts'
 import { BEGUN_PER_TURN } from '../../../src/api/overload/turn-budget.ts'
 
 let server: Server

@@ -6,9 +6,11 @@ import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { GrpcSds } from '../../../src/api/sds/grpc.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { eventually } from '../../eventually.ts'
@@ -276,6 +278,30 @@ describe('a stream', () => {
   })
 })
 
+test('at the bound of streams whoever has most gives one up for another, and is refused one more', async () => {
+  const sds = new GrpcSds(ca.service, ca.logger, 4)
+  ends.push(() => sds.close())
+  ca.tls.server.removeAllListeners('secureConnection')
+  ca.tls.server.on('secureConnection', (socket) => sds.take(socket))
+  const crowd = client(await enrol('crowd.example.test', 'peer'))
+  const asking = async (from: ReturnType<typeof client>) => {
+    const stream = from.stream()
+    stream.write({ resource_names: ['roots'] })
+    await eventually(() => expect(stream.answers.length + stream.errors.length).toBe(1))
+    return stream
+  }
+  const held = [await asking(crowd), await asking(crowd), await asking(crowd), await asking(crowd)]
+  expect((await asking(crowd)).errors).toMatchObject([{ code: status.RESOURCE_EXHAUSTED }])
+  const other = client(await enrol('other.example.test', 'peer'))
+  const others = [await asking(other), await asking(other)]
+  expect(others.map(({ errors }) => errors)).toEqual([[], []])
+  await eventually(() => expect(held.map(({ errors }) => errors.length)).toEqual([1, 1, 0, 0]))
+  expect((await asking(other)).errors).toMatchObject([{ code: status.RESOURCE_EXHAUSTED }])
+  // One that ends makes room for anybody.
+  held[2]!.call.cancel()
+  await eventually(async () => expect((await asking(crowd)).errors).toEqual([]))
+})
+
 test('one secret can be fetched without a stream', async () => {
   const answer = await client(undefined, ca.adminKey).fetch({ resource_names: ['roots'] })
   expect(answer.resources[0].value.name).toBe('roots')
@@ -306,6 +332,23 @@ test('a stranger is refused before a message is read, and holds no memory with o
   call.write(Buffer.from([0, 0, 0x10, 0, 0, 1, 2, 3]))
   const [headers] = await once(call, 'response')
   expect(headers).toMatchObject({ 'grpc-status': String(status.UNAUTHENTICATED) })
+})
+
+test.each(['gzip', 'deflate'])('a message in %s is refused, and never unpacked', async (coding) => {
+  const session = connect(`https://localhost:${port}`, { ca: ca.rootPem })
+  ends.push(() => session.destroy())
+  const call = session.request({
+    ...{ ':method': 'POST', ':path': '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets' },
+    ...{ 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${ca.adminKey}` },
+    'grpc-encoding': coding,
+  })
+  // Field 3 with "roots".
+  const message = Buffer.from('1a05726f6f7473', 'hex')
+  const packed = coding === 'gzip' ? gzipSync(message) : deflateSync(message)
+  call.write(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]))
+  const [headers] = await once(call, 'response')
+  const [trailers] = headers['grpc-status'] ? [headers] : await once(call.resume(), 'trailers')
+  expect(trailers).toMatchObject({ 'grpc-status': String(status.UNIMPLEMENTED) })
 })
 
 test.skipIf(toolIsMissing('curl'))('whoever can speak HTTP/1.1 goes on to do so', async () => {

@@ -1,4 +1,6 @@
+import Fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sdsRoutes } from '../../../src/api/sds/rest.ts'
 import { ocspError } from '../../../src/ocsp/answer.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { decodePem } from '../../../src/pki/pem.ts'
@@ -251,4 +253,25 @@ test('a CRL that has lapsed withholds the trust that needs it', async () => {
   } finally {
     await lapsed.close()
   }
+})
+
+test('all who ask for trust are sent one copy of it, which slow readers then share, until a CRL changes', async () => {
+  const app = Fastify()
+  const sent: unknown[] = []
+  app.addHook('onSend', async (_request, _reply, payload) => void sent.push(payload))
+  await app.register(sdsRoutes, { service: ca.service })
+  const fetched = async () => {
+    const answer = await app.inject({
+      ...{ method: 'POST', url: '/v3/discovery:secrets', payload: { resource_names: ['roots'] } },
+      headers: { authorization: `Bearer ${ca.adminKey}` },
+    })
+    return only(answer.json()).validation_context.crl.inline_string
+  }
+  const crl = await fetched()
+  expect(await fetched()).toBe(crl)
+  expect(sent[0]).toBeInstanceOf(Buffer)
+  expect(sent[1]).toBe(sent[0])
+  await revoke((await enrol('shared.example.test')).serialNumber)
+  expect(await fetched()).not.toBe(crl)
+  await app.close()
 })

@@ -8,6 +8,11 @@ export class FairQueue<Item> {
     return this.#size
   }
 
+  /** What `shift` would give. */
+  get first(): Item | undefined {
+    return this.#byOwner.values().next().value?.[0]
+  }
+
   push(owner: string, item: Item): void {
     const items = this.#byOwner.get(owner)
     if (items) items.push(item)
