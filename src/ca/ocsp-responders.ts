@@ -14,7 +14,7 @@ import type { Authorities } from './authorities.ts'
 import type { Authority } from './authority.ts'
 import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { type KeptIdentity, loadIdentity, renewalTime, saveIdentity } from './kept-identity.ts'
+import { type KeptIdentity, keepIdentity, loadIdentity, renewalTime } from './kept-identity.ts'
 import { createKeySigner } from './key-signer.ts'
 import type { Signer } from './signer.ts'
 
@@ -194,7 +194,7 @@ export class OcspResponders {
   }
 
   async #make(id: string): Promise<OcspSigner> {
-    const { issuer, options, passphrase } = this.#context
+    const { issuer, options, passphrase, onError } = this.#context
     const key = await generateKey(options(id).responderKeyType)
     const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
     const notAfter = this.#endOfNext(id)
@@ -204,7 +204,7 @@ export class OcspResponders {
       SYSTEM_ORIGIN,
     )
     const identity: KeptIdentity = { key, certificate: parseCertificate(issued.certificate.der) }
-    await saveIdentity(this.#file(id), identity, passphrase)
+    await keepIdentity(this.#file(id), identity, passphrase, (error) => onError(id, error))
     return delegated(identity.key, identity.certificate)
   }
 
