@@ -38,9 +38,11 @@ export interface OcspRespondersContext {
   readonly onError: (authority: string, error: unknown) => void
 }
 
-/** How often it is looked whether a responder's certificate is due, and how soon after a failure. Seconds. */
-const LONGEST_WAIT = 3600
+/** How soon a responder's certificate is tried for again after a failure. Seconds. */
 const RETRY_AFTER = 60
+
+/** How often it is looked whether one is due: the clock may leap, or the machine sleep. Milliseconds. */
+const LOOK = 1000
 
 /** The delegated OCSP responders (RFC 6960 4.2.2.2), one an authority. To be stopped before the store is closed. */
 export class OcspResponders {
@@ -73,9 +75,8 @@ export class OcspResponders {
 
   /** Sees to every responder that is missing or due, and from then on keeps to it. */
   async start(): Promise<void> {
-    const delegating = this.#delegating()
-    await Promise.all(delegating.map((authority) => this.signerOf(authority).catch(() => {})))
-    this.#schedule()
+    this.#timer ??= setInterval(() => void this.#look(), LOOK).unref()
+    await this.#look()
   }
 
   /** Called with serial numbers that were revoked: whose certificate is among them gets another. Returns their authorities. */
@@ -110,7 +111,7 @@ export class OcspResponders {
   /** Waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
+    if (this.#timer) clearInterval(this.#timer)
     await Promise.allSettled(this.#renewals.values())
   }
 
@@ -136,17 +137,8 @@ export class OcspResponders {
     return failure && failure.at <= now && now < failure.at + RETRY_AFTER ? failure.reason : null
   }
 
-  #schedule(): void {
-    if (this.#stopped) return
-    const now = this.#now()
-    const waits = this.#delegating().map(({ id }) => {
-      const held = this.#held.get(id)
-      return held && !this.#failures.has(id) ? this.#dueAt(id, held.certificate) - now : RETRY_AFTER
-    })
-    const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
-    if (this.#timer) clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.start(), wait * 1000)
-    this.#timer.unref()
+  async #look(): Promise<void> {
+    await Promise.all(this.#delegating().map((authority) => this.signerOf(authority).catch(() => {})))
   }
 
   /** One at a time for each authority: two at once would each issue a certificate. */
