@@ -79,7 +79,7 @@ export function keepOwner(of: string, file: string): void {
 
 /**
  * Writes a file that was not there before, durably: whoever finds it finds all of it, whatever crash came in between.
- * Throws EEXIST, and leaves what is there, if the name is taken.
+ * Throws EEXIST, and leaves what is there, if the name is taken. Where it throws, there is no new file.
  */
 export function writeNewFile(file: string, content: string, mode: number): void {
   const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
@@ -90,5 +90,11 @@ export function writeNewFile(file: string, content: string, mode: number): void 
   } finally {
     rmSync(temporary, { force: true })
   }
-  syncDirectory(dirname(file))
+  try {
+    syncDirectory(dirname(file))
+  } catch (error) {
+    // Whoever is told that it failed tries again, and must not meet what is left of it.
+    rmSync(file, { force: true })
+    throw error
+  }
 }

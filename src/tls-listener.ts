@@ -39,8 +39,7 @@ export async function startTls(
       directory: config.dir,
       passphrase,
       names: serviceNames(config, authorities.issuing()),
-      onFault: (err) =>
-        log.warn({ err }, 'The service’s own TLS certificate on disk cannot be used; making a new one'),
+      onFault: (err) => log.warn({ err }, 'The file of the service’s own TLS certificate could not be used'),
     })
 
   let identity = await identify(first)

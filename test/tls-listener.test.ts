@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -71,6 +71,15 @@ test('is replaced also where that failed at first', async () => {
     vi.advanceTimersByTime(1000)
     expect(await shown('localhost')).not.toBe(revoked)
   })
+})
+
+test('is replaced also where the new one cannot be kept on disk', async () => {
+  const revoked = await shown('localhost')
+  const inTheWay = join(directory, 'keys', 'service-tls.pem.new')
+  mkdirSync(inTheWay)
+  await server.service.revoker.revoke(revoked, WISH, ADMIN, ORIGIN)
+  await eventually(async () => expect(await shown('localhost')).not.toBe(revoked))
+  rmdirSync(inTheWay)
 })
 
 test('health speaks of the listeners', async () => {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makePrivateDirectory, syncDirectory } from '../durable-files.ts'
+import { CaError } from '../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
 import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
@@ -26,8 +27,24 @@ export async function loadIdentity(file: string, passphrase: string): Promise<Ke
   return { key, certificate: parseCertificate(leaf.der) }
 }
 
+/**
+ * Keeps it for the next start. Where that cannot be done, `onFault` hears of it: the certificate is on record, and as good without its
+ * file. Another one at each try would be no better, and the one before may be revoked.
+ */
+export async function keepIdentity(
+  file: string,
+  identity: KeptIdentity,
+  passphrase: string,
+  onFault: (error: CaError) => void,
+): Promise<void> {
+  await saveIdentity(file, identity, passphrase).catch((cause: Error) => {
+    const detail = `${file} could not be written: ${cause.message}. Its certificate serves from memory, and the next start makes another.`
+    onFault(new CaError('storeFailed', detail, { cause }))
+  })
+}
+
 /** The key encrypted, and the certificate, in one file: a reader finds the old pair or the new one, never a mixture. */
-export async function saveIdentity(
+async function saveIdentity(
   file: string,
   { key, certificate }: KeptIdentity,
   passphrase: string,

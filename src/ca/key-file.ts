@@ -5,14 +5,23 @@ import { makePrivateDirectory, writeNewFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 
-/** Writes the key encrypted, readable by its owner alone, durably. "conflict" where a file is: it is never replaced. */
+/**
+ * Writes the key encrypted, readable by its owner alone, durably. "conflict" where a file is: it is never replaced; "storeFailed" where
+ * the disk does not take it.
+ */
 export async function writeKeyFile(file: string, key: KeyObject, passphrase: string): Promise<void> {
   const pem = await encryptPkcs8(key, passphrase)
-  makePrivateDirectory(dirname(file))
   try {
+    makePrivateDirectory(dirname(file))
     writeNewFile(file, pem, 0o600)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code !== 'EEXIST') {
+      throw new CaError('storeFailed', `The key could not be written to ${file}: ${message}.`, {
+        retryAfter: 1,
+        cause,
+      })
+    }
     throw new CaError(
       'conflict',
       `There is a key file ${file} already, which may belong to an authority of a lost database. Move it away, or choose another id.`,

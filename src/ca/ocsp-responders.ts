@@ -14,7 +14,7 @@ import type { Authorities } from './authorities.ts'
 import type { Authority } from './authority.ts'
 import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { type KeptIdentity, loadIdentity, renewalTime, saveIdentity } from './kept-identity.ts'
+import { type KeptIdentity, keepIdentity, loadIdentity, renewalTime } from './kept-identity.ts'
 import { createKeySigner } from './key-signer.ts'
 import type { Signer } from './signer.ts'
 
@@ -38,9 +38,11 @@ export interface OcspRespondersContext {
   readonly onError: (authority: string, error: unknown) => void
 }
 
-/** How often it is looked whether a responder's certificate is due, and how soon after a failure. Seconds. */
-const LONGEST_WAIT = 3600
+/** How soon a responder's certificate is tried for again after a failure. Seconds. */
 const RETRY_AFTER = 60
+
+/** How often it is looked whether one is due: the clock may leap, or the machine sleep. Milliseconds. */
+const LOOK = 1000
 
 /** The delegated OCSP responders (RFC 6960 4.2.2.2), one an authority. To be stopped before the store is closed. */
 export class OcspResponders {
@@ -73,9 +75,8 @@ export class OcspResponders {
 
   /** Sees to every responder that is missing or due, and from then on keeps to it. */
   async start(): Promise<void> {
-    const delegating = this.#delegating()
-    await Promise.all(delegating.map((authority) => this.signerOf(authority).catch(() => {})))
-    this.#schedule()
+    this.#timer ??= setInterval(() => void this.#look(), LOOK).unref()
+    await this.#look()
   }
 
   /** Called with serial numbers that were revoked: whose certificate is among them gets another. Returns their authorities. */
@@ -110,7 +111,7 @@ export class OcspResponders {
   /** Waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
+    if (this.#timer) clearInterval(this.#timer)
     await Promise.allSettled(this.#renewals.values())
   }
 
@@ -136,17 +137,8 @@ export class OcspResponders {
     return failure && failure.at <= now && now < failure.at + RETRY_AFTER ? failure.reason : null
   }
 
-  #schedule(): void {
-    if (this.#stopped) return
-    const now = this.#now()
-    const waits = this.#delegating().map(({ id }) => {
-      const held = this.#held.get(id)
-      return held && !this.#failures.has(id) ? this.#dueAt(id, held.certificate) - now : RETRY_AFTER
-    })
-    const wait = Math.max(1, Math.min(LONGEST_WAIT, ...waits))
-    if (this.#timer) clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.start(), wait * 1000)
-    this.#timer.unref()
+  async #look(): Promise<void> {
+    await Promise.all(this.#delegating().map((authority) => this.signerOf(authority).catch(() => {})))
   }
 
   /** One at a time for each authority: two at once would each issue a certificate. */
@@ -194,7 +186,7 @@ export class OcspResponders {
   }
 
   async #make(id: string): Promise<OcspSigner> {
-    const { issuer, options, passphrase } = this.#context
+    const { issuer, options, passphrase, onError } = this.#context
     const key = await generateKey(options(id).responderKeyType)
     const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
     const notAfter = this.#endOfNext(id)
@@ -204,7 +196,7 @@ export class OcspResponders {
       SYSTEM_ORIGIN,
     )
     const identity: KeptIdentity = { key, certificate: parseCertificate(issued.certificate.der) }
-    await saveIdentity(this.#file(id), identity, passphrase)
+    await keepIdentity(this.#file(id), identity, passphrase, (error) => onError(id, error))
     return delegated(identity.key, identity.certificate)
   }
 

@@ -14,7 +14,7 @@ import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
 import { SERVICE_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { isDue, type KeptIdentity, loadIdentity, saveIdentity } from './kept-identity.ts'
+import { isDue, type KeptIdentity, keepIdentity, loadIdentity } from './kept-identity.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -38,7 +38,7 @@ export interface IdentityContext {
   readonly names: readonly SubjectName[]
   /** What was read of the file already, by `keptServiceIdentity`. */
   readonly kept?: Promise<KeptIdentity | null> | undefined
-  /** Hears why the identity on disk could not be used; a new one takes its place. */
+  /** Hears why the identity on disk could not be used, so that a new one takes its place; or why that could not be kept. */
   readonly onFault: (error: unknown) => void
 }
 
@@ -84,7 +84,7 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
     SYSTEM_ORIGIN,
   )
   const kept = { key, certificate: parseCertificate(issued.certificate.der) }
-  await saveIdentity(join(context.directory, FILE), kept, context.passphrase)
+  await keepIdentity(join(context.directory, FILE), kept, context.passphrase, context.onFault)
   return identity(key, kept.certificate, context)
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { LONGEST_GRACE } from '../auth/admin-keys.ts'
@@ -150,13 +150,17 @@ async function rotateOnline(
   return client.json<RotatedKey>('POST', `${PATH}/${id}/rotate`, { body: { grace } })
 }
 
-/** That the directory can be written is proven before there is a secret that could be lost. */
+/** Its place, name and room, is on the disk before there is a secret that could be lost; what comes then takes nothing away. */
 async function replaceKeyFile(file: string, rotate: () => Promise<RotatedKey>): Promise<string | null> {
   const beside = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
-  writeNewFile(`${beside}-try`, ' '.repeat(128), 0o600)
-  rmSync(`${beside}-try`)
-  const { key, formerUntil } = await rotate()
-  writeNewFile(beside, `${key}\n`, 0o600)
+  writeNewFile(beside, ' '.repeat(128), 0o600)
+  const { key, formerUntil } = await rotate().catch((error: unknown) => {
+    rmSync(beside, { force: true })
+    throw error
+  })
+  const content = `${key}\n`
+  writeFileSync(beside, content, { flag: 'r+', flush: true })
+  truncateSync(beside, content.length)
   renameSync(beside, file)
   return formerUntil
 }

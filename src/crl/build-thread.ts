@@ -26,7 +26,8 @@ const NICENESS = 5
 const LOWEST = 19
 
 const port = parentPort!
-const reader = openCrlReader((workerData as { databaseFile: string }).databaseFile)
+const { databaseFile, identity } = workerData as { databaseFile: string; identity?: string | null }
+const reader = openCrlReader(databaseFile, identity)
 
 giveWay()
 port.on('message', (request: ThreadRequest | 'close') => {

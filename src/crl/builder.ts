@@ -12,7 +12,9 @@ interface Waiting {
 }
 
 /** As much of the store as is needed. */
-type Source = Pick<Store, 'databaseFile'> & { readonly read: Pick<Store['read'], 'latestChange'> }
+type Source = Pick<Store, 'databaseFile' | 'databaseIdentity'> & {
+  readonly read: Pick<Store['read'], 'latestChange'>
+}
 
 /** The main thread's side of the build thread: started at the first use, and again after it died. */
 export class CrlBuilder {
@@ -52,7 +54,7 @@ export class CrlBuilder {
     if (this.#worker) return this.#worker
     const worker = new Worker(threadEntry('crl/build-thread'), {
       name: 'chancery-crl',
-      workerData: { databaseFile: this.#store.databaseFile },
+      workerData: { databaseFile: this.#store.databaseFile, identity: this.#store.databaseIdentity },
       // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
       execArgv: [],
     })

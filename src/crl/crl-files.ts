@@ -51,8 +51,7 @@ export class CrlFiles {
   }
 
   async #write(scope: CrlScope, kind: 'full' | 'delta', number: number, der: Buffer): Promise<void> {
-    const isNew = (await mkdir(this.#directory, { recursive: true, mode: 0o700 })) !== undefined
-    if (isNew) await syncDirectory(dirname(this.#directory))
+    if (await made(this.#directory)) await syncDirectory(dirname(this.#directory))
     const name = nameOf(scope, kind, number)
     const temporary = join(this.#directory, `.${name}`)
     try {
@@ -77,6 +76,17 @@ export class CrlFiles {
     const { bavail, bsize } = await statfs(this.#directory)
     if (bavail * bsize < 2 * length)
       throw new Error(`the disk has no room for ${length} octets and as many again`)
+  }
+}
+
+/** Whether it was not there. What is above it is the data directory: one that was moved away must find its place free. */
+async function made(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory, { mode: 0o700 })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
   }
 }
 

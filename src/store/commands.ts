@@ -35,7 +35,7 @@ export interface Commands extends AcmeCommands, ApprovalCommands, AuthorityComma
   recordCrl: { input: CrlRecord; output: Record<never, never> }
   carryRevocation: { input: CarriedRevocation; output: Record<never, never> }
   leapNumbers: { input: { by: number }; output: Record<never, never> }
-  leapCrlNumbers: { input: { authority: string; above: number }; output: Record<never, never> }
+  leapCrlNumbers: { input: { authority: string; from: number; by: number }; output: Record<never, never> }
   recordPublication: { input: CrlPublication; output: Record<never, never> }
   recordOcspResponse: { input: OcspResponseRecord; output: Record<never, never> }
   createEstUser: { input: EstUserRecord; output: Record<never, never> }

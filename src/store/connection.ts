@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import { plannedOnce } from './planned-once.ts'
+import { refuseAnother } from './same-file.ts'
 
 export type Connection = Database.Database
 
@@ -26,9 +27,13 @@ export function openForMaking(file: string): Connection {
   })
 }
 
-/** The one connection that may write. The file must exist: a missing mount must not become a fresh database. */
-export function openForWriting(file: string): Connection {
+/**
+ * The one connection that may write. The file must exist: a missing mount must not become a fresh database. Where `identity` is
+ * known, it must be that file: a connection is opened anew where the others have the first one open.
+ */
+export function openForWriting(file: string, identity?: string | null): Connection {
   return opened(new Database(file, { fileMustExist: true, timeout: BUSY_MILLISECONDS }), (db) => {
+    if (identity) refuseAnother(file, identity)
     expectPragma(db, 'journal_mode', 'wal')
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
     // By `checkpointer`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
@@ -53,11 +58,12 @@ export function checkpointer(db: Connection): () => void {
   }
 }
 
-/** A connection that can only read; the WAL lets it read while the writer writes. */
-export function openForReading(file: string): Connection {
+/** A connection that can only read; the WAL lets it read while the writer writes. `identity` as for the one that writes. */
+export function openForReading(file: string, identity?: string | null): Connection {
   return opened(
     new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS }),
     (db) => {
+      if (identity) refuseAnother(file, identity)
       expectPragma(db, 'query_only', 1)
       syncCommits(db)
     },

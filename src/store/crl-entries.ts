@@ -33,8 +33,8 @@ export interface CrlReader {
   close(): void
 }
 
-export function openCrlReader(databaseFile: string): CrlReader {
-  const db = openForReading(databaseFile)
+export function openCrlReader(databaseFile: string, identity?: string | null): CrlReader {
+  const db = openForReading(databaseFile, identity)
   const latestChange = changeFinder(db)
   const lists = keptLists(db)
   const table = (name: string, index: string, where: string) =>

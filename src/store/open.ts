@@ -11,6 +11,7 @@ import type { NoticeSettings } from './notice-commands.ts'
 import type { CertificateFilter } from './queries.ts'
 import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
+import { identityOf } from './same-file.ts'
 import { SearchQueue } from './search-queue.ts'
 import { makingError } from './storage-failure.ts'
 import type { Store } from './store.ts'
@@ -84,7 +85,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     )
   }
   const { probeMilliseconds = PROBE_MILLISECONDS, notices } = options
-  const settings = { file, probeMilliseconds, notices }
+  const settings: WriterSettings = { file, probeMilliseconds, notices }
   const resumed: (() => void)[] = []
   const onResumed = () => {
     for (const listener of resumed) listener()
@@ -93,6 +94,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const writer = new WriterQueue(() => start(settings), options.queueLimit ?? QUEUE_LIMIT, onResumed)
   try {
     await writer.start()
+    // Once it is open for writing: an overlay gives a file that it only had for reading another one then.
+    settings.identity = identityOf(file)
     return storeOf(settings, writer, lock, resumed)
   } catch (error) {
     await writer.drain()
@@ -106,14 +109,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 function storeOf(
-  { file, probeMilliseconds }: WriterSettings,
+  { file, identity, probeMilliseconds }: WriterSettings,
   writer: WriterQueue,
   lock: { release(): void },
   resumed: (() => void)[],
 ): Store {
-  const reader = openForReading(file)
-  const searches = new SearchQueue(() => startSearcher(file), SEARCH_LIMIT)
-  const reads = new WatchedReads(() => probeRead(file), probeMilliseconds)
+  const reader = openForReading(file, identity)
+  const searches = new SearchQueue(() => startSearcher(file, identity), SEARCH_LIMIT)
+  const reads = new WatchedReads(() => probeRead(file, identity), probeMilliseconds)
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     await writer.drain()
@@ -153,13 +156,14 @@ function storeOf(
     },
     onResumed: (listener) => resumed.push(listener),
     databaseFile: file,
+    databaseIdentity: identity,
     close: () => (closed ??= close()),
   }
 }
 
 /** Throws where the database cannot be read; by a connection of its own, which has no page in memory yet. */
-function probeRead(file: string): void {
-  const db = openForReading(file)
+function probeRead(file: string, identity: WriterSettings['identity']): void {
+  const db = openForReading(file, identity)
   try {
     db.prepare('SELECT max(id) FROM audit').get()
   } finally {

@@ -13,7 +13,8 @@ export type SearchRequest = {
 export type SearchReply = { readonly answer: unknown } | { readonly error: CrossedError }
 
 const port = parentPort!
-const db = openForReading((workerData as { file: string }).file)
+const { file, identity } = workerData as { file: string; identity?: string | null }
+const db = openForReading(file, identity)
 const searches = searchesOn(db)
 
 port.on('message', async (request: SearchRequest | 'close') => {

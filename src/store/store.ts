@@ -19,6 +19,8 @@ export interface Store {
   onResumed(listener: () => void): void
   readonly figures: StoreFigures
   readonly databaseFile: string
+  /** Which file that is, for those who open it anew (`refuseAnother`). */
+  readonly databaseIdentity?: string | null | undefined
   /** Finishes what is queued, checkpoints the WAL, closes every connection. */
   close(): Promise<void>
 }

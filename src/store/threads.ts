@@ -32,8 +32,8 @@ export function startWriter(settings: WriterSettings): Worker {
   return thread
 }
 
-export function startSearcher(file: string): Worker {
-  return startThread('search', { file })
+export function startSearcher(file: string, identity?: string | null): Worker {
+  return startThread('search', { file, identity })
 }
 
 function startThread(name: string, workerData: unknown): Worker {

@@ -57,6 +57,8 @@ export type FromWriter =
 
 export interface WriterSettings {
   file: string
+  /** As `identityOf`; absent before the database was first opened. */
+  identity?: string | null
   probeMilliseconds: number
   notices?: NoticeSettings | undefined
 }

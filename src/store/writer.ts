@@ -7,6 +7,7 @@ import { type Connection, checkpointer, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { IN_DOUBT } from './doubt.ts'
 import { migrate } from './migrate.ts'
+import { identityOf, refuseAnother } from './same-file.ts'
 import { signIssuances } from './sign-issuances.ts'
 import type {
   Answer,
@@ -20,7 +21,7 @@ import type {
 import { storeFailed } from './writer-messages.ts'
 
 /** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
-const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE)/
+const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE|READONLY_DBMOVED)/
 
 interface Outcome {
   readonly answers: Answer[]
@@ -34,6 +35,8 @@ interface Outcome {
 export class Writer {
   readonly #port: MessagePort
   readonly #settings: WriterSettings
+  /** Of the file that was opened first. */
+  #identity: string | null
   #open: {
     readonly db: Connection
     readonly run: ReturnType<typeof batchRunner>
@@ -44,6 +47,7 @@ export class Writer {
   constructor(port: MessagePort, settings: WriterSettings) {
     this.#port = port
     this.#settings = settings
+    this.#identity = settings.identity ?? null
     try {
       this.#connect()
     } catch (error) {
@@ -91,6 +95,8 @@ export class Writer {
 
   #write(run: ReturnType<typeof batchRunner>, commands: readonly ReadyCommand[], signing: number): Outcome {
     try {
+      // What is recorded in a file that was removed is lost with this process.
+      if (this.#identity) refuseAnother(this.#settings.file, this.#identity)
       const { answers, times } = run(commands)
       return { answers, recovered: false, failed: false, times: { ...times, signing } }
     } catch (cause) {
@@ -150,12 +156,14 @@ export class Writer {
   }
 
   #connect(): void {
-    const db = openForWriting(this.#settings.file)
+    const { file, notices } = this.#settings
+    const db = openForWriting(file, this.#identity)
     try {
       migrate(db)
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
-      syncDirectory(dirname(this.#settings.file))
-      this.#open = { db, run: batchRunner(db, this.#settings.notices), checkpoint: checkpointer(db) }
+      syncDirectory(dirname(file))
+      this.#open = { db, run: batchRunner(db, notices), checkpoint: checkpointer(db) }
+      this.#identity ??= identityOf(file)
     } catch (error) {
       db.close()
       throw error

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -33,16 +33,19 @@ beforeAll(async () => {
 })
 afterAll(() => ca.close())
 
-function headsOf(of = ca): AuditHeads {
+function headsOf(
+  of = ca,
+  onError: (error: unknown) => void = (error) => {
+    throw error
+  },
+): AuditHeads {
   return new AuditHeads({
     ...of.service,
     directory: of.directory,
     passphrase: PASSPHRASE,
     interval: 3600,
     onSigned: (head) => signed.push(head),
-    onError: (error) => {
-      throw error
-    },
+    onError,
   })
 }
 
@@ -367,6 +370,23 @@ test('the signer’s certificate is renewed in time, and replaced when it is rev
     kind: 'head',
     detail: expect.stringMatching(/had been revoked/),
   })
+})
+
+test('where the signer’s key cannot be kept on disk, it signs all the same, and no other is made at each try', async () => {
+  const other = await TestCa.create()
+  onTestFinished(() => other.close())
+  mkdirSync(join(other.directory, 'keys', 'audit-log.pem.new'))
+  const faults: unknown[] = []
+  const signer = headsOf(other, (error) => faults.push(error))
+  for (let hour = 0; hour < 3; hour++) {
+    await other.token({ names: { dns: ['a.example.test'] } })
+    other.now += 3600_000
+    await signer.signIfDue()
+  }
+  expect(faults).toMatchObject([{ detail: expect.stringContaining('could not be written: EISDIR') }])
+  const found = await other.service.store.read.auditHeads(0, 1e9)
+  expect(found).toHaveLength(3)
+  expect(new Set(found.map(({ certificate }) => certificate)).size).toBe(1)
 })
 
 test('heads of before hold when their root has left the bundles, by what the new root signed for it', async () => {

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { stapleRequest } from '../../src/ocsp/staple.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { DAY, TestCa } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
+import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 
 let ca: TestCa
@@ -61,4 +62,20 @@ test('a responder from the future, made before the clock was set back, is replac
   ca.now += DAY * 1000
   await ca.reopen()
   expect((await responder(serial)).notBefore).toBeLessThanOrEqual(ca.seconds)
+})
+
+test('after a machine has slept beyond its responder’s end, another is made though nobody asks: not ready, it might be asked by nobody', async () => {
+  await ca.close()
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  ca = await TestCa.create({ options: { ocsp: { signer: 'delegated' } } })
+  const health = () => ca.service.health().find(({ name }) => name === 'ocsp:intermediate')
+  expect(health()).toMatchObject({ ok: true })
+  ca.now += 8 * DAY * 1000
+  expect(health()).toMatchObject({ ok: false })
+  await eventually(() => {
+    vi.advanceTimersByTime(1000)
+    expect(health()).toMatchObject({ ok: true, reason: null })
+  })
+  expect(await responders()).toHaveLength(2)
 })

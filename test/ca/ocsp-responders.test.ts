@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openRoot } from '../../src/ca/hierarchy/root.ts'
@@ -86,6 +86,28 @@ describe('the certificate of a responder', () => {
     writeFileSync(join(ca.directory, 'keys', 'ocsp-intermediate.pem'), 'torn', { mode: 0o600 })
     await ca.reopen()
     expect((await answerAbout(serial)).responder.serialNumber).not.toBe(responder.serialNumber)
+  })
+
+  test('that cannot be kept on disk is used all the same, and no other is made each minute', async () => {
+    const serial = await enrol()
+    const first = (await answerAbout(serial)).responder
+    mkdirSync(join(ca.directory, 'keys', 'ocsp-intermediate.pem.new'))
+    ca.now += 5 * DAY * 1000
+    const made: string[] = []
+    await expect
+      .poll(async () => {
+        ca.now += DAY * 100
+        made.push((await answerAbout(serial)).responder.serialNumber)
+        return made.at(-1)
+      })
+      .not.toBe(first.serialNumber)
+    for (let minute = 0; minute < 3; minute++) {
+      ca.now += 61_000
+      expect((await answerAbout(serial)).responder.serialNumber).toBe(made.at(-1))
+    }
+    expect(health()).toMatchObject({ ok: true, reason: null })
+    const filter = { principal: 'system:ocsp', now: ca.seconds }
+    expect((await ca.service.store.read.searchCertificates(filter, { limit: 10 })).rows).toHaveLength(2)
   })
 
   test('renews itself at two thirds of its life, without anybody waiting', async () => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { renewalTime } from '../../src/ca/kept-identity.ts'
@@ -78,6 +78,19 @@ test('is made anew for other names, after its revocation, and where the file is 
   expect(faults).toMatchObject([{}, { code: 'malformedPem' }])
   writeFileSync(file(), ca.issuerPem)
   await expectNew()
+})
+
+test('is good also where it cannot be kept on disk, and the next start makes another', async () => {
+  const first = await identify()
+  mkdirSync(`${file()}.new`)
+  ca.now = renewalTime(first) * 1000
+  const second = await identify()
+  expect(second.notAfter).toBe(ca.seconds + 30 * DAY)
+  expect(faults).toMatchObject([{ detail: expect.stringContaining('could not be written: EISDIR') }])
+  rmdirSync(`${file()}.new`)
+  const third = await identify()
+  expect(third.serialNumber).not.toBe(second.serialNumber)
+  expect(await identify()).toEqual(third)
 })
 
 test('cannot renew itself by the API: only the service uses its profile', async () => {

@@ -64,6 +64,15 @@ test.skipIf(toolIsMissing('strace'))(
   },
 )
 
+test('makes no data directory anew in the place of one that was moved away', async () => {
+  rmSync(folder, { recursive: true })
+  await expect(files.write(SCOPE, 'full', 1, listOf(1))).rejects.toMatchObject({
+    code: 'storeFailed',
+    detail: expect.stringContaining('ENOENT'),
+  })
+  expect(existsSync(folder)).toBe(false)
+})
+
 test.skipIf(toolIsMissing('strace')).each([
   ['write', 'ENOSPC'],
   ['write', 'EIO'],

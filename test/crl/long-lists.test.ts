@@ -139,7 +139,7 @@ test('a long list that cannot be kept is served all the same, is told of, and is
   const publisher = await started((error) => failures.push(error))
   const { number } = publisher.current('issuing')!
   const health = () => publisher.health().find(({ authority }) => authority === 'issuing')!
-  await eventually(() => expect(health().reason).toMatch(/could not be kept in .*EEXIST/))
+  await eventually(() => expect(health().reason).toMatch(/could not be kept in .*ENOTDIR/))
   expect(health()).toMatchObject({ ok: true, number })
   ca.now += 60_000
   await eventually(() => expect(failures.length).toBeGreaterThan(1))

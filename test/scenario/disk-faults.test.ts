@@ -182,6 +182,25 @@ test.skipIf(missing('strace'))(
 )
 
 test.skipIf(missing('strace'))(
+  'a folder of keys that cannot be synced: no authority is made, the answer says why, and the next try meets nothing of it',
+  async () => {
+    const service = await startService()
+    const rest = service.rest()
+    const keys = join(service.directory, 'keys')
+    const create = () =>
+      rest.call('POST', '/v1/authorities', { body: { id: 'issuing-2', subject: 'CN=Issuing CA 2' } })
+    const strace = await Strace.attach(service, ['trace=fsync', 'inject=fsync:error=EIO'], { paths: [keys] })
+    const refused = await create()
+    expect(refused.status, refused.body.toString()).toBe(503)
+    expect(refused.body.toString()).toContain('The key could not be written')
+    await strace.detach()
+    expect((await create()).status).toBe(201)
+    rest.close()
+    await service.stop()
+  },
+)
+
+test.skipIf(missing('strace'))(
   'a directory that cannot be synced stops the start, with its reason',
   async () => {
     const service = await startService()

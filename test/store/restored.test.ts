@@ -13,29 +13,29 @@ const publication = (scope: typeof WHOLE | typeof PART, number: number) => ({
   delta: { nextUpdate: NOW + DAY, entries: 0, der: Buffer.from('delta') },
 })
 
-test('after a leap the next number of every scope of the authority is beyond it, and all CRLs are due anew', async () => {
+test('after a leap the next number of every scope is as far beyond the highest of all of them, and all CRLs are due anew', async () => {
   const store = await temporaryStore()
   await store.write('recordAuthority', authority({ id: 'other' }))
   await store.write('recordPublication', publication(WHOLE, 100))
   await store.write('recordPublication', publication(PART, 900))
   await store.write('recordPublication', publication({ ...WHOLE, authority: 'other' }, 50))
-  await store.write('leapCrlNumbers', { authority: 'issuing', above: 500 })
+  await store.write('leapCrlNumbers', { authority: 'issuing', from: 500, by: 50 })
   for (const scope of [WHOLE, PART]) {
     expect(await store.read.scopeCrls(scope)).toMatchObject({
-      full: { number: 900, through: -1, base: { through: -1 } },
+      full: { number: 950, through: -1, base: { through: -1 } },
       delta: null,
     })
-    await expect(store.write('recordPublication', publication(scope, 900))).rejects.toMatchObject({
+    await expect(store.write('recordPublication', publication(scope, 950))).rejects.toMatchObject({
       code: 'conflict',
     })
-    await store.write('recordPublication', publication(scope, 901))
+    await store.write('recordPublication', publication(scope, 951))
   }
   expect(await store.read.scopeCrls({ ...WHOLE, authority: 'other' })).toMatchObject({
     full: { number: 50, through: 7 },
     delta: { number: 50 },
   })
-  await store.write('leapCrlNumbers', { authority: 'issuing', above: 5000 })
-  expect(await store.read.scopeCrls(WHOLE)).toMatchObject({ full: { number: 5000 } })
+  await store.write('leapCrlNumbers', { authority: 'issuing', from: 5000, by: 50 })
+  expect(await store.read.scopeCrls(WHOLE)).toMatchObject({ full: { number: 5050 } })
 })
 
 test('after a leap no number that can have been given is given again', async () => {

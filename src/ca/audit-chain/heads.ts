@@ -11,7 +11,7 @@ import { SYSTEM_ORIGIN } from '../audit.ts'
 import type { Authorities } from '../authorities.ts'
 import { AUDIT_PROFILE } from '../internal-profiles.ts'
 import type { Issuer } from '../issue.ts'
-import { isDue, type KeptIdentity, loadIdentity, saveIdentity } from '../kept-identity.ts'
+import { isDue, type KeptIdentity, keepIdentity, loadIdentity } from '../kept-identity.ts'
 import { type Head, signHead } from './signed-head.ts'
 
 interface AuditHeadsContext {
@@ -108,7 +108,7 @@ export class AuditHeads {
   }
 
   async #make(): Promise<KeptIdentity> {
-    const { issuer, authorities, clock, directory, passphrase } = this.#context
+    const { issuer, authorities, clock, directory, passphrase, onError } = this.#context
     const key = await generateKey('P-256')
     const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
     const notAfter = Math.min(epochSeconds(clock()) + 365 * 86_400, authorities.issuing().usableUntil)
@@ -118,7 +118,7 @@ export class AuditHeads {
       SYSTEM_ORIGIN,
     )
     const identity = { key, certificate: parseCertificate(issued.certificate.der) }
-    await saveIdentity(join(directory, FILE), identity, passphrase)
+    await keepIdentity(join(directory, FILE), identity, passphrase, onError)
     return identity
   }
 }

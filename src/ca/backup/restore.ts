@@ -34,7 +34,7 @@ const SKEW = 300
 /** Tokens, accounts, orders, requests: beyond what a machine records. */
 const NUMBERS_A_SECOND = 10_000
 
-/** CRLs of one authority are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */
+/** CRLs of one scope are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */
 const CRLS_A_SECOND = 20
 
 const FILE_MODES: Readonly<Record<string, number>> = { 'root.pem': 0o644, 'chancery.yaml': 0o644 }
@@ -129,9 +129,7 @@ async function continueFrom(
   const leap = CRLS_A_SECOND * seconds
   for (const { id, keyFile, certificate } of await store.read.authorities()) {
     if (keyFile === null || certificate === null) continue
-    const { full, delta } = await store.read.scopeCrls({ authority: id, partition: null })
-    const last = Math.max(full?.number ?? 0, delta?.number ?? 0, takenAt)
-    await store.write('leapCrlNumbers', { authority: id, above: last + leap })
+    await store.write('leapCrlNumbers', { authority: id, from: takenAt, by: leap })
   }
   const detail = {
     takenAt: rfc3339(takenAt),

@@ -9,21 +9,22 @@ export function crlHandlers(db: Connection) {
   const publish = publicationWriter(db)
   const writeAudit = auditWriter(db)
   const authorityKey = authorityKeys(db)
-  // A number of a scope is one more than that of any of its rows, so each gets the highest.
+  // A number of a scope is one more than that of any of its rows, so each gets the highest. That may be a partition's: the list
+  // of all certificates, which is longer, may have been made less often.
   const leap = db.prepare(
     `UPDATE crls SET through = -1, base_through = -1,
-       number = max(:above, (SELECT max(number) FROM crls WHERE authority = :authority))
+       number = :by + max(:from, (SELECT max(number) FROM crls WHERE authority = :authority))
      WHERE authority = :authority`,
   )
   const dropDeltas = db.prepare("DELETE FROM crls WHERE authority = ? AND kind = 'delta'")
   return {
     /**
-     * After a restore: the next CRLs of the authority are due at once, are full ones, and have numbers beyond `above`.
-     * -1 says of those on record that nobody knows what they knew of.
+     * After a restore: the next CRLs of the authority are due at once, are full ones, and have numbers that are by more than `by`
+     * beyond `from` and beyond any on record. -1 says of those on record that nobody knows what they knew of.
      */
-    leapCrlNumbers({ authority, above }: { authority: string; above: number }) {
+    leapCrlNumbers({ authority, from, by }: { authority: string; from: number; by: number }) {
       const key = authorityKey(authority)
-      leap.run({ authority: key, above })
+      leap.run({ authority: key, from, by })
       dropDeltas.run(key)
       return {}
     },

@@ -8,7 +8,7 @@ import { changePassphrase } from '../../../src/ca/custody/change-passphrase.ts'
 import { moveKeys } from '../../../src/ca/custody/move-keys.ts'
 import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { initialise } from '../../../src/ca/hierarchy/initialise.ts'
-import { systemClock } from '../../../src/clock.ts'
+import { epochSeconds, systemClock } from '../../../src/clock.ts'
 import { openForMaking } from '../../../src/store/connection.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { migrateToBefore } from '../../store/older-database.ts'
@@ -19,13 +19,14 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const [OLD, NEW] = ['the old passphrase', 'the new passphrase']
 
-/** A data directory that keeps its passphrase, and a name for a backup of it. */
-async function prepared(): Promise<{ directory: string; out: string }> {
+/** A data directory that keeps its passphrase, by default with its root elsewhere, and a name for a backup of it. */
+async function prepared(hasRoot = false): Promise<{ directory: string; out: string }> {
   const work = mkdtempSync(join(tmpdir(), 'chancery-take-'))
   onTestFinished(() => rmSync(work, { recursive: true, force: true }))
   const directory = join(work, 'data')
-  const { intermediate } = defaultHierarchy()
-  await initialise({ directory, clock: systemClock, passphrase: OLD, intermediate, root: null, urls: null })
+  const { intermediate, ...made } = defaultHierarchy()
+  const root = hasRoot ? { ...made.root, passphrase: OLD } : null
+  await initialise({ directory, clock: systemClock, passphrase: OLD, intermediate, root, urls: null })
   writeFileSync(join(directory, 'passphrase'), `${OLD}\n`, { mode: 0o600 })
   return { directory, out: join(work, 'backup') }
 }
@@ -116,3 +117,30 @@ test.each(['.DS_Store', 'root key (copy).pem', 'folder/'])(
     expect(existsSync(out)).toBe(false)
   },
 )
+
+test('a partition whose CRLs came faster than those of all certificates: its numbers do not come again after a restore', async () => {
+  const { directory, out } = await prepared(true)
+  const takenAt = epochSeconds(systemClock())
+  // More were made of the partition than a second each, and of the long list of all fewer.
+  const ahead = takenAt + 100_000
+  const publication = (partition: number | null, number: number) => ({
+    ...{ authority: 'intermediate', partition, number, thisUpdate: takenAt, through: 0, locations: [] },
+    base: { number, thisUpdate: takenAt, through: 0 },
+    full: { nextUpdate: takenAt + 3600, entries: 0, der: Buffer.from('CRL') },
+    delta: null,
+  })
+  const before = await openStore({ file: join(directory, 'chancery.db') })
+  await before.write('recordPublication', publication(null, takenAt))
+  await before.write('recordPublication', publication(1, ahead))
+  await before.close()
+  await takeBackup({ directory, out, include: [], clock: systemClock })
+  // Five seconds of such a burst, which no backup knows of.
+  const given = ahead + 100
+  const restored = join(directory, '..', 'restored')
+  await restoreBackup({ backup: out, directory: restored, crls: [], clock: systemClock })
+  const after = await openStore({ file: join(restored, 'chancery.db') })
+  await expect(after.write('recordPublication', publication(1, given))).rejects.toMatchObject({
+    code: 'conflict',
+  })
+  await after.close()
+})

@@ -7,7 +7,7 @@ import { changePassphrase, isPassphraseChanging } from '../../../src/ca/custody/
 import { settleKeys } from '../../../src/ca/custody/settle.ts'
 import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { initialise } from '../../../src/ca/hierarchy/initialise.ts'
-import { saveIdentity } from '../../../src/ca/kept-identity.ts'
+import { keepIdentity } from '../../../src/ca/kept-identity.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { generateKey } from '../../../src/pki/keys/generate.ts'
@@ -21,6 +21,9 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const [OLD, NEW] = ['the old passphrase', 'the new passphrase']
 const SECRET = Buffer.from('the MAC key of an account')
+const fail = (error: unknown) => {
+  throw error
+}
 
 /** A data directory with two key files, a passphrase file and a sealed secret, and its open store. */
 async function prepared(): Promise<{ directory: string; store: Store }> {
@@ -31,7 +34,7 @@ async function prepared(): Promise<{ directory: string; store: Store }> {
   writeFileSync(join(directory, 'passphrase'), `${OLD}\n`, { mode: 0o600 })
   const key = await generateKey('P-256')
   const certificate = parseCertificate(Buffer.from(CERTIFICATE, 'base64'))
-  await saveIdentity(join(directory, 'keys', 'service-tls.pem'), { key, certificate }, OLD)
+  await keepIdentity(join(directory, 'keys', 'service-tls.pem'), { key, certificate }, OLD, fail)
   const store = await openStore({ file: join(directory, 'chancery.db') })
   await store.write('createExternalKey', {
     ...{ kid: 'a-key', sealed: await new SealedSecrets(OLD).seal(SECRET), profiles: null, names: null },
@@ -126,7 +129,7 @@ test('a file that the old passphrase does not open is named, and nothing changes
   const key = await generateKey('P-256')
   const certificate = parseCertificate(Buffer.from(CERTIFICATE, 'base64'))
   const stray = join(made.directory, 'keys', 'stray.pem')
-  await saveIdentity(stray, { key, certificate }, 'another')
+  await keepIdentity(stray, { key, certificate }, 'another', fail)
   await expect(change(made, () => {})).rejects.toMatchObject({
     code: 'badConfiguration',
     detail: expect.stringContaining(stray),

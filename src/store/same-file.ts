@@ -1,0 +1,28 @@
+import { statSync } from 'node:fs'
+import Database from 'better-sqlite3'
+
+/** Which file a name leads to, by what SQLite itself tells files apart; null where there is none. */
+export function identityOf(file: string): string | null {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return found ? `${found.dev}:${found.ino}` : null
+}
+
+/**
+ * Throws where the name leads to another file by now, or to none. An open connection goes on in the one that was moved or removed
+ * as if nothing were amiss, and each that is opened anew reads what is there now. SQLite looks for that where it keeps a rollback
+ * journal, and not with a WAL.
+ */
+export function refuseAnother(file: string, identity: string): void {
+  let now: string | null
+  try {
+    now = identityOf(file)
+  } catch {
+    // Nobody can tell: what is open is as good as before.
+    return
+  }
+  if (now === identity) return
+  throw new Database.SqliteError(
+    `${file} was moved, removed or replaced while it was in use: put it back, or stop the service`,
+    'SQLITE_READONLY_DBMOVED',
+  )
+}
