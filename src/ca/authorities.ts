@@ -229,7 +229,7 @@ export class Authorities {
   }
 }
 
-/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. Seconds since 1970. */
+/** `lastExpiry`: of its certificates. Whose key is elsewhere ends with its certificate: its CRLs are brought. Seconds since 1970. */
 export function answersUntil(
   {
     role,
@@ -240,8 +240,8 @@ export function answersUntil(
   lastExpiry: number | null,
 ): number {
   if (state !== 'retired') return certificate.notAfter
-  // Nobody trusts it any more.
-  if (role === 'root') return Math.min(certificate.notAfter, changedAt)
+  // Nobody trusts it any more, or nothing stands below it.
+  if (role !== 'issuing') return Math.min(certificate.notAfter, changedAt)
   return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
 }
 

@@ -7,14 +7,15 @@ import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
+import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { refuseNamesake } from './namesake.ts'
 import { rootId } from './root.ts'
 
 /**
  * Installs the signed certificate of an authority that waits for it, or a newer one for the same key and name, with the
- * chain above it, and the root as an authority of its own, so that its CRL has a place. The first to be installed becomes
- * the default. A newer certificate makes no retired authority active again.
+ * chain above it, and the root and those between as authorities of their own, so that their CRLs have a place. The first to be
+ * installed becomes the default. A newer certificate makes no retired authority active again.
  */
 export async function installAuthority(
   store: Store,
@@ -33,14 +34,20 @@ export async function installAuthority(
   const root = above.at(-1)!
   checkRoot(root, rows, row)
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
-  const rootRow = { id: rootIds(own!, root)[0]!, certificate: root.der }
-  if (!row.certificate) refuseNamesake(own!, [...rows, rootRow], now)
+  const elsewhere = above.map((info, i) => ({
+    ids: info === root ? rootIds(own!, root) : [intermediateId(info)],
+    role: info === root ? ('root' as const) : ('intermediate' as const),
+    certificate: info.der,
+    chain: above.slice(i + 1).map(({ der }) => der),
+  }))
+  const aboveRows = elsewhere.map(({ ids, certificate }) => ({ id: ids[0]!, certificate }))
+  if (!row.certificate) refuseNamesake(own!, [...rows, ...aboveRows], now)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
     certificate: own!.der,
     chain: above.map((info) => info.der),
-    root: { ids: rootIds(own!, root), certificate: root.der },
+    above: elsewhere,
     installedAt: epochSeconds(now),
     audit,
   })
@@ -67,6 +74,11 @@ function checkRoot(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
   )
+}
+
+/** A CA between, which has no name that this service gave it. */
+function intermediateId({ der }: CertificateInfo): string {
+  return `intermediate-${fingerprint(der).slice(0, 8)}`
 }
 
 /** The addresses in what the root signed name the root: where they say which id it has, that is the one. */

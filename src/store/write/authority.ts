@@ -75,13 +75,13 @@ export function authorityHandlers(db: Connection) {
     return standing
   }
 
-  function addRoot({ ids, certificate }: AuthorityInstallation['root'], createdAt: number): void {
-    const bare = { isDefault: false, chain: [], csr: null, keyFile: null, hash: null, replaces: null }
-    const root = { ...bare, role: 'root', state: 'active', certificate, createdAt } as const
-    if (!ids.some((id) => add({ ...root, id })))
+  function addAbove({ ids, ...one }: AuthorityInstallation['above'][number], createdAt: number): void {
+    const bare = { isDefault: false, csr: null, keyFile: null, hash: null, replaces: null }
+    const elsewhere = { ...bare, ...one, state: 'active', createdAt } as const
+    if (!ids.some((id) => add({ ...elsewhere, id })))
       throw new CaError(
         'conflict',
-        `The root cannot be recorded: ${ids.join(' and ')} are other authorities.`,
+        `The ${one.role} above it cannot be recorded: ${ids.join(' and ')} are other authorities.`,
       )
   }
 
@@ -97,7 +97,7 @@ export function authorityHandlers(db: Connection) {
       return {}
     },
 
-    installAuthority({ id, replaces, certificate, chain, root, installedAt, audit }: AuthorityInstallation) {
+    installAuthority({ id, replaces, certificate, chain, above, installedAt, audit }: AuthorityInstallation) {
       const standing = standingOf(id)
       if (!sameOctets(standing.certificate, replaces)) {
         throw new CaError(
@@ -105,7 +105,7 @@ export function authorityHandlers(db: Connection) {
           `Authority "${id}" was given another certificate meanwhile. Look at it, then try again.`,
         )
       }
-      if (!hasCertificate.get(root.certificate)) addRoot(root, installedAt)
+      for (const one of above) if (!hasCertificate.get(one.certificate)) addAbove(one, installedAt)
       install.run(certificate, chainColumn(chain), installedAt, id)
       if (standing.state === 'pending') {
         move.run({
