@@ -59,6 +59,8 @@ export interface AuthorityInstallation {
     role: 'root' | 'intermediate'
     certificate: Uint8Array
     chain: readonly Uint8Array[]
+    /** One that is here already, of the same CA by another certificate. */
+    crl: Omit<CrlRecord, 'authority' | 'audit'> | null
   }[]
   installedAt: number
   audit: AuditEntry

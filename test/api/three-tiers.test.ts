@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fingerprint } from '../../src/ca/authorities.ts'
-import { makeIntermediateCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
+import { makeIntermediateCertificate, makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { isCrlOf } from '../../src/ca/hierarchy/prove-crl.ts'
 import type { OpenRoot } from '../../src/ca/hierarchy/root.ts'
 import { createKeySigner } from '../../src/ca/key-signer.ts'
+import type { Signer } from '../../src/ca/signer.ts'
 import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { generateKey } from '../../src/pki/keys/generate.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
@@ -27,9 +28,9 @@ beforeAll(async () => {
 afterAll(() => ca.close())
 
 /** Below the root, as an operator has one elsewhere. */
-async function policyCa(name: string): Promise<OpenRoot> {
+async function policyCa(name: string, known?: Signer): Promise<OpenRoot> {
   const root = await ownRoot(ca)
-  const signer = createKeySigner(await generateKey('P-256'), 'sha256')
+  const signer = known ?? createKeySigner(await generateKey('P-256'), 'sha256')
   const wish = {
     subject: encodeName([{ type: 'CN', value: name }]),
     ...{ spki: signer.spki, pathLength: undefined, nameConstraints: null, validity: 2000 * DAY, urls: null },
@@ -124,6 +125,24 @@ describe('the CRL of a CA between', () => {
   })
 })
 
+test('one that is renewed with its key has the CRL from the beginning, and so has the root', async () => {
+  const root = await ownRoot(ca)
+  const newRoot = await makeRootCertificate(root.signer, root.certificate.subject, 3650 * DAY, ca.clock())
+  const newPolicy = (await policyCa('Policy CA', policy.signer)).certificate
+  const { certificate } = ca.service.authorities.get('west')!
+  const installed = await ca.call('/v1/authorities/west/certificate', {
+    method: 'PUT',
+    body: [certificate, newPolicy, newRoot].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+    headers: { 'content-type': 'application/pem-certificate-chain' },
+  })
+  expect(installed.status, installed.text).toBe(200)
+  const { status, text } = await ca.call('/bundles/west.crl.pem', { as: null }, ca.http)
+  expect(status, text).toBe(200)
+  const crls = decodePem(text, 'CRL').map(({ der }) => der)
+  for (const issuer of [certificate, newPolicy, newRoot])
+    expect(crls.filter((der) => isCrlOf(der, issuer))).toHaveLength(1)
+})
+
 test('it is retired when nothing stands below it any more, and its CRL is missed no longer', async () => {
   expect(await phase(id, 'staged')).toMatchObject({ status: 409 })
   expect(await phase(id, 'retired')).toMatchObject({
@@ -134,10 +153,12 @@ test('it is retired when nothing stands below it any more, and its CRL is missed
   expect(await phase(id, 'retired')).toMatchObject({ status: 409 })
   ca.now += 8 * DAY * 1000
   await ca.reopen()
-  expect(await phase(id, 'retired')).toMatchObject({ status: 200 })
+  const between = ca.service.authorities.all().filter(({ role }) => role === 'intermediate')
+  for (const one of between) expect(await phase(one.id, 'retired')).toMatchObject({ status: 200 })
   ca.now += 100 * DAY * 1000
   await ca.reopen()
   const { text } = await ca.call('/readyz', { as: null }, ca.http)
-  expect(text).not.toContain(id)
-  expect(await crlsIn('roots')).toEqual(['intermediate', 'root'])
+  for (const one of between) expect(text).not.toContain(one.id)
+  // The root's for either of its certificates.
+  expect(await crlsIn('roots')).toEqual(['intermediate', 'root', 'root'])
 })

@@ -131,7 +131,9 @@ describe('a certificate that is installed', () => {
     replaces: null,
     certificate: Buffer.from(`new certificate of ${id}`),
     chain: [Buffer.from('new root')],
-    above: [{ ids: ['root', 'root-new'], role: 'root', certificate: Buffer.from('new root'), chain: [] }],
+    above: [
+      { ids: ['root', 'root-new'], role: 'root', certificate: Buffer.from('new root'), chain: [], crl: null },
+    ],
     installedAt: NOW,
     audit: audit('authority.install', id),
     ...changes,
@@ -171,7 +173,7 @@ describe('a certificate that is installed', () => {
     const store = await emptyStore()
     for (const id of ['first', 'second']) await store.write('recordAuthority', pending(id))
     const certificate = Buffer.from('other root')
-    const other = { ids: ['root', 'root-other'], role: 'root', certificate, chain: [] } as const
+    const other = { ids: ['root', 'root-other'], role: 'root', certificate, chain: [], crl: null } as const
     await Promise.all([
       store.write('installAuthority', install('first')),
       store.write('installAuthority', install('second', { above: [other] })),

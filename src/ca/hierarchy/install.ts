@@ -10,6 +10,7 @@ import type { Store } from '../../store/store.ts'
 import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { refuseNamesake } from './namesake.ts'
+import { isCrlOf } from './prove-crl.ts'
 import { rootId } from './root.ts'
 
 /**
@@ -34,12 +35,15 @@ export async function installAuthority(
   const root = above.at(-1)!
   checkRoot(root, rows, row)
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
-  const elsewhere = above.map((info, i) => ({
-    ids: info === root ? rootIds(own!, root) : [intermediateId(info)],
-    role: info === root ? ('root' as const) : ('intermediate' as const),
-    certificate: info.der,
-    chain: above.slice(i + 1).map(({ der }) => der),
-  }))
+  const elsewhere = await Promise.all(
+    above.map(async (info, i) => ({
+      ids: info === root ? rootIds(own!, root) : [intermediateId(info)],
+      role: info === root ? ('root' as const) : ('intermediate' as const),
+      certificate: info.der,
+      chain: above.slice(i + 1).map(({ der }) => der),
+      crl: await crlOfSameCa(store, info, rows),
+    })),
+  )
   const aboveRows = elsewhere.map(({ ids, certificate }) => ({ id: ids[0]!, certificate }))
   if (!row.certificate) refuseNamesake(own!, [...rows, ...aboveRows], now)
   await store.write('installAuthority', {
@@ -74,6 +78,14 @@ function checkRoot(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
   )
+}
+
+/** The newest that is here by another certificate of a CA: one that was renewed with its key must not be without for a while. */
+async function crlOfSameCa(store: Store, info: CertificateInfo, rows: readonly AuthorityRow[]) {
+  const others = rows.filter(({ keyFile }) => keyFile === null)
+  const crls = await Promise.all(others.map(({ id }) => store.read.latestCrl(id)))
+  const own = crls.filter((crl) => crl !== null && isCrlOf(crl.der, info))
+  return own.reduce((one, other) => (one && one.number >= other!.number ? one : other), null)
 }
 
 /** A CA between, which has no name that this service gave it. */
