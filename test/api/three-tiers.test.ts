@@ -162,3 +162,22 @@ test('it is retired when nothing stands below it any more, and its CRL is missed
   // The root's for either of its certificates.
   expect(await crlsIn('roots')).toEqual(['intermediate', 'root', 'root'])
 })
+
+test('what is to issue below one that is retired waits until that is active again', async () => {
+  const above = between + ca.rootPem
+  const refused = await newAuthority(ca, 'north', { root: policy, above, status: 409 })
+  const reason = `The intermediate "${id}" is retired, and in no bundle`
+  expect(refused.json.detail).toContain(reason)
+  // Staged, it may stand there.
+  await newAuthority(ca, 'next', { replaces: 'intermediate', root: policy, above })
+  const dryRun = await ca.call('/v1/authorities/next/phase', { body: { phase: 'active', dryRun: true } })
+  expect(dryRun.json.checks).toContainEqual({
+    ...{ name: 'chain', ok: false },
+    detail: expect.stringContaining(`Its intermediate "${id}" is retired`),
+  })
+  const current = await ca.call(`/crl/${id}.crl`, { as: null }, ca.http)
+  await bringCrl(await policyCrl(90 * DAY, current.body))
+  expect(await phase(id, 'active')).toMatchObject({ status: 200 })
+  await newAuthority(ca, 'south', { root: policy, above })
+  expect(await crlsIn('south')).toContain(id)
+})

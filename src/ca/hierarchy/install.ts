@@ -33,7 +33,7 @@ export async function installAuthority(
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
-  checkRoot(root, rows, row)
+  checkAbove(above, rows, row)
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
   const elsewhere = await Promise.all(
     above.map(async (info, i) => ({
@@ -59,21 +59,25 @@ export async function installAuthority(
 
 /**
  * A root that is not known comes along with its first intermediate. But a successor takes the place of what all trust, at once or later,
- * and nobody's trust store has a root that is new, or retired.
+ * and nobody's trust store has a root that is new, or retired. Of one between that is retired no bundle has the CRL.
  */
-function checkRoot(
-  root: CertificateInfo,
+function checkAbove(
+  above: readonly CertificateInfo[],
   rows: readonly AuthorityRow[],
   { state, replaces }: AuthorityRow,
 ): void {
-  const known = rows.find(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))
+  const known = rows.filter(
+    ({ role, certificate }) => role !== 'issuing' && above.some(({ der }) => certificate?.equals(der)),
+  )
   const isActive = state === 'active' || (state === 'pending' && replaces === null)
-  if (known?.state === 'retired' && isActive)
+  const retired = known.find((one) => one.state === 'retired')
+  if (retired && isActive)
     throw new CaError(
       'conflict',
-      `The root "${known.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${known.id}").`,
+      `The ${retired.role} "${retired.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${retired.id}").`,
     )
-  if (known || replaces === null) return
+  if (known.some(({ role }) => role === 'root') || replaces === null) return
+  const root = above.at(-1)!
   throw new CaError(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,

@@ -134,9 +134,13 @@ function checkChain({ certificate, chain }: Authority, { all, now }: PhaseCheckC
   const path = proveAuthorityChain([certificate.der, ...chain], certificate.spki, now)
   const root = rootOf(chain, all)
   if (!root) refuse('Its root is not known here: install its chain again.')
-  if (root.state === 'retired')
+  const retired = all.find(
+    ({ role, state, certificate: one }) =>
+      role !== 'issuing' && state === 'retired' && chain.some((der) => der.equals(one.der)),
+  )
+  if (retired)
     refuse(
-      `Its root "${root.id}" is retired, and in no bundle: activate that first, or install another chain.`,
+      `Its ${retired.role} "${retired.id}" is retired, and in no bundle: activate that first, or install another chain.`,
     )
   return `${path.length} certificates up to root "${root.id}", each signed by the next, all valid.`
 }
