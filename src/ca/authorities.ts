@@ -191,8 +191,8 @@ export class Authorities {
     let signer: Authority['signer'] = null
     const file = row.keyFile && join(this.#directory, row.keyFile)
     // A key that nobody needs is one that can be stolen: it may have been destroyed.
-    const isSpent = row.state === 'retired' && until <= epochSeconds(this.#preference.clock())
-    if (file && !(isSpent && !existsSync(file))) {
+    const spent = isSpent({ state: row.state, answersUntil: until }, epochSeconds(this.#preference.clock()))
+    if (file && !(spent && !existsSync(file))) {
       await checkKeyFileMode(file)
       signer = createKeySigner(
         await decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
@@ -243,6 +243,14 @@ export function answersUntil(
   // Nobody trusts it any more, or nothing stands below it.
   if (role !== 'issuing') return Math.min(certificate.notAfter, changedAt)
   return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
+}
+
+/** Whether it is retired and has nothing left to answer for: its last CRL ends, and nobody needs another. */
+export function isSpent(
+  { state, answersUntil: until }: Pick<Authority, 'state' | 'answersUntil'>,
+  now: number,
+): boolean {
+  return state === 'retired' && until <= now
 }
 
 /** Who issues in the place of one that does not: the nearest that took its place, or, where that was taken back, whose place it has. */
