@@ -192,8 +192,8 @@ export class Authorities {
     let signer: Authority['signer'] = null
     const file = row.keyFile && join(this.#directory, row.keyFile)
     // A key that nobody needs is one that can be stolen: it may have been destroyed.
-    const isSpent = row.state === 'retired' && until <= epochSeconds(this.#preference.clock())
-    if (file && !(isSpent && !existsSync(file))) {
+    const spent = isSpent({ state: row.state, answersUntil: until }, epochSeconds(this.#preference.clock()))
+    if (file && !(spent && !existsSync(file))) {
       await checkKeyFileMode(file)
       signer = createKeySigner(
         await decryptPkcs8(await readFile(file, 'utf8'), this.#passphrase),
@@ -230,7 +230,7 @@ export class Authorities {
   }
 }
 
-/** `lastExpiry`: of its certificates. A root ends with its certificate: its CRLs are brought. Seconds since 1970. */
+/** `lastExpiry`: of its certificates. Whose key is elsewhere ends with its certificate: its CRLs are brought. Seconds since 1970. */
 export function answersUntil(
   {
     role,
@@ -241,9 +241,17 @@ export function answersUntil(
   lastExpiry: number | null,
 ): number {
   if (state !== 'retired') return certificate.notAfter
-  // Nobody trusts it any more.
-  if (role === 'root') return Math.min(certificate.notAfter, changedAt)
+  // Nobody trusts it any more, or nothing stands below it.
+  if (role !== 'issuing') return Math.min(certificate.notAfter, changedAt)
   return Math.min(certificate.notAfter, Math.max(changedAt, lastExpiry ?? 0) + LAST_ANSWERS)
+}
+
+/** Whether it is retired and has nothing left to answer for: its last CRL ends, and nobody needs another. */
+export function isSpent(
+  { state, answersUntil: until }: Pick<Authority, 'state' | 'answersUntil'>,
+  now: number,
+): boolean {
+  return state === 'retired' && until <= now
 }
 
 /** Who issues in the place of one that does not: the nearest that took its place, or, where that was taken back, whose place it has. */

@@ -1,12 +1,12 @@
 import type { NameLimits } from '../pki/certificate/name-constraints.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
-import type { Phase } from '../store/authority-commands.ts'
+import type { AuthorityRole, Phase } from '../store/authority-commands.ts'
 import type { Signer } from './signer.ts'
 
-/** A CA that this service speaks for. The root's `signer` is null: its key is offline. */
+/** A CA that this service speaks for. The `signer` of a root, and of one between, is null: its key is elsewhere. */
 export interface Authority {
   readonly id: string
-  readonly role: 'root' | 'issuing'
+  readonly role: AuthorityRole
   readonly state: Phase
   /** The id of the authority whose place it takes. */
   readonly replaces: string | null

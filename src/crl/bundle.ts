@@ -11,6 +11,7 @@ type Crls = Pick<CrlPublisher, 'current' | 'hasPublished'>
  * issues is refused whether the others' CRLs are given or not, so nothing may be withheld for its sake; a second hierarchy
  * must not take the CRLs of the first away until its root's is brought, nor a new authority until its own is made. One whose CRL
  * has expired or was lost goes on to count: relying parties see it in chains, and the file that they have is better than one without.
+ * A CA between an authority and its root counts from its first CRL on: until one is brought, those who have leaves alone checked need none.
  */
 export function bundledAuthorities(
   name: string,
@@ -18,7 +19,10 @@ export function bundledAuthorities(
   publisher: Pick<Crls, 'hasPublished'>,
   now: number,
 ): readonly Authority[] {
-  const valid = all.filter(({ answersUntil }) => answersUntil > now)
+  const valid = all.filter(
+    ({ id, role, answersUntil }) =>
+      answersUntil > now && (role !== 'intermediate' || publisher.hasPublished(id)),
+  )
   if (name === 'roots') {
     const begun = valid.filter((one) => wayUp(one, valid).every(({ id }) => publisher.hasPublished(id)))
     // Before the first, what is missing is said.

@@ -63,10 +63,10 @@ export class OcspResponder {
   #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
-    const { cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
+    const { authorities, cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
-    this.#brought = new BroughtResponses({ store, clock, onWarning })
+    this.#brought = new BroughtResponses({ authorities, store, clock, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError: (error) => this.#tell(error) },
       changed: (change) => this.#onHeld?.(change),

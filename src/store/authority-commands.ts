@@ -13,10 +13,13 @@ export interface AuthorityCommands {
   changePhases: { input: PhaseChange; output: Record<never, never> }
 }
 
+/** "intermediate": between an issuing authority and its root. As a root's, its key is elsewhere, and its CRLs are brought. */
+export type AuthorityRole = 'root' | 'intermediate' | 'issuing'
+
 /** A new authority; "conflict" if the id is taken. */
 export interface AuthorityRecord {
   id: string
-  role: 'root' | 'issuing'
+  role: AuthorityRole
   /** "pending": key and CSR exist, the certificate does not yet. */
   state: 'pending' | Phase
   isDefault: boolean
@@ -50,8 +53,15 @@ export interface AuthorityInstallation {
   replaces: Uint8Array | null
   certificate: Uint8Array
   chain: readonly Uint8Array[]
-  /** Recorded under the first of these ids that is free, unless its certificate is on record already. */
-  root: { ids: readonly string[]; certificate: Uint8Array }
+  /** Those of the chain, each recorded under the first of these ids that is free, unless its certificate is on record already. */
+  above: readonly {
+    ids: readonly string[]
+    role: 'root' | 'intermediate'
+    certificate: Uint8Array
+    chain: readonly Uint8Array[]
+    /** One that is here already, of the same CA by another certificate. */
+    crl: Omit<CrlRecord, 'authority' | 'audit'> | null
+  }[]
   installedAt: number
   audit: AuditEntry
 }

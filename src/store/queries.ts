@@ -50,8 +50,8 @@ export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   crlLocations(authority: string): Promise<{ partition: number; url: string }[]>
   /** One that was brought, by the exact bytes of the CertID. */
   ocspResponse(authority: string, certId: Uint8Array): Promise<OcspResponseRow | null>
-  /** When the first of each authority's responses ends, for those of which any were brought. */
-  ocspResponseEnds(): Promise<{ authority: string; nextUpdate: number }[]>
+  /** When each response that was brought ends. */
+  ocspResponseEnds(): Promise<{ authority: string; certId: Buffer; nextUpdate: number }[]>
   /** Pages as those of `searchCertificates`. */
   listAudit(filter: AuditFilter, page: Page): Promise<{ rows: AuditRow[]; next: string | null }>
   /** Rows of the audit log behind `after` up to `through`, the oldest first, each with its hash. */

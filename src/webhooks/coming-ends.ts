@@ -1,3 +1,4 @@
+import { isSpent } from '../ca/authorities.ts'
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import type { Config } from '../config/config.ts'
@@ -52,7 +53,7 @@ export class ComingEnds {
 
   async #all(now: number): Promise<void> {
     const { store, notices, wanted } = this.#context
-    const soon = [...this.#authorities(), ...this.#crls()].filter(
+    const soon = [...this.#authorities(), ...this.#crls(now)].filter(
       ({ type, until, notice }) => wanted.has(type) && until >= now && until - notice <= now,
     )
     await this.#tell(soon.map(({ notice: _, ...end }) => end))
@@ -84,11 +85,12 @@ export class ComingEnds {
     }
   }
 
-  /** Of those whose key is elsewhere: the others' are renewed here, and `/readyz` tells where that fails. */
-  *#crls(): Iterable<ComingEnd & { notice: number }> {
+  /** Of those whose key is elsewhere and that are still needed: the others' are renewed here, and `/readyz` tells where that fails. */
+  *#crls(now: number): Iterable<ComingEnd & { notice: number }> {
     const { authorities, crl, notices } = this.#context
-    for (const { id, signer } of authorities()) {
-      const current = signer ? null : crl.current(id)
+    for (const one of authorities()) {
+      const { id } = one
+      const current = one.signer || isSpent(one, now) ? null : crl.current(id)
       if (!current) continue
       const { number, nextUpdate: until } = current
       yield {

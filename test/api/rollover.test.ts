@@ -142,5 +142,9 @@ describe.skipIf(toolIsMissing('openssl'))('the life of a rollover', () => {
     expect(crls.match(/BEGIN X509 CRL/g)).toHaveLength(2)
     const leaf = await issue('last')
     verify(leaf, stores.new, crls)
+    // What nobody makes nor needs any more ends, and must wake nobody.
+    const { text: metrics } = await ca.call('/metrics')
+    const told = [...metrics.matchAll(/^chancery_crl_seconds_to_next_update\{authority="([^"]+)"/gm)]
+    expect(told.map(([, id]) => id)).toEqual([next.root.id, 'third'])
   })
 })

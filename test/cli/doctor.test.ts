@@ -228,7 +228,7 @@ test('an authority that the configuration names and that is not there is a warni
   )
 })
 
-test('a CA between an authority and the root is a warning: there is no way to bring its CRL', () => {
+test('a CA between an authority and the root that is not on record is a warning: its CRL has no place', () => {
   const read = (file: string) =>
     decodePem(readFileSync(join(dir, file), 'utf8').replace(/^.*?(?=-----BEGIN CERT)/s, ''), 'certificate')
   const [between, intermediate] = read('keys/service-tls.pem').map(({ der }) => parseCertificate(der))

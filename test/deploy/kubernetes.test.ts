@@ -82,6 +82,8 @@ test('the service reads its options, which agree with its ports, its probes and 
   expect(config.publicUrl).toBe(`http://${host}`)
   expect(config.tls.names).toContain(host)
   expect(service.spec.ports.find(({ name }: Any) => name === 'http').port).toBe(80)
+  // Of one pod: where a part is not ready, nobody else would answer for the others, such as OCSP.
+  expect(service.spec.publishNotReadyAddresses).toBe(true)
   const labels = set.spec.template.metadata.labels
   for (const selector of [service.spec.selector, set.spec.selector.matchLabels])
     expect(labels).toMatchObject(selector)

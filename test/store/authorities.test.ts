@@ -1,6 +1,9 @@
+import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AuthorityInstallation } from '../../src/store/authority-commands.ts'
+import { migrate } from '../../src/store/migrate.ts'
 import { openStore } from '../../src/store/open.ts'
+import { migrateToBefore } from './older-database.ts'
 import { audit, authority, DAY, issuance, NOW, serial } from './records.ts'
 import { temporaryDatabase, temporaryStore } from './temporary.ts'
 
@@ -128,7 +131,9 @@ describe('a certificate that is installed', () => {
     replaces: null,
     certificate: Buffer.from(`new certificate of ${id}`),
     chain: [Buffer.from('new root')],
-    root: { ids: ['root', 'root-new'], certificate: Buffer.from('new root') },
+    above: [
+      { ids: ['root', 'root-new'], role: 'root', certificate: Buffer.from('new root'), chain: [], crl: null },
+    ],
     installedAt: NOW,
     audit: audit('authority.install', id),
     ...changes,
@@ -167,10 +172,11 @@ describe('a certificate that is installed', () => {
   test('from two roots at once: each root has a record of its own', async () => {
     const store = await emptyStore()
     for (const id of ['first', 'second']) await store.write('recordAuthority', pending(id))
-    const other = { ids: ['root', 'root-other'], certificate: Buffer.from('other root') }
+    const certificate = Buffer.from('other root')
+    const other = { ids: ['root', 'root-other'], role: 'root', certificate, chain: [], crl: null } as const
     await Promise.all([
       store.write('installAuthority', install('first')),
-      store.write('installAuthority', install('second', { root: other })),
+      store.write('installAuthority', install('second', { above: [other] })),
     ])
     const roots = (await store.read.authorities()).filter(({ role }) => role === 'root')
     expect(roots.map(({ id, certificate }) => [id, String(certificate)])).toEqual([
@@ -260,4 +266,27 @@ test('a CRL that somebody brought is recorded with its audit row, or neither is'
   await store.write('recordCrl', { ...crl, number: 6 })
   const { rows } = await store.read.listAudit({ action: 'crl.install' }, { limit: 9 })
   expect(rows.map(({ target }) => target)).toEqual(['issuing'])
+})
+
+test('what authorities were before there were those between, they still are', () => {
+  const db = new Database(':memory:')
+  onTestFinished(() => void db.close())
+  migrateToBefore(db, 'authorities-between')
+  const insert = db.prepare(
+    "INSERT INTO authorities (id, role, state, is_default, chain, created_at) VALUES (?, ?, 'active', 0, '[]', 1)",
+  )
+  for (const [id, role] of [
+    ['first', 'issuing'],
+    ['root', 'root'],
+    ['second', 'issuing'],
+  ])
+    insert.run(id, role)
+  migrate(db)
+  expect(db.prepare('SELECT id, role FROM authorities ORDER BY key').raw().all()).toEqual([
+    ['first', 'issuing'],
+    ['root', 'root'],
+    ['second', 'issuing'],
+  ])
+  insert.run('between', 'intermediate')
+  expect(() => insert.run('other', 'other')).toThrow('CHECK constraint failed')
 })

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { DAY } from '../api/ca-fixture.ts'
+import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
+import { encodePem } from '../../src/pki/pem.ts'
+import { DAY, type TestCa } from '../api/ca-fixture.ts'
+import { installRoots, ownRoot, secondRoot } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { startReceiver } from './receiver.ts'
@@ -82,3 +85,31 @@ test('authorities, and CRLs that nobody renews here, are told of once', async ()
   await eventually(() => expect(received.length).toBe(2))
   expect(received[1]!.json).toMatchObject({ type: 'crl.expiring', data: { authority: 'root' } })
 })
+
+test('the CRL of a root that is retired ends without a word: nobody needs another', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['crl.expiring'] } }], {
+    notices: { crls: '30d' },
+  })
+  const { certificate, crl } = await secondRoot(ca)
+  const [id] = (await installRoots(ca, certificate, crl)).json.roots
+  const retired = await ca.call(`/v1/authorities/${id}/phase`, { body: { phase: 'retired' } })
+  expect(retired.status, retired.text).toBe(200)
+  const ends = ca.service.crl.current(id)!.nextUpdate
+  await bringRootCrl(ca, ends)
+  // One look finds both.
+  ca.now = (ends - 10 * DAY) * 1000
+  await eventually(() => expect(receiver.received.length).toBe(1))
+  await eventually(async () => expect((await ca.service.store.read.webhookCounts())[0]!.waiting).toBe(0))
+  expect(receiver.received.map(({ json }) => json.data.authority)).toEqual(['root'])
+})
+
+/** The next CRL of the first root. */
+async function bringRootCrl(ca: TestCa, end: number) {
+  const current = ca.service.crl.current('root')!
+  const wish = { previous: current.der, revoke: [], validity: end - ca.seconds }
+  const body = encodePem('X509 CRL', (await makeNextRootCrl(await ownRoot(ca), wish, ca.clock())).der)
+  const headers = { 'content-type': 'application/x-pem-file' }
+  const brought = await ca.call('/v1/authorities/root/crl', { method: 'PUT', body, headers })
+  expect(brought.status, brought.text).toBe(200)
+}

@@ -53,7 +53,7 @@ export interface BulkOutcome {
 
 export interface Authority {
   id: string
-  role: 'root' | 'issuing'
+  role: 'root' | 'intermediate' | 'issuing'
   state: string
   isDefault: boolean
   subject: string | null

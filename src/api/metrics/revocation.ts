@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import { isSpent } from '../../ca/authorities.ts'
 import { epochSeconds } from '../../clock.ts'
 import type { PublishedCrl } from '../../crl/published-crl.ts'
 import { counter, gauge } from '../../metrics/exposition.ts'
@@ -41,12 +42,13 @@ export function describeRevocation(registry: Registry, service: Service): void {
   )
 }
 
-/** One for each authority and kind: there may be thousands of partitions. */
+/** One for each kind of each authority that still answers: there may be thousands of partitions. */
 function* samplesOfCrls(
-  { authorities, crl }: Service,
+  { authorities, clock, crl }: Service,
   figure: (crls: readonly PublishedCrl[]) => number,
 ): Iterable<Sample> {
-  for (const { id: authority } of authorities.all()) {
+  const now = epochSeconds(clock())
+  for (const { id: authority } of authorities.all().filter((one) => !isSpent(one, now))) {
     for (const kind of ['full', 'delta'] as const) {
       const find = (partition: number | null) => crl.find({ authority, partition }, kind) ?? []
       const whole = [find(null)].flat()

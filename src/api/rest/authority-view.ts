@@ -10,7 +10,10 @@ import { Nullable, oneOf, Pem, showTime, showTimeOrNull, Time } from './schemas.
 
 export const AuthorityView = Type.Object({
   id: Type.String(),
-  role: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
+  role: {
+    ...oneOf('root', 'intermediate', 'issuing'),
+    description: 'An intermediate stands between an issuing authority and its root; its key is elsewhere.',
+  },
   state: oneOf('pending', 'staged', 'active', 'retired'),
   isDefault: Type.Boolean(),
   replaces: Nullable(Type.String({ description: 'The id of the authority whose place it takes.' })),

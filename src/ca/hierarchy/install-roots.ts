@@ -183,10 +183,10 @@ function crossCertificate(info: CertificateInfo, known: readonly Known[], now: n
   proveAuthorityChain([info.der, issuer.certificate.der, ...issuer.chain], subject.certificate.spki, now)
   proveSuccessor(info, subject.certificate)
   const { pathLength } = readBasicConstraints(info)
-  if (subject.role === 'root' && pathLength === 0) {
+  if (subject.role !== 'issuing' && pathLength === 0) {
     throw new CaError(
       CODE,
-      `${named} has path length 0, but intermediates stand below the root. Sign it without.`,
+      `${named} has path length 0, but intermediates stand below the ${subject.role}. Sign it without.`,
     )
   }
   return { certificate: info.der, subject: subject.id, issuer: issuer.id }

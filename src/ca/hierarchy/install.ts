@@ -7,14 +7,16 @@ import { keyIdentifier } from '../../pki/keys/public-key.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
 import type { Store } from '../../store/store.ts'
+import { fingerprint } from '../authorities.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { refuseNamesake } from './namesake.ts'
+import { isCrlOf } from './prove-crl.ts'
 import { rootId } from './root.ts'
 
 /**
  * Installs the signed certificate of an authority that waits for it, or a newer one for the same key and name, with the
- * chain above it, and the root as an authority of its own, so that its CRL has a place. The first to be installed becomes
- * the default. A newer certificate makes no retired authority active again.
+ * chain above it, and the root and those between as authorities of their own, so that their CRLs have a place. The first to be
+ * installed becomes the default. A newer certificate makes no retired authority active again.
  */
 export async function installAuthority(
   store: Store,
@@ -31,16 +33,25 @@ export async function installAuthority(
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
-  checkRoot(root, rows, row)
+  checkAbove(above, rows, row)
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
-  const rootRow = { id: rootIds(own!, root)[0]!, certificate: root.der }
-  if (!row.certificate) refuseNamesake(own!, [...rows, rootRow], now)
+  const elsewhere = await Promise.all(
+    above.map(async (info, i) => ({
+      ids: info === root ? rootIds(own!, root) : [intermediateId(info)],
+      role: info === root ? ('root' as const) : ('intermediate' as const),
+      certificate: info.der,
+      chain: above.slice(i + 1).map(({ der }) => der),
+      crl: await crlOfSameCa(store, info, rows),
+    })),
+  )
+  const aboveRows = elsewhere.map(({ ids, certificate }) => ({ id: ids[0]!, certificate }))
+  if (!row.certificate) refuseNamesake(own!, [...rows, ...aboveRows], now)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
     certificate: own!.der,
     chain: above.map((info) => info.der),
-    root: { ids: rootIds(own!, root), certificate: root.der },
+    above: elsewhere,
     installedAt: epochSeconds(now),
     audit,
   })
@@ -48,25 +59,42 @@ export async function installAuthority(
 
 /**
  * A root that is not known comes along with its first intermediate. But a successor takes the place of what all trust, at once or later,
- * and nobody's trust store has a root that is new, or retired.
+ * and nobody's trust store has a root that is new, or retired. Of one between that is retired no bundle has the CRL.
  */
-function checkRoot(
-  root: CertificateInfo,
+function checkAbove(
+  above: readonly CertificateInfo[],
   rows: readonly AuthorityRow[],
   { state, replaces }: AuthorityRow,
 ): void {
-  const known = rows.find(({ role, certificate }) => role === 'root' && certificate?.equals(root.der))
+  const known = rows.filter(
+    ({ role, certificate }) => role !== 'issuing' && above.some(({ der }) => certificate?.equals(der)),
+  )
   const isActive = state === 'active' || (state === 'pending' && replaces === null)
-  if (known?.state === 'retired' && isActive)
+  const retired = known.find((one) => one.state === 'retired')
+  if (retired && isActive)
     throw new CaError(
       'conflict',
-      `The root "${known.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${known.id}").`,
+      `The ${retired.role} "${retired.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${retired.id}").`,
     )
-  if (known || replaces === null) return
+  if (known.some(({ role }) => role === 'root') || replaces === null) return
+  const root = above.at(-1)!
   throw new CaError(
     'conflict',
     `The root "${nameToText(root.subject)}" is not known here: install it first, with its CRL ("chancery root install").`,
   )
+}
+
+/** The newest that is here by another certificate of a CA: one that was renewed with its key must not be without for a while. */
+async function crlOfSameCa(store: Store, info: CertificateInfo, rows: readonly AuthorityRow[]) {
+  const others = rows.filter(({ keyFile }) => keyFile === null)
+  const crls = await Promise.all(others.map(({ id }) => store.read.latestCrl(id)))
+  const own = crls.filter((crl) => crl !== null && isCrlOf(crl.der, info))
+  return own.reduce((one, other) => (one && one.number >= other!.number ? one : other), null)
+}
+
+/** A CA between, which has no name that this service gave it. */
+function intermediateId({ der }: CertificateInfo): string {
+  return `intermediate-${fingerprint(der).slice(0, 8)}`
 }
 
 /** The addresses in what the root signed name the root: where they say which id it has, that is the one. */

@@ -83,25 +83,28 @@ export function checkCrl(authority: Authority, context: PhaseCheckContext): Prom
   return check('crl', () => checkCrls(authority, context))
 }
 
-/** Whether anybody still needs a root that is to leave the bundles. */
+/** Whether anybody still needs a root, or a CA between, that is to leave the bundles. */
 export function checkBelow(
-  root: Authority,
+  authority: Authority,
   { all, now }: Pick<PhaseCheckContext, 'all' | 'now'>,
 ): Promise<PhaseCheck> {
   return check('below', () => {
     const others = all.filter(
-      ({ id, role, state }) => role === 'root' && state !== 'retired' && id !== root.id,
+      ({ id, role, state }) => role === 'root' && state !== 'retired' && id !== authority.id,
     )
-    if (others.length === 0) refuse('It is the only root: the bundles would be empty.')
+    if (authority.role === 'root' && others.length === 0)
+      refuse('It is the only root: the bundles would be empty.')
     const below = all.find(
       ({ role, chain, answersUntil }) =>
-        role === 'issuing' && answersUntil > now && chain.at(-1)?.equals(root.certificate.der),
+        role === 'issuing' &&
+        answersUntil > now &&
+        chain.some((der) => der.equals(authority.certificate.der)),
     )
     if (!below) return 'Nothing that is still valid stands below it.'
     return refuse(
       below.state === 'retired'
         ? `"${below.id}" stands below it, and answers for its certificates until ${rfc3339(below.answersUntil)}.`
-        : `"${below.id}" stands below it, and is ${below.state}: activate another below another root in its place, or install a chain up to one.`,
+        : `"${below.id}" stands below it, and is ${below.state}: activate another below another ${authority.role} in its place, or install a chain up to one.`,
     )
   })
 }
@@ -134,9 +137,13 @@ function checkChain({ certificate, chain }: Authority, { all, now }: PhaseCheckC
   const path = proveAuthorityChain([certificate.der, ...chain], certificate.spki, now)
   const root = rootOf(chain, all)
   if (!root) refuse('Its root is not known here: install its chain again.')
-  if (root.state === 'retired')
+  const retired = all.find(
+    ({ role, state, certificate: one }) =>
+      role !== 'issuing' && state === 'retired' && chain.some((der) => der.equals(one.der)),
+  )
+  if (retired)
     refuse(
-      `Its root "${root.id}" is retired, and in no bundle: activate that first, or install another chain.`,
+      `Its ${retired.role} "${retired.id}" is retired, and in no bundle: activate that first, or install another chain.`,
     )
   return `${path.length} certificates up to root "${root.id}", each signed by the next, all valid.`
 }

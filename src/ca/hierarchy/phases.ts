@@ -57,7 +57,7 @@ export class Phases {
   /** What a move would do, and how its checks stand. Throws `CaError` "unknownAuthority", or "conflict" where there is nothing to move. */
   async look({ id, phase, others }: Omit<PhaseWish, 'force'>): Promise<PhaseReport> {
     const authority = await this.#find(id, phase)
-    if (authority.role === 'root') return this.#lookAtRoot(authority, phase)
+    if (authority.role !== 'issuing') return this.#lookAtElsewhere(authority, phase)
     const all = this.#context.authorities.all()
     const line = lineOf(authority, all)
     const active = line.filter(({ state }) => state === 'active')
@@ -130,17 +130,19 @@ export class Phases {
     return { report, failed }
   }
 
-  /** A root is active, in the bundles, or retired. */
-  async #lookAtRoot(root: Authority, phase: Phase): Promise<PhaseReport> {
-    const { id, state } = root
+  /** A root, or a CA between, is active, in the bundles, or retired. */
+  async #lookAtElsewhere(authority: Authority, phase: Phase): Promise<PhaseReport> {
+    const { id, role, state } = authority
     if (phase === 'staged')
       throw new CaError(
         'conflict',
-        'A root is in the bundles, active, or not, retired: there is nothing between.',
+        `${role === 'root' ? 'A root' : 'An intermediate'} is in the bundles, active, or not, retired: there is nothing between.`,
       )
     const moves = notNone(state === phase ? [] : [{ id, from: state, to: phase }], id, phase)
     const context = this.#checkContext()
-    const checks = [await (phase === 'retired' ? checkBelow(root, context) : checkCrl(root, context))]
+    const checks = [
+      await (phase === 'retired' ? checkBelow(authority, context) : checkCrl(authority, context)),
+    ]
     return { checks, moves, becomesDefault: false }
   }
 

@@ -73,7 +73,7 @@ export function lookAtNamed({ authorities, config }: Pick<Situation, 'authoritie
     )
 }
 
-/** Above each authority, the CAs below the root that are none here: nobody can bring their CRLs, and no bundle has them. */
+/** Above each authority, the CAs below the root that are none here, as its chain was installed before they were recorded: their CRLs have no place. */
 export function lookAtIssuersBetween({ authorities }: Pick<Situation, 'authorities'>): Finding[] {
   const known = authorities.flatMap(({ certificate }) => (certificate ? [certificate.der] : []))
   return authorities
@@ -86,7 +86,7 @@ export function lookAtIssuersBetween({ authorities }: Pick<Situation, 'authoriti
           warning(
             'crl',
             `Above "${id}" is "${nameToText(parseCertificate(der).subject)}", whose CRL is not here: who checks the whole chain with what is published refuses everything below it.`,
-            `Have the root sign "${id}" itself, or append that CRL wherever the bundle of CRLs is used.`,
+            `Install the chain of "${id}" again, which records that CA, then bring its CRL ("chancery crl install").`,
           ),
         ),
     )

@@ -29,7 +29,7 @@ export async function lookAsRelyingParty(all: Situation): Promise<Finding[]> {
     const above = chain[0] && parseCertificate(chain[0])
     if (above)
       findings.push(...(await lookAtCertificate(`the certificate of "${id}"`, certificate, above, all)))
-    if (authority.role === 'root') continue
+    if (authority.role !== 'issuing') continue
     const leaf = await newestOf(client, authority)
     if (leaf)
       findings.push(...(await lookAtCertificate(`the newest certificate of "${id}"`, leaf, certificate, all)))

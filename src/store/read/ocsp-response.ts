@@ -6,9 +6,9 @@ export function ocspResponseQueries(db: Connection) {
     `SELECT this_update AS thisUpdate, next_update AS nextUpdate, der FROM ocsp_responses
      WHERE authority = (SELECT key FROM authorities WHERE id = ?) AND cert_id = ?`,
   )
-  const ends = db.prepare<[], { authority: string; nextUpdate: number }>(
-    `SELECT a.id AS authority, min(o.next_update) AS nextUpdate
-     FROM ocsp_responses o JOIN authorities a ON a.key = o.authority GROUP BY o.authority`,
+  const ends = db.prepare<[], { authority: string; certId: Buffer; nextUpdate: number }>(
+    `SELECT a.id AS authority, o.cert_id AS certId, o.next_update AS nextUpdate
+     FROM ocsp_responses o JOIN authorities a ON a.key = o.authority ORDER BY o.authority, o.next_update`,
   )
   return {
     ocspResponseEnds: async () => ends.all(),

@@ -7,22 +7,8 @@ import type {
 } from '../authority-commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
-import { memoryOf } from './memory.ts'
-
-/** The key under which other rows name an authority. `unknownAuthority` if it was never recorded. */
-export function authorityKeys(db: Connection): (id: string) => number {
-  const find = db.prepare<[string], number>('SELECT key FROM authorities WHERE id = ?').pluck()
-  return (id) => {
-    const { authorities } = memoryOf(db)
-    const known = authorities.get(id)
-    if (known !== undefined) return known
-    const key = find.get(id)
-    if (key === undefined)
-      throw new CaError('unknownAuthority', `There is no authority "${id}" in the database.`)
-    authorities.set(id, key)
-    return key
-  }
-}
+import { authorityKeys } from './authority-keys.ts'
+import { publicationWriter, wholeOf } from './crl.ts'
 
 interface Standing {
   state: AuthorityRecord['state']
@@ -39,6 +25,7 @@ export function authorityHandlers(db: Connection) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   )
   const keyOf = authorityKeys(db)
+  const publish = publicationWriter(db)
   const find = db.prepare<[string], Standing>(
     `SELECT state, is_default AS isDefault, certificate, replaces FROM authorities WHERE id = ? AND role = 'issuing'`,
   )
@@ -75,14 +62,16 @@ export function authorityHandlers(db: Connection) {
     return standing
   }
 
-  function addRoot({ ids, certificate }: AuthorityInstallation['root'], createdAt: number): void {
-    const bare = { isDefault: false, chain: [], csr: null, keyFile: null, hash: null, replaces: null }
-    const root = { ...bare, role: 'root', state: 'active', certificate, createdAt } as const
-    if (!ids.some((id) => add({ ...root, id })))
+  function addAbove({ ids, crl, ...one }: AuthorityInstallation['above'][number], createdAt: number): void {
+    const bare = { isDefault: false, csr: null, keyFile: null, hash: null, replaces: null }
+    const elsewhere = { ...bare, ...one, state: 'active', createdAt } as const
+    const free = ids.find((id) => add({ ...elsewhere, id }))
+    if (free === undefined)
       throw new CaError(
         'conflict',
-        `The root cannot be recorded: ${ids.join(' and ')} are other authorities.`,
+        `The ${one.role} above it cannot be recorded: ${ids.join(' and ')} are other authorities.`,
       )
+    if (crl) publish(wholeOf({ ...crl, authority: free }))
   }
 
   return {
@@ -97,7 +86,7 @@ export function authorityHandlers(db: Connection) {
       return {}
     },
 
-    installAuthority({ id, replaces, certificate, chain, root, installedAt, audit }: AuthorityInstallation) {
+    installAuthority({ id, replaces, certificate, chain, above, installedAt, audit }: AuthorityInstallation) {
       const standing = standingOf(id)
       if (!sameOctets(standing.certificate, replaces)) {
         throw new CaError(
@@ -105,7 +94,7 @@ export function authorityHandlers(db: Connection) {
           `Authority "${id}" was given another certificate meanwhile. Look at it, then try again.`,
         )
       }
-      if (!hasCertificate.get(root.certificate)) addRoot(root, installedAt)
+      for (const one of above) if (!hasCertificate.get(one.certificate)) addAbove(one, installedAt)
       install.run(certificate, chainColumn(chain), installedAt, id)
       if (standing.state === 'pending') {
         move.run({

@@ -3,7 +3,7 @@ import { partitionColumn } from '../columns.ts'
 import type { CrlBody, CrlPublication, CrlRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
-import { authorityKeys } from './authority.ts'
+import { authorityKeys } from './authority-keys.ts'
 
 export function crlHandlers(db: Connection) {
   const publish = publicationWriter(db)

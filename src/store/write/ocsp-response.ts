@@ -2,7 +2,7 @@ import { CaError } from '../../errors.ts'
 import type { OcspResponseRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
-import { authorityKeys } from './authority.ts'
+import { authorityKeys } from './authority-keys.ts'
 
 export function ocspResponseHandlers(db: Connection) {
   const authorityKey = authorityKeys(db)

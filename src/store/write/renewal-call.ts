@@ -3,7 +3,7 @@ import type { RenewalCallRecord } from '../acme-commands.ts'
 import { serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
-import { authorityKeys } from './authority.ts'
+import { authorityKeys } from './authority-keys.ts'
 
 export function renewalCallHandlers(db: Connection) {
   const writeAudit = auditWriter(db)

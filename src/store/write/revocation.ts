@@ -11,7 +11,7 @@ import type { Connection } from '../connection.ts'
 import { certificateData, revocationData, revocationType } from '../notice-data.ts'
 import { type StoredSummary, SUMMARY_COLUMNS, summaryOf } from '../read/certificate-row.ts'
 import { auditWriter } from './audit.ts'
-import { authorityKeys } from './authority.ts'
+import { authorityKeys } from './authority-keys.ts'
 import type { Outbox } from './outbox.ts'
 
 /** CRLReason certificateHold (RFC 5280 5.3.1), the only revocation that can be taken back. */

@@ -2,7 +2,8 @@ import type { RootInstallation } from '../authority-commands.ts'
 import type { AuditEntry } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
-import { authorityHandlers, authorityKeys } from './authority.ts'
+import { authorityHandlers } from './authority.ts'
+import { authorityKeys } from './authority-keys.ts'
 import { publicationWriter, wholeOf } from './crl.ts'
 
 /** Roots beside the first, and what roots sign for each other. */
