@@ -35,6 +35,9 @@ export function prepareStore(options: StoreOptions): PreparedStore {
         if (opened) return opened.databaseFile
         return existsSync(options.file) ? realpathSync(options.file) : options.file
       },
+      get databaseIdentity() {
+        return opened?.databaseIdentity
+      },
       close: async () => opened?.close(),
     },
     async open() {

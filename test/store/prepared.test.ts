@@ -2,6 +2,7 @@ import { realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { prepareStore } from '../../src/store/prepared.ts'
+import { identityOf } from '../../src/store/same-file.ts'
 import { hanging } from './hung-writer.ts'
 import { authority } from './records.ts'
 import { temporaryDatabase, temporaryDirectory } from './temporary.ts'
@@ -43,6 +44,7 @@ test('knows before it is open where its database is, through symbolic links', as
   expect(store.databaseFile).toBe(realpathSync(file))
   await open()
   expect(store.databaseFile).toBe(realpathSync(file))
+  expect(store.databaseIdentity).toBe(identityOf(file))
   await store.close()
   rmSync(link)
 })
