@@ -68,7 +68,8 @@ export async function startTls(
     showIdentity()
   }
   looks.start(async () => {
-    if (inQuestion || isDue(identity, epochSeconds(clock()))) await renew()
+    const { usableUntil } = authorities.issuing()
+    if (inQuestion || isDue(identity, epochSeconds(clock()), usableUntil)) await renew()
   })
   service.onChange((serialNumbers) => {
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) looks.run(renew)

@@ -64,7 +64,15 @@ export function renewalTime({
   return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
 }
 
-/** Whether another is needed at `now`: also where this one was made before the clock was set back. Seconds since 1970. */
-export function isDue(certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>, now: number): boolean {
-  return certificate.notBefore > now || renewalTime(certificate) <= now
+/**
+ * Whether another is needed at `now`: also where this one was made before the clock was set back. `end`: of its authority, at which the
+ * next one would end no later, and each be followed by another at once. Seconds since 1970.
+ */
+export function isDue(
+  certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>,
+  now: number,
+  end: number,
+): boolean {
+  const { notBefore, notAfter } = certificate
+  return notBefore > now || (notAfter < end ? renewalTime(certificate) : notAfter) <= now
 }

@@ -63,11 +63,12 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
   if (!kept) return null
   const { key, certificate: info } = kept
   const row = await context.store.read.certificate(info.serialNumber)
+  const issuing = context.authorities.issuing()
   const good =
     row?.der.equals(info.der) &&
     !row.revocation &&
-    row.authority === context.authorities.issuing().id &&
-    !isDue(info, epochSeconds(context.clock())) &&
+    row.authority === issuing.id &&
+    !isDue(info, epochSeconds(context.clock()), issuing.usableUntil) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
   return identity(key, info, context)

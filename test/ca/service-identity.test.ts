@@ -93,6 +93,13 @@ test('is good also where it cannot be kept on disk, and the next start makes ano
   expect(await identify()).toEqual(third)
 })
 
+test('at its authority’s end no other is made that would end no later', async () => {
+  ca.now = (ca.service.authorities.issuing().usableUntil - 100) * 1000
+  const last = await identify()
+  ca.now += 10_000
+  expect(await identify()).toEqual(last)
+})
+
 test('cannot renew itself by the API: only the service uses its profile', async () => {
   await ca.listen()
   const { key, certificate } = await identify([NAMES[0]!])

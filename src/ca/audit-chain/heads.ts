@@ -101,10 +101,7 @@ export class AuditHeads {
     const { store, clock, authorities } = this.#context
     const row = await store.read.certificate(certificate.serialNumber)
     if (!row?.der.equals(certificate.der) || row.revocation) return false
-    const now = epochSeconds(clock())
-    // At its authority's end the next one would end no later.
-    const isLast = certificate.notAfter >= authorities.issuing().usableUntil
-    return !isDue(certificate, now) || (isLast && certificate.notBefore <= now && now < certificate.notAfter)
+    return !isDue(certificate, epochSeconds(clock()), authorities.issuing().usableUntil)
   }
 
   async #make(): Promise<KeptIdentity> {
