@@ -36,6 +36,8 @@ export class Acme {
   readonly validator: Validator
   readonly #validation: ValidationContext
   readonly #caaTurns: FairTurns
+  /** Before it, CAA may have been off, or this CA have had other names in it. Seconds since 1970. */
+  readonly #configuredAt: number
   readonly #sweeper: Sweeper
   /** By the JWK's text. */
   readonly #keys = new RecentMap<string, AccountKey>(MOST_KEYS)
@@ -61,6 +63,7 @@ export class Acme {
       onError,
     })
     this.#caaTurns = new FairTurns(config.validation.concurrency)
+    this.#configuredAt = epochSeconds(clock())
     this.#sweeper = new Sweeper(
       (limit) => context.store.write('sweepAcme', { now: epochSeconds(clock()), limit }),
       onError,
@@ -88,8 +91,8 @@ export class Acme {
   }
 
   /**
-   * CAA once more before the certificate is made: where it was asked for long ago (RFC 8659 2.2: eight hours), and of names that
-   * a domain above them was proven for.
+   * CAA once more before the certificate is made: where it was asked for long ago (RFC 8659 2.2: eight hours) or before this start,
+   * and of names that a domain above them was proven for.
    */
   async checkCaaAgain(order: AcmeOrderRow, accountUrl: string): Promise<void> {
     if (!this.context.config.caa) return
@@ -115,12 +118,12 @@ export class Acme {
   async #staleCaa({ authorizations, identifiers }: AcmeOrderRow): Promise<StaleCaa[]> {
     const { store, clock } = this.context
     const proofs = identifiers.map((text) => ({ text, any: sufficientProofs(parseNameText(text)) }))
-    const seen = epochSeconds(clock()) - CAA_LIFE
+    const since = Math.max(epochSeconds(clock()) - CAA_LIFE + 1, this.#configuredAt)
     const stale: StaleCaa[] = []
     for (const id of authorizations) {
       const row = await store.read.acmeAuthorization(id)
       const met = row?.challenges.find(({ status }) => status === 'valid')
-      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) > seen)) continue
+      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) >= since)) continue
       const method = met.type as ChallengeType
       const { wildcard } = row
       for (const { text, any } of proofs) {

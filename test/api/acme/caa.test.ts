@@ -71,6 +71,28 @@ test('CAA is asked for again at finalize after eight hours, and the order waits 
   expect((await client.finalize(order.json.finalize, csr)).json.status).toBe('valid')
 })
 
+test('CAA is asked for again after a start, which may be with other names of this CA', async () => {
+  const caaIdentities = ['old.example.test']
+  const renamed = await AcmeCa.create({
+    ...{ caa: true, caaIdentities },
+    validation: { resolvers: [dns.address], patience: '0s' },
+  })
+  try {
+    allow('old.example.test')
+    const client = await renamed.client()
+    const order = await proven(client, 'example.test')
+    expect(order.json.status).toBe('ready')
+    caaIdentities[0] = 'new.example.test'
+    renamed.ca.now += 1000
+    await renamed.ca.reopen()
+    client.forgetNonces()
+    const csr = csrDer(['dns:example.test'])
+    await renamed.refuses(() => client.finalize(order.json.finalize, csr), 403, 'caa', /new\.example\.test/)
+  } finally {
+    await renamed.close()
+  }
+})
+
 test('the records of a name itself count, though a domain above it was proven', async () => {
   const client = await acme.client()
   const name = { type: 'dns', value: 'a.example.test', ancestorDomain: 'example.test' }
