@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AcmeCa } from '../api/acme/acme-ca.ts'
 import type { TestCa } from '../api/ca-fixture.ts'
+import { installRoots, secondRoot } from '../api/new-authority.ts'
 import { violations } from './accessibility.ts'
 import { ConsoleWindow, launch } from './browser.ts'
 import { sampleCa } from './sample-ca.ts'
@@ -108,5 +109,26 @@ test('the pages are reached by keyboard alone', { timeout: 120_000 }, async () =
   await window.page.keyboard.press('Enter')
   await window.heading('Audit log')
   expect(await focused()).toBe('Audit log')
+  await window.close()
+})
+
+test('the CRL of what is retired and answers no more is not shown to lapse', {
+  timeout: 120_000,
+}, async () => {
+  const { root, certificate, crl } = await secondRoot(ca)
+  await installRoots(ca, certificate, crl)
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  await window.signIn()
+  const numbers = window.page
+    .getByRole('table', { name: 'CRLs' })
+    .getByRole('row')
+    .filter({ hasText: root.id })
+  await numbers.waitFor()
+  const retired = await ca.call(`/v1/authorities/${root.id}/phase`, { body: { phase: 'retired' } })
+  expect(retired.status, retired.text).toBe(200)
+  await window.page.reload()
+  await window.heading('Overview')
+  await window.page.getByRole('table', { name: 'CRLs' }).waitFor()
+  expect(await numbers.count()).toBe(0)
   await window.close()
 })

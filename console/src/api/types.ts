@@ -59,6 +59,7 @@ export interface Authority {
   subject: string | null
   notBefore: string | null
   notAfter: string | null
+  answersUntil: string | null
   fingerprint: string | null
   certificate: string | null
   chain: string[]

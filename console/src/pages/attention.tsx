@@ -2,6 +2,7 @@ import type { Authority, Check, Readiness } from '../api/types.ts'
 import { relative } from '../format.ts'
 import { Card } from '../parts/page.tsx'
 import { routeTo } from '../route.ts'
+import { hasDueCrl } from './freshness.tsx'
 
 interface AttentionProps {
   readonly readiness: Readiness
@@ -31,9 +32,9 @@ export function Attention({ readiness, authorities, waiting }: AttentionProps) {
       !/^(authority|crl)/.test(name) &&
       Date.parse(until) - now < CHECK_NOTICE,
   )
-  const old = authorities.filter(
-    ({ crl }) => crl && agePart(crl, now) > CRL_AGE && Date.parse(crl.nextUpdate) > now,
-  )
+  const old = authorities
+    .filter(hasDueCrl)
+    .filter(({ crl }) => agePart(crl, now) > CRL_AGE && Date.parse(crl.nextUpdate) > now)
   const ending = authorities.filter(
     ({ state, notAfter }) => state !== 'retired' && notAfter && Date.parse(notAfter) - now < AUTHORITY_NOTICE,
   )
@@ -58,7 +59,7 @@ export function Attention({ readiness, authorities, waiting }: AttentionProps) {
           ))}
           {old.map(({ id, crl }) => (
             <li key={id} class="note warn">
-              The CRL of <strong>{id}</strong> lapses {relative(crl!.nextUpdate)}, and no newer one was made.
+              The CRL of <strong>{id}</strong> lapses {relative(crl.nextUpdate)}, and no newer one was made.
             </li>
           ))}
           {ending.map(({ id, notAfter }) => (

@@ -6,6 +6,12 @@ import { Ago, LifeBar, State } from '../parts/text.tsx'
 
 type WithCrl = Authority & { crl: NonNullable<Authority['crl']> }
 
+/** Of one that is retired and answers no more nobody makes, or needs, the next. */
+export function hasDueCrl(one: Authority): one is WithCrl {
+  const { state, crl, answersUntil } = one
+  return crl !== null && !(state === 'retired' && Date.parse(answersUntil ?? '') <= Date.now())
+}
+
 const CRLS: readonly Column<WithCrl>[] = [
   { title: 'Authority', show: ({ id }) => id },
   { title: 'Number', show: ({ crl }) => crl.number },
@@ -36,7 +42,7 @@ export function Freshness({
   authorities: readonly Authority[]
   readiness: Readiness
 }) {
-  const withCrl = authorities.filter((one): one is WithCrl => one.crl !== null)
+  const withCrl = authorities.filter(hasDueCrl)
   return (
     <>
       <Card title="CRLs">
