@@ -575,6 +575,13 @@ describe('on the wire', () => {
   })
 })
 
+test('a request has 30 s from its first octet to its last, as docs/security.md says', () => {
+  for (const { server } of [ca.tls, ca.http]) {
+    // Node gives the whole request the longer of the two.
+    expect(Math.max(server.headersTimeout, server.requestTimeout)).toBe(30_000)
+  }
+})
+
 test('and after all that it works as before', async () => {
   const before = ca.log.map((line) => JSON.parse(line)).filter(({ level }) => level >= 50)
   expect(before).toEqual([])
