@@ -10,7 +10,7 @@ import { answerOnConnections } from './api/at-once/connections.ts'
 import { PreparedAnswers } from './api/at-once/prepared-answers.ts'
 import { answerBeforeAll } from './api/at-once/requests.ts'
 import { answerClientError } from './api/client-error.ts'
-import { closeAfterAnswer } from './api/closing.ts'
+import { closeAfterAnswer, readOnBehindRefusal } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
@@ -124,6 +124,7 @@ export function buildMetricsApp(service: Service, log: FastifyBaseLogger): Fasti
 function prepare(app: FastifyInstance, service: Service): void {
   refuseUnknownMethods(app.server)
   installProblems(app)
+  readOnBehindRefusal(app)
   closeAfterAnswer(app)
   traceRequests(app, service)
   logRequests(app)

@@ -23,6 +23,21 @@ export function closeAfterAnswer(app: FastifyInstance): void {
   )
 }
 
+/**
+ * Fastify closes the connection with the answer that a body is too large. What is still on its way then meets a reset, and the answer is
+ * lost with it (RFC 9112 9.6). So Node reads on, and drops it, as behind every other refusal: for as long as a request may take.
+ */
+export function readOnBehindRefusal(app: FastifyInstance): void {
+  app.addHook(
+    'onSend',
+    beforeAnswer(({ raw }, reply) => {
+      if (reply.statusCode !== 413) return
+      reply.removeHeader('connection')
+      raw.resume()
+    }),
+  )
+}
+
 /** Of one server: its connections, and when they are cut off. */
 export class Closing {
   readonly #sockets = new Set<Socket>()

@@ -12,15 +12,19 @@ import {
 import { encodePem } from '../../src/pki/pem.ts'
 import { buildCsr, commonName, dnsNames, extension, nameOf, requesting } from '../pki/csr/building.ts'
 import { type Answer, answer, type Call, expectProblem, expectProblemDocument, TestCa } from './ca-fixture.ts'
+import { basic } from './est/est-ca.ts'
 import { csrDer, csrPem, newKey } from './requests.ts'
 
 let ca: TestCa
 let port: number
 let serialNumber: string
 let inventory: string[]
+let password: string
+const user = 'pump'
 beforeAll(async () => {
   ca = await TestCa.create()
   port = await ca.listen()
+  password = (await ca.call('/v1/est/users', { body: { name: user } })).json.password
   serialNumber = (await ca.enrol(csrPem(['dns:there.example.test']))).serialNumber
 })
 beforeEach(async () => {
@@ -441,6 +445,9 @@ describe('addresses', () => {
 
 describe('on the wire', () => {
   /** Sends raw octets over TLS; everything until the server closes. */
+  const chunked = (body: Buffer) =>
+    Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')])
+
   function exchange(bytes: string | Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
@@ -529,6 +536,35 @@ describe('on the wire', () => {
     expect(ca.log.join()).not.toContain('bug')
   })
 
+  test.each([
+    ['a length', (body: Buffer) => [`Content-Length: ${body.length}`, body]],
+    ['chunks', (body: Buffer) => ['Transfer-Encoding: chunked', chunked(body)]],
+  ] as const)(
+    'a body that is too large, by %s, is read to its end: else its sender would not hear of it',
+    async (_, framed) => {
+      for (const at of ['/v1/certificates', '/.well-known/est/simpleenroll', '/acme/new-order']) {
+        const [framing, body] = framed(Buffer.alloc(2_000_000, 'A'))
+        const authorization = at.startsWith('/v1') ? `Bearer ${ca.adminKey}` : basic(user, password)
+        const type = at.startsWith('/acme') ? 'application/jose+json' : 'application/pkcs10'
+        const head = [
+          `POST ${at} HTTP/1.1`,
+          'Host: localhost',
+          `Authorization: ${authorization}`,
+          `Content-Type: ${type}`,
+          framing,
+          '',
+          '',
+        ]
+        const next = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+        const replies = await exchange(
+          Buffer.concat([Buffer.from(head.join('\r\n')), body as Buffer, Buffer.from(next)]),
+        )
+        const statuses = replies.toString('latin1').match(/HTTP\/1\.1 \d{3}/g)
+        expect([at, statuses]).toEqual([at, ['HTTP/1.1 413', 'HTTP/1.1 200']])
+      }
+    },
+  )
+
   test('the connection is closed on a caller that leaves in the middle, and the next is served', async () => {
     const socket = connectTls({ host: '127.0.0.1', port, servername: 'localhost', ca: ca.rootPem })
     await new Promise((resolve) => socket.once('secureConnect', resolve))
@@ -537,6 +573,13 @@ describe('on the wire', () => {
     socket.destroy()
     expect((await ca.send(`/v1/certificates/${serialNumber}`, { method: 'GET' })).status).toBe(200)
   })
+})
+
+test('a request has 30 s from its first octet to its last, as docs/security.md says', () => {
+  for (const { server } of [ca.tls, ca.http]) {
+    // Node gives the whole request the longer of the two.
+    expect(Math.max(server.headersTimeout, server.requestTimeout)).toBe(30_000)
+  }
 })
 
 test('and after all that it works as before', async () => {
