@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../src/agent/notify/command.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
@@ -70,6 +71,16 @@ test('a signal goes to the process in the file', async () => {
   writeFileSync(pidFile, '-1')
   const [problem] = await place.once({ notify: [{ signal: 'USR1', pidFile }] })
   expect(problem).toContain('holds no process id')
+})
+
+test('what a command leaves running does not keep the agent from ending', async () => {
+  const pidFile = join(temporaryDirectory(), 'pid')
+  const command = ['sh', '-c', `sleep 600 & echo $! > ${pidFile}`]
+  const script = `import { runCommand } from ${JSON.stringify(new URL('../../src/agent/notify/command.ts', import.meta.url).href)}
+    await runCommand(${JSON.stringify(command)}, { timeout: 600, environment: process.env })`
+  const agent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+  onTestFinished(() => void process.kill(Number(readFileSync(pidFile, 'utf8'))))
+  expect(await once(agent, 'exit')).toEqual([0, null])
 })
 
 test('a command that hangs is killed, and one that is not there is named', async () => {
