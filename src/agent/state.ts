@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { makePrivateDirectory } from '../durable-files.ts'
+import { CaError } from '../errors.ts'
 import { writeFiles } from '../write-files.ts'
 import { type Identity, identityPem, readIdentity } from './identity.ts'
 
@@ -44,8 +45,7 @@ export class CertificateState {
   constructor(directory: string) {
     this.#directory = directory
     makePrivateDirectory(directory)
-    const file = join(directory, 'facts.json')
-    this.#facts = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Facts) : {}
+    this.#facts = this.#parsed<Facts>('facts.json') ?? {}
   }
 
   get facts(): Facts {
@@ -58,8 +58,7 @@ export class CertificateState {
   }
 
   identity(): Identity | null {
-    const pem = this.#read('identity.pem')
-    return pem && readIdentity(pem.toString('utf8'))
+    return this.#understood('identity.pem', readIdentity)
   }
 
   keepIdentity(identity: Identity): void {
@@ -67,8 +66,7 @@ export class CertificateState {
   }
 
   pending(): PendingRequest | null {
-    const text = this.#read('pending.json')
-    return text && (JSON.parse(text.toString('utf8')) as PendingRequest)
+    return this.#parsed<PendingRequest>('pending.json')
   }
 
   keepPending(request: PendingRequest): void {
@@ -85,6 +83,27 @@ export class CertificateState {
 
   keep(name: Kept, content: string | Uint8Array): void {
     this.#write(name, content)
+  }
+
+  #parsed<T>(name: string): T | null {
+    return this.#understood(name, (text) => JSON.parse(text) as T)
+  }
+
+  /** What is not whole was damaged by others, or by the disk: the agent has no such writes. */
+  #understood<T>(name: string, understand: (text: string) => T): T | null {
+    const octets = this.#read(name)
+    try {
+      return octets && understand(octets.toString('utf8'))
+    } catch (cause) {
+      const place = join(this.#directory, name)
+      throw new CaError(
+        'badConfiguration',
+        `${place} is damaged: restore it, or remove it and start again.`,
+        {
+          cause,
+        },
+      )
+    }
   }
 
   #read(name: string): Buffer | null {

@@ -294,6 +294,22 @@ test('no log line holds a token or a key', async () => {
   expect(text).not.toContain('PRIVATE KEY')
 })
 
+test.each(['facts.json', 'identity.pem', 'pending.json'])(
+  'a damaged %s of its own is named, and what to do about it',
+  async (name) => {
+    const place = await newPlace()
+    await place.giveToken()
+    await place.once()
+    writeFileSync(place.file('state', 'web', name), '{')
+    place.advance(65 * DAY)
+    const detail = `${place.file('state', 'web', name)} is damaged: restore it, or remove it and start again.`
+    if (name !== 'pending.json')
+      return expect(place.once()).rejects.toMatchObject({ code: 'badConfiguration', detail })
+    await place.once()
+    expect(place.log.at(-1)?.facts.reason).toBe(detail)
+  },
+)
+
 test('two agents do not work with one state', async () => {
   const place = await newPlace()
   await place.with(async () => {

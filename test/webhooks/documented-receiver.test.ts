@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { signedHeaders } from '../../src/webhooks/signature.ts'
@@ -47,4 +48,15 @@ test('the receiver of the documentation takes what is genuine, once, and nothing
   expect(await send([secret], now)).toBe(204)
   await eventually(() => expect(printed.at(-1)).toBe('certificate.issued 40ab'))
   expect(printed.length).toBe(3)
+})
+
+test('a sender that goes away in the middle of a notice does not end it', async () => {
+  const { url } = await documentedReceiver(newWebhookSecret())
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  // With the answer to "Expect" the receiver reads the body.
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n')
+  await once(socket, 'data')
+  socket.resetAndDestroy()
+  await once(socket, 'close')
+  expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401)
 })

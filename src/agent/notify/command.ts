@@ -19,16 +19,20 @@ export function runCommand(
     const child = spawn(program, args, {
       env: { ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: timeout * 1000,
-      killSignal: 'SIGKILL',
     })
+    // Not by spawn's own, which is there until its output is closed.
+    const late = setTimeout(() => child.kill('SIGKILL'), timeout * 1000)
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-QUOTED)
       })
-    child.on('error', (error) => reject(new Error(`${program} cannot be run: ${error.message}.`)))
+    child.on('error', (error) => {
+      clearTimeout(late)
+      reject(new Error(`${program} cannot be run: ${error.message}.`))
+    })
     // "exit", not "close": what it started may go on and hold its output open.
     child.on('exit', (code, signal) => {
+      clearTimeout(late)
       // Read for as long as this process goes on, which does not wait for it.
       for (const stream of [child.stdout, child.stderr]) (stream as Socket).unref()
       if (code === 0) return resolve()
