@@ -1,6 +1,7 @@
-import type { RequestListener, Server } from 'node:http'
+import type { Server } from 'node:http'
 import { http } from '../node-http.ts'
 import { answerClientError } from './client-error.ts'
+import { standBefore } from './stand-before.ts'
 
 const METHODS: ReadonlySet<string> = new Set(http.METHODS)
 
@@ -10,10 +11,8 @@ const METHODS: ReadonlySet<string> = new Set(http.METHODS)
  * take the place of its listeners.
  */
 export function refuseUnknownMethods(server: Server): void {
-  const others = server.listeners('request') as RequestListener[]
-  server.removeAllListeners('request')
-  server.on('request', (request, response) => {
+  standBefore(server, (goOn) => (request, response) => {
     if (!METHODS.has(request.method ?? '')) answerClientError(new Error('an unknown method'), request.socket)
-    else for (const listener of others) listener.call(server, request, response)
+    else goOn(request, response)
   })
 }

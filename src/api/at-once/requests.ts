@@ -5,6 +5,7 @@ import type { SignedResponse } from '../../ocsp/sign-response.ts'
 import { isKnown } from '../freshness.ts'
 import { KNOWN_OCTETS } from '../ocsp.ts'
 import { logAnswer, logsRequests } from '../request-log.ts'
+import { standBefore } from '../stand-before.ts'
 import type { PreparedAnswers } from './prepared-answers.ts'
 
 export interface KnownAnswers {
@@ -73,12 +74,7 @@ export function answerAtOnce(rest: RequestListener, context: AtOnceContext): Req
 
 /** Puts `answerAtOnce` in the place of all listeners that a server has for requests; the rest goes to them. */
 export function answerBeforeAll(server: Server, context: AtOnceContext): void {
-  const others = server.listeners('request') as RequestListener[]
-  server.removeAllListeners('request')
-  const rest: RequestListener = (request, response) => {
-    for (const listener of others) listener.call(server, request, response)
-  }
-  server.on('request', answerAtOnce(rest, context))
+  standBefore(server, (rest) => answerAtOnce(rest, context))
 }
 
 /** Read from the list of fields: making an object of them takes as long as all the rest here. */

@@ -1,10 +1,11 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../clock.ts'
 import type { FaultLog } from '../../health.ts'
 import { attached } from '../attached.ts'
 import { beforeAnswer } from '../immediate-hooks.ts'
+import { standBefore } from '../stand-before.ts'
 import { type ConnectionLimit, limitConnections } from './connections.ts'
 import { type Comer, Gate } from './gate.ts'
 import { paceHandshakes } from './handshakes.ts'
@@ -114,17 +115,12 @@ export class Admission {
 
   /** Before anything else sees the request. */
   #guardServer(server: Server): void {
-    const others = server.listeners('request') as ((
-      request: IncomingMessage,
-      response: ServerResponse,
-    ) => void)[]
-    server.removeAllListeners('request')
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    standBefore(server, (goOn) => (request, response) => {
       const { method = '', url = '' } = request
       if (this.#gateOf(method, url)?.isFull) {
         this.#refusedUnseen()
         this.#refuseLater(() => refuse(url, response, { close: false }))
-      } else for (const listener of others) listener.call(server, request, response)
+      } else goOn(request, response)
     })
     boundPipelined(server, () => this.#refusedUnseen())
   }

@@ -1,6 +1,7 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { attached } from '../attached.ts'
+import { standBefore } from '../stand-before.ts'
 import { PIPELINED } from './pipelined.ts'
 import { TurnBudget } from './turn-budget.ts'
 
@@ -11,15 +12,10 @@ import { TurnBudget } from './turn-budget.ts'
  * which takes several turns, then takes seconds.
  */
 export function paceRequests(server: Server): void {
-  const others = server.listeners('request') as RequestListener[]
   const budget = new TurnBudget()
   const waiting = attached<Socket, number>('waiting requests')
-  server.removeAllListeners('request')
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const begin = () => {
-      for (const listener of others) listener.call(server, request, response)
-    }
-    if (budget.take()) return begin()
+  standBefore(server, (begin) => (request, response) => {
+    if (budget.take()) return begin(request, response)
     const { socket } = request
     const before = waiting.get(socket) ?? 0
     // Node goes on reading from a connection to which nothing was written: what waits would grow without end.
@@ -29,7 +25,7 @@ export function paceRequests(server: Server): void {
     budget.later(() => {
       waiting.set(socket, waiting.get(socket)! - 1)
       // Who has gone meanwhile waits for nothing.
-      if (!socket.destroyed) begin()
+      if (!socket.destroyed) begin(request, response)
     })
   })
 }

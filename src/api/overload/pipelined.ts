@@ -1,6 +1,7 @@
-import type { RequestListener, Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { attached } from '../attached.ts'
+import { standBefore } from '../stand-before.ts'
 import { refuse } from './refusal.ts'
 
 /** Requests that one connection may have sent without an answer to any. Clients that are out there send one. */
@@ -9,9 +10,7 @@ export const PIPELINED = 16
 /** Has a server refuse what comes on a connection behind so many. `refused` hears of each. */
 export function boundPipelined(server: Server, refused: () => void): void {
   const unanswered = attached<Socket, number>('unanswered requests')
-  const others = server.listeners('request') as RequestListener[]
-  server.removeAllListeners('request')
-  server.on('request', (request, response) => {
+  standBefore(server, (goOn) => (request, response) => {
     const { socket, url = '' } = request
     const before = unanswered.get(socket) ?? 0
     unanswered.set(socket, before + 1)
@@ -19,6 +18,6 @@ export function boundPipelined(server: Server, refused: () => void): void {
     if (before >= PIPELINED) {
       refused()
       refuse(url, response, { close: true })
-    } else for (const listener of others) listener.call(server, request, response)
+    } else goOn(request, response)
   })
 }
