@@ -50,17 +50,6 @@ export class Authorities {
     this.#preference = preference
   }
 
-  static async open(
-    store: Store,
-    directory: string,
-    passphrase: string,
-    preference: PathPreference,
-  ): Promise<Authorities> {
-    const authorities = new Authorities(store, directory, passphrase, preference)
-    await authorities.reload()
-    return authorities
-  }
-
   /** One after the other: of two at once, the one that read before the newest change must not have the last word. */
   reload(): Promise<void> {
     const read = this.#reading.then(() => this.#read())

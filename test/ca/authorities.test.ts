@@ -19,10 +19,11 @@ test('of two readings at once, the one that began before a change has not the la
     crossCertificates: async () => [],
     lastExpiry: () => slow.promise,
   }
-  const authorities = await Authorities.open({ read } as unknown as Store, '/nowhere', '', {
+  const authorities = new Authorities({ read } as unknown as Store, '/nowhere', '', {
     rootFor: () => undefined,
     clock: CLOCK,
   })
+  await authorities.reload()
   state = 'retired'
   const first = authorities.reload()
   await Promise.resolve()

@@ -15,6 +15,7 @@ import { parseDnText } from '../../../src/pki/distinguished-name.ts'
 import type { HashName, KeyType } from '../../../src/pki/keys/algorithms.ts'
 import { decodePem } from '../../../src/pki/pem.ts'
 import { openStore } from '../../../src/store/open.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { readCrl } from '../../crl/published.ts'
 import { audit } from '../../store/records.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
@@ -31,13 +32,19 @@ const wish = (directory: string, changes: Partial<Initialisation> = {}): Initial
 
 const OWN_PATHS = { clock: systemClock, rootFor: () => undefined }
 
+async function authoritiesOf(store: Store, directory: string, passphrase = 'passphrase') {
+  const authorities = new Authorities(store, directory, passphrase, OWN_PATHS)
+  await authorities.reload()
+  return authorities
+}
+
 async function opened<T>(
   directory: string,
   use: (authorities: Authorities, store: Awaited<ReturnType<typeof openStore>>) => Promise<T>,
 ) {
   const store = await openStore({ file: join(directory, 'chancery.db') })
   try {
-    return await use(await Authorities.open(store, directory, 'passphrase', OWN_PATHS), store)
+    return await use(await authoritiesOf(store, directory), store)
   } finally {
     await store.close()
   }
@@ -237,7 +244,7 @@ describe('the keys at the next start', () => {
     const file = join(directory, 'keys', 'intermediate.key.pem')
     const right = readFileSync(file)
     const store = await openStore({ file: join(directory, 'chancery.db') })
-    const open = (passphrase = 'passphrase') => Authorities.open(store, directory, passphrase, OWN_PATHS)
+    const open = (passphrase?: string) => authoritiesOf(store, directory, passphrase)
     try {
       await expect(open('wrong')).rejects.toMatchObject({
         code: 'badConfiguration',

@@ -39,10 +39,11 @@ const wish = (directory: string): Initialisation => ({
 async function expectWhole(directory: string, passphrase = 'passphrase', rootPassphrase = 'root passphrase') {
   const store = await openStore({ file: join(directory, 'chancery.db') })
   try {
-    const authorities = await Authorities.open(store, directory, passphrase, {
+    const authorities = new Authorities(store, directory, passphrase, {
       clock: systemClock,
       rootFor: () => undefined,
     })
+    await authorities.reload()
     expect(authorities.issuing().id).toBe('intermediate')
     const adminKey = readFileSync(join(directory, 'admin.key'), 'utf8').trim()
     const found = await store.read.adminKeyByHash(hashSecret(adminKey), 0)
