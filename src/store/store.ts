@@ -20,7 +20,7 @@ export interface Store {
   readonly figures: StoreFigures
   readonly databaseFile: string
   /** Which file that is, for those who open it anew (`refuseAnother`). */
-  readonly databaseIdentity?: string | null | undefined
+  readonly databaseIdentity: string | null | undefined
   /** Finishes what is queued, checkpoints the WAL, closes every connection. */
   close(): Promise<void>
 }

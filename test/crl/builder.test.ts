@@ -40,6 +40,7 @@ test.skipIf(!existsSync('/proc/thread-self'))(
   async () => {
     const builder = new CrlBuilder({
       databaseFile: temporaryDatabase(),
+      databaseIdentity: undefined,
       read: { latestChange: async () => 1 },
     })
     const scope = { authority: 'issuing', partition: null }
@@ -50,7 +51,11 @@ test.skipIf(!existsSync('/proc/thread-self'))(
 )
 
 test('a list of a scope in which nothing was revoked needs no thread, nor the file that it reads', async () => {
-  const builder = new CrlBuilder({ databaseFile: '/missing', read: { latestChange: async () => 0 } })
+  const builder = new CrlBuilder({
+    databaseFile: '/missing',
+    databaseIdentity: undefined,
+    read: { latestChange: async () => 0 },
+  })
   const fields = {
     signature: { identifier: Buffer.of(5, 0) },
     issuer: Buffer.of(48, 0),
