@@ -121,9 +121,8 @@ async function prepareParts(options: ServiceOptions, tracer: Tracer | null): Pro
     clock,
     rootFor: (profile) => profiles.get(profile)?.chain,
   })
-  const { service, start } = await wireParts({
-    ...{ ...options, tracer, profiles, labels, openId, store, authorities },
-  })
+  const parts = { ...options, tracer, profiles, labels, openId, store, authorities }
+  const { service, start } = await wireParts(parts)
   async function open(): Promise<void> {
     await openDatabase()
     try {

@@ -37,8 +37,12 @@ export async function start({ issued, profiles, beside }: Options): Promise<Sect
       rows.push([issuer.what, prepared])
       continue
     }
-    const figures = [median(await firstStarts(issuer)), ...(await watch(prepared, issued))]
-    rows.push([issuer.what, ...figures.map((figure) => figure.toFixed(0))])
+    try {
+      const figures = [median(await firstStarts(issuer)), ...(await watch(prepared, issued))]
+      rows.push([issuer.what, ...figures.map((figure) => figure.toFixed(0))])
+    } finally {
+      await discard(prepared)
+    }
   }
   const memory = ['idle MB', `after ${issued / 2} MB`, `after ${issued} MB`, 'peak MB']
   return {
@@ -53,8 +57,11 @@ async function firstStarts(issuer: Issuer): Promise<number[]> {
   const times: number[] = []
   for (let i = 0; i < STARTS; i++) {
     const prepared = await issuer.prepare()
-    times.push((await starts(prepared, 1))[0]!)
-    await discard(prepared)
+    try {
+      times.push(...(await starts(prepared, 1)))
+    } finally {
+      await discard(prepared)
+    }
   }
   return times
 }
@@ -69,7 +76,7 @@ async function starts(prepared: PreparedIssuer, count: number): Promise<number[]
   return times
 }
 
-/** Where memory is looked at, the first start is none of those that are timed. Takes `prepared` away at the end. */
+/** Later starts, and memory. */
 async function watch(prepared: PreparedIssuer, issued: number): Promise<number[]> {
   const [, ...later] = await starts(prepared, STARTS)
   const [last, kept] = await timed(prepared)
@@ -83,7 +90,6 @@ async function watch(prepared: PreparedIssuer, issued: number): Promise<number[]
     return [median([...later, last]), idle, half, memory, peakMemory]
   } finally {
     await kept.stop()
-    await discard(prepared)
   }
 }
 
