@@ -88,7 +88,7 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
  * The names that a certificate brings with it: no more than it could get by renewing itself, since another profile, or a life that
  * was meant to end, is the label's to give.
  */
-export function heldNames(row: CertificateRow, { profile }: Label): readonly SubjectName[] {
+function heldNames(row: CertificateRow, { profile }: Label): readonly SubjectName[] {
   return profile.renewal && row.profile === profile.name ? row.names : []
 }
 

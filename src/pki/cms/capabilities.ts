@@ -2,7 +2,7 @@ import type { SmimeCapability } from '../csr/key-protection.ts'
 import { context, NULL, oid, sequence } from '../der/write.ts'
 import { AES_CBC, AES_LENGTHS, AES_WRAP, type AesLength, wrapAlgorithm } from './aes.ts'
 
-export const RSAES_OAEP = '1.2.840.113549.1.1.7'
+const RSAES_OAEP = '1.2.840.113549.1.1.7'
 /** dhSinglePass-stdDH-sha256kdf-scheme (RFC 5753 7.1.4). */
 export const ECDH_SHA256 = '1.3.132.1.11.1'
 
