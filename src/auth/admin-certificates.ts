@@ -3,7 +3,7 @@ import { normaliseName } from '../pki/names/normalise.ts'
 import { type NameType, nameText } from '../pki/names/san.ts'
 import type { Role } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import { includesRole } from './roles.ts'
+import { highestRole } from './roles.ts'
 
 /** What a certificate must be to give its holder a role; every part that is there must fit. */
 export interface AdminCertificateRule {
@@ -41,7 +41,7 @@ export function certificateRoles(admins: readonly AdminCertificateRule[]): RoleO
           (rule.profile === undefined || rule.profile === row.profile),
       )
       .map(({ role }) => role)
-    return roles.reduce<Role | null>((most, role) => (most && includesRole(most, role) ? most : role), null)
+    return highestRole(roles)
   }
 }
 
