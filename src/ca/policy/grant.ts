@@ -1,6 +1,7 @@
 import type { Principal } from '../../auth/principal.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
+import { EXTENSION } from '../../pki/certificate/extensions.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeName, nameToText } from '../../pki/distinguished-name.ts'
 import type { StatedKey } from '../../pki/keys/public-key.ts'
@@ -179,11 +180,9 @@ function checkKey(publicKey: StatedKey, profile: Profile): void {
   }
 }
 
-const SAN_OID = '2.5.29.17'
-
 function checkExtensions(request: IssuanceRequest, profile: Profile): void {
   if (profile.extensions !== 'refuse' || request.proof.kind !== 'csr') return
-  const others = request.proof.csr.extensions.filter(({ oid }) => oid !== SAN_OID)
+  const others = request.proof.csr.extensions.filter(({ oid }) => oid !== EXTENSION.subjectAltName)
   if (others.length > 0) {
     throw new CaError(
       'extensionNotAllowed',

@@ -4,12 +4,11 @@ import { context, integer, oid, sequence, setOf } from '../der/write.ts'
 import { defaultHash, signatureAlgorithm } from '../keys/algorithms.ts'
 import { readPublicKey } from '../keys/public-key.ts'
 import { assembleSigned } from '../signed.ts'
-
-const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14')
+import { EXTENSION_REQUEST } from './requested-extensions.ts'
 
 /** The extensionRequest attribute (RFC 2985 5.4.2). RangeError on an empty list, and on an extension that stands twice. */
 export function extensionRequest(extensions: readonly Extension[]): Buffer {
-  return sequence(EXTENSION_REQUEST, setOf(encodeExtensions(extensions)))
+  return sequence(oid(EXTENSION_REQUEST), setOf(encodeExtensions(extensions)))
 }
 
 /** A PKCS #10 request (RFC 2986), signed with the private key. `subject` is a DER Name; `extensions` may be empty. */
