@@ -8,7 +8,8 @@ import { readSecretFile } from '../config/secret-file.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
 import { HASH_NAMES, type HashName, type KeyType } from '../pki/keys/algorithms.ts'
 import { encodePem } from '../pki/pem.ts'
-import { distinguishedName, life } from './hierarchy-options.ts'
+import { life } from './hierarchy-options.ts'
+import { distinguishedName } from './option-values.ts'
 import { print, type Terminal } from './terminal.ts'
 
 interface CreateOptions {

@@ -9,7 +9,7 @@ import { crlDer } from '../pki/crl/der-or-pem.ts'
 import { HASH_NAMES } from '../pki/keys/algorithms.ts'
 import { decodePem } from '../pki/pem.ts'
 import { writeFiles } from '../write-files.ts'
-import { duration } from './hierarchy-options.ts'
+import { collect, duration } from './option-values.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -35,7 +35,7 @@ export function rootOcspCommand(terminal: Terminal): Command {
     .requiredOption(
       '--certificate <file>',
       'PEM file with an intermediate that the root issued; repeatable: <public-url>/ca/<id>.pem',
-      (file: string, before: readonly string[] = []) => [...before, file],
+      collect,
     )
     .requiredOption('--crl <file>', 'the root’s last CRL, PEM or DER: it says which of them are revoked')
     .option('--validity <duration>', 'until the next response is due', duration, QUARTER)
