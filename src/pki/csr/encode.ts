@@ -1,8 +1,8 @@
-import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
 import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
 import { context, integer, oid, sequence, setOf } from '../der/write.ts'
 import { defaultHash, signatureAlgorithm } from '../keys/algorithms.ts'
-import { readPublicKey } from '../keys/public-key.ts'
+import { readPublicKey, spkiOf } from '../keys/public-key.ts'
 import { assembleSigned } from '../signed.ts'
 import { EXTENSION_REQUEST } from './requested-extensions.ts'
 
@@ -17,7 +17,7 @@ export function encodeCsr(request: {
   subject: Buffer
   extensions: readonly Extension[]
 }): Buffer {
-  const spki = createPublicKey(request.key).export({ type: 'spki', format: 'der' })
+  const spki = spkiOf(request.key)
   const { family, type } = readPublicKey(spki)
   const algorithm = signatureAlgorithm(family, family === 'ed25519' ? null : defaultHash(type))
   const attributes =
