@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { fingerprint, readFingerprint } from '../pki/certificate/fingerprint.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { type NameType, nameText } from '../pki/names/san.ts'
 import type { Role } from '../store/commands.ts'
@@ -21,17 +21,17 @@ export type RoleOfCertificate = (row: CertificateRow) => Role | null
 
 /** Throws `CaError` "badName" for a name that is none. */
 export function certificateRoles(admins: readonly AdminCertificateRule[]): RoleOfCertificate {
-  const rules = admins.map(({ role, san, subject, fingerprint, profile }) => ({
+  const rules = admins.map(({ role, san, subject, fingerprint: print, profile }) => ({
     role,
     subject,
     profile,
     name: san === undefined ? undefined : normalised(san),
-    print: fingerprint?.replaceAll(':', '').toLowerCase(),
+    print: print === undefined ? undefined : readFingerprint(print),
   }))
   if (rules.length === 0) return () => null
   return (row) => {
     const names = row.names.map(nameText)
-    const print = createHash('sha256').update(row.der).digest('hex')
+    const print = fingerprint(row.der)
     const roles = rules
       .filter(
         (rule) =>

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { fingerprint } from '../../ca/authorities.ts'
+import { fingerprint } from '../../pki/certificate/fingerprint.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { encodePem } from '../../pki/pem.ts'
