@@ -38,11 +38,6 @@ export interface PreparedServer {
   start(): Promise<RunningServer>
 }
 
-/** Throws `CaError` where configuration, keys or hierarchy do not let it start. */
-export async function startServer(...given: Parameters<typeof prepareServer>): Promise<RunningServer> {
-  return (await prepareServer(...given)).start()
-}
-
 /** Throws `CaError` where the configuration does not let it start. */
 export async function prepareServer(
   given: Config,
