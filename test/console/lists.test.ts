@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AcmeCa } from '../api/acme/acme-ca.ts'
+import { csrPem } from '../api/requests.ts'
 import { ConsoleWindow, launch } from './browser.ts'
 
 let acme: AcmeCa
@@ -46,6 +47,20 @@ test('whoever asks twice for the next page, before it is there, gets the next on
   answer()
   await page.getByRole('button', { name: 'Order No. 5' }).waitFor()
   await page.getByText('Page 2').waitFor()
+  await shown.close()
+})
+
+test('the audit log until a day has the last second of that day', async () => {
+  const { ca } = acme
+  const day = new Date(ca.now).toISOString().slice(0, 10)
+  ca.now = Date.parse(`${day}T23:59:59.700Z`)
+  const { serialNumber } = await ca.enrol(csrPem(['dns:late.example.test']))
+  ca.now += 1000
+  const { page, ...shown } = await signedIn(`audit?target=${serialNumber}`, 'Audit log')
+  await page.getByLabel('Until').fill(day)
+  await page.waitForURL(/[?&]to=/)
+  await shown.settled()
+  expect(await page.getByText('certificate.issue').count()).toBe(1)
   await shown.close()
 })
 
