@@ -15,7 +15,7 @@ const PREFACE = [
 ]
 
 /** The whole report as Markdown. `folder` of the figures is relative to the report. */
-export function renderReport(answers: readonly Answered[], folder: string): string {
+function renderReport(answers: readonly Answered[], folder: string): string {
   const machine = table(['what', ''], describeMachine())
   const parts = [...PREFACE, '## The machine', machine]
   return `${[...parts, ...answers.map((one) => renderSection(one, folder))].join('\n\n')}\n`

@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import { stringify } from 'yaml'
 import { ROUTE_ACCESS } from '../src/api/rest/roles.ts'
+import { Problem } from '../src/api/rest/schemas.ts'
 import { chancery, openChancery } from '../src/index.ts'
 import { completeAnswers } from './openapi-answers.ts'
 import { joinChoices } from './openapi-choices.ts'
@@ -84,7 +85,7 @@ async function describe(): Promise<string> {
           String(json.$id ?? `def-${i}`).replace(/^urn:chancery:/, ''),
       },
     })
-    app.addSchema({ $id: 'urn:chancery:problem', ...(await import('../src/api/rest/schemas.ts')).Problem })
+    app.addSchema({ $id: 'urn:chancery:problem', ...Problem })
     await app.register(chancery, { service })
     await app.ready()
     const document = app.swagger()

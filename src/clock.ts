@@ -9,7 +9,8 @@ export function epochSeconds(date: Date): number {
 }
 
 const FIRST_SECOND = Date.parse('0000-01-01T00:00:00Z') / 1000
-const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000
+/** The last that RFC 3339 can say, and certificates and CRLs as well (RFC 5280 4.1.2.5.2). Seconds since 1970. */
+export const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000
 
 /**
  * Seconds since 1970 as people read them: RFC 3339, UTC. It knows the years 0000 to 9999; beyond them it is the nearest

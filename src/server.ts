@@ -3,7 +3,6 @@ import { type AddressInfo, isIP } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { descriptorLimit, fitConnections, watchDescriptors } from './api/overload/descriptors.ts'
 import { buildTlsApp } from './app.ts'
-import { fingerprint } from './ca/authorities.ts'
 import { checkKeyFileMode } from './ca/key-file.ts'
 import { keptServiceIdentity } from './ca/service-identity.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -11,6 +10,7 @@ import type { Config } from './config/config.ts'
 import { dataFiles } from './config/data-directory.ts'
 import { createLog } from './log.ts'
 import { startMetrics } from './metrics-listener.ts'
+import { fingerprint } from './pki/certificate/fingerprint.ts'
 import { startPlain } from './plain-listener.ts'
 import { prepareService, type Service } from './service.ts'
 import { startTls } from './tls-listener.ts'
@@ -36,11 +36,6 @@ interface Surroundings {
 export interface PreparedServer {
   /** Opens the service and both listeners. Throws `CaError` where keys or hierarchy do not let it start. Once. */
   start(): Promise<RunningServer>
-}
-
-/** Throws `CaError` where configuration, keys or hierarchy do not let it start. */
-export async function startServer(...given: Parameters<typeof prepareServer>): Promise<RunningServer> {
-  return (await prepareServer(...given)).start()
 }
 
 /** Throws `CaError` where the configuration does not let it start. */

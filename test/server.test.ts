@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { loadConfig } from '../src/config/load.ts'
 import { openChancery } from '../src/index.ts'
-import { createLog } from '../src/log.ts'
-import { type RunningServer, startServer } from '../src/server.ts'
+import type { RunningServer } from '../src/server.ts'
+import { startServer } from './start-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-server-'))
 let running: RunningServer | undefined
@@ -18,9 +17,8 @@ afterEach(() => running?.close())
 afterAll(() => rmSync(directory, { recursive: true }))
 
 async function start(options: object = {}): Promise<RunningServer> {
-  const { config, secrets } = loadConfig({}, { dir: directory, tlsPort: 0, httpPort: 0, ...options })
   running = undefined
-  running = await startServer(config, { passphrase: secrets.passphrase! }, { log: createLog('silent') })
+  running = await startServer({}, { dir: directory, tlsPort: 0, httpPort: 0, ...options })
   return running
 }
 

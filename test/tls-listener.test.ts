@@ -5,14 +5,12 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { systemClock } from '../src/clock.ts'
-import { loadConfig } from '../src/config/load.ts'
 import { CaError } from '../src/errors.ts'
 import { openChancery } from '../src/index.ts'
-import { createLog } from '../src/log.ts'
 import { encodePem } from '../src/pki/pem.ts'
-import { type RunningServer, startServer } from '../src/server.ts'
+import type { RunningServer } from '../src/server.ts'
 import { eventually } from './eventually.ts'
+import { startServer } from './start-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
 let server: RunningServer
@@ -21,9 +19,7 @@ beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   await (await openChancery({ directory, publicUrl: 'http://ca.example.test' })).close()
   const options = { dir: directory, tlsPort: 0, httpPort: 0, publicUrl: 'http://ca.example.test' }
-  const { config, secrets } = loadConfig({}, options)
-  const log = createLog('silent')
-  server = await startServer(config, { passphrase: secrets.passphrase! }, { clock: systemClock, log })
+  server = await startServer({}, options)
 })
 afterAll(async () => {
   vi.useRealTimers()

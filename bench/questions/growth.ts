@@ -22,7 +22,7 @@ export interface GrowthOptions {
   readonly connections: number
 }
 
-export const GROWTH_DEFAULTS: GrowthOptions = { rows: [0, 100_000, 1_000_000], count: 6000, connections: 32 }
+const GROWTH_DEFAULTS: GrowthOptions = { rows: [0, 100_000, 1_000_000], count: 6000, connections: 32 }
 
 interface Measurement {
   readonly rows: number

@@ -30,7 +30,7 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   return { data: state.data, problem: state.problem, isLoading: state.isLoading, reload }
 }
 
-export function asProblem(error: unknown): Problem {
+function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   return new Problem(0, 'The page has a fault', error instanceof Error ? error.message : String(error))
 }

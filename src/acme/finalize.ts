@@ -61,7 +61,7 @@ export async function finalize(
 }
 
 /** An order whose time is over before it was fulfilled is invalid, though nobody has written that down. */
-export function currentStatus({ status, expiresAt }: AcmeOrderRow, now: number): AcmeOrderRow['status'] {
+function currentStatus({ status, expiresAt }: AcmeOrderRow, now: number): AcmeOrderRow['status'] {
   return (status === 'pending' || status === 'ready') && expiresAt <= now ? 'invalid' : status
 }
 

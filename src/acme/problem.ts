@@ -9,7 +9,6 @@ const STATUS = {
   badRevocationReason: 400,
   badSignatureAlgorithm: 400,
   caa: 403,
-  compound: 400,
   connection: 400,
   dns: 400,
   externalAccountRequired: 403,

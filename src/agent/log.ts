@@ -1,6 +1,5 @@
 /** pino is one. Each event is one line; nothing that is given here may hold a secret. */
 export interface AgentLog {
-  debug(facts: object, message: string): void
   info(facts: object, message: string): void
   warn(facts: object, message: string): void
   error(facts: object, message: string): void

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
 import { ServiceError } from '../client/service-error.ts'
 import { epochSeconds } from '../clock.ts'
 import type { Environment } from '../config/environment.ts'
@@ -6,9 +6,8 @@ import { CaError } from '../errors.ts'
 import { EXTENSION, type Extension, subjectAltName } from '../pki/certificate/extensions.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { encodeName } from '../pki/distinguished-name.ts'
-import type { KeyType } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
-import { readPublicKey } from '../pki/keys/public-key.ts'
+import { keyTypeOf } from '../pki/keys/public-key.ts'
 import { encodePem } from '../pki/pem.ts'
 import { type CertificateConfig, namesText } from './config.ts'
 import { type Identity, readIdentity } from './identity.ts'
@@ -212,11 +211,7 @@ async function keyFor(
   const waiting = before && createPrivateKey(before.key)
   // One that has its certificate already was left over by a crash.
   const isUsed = waiting && identity && waiting.equals(identity.key)
-  if (waiting && !isUsed && typeOf(waiting) === keyType) return waiting
-  if (reuseKey && identity && typeOf(identity.key) === keyType) return identity.key
+  if (waiting && !isUsed && keyTypeOf(waiting) === keyType) return waiting
+  if (reuseKey && identity && keyTypeOf(identity.key) === keyType) return identity.key
   return generateKey(keyType)
-}
-
-function typeOf(key: KeyObject): KeyType {
-  return readPublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' })).type
 }

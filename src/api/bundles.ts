@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
-import { fingerprint } from '../ca/authorities.ts'
 import type { Authority } from '../ca/authority.ts'
 import { epochSeconds } from '../clock.ts'
 import { entityTag } from '../entity-tag.ts'
@@ -7,6 +6,7 @@ import { CaError } from '../errors.ts'
 import { spiffeBundle } from '../pki/bundle/jwks.ts'
 import { certsOnly } from '../pki/bundle/pkcs7.ts'
 import { trustStore } from '../pki/bundle/pkcs12.ts'
+import { fingerprint, readFingerprint } from '../pki/certificate/fingerprint.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { nameToText } from '../pki/distinguished-name.ts'
 import { encodePem } from '../pki/pem.ts'
@@ -116,7 +116,7 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
     '/roots/:fingerprint',
     describeRoute('A root by its SHA-256 fingerprint, PEM: for a first fetch that nothing else verifies'),
     async (request: FastifyRequest<{ Params: { fingerprint: string } }>, reply) => {
-      const wanted = request.params.fingerprint.replaceAll(':', '').toLowerCase()
+      const wanted = readFingerprint(request.params.fingerprint)
       const root = authorities.roots().find((der) => fingerprint(der) === wanted)
       if (!root) throw new CaError('notFound', 'No root of this CA has that SHA-256 fingerprint.')
       return reply

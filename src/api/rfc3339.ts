@@ -1,8 +1,6 @@
+import { LAST_SECOND } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { quoted } from '../pki/names/quoted.ts'
-
-/** The last second that certificates and CRLs can say (RFC 5280 4.1.2.5.2). */
-const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000
 
 /** RFC 3339 5.6. `Date.parse` alone takes "1" and "Thu, 1 Jan 2099" as well, and reads the former by the local time. */
 const FORM = /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i

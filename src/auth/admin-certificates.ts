@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
+import { fingerprint, readFingerprint } from '../pki/certificate/fingerprint.ts'
 import { normaliseName } from '../pki/names/normalise.ts'
 import { type NameType, nameText } from '../pki/names/san.ts'
 import type { Role } from '../store/commands.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import { includesRole } from './roles.ts'
+import { highestRole } from './roles.ts'
 
 /** What a certificate must be to give its holder a role; every part that is there must fit. */
 export interface AdminCertificateRule {
@@ -21,17 +21,17 @@ export type RoleOfCertificate = (row: CertificateRow) => Role | null
 
 /** Throws `CaError` "badName" for a name that is none. */
 export function certificateRoles(admins: readonly AdminCertificateRule[]): RoleOfCertificate {
-  const rules = admins.map(({ role, san, subject, fingerprint, profile }) => ({
+  const rules = admins.map(({ role, san, subject, fingerprint: print, profile }) => ({
     role,
     subject,
     profile,
     name: san === undefined ? undefined : normalised(san),
-    print: fingerprint?.replaceAll(':', '').toLowerCase(),
+    print: print === undefined ? undefined : readFingerprint(print),
   }))
   if (rules.length === 0) return () => null
   return (row) => {
     const names = row.names.map(nameText)
-    const print = createHash('sha256').update(row.der).digest('hex')
+    const print = fingerprint(row.der)
     const roles = rules
       .filter(
         (rule) =>
@@ -41,7 +41,7 @@ export function certificateRoles(admins: readonly AdminCertificateRule[]): RoleO
           (rule.profile === undefined || rule.profile === row.profile),
       )
       .map(({ role }) => role)
-    return roles.reduce<Role | null>((most, role) => (most && includesRole(most, role) ? most : role), null)
+    return highestRole(roles)
   }
 }
 

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { readPurposes } from '../pki/certificate/ca-constraints.ts'
+import { fingerprint } from '../pki/certificate/fingerprint.ts'
 import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import type { HashName } from '../pki/keys/algorithms.ts'
@@ -270,9 +270,4 @@ function successors(id: string, all: readonly Authority[]): Authority[] {
 function predecessors({ replaces }: Authority, all: readonly Authority[]): Authority[] {
   const before = all.find(({ id }) => id === replaces)
   return before ? [before, ...predecessors(before, all)] : []
-}
-
-/** SHA-256 of a DER certificate, lower-case hexadecimal. */
-export function fingerprint(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex')
 }

@@ -1,21 +1,16 @@
-import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
-import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
-import { encodeCsr } from '../pki/csr/encode.ts'
-import { parseCsr } from '../pki/csr/parse.ts'
-import { encodeName } from '../pki/distinguished-name.ts'
-import { generateKey } from '../pki/keys/generate.ts'
+import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import type { Store } from '../store/store.ts'
-import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
 import type { Authority } from './authority.ts'
 import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { type KeptIdentity, keepIdentity, loadIdentity, renewalTime } from './kept-identity.ts'
+import { type KeptIdentity, loadIdentity, renewalTime } from './kept-identity.ts'
 import { createKeySigner } from './key-signer.ts'
+import { makeIdentity } from './own-identity.ts'
 import type { Signer } from './signer.ts'
 
 /** Who signs OCSP responses: the authority, or a responder that it certified, whose certificate goes with them. */
@@ -182,22 +177,21 @@ export class OcspResponders {
       !row.revocation &&
       row.authority === id &&
       found.certificate.issuer.equals(authorities.signing(id).certificate.subject)
-    return isGood ? delegated(found.key, found.certificate) : null
+    return isGood ? delegated(found) : null
   }
 
   async #make(id: string): Promise<OcspSigner> {
     const { issuer, options, passphrase, onError } = this.#context
-    const key = await generateKey(options(id).responderKeyType)
-    const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
-    const notAfter = this.#endOfNext(id)
-    const issued = await issuer.issue(
-      () => ({ proof: { kind: 'csr', csr }, profile: RESPONDER_PROFILE, authority: id, notAfter }),
-      { kind: 'system', id: 'system:ocsp' },
-      SYSTEM_ORIGIN,
+    const wish = {
+      principal: 'system:ocsp',
+      profile: RESPONDER_PROFILE,
+      authority: id,
+      keyType: options(id).responderKeyType,
+      notAfter: this.#endOfNext(id),
+    }
+    return delegated(
+      await makeIdentity(wish, issuer, this.#file(id), passphrase, (error) => onError(id, error)),
     )
-    const identity: KeptIdentity = { key, certificate: parseCertificate(issued.certificate.der) }
-    await keepIdentity(this.#file(id), identity, passphrase, (error) => onError(id, error))
-    return delegated(identity.key, identity.certificate)
   }
 
   #endOfNext(id: string): number {
@@ -219,6 +213,6 @@ function isValid({ certificate }: Pick<OcspSigner, 'certificate'>, now: number):
   return certificate.notBefore <= now && now < certificate.notAfter
 }
 
-function delegated(key: KeyObject, certificate: CertificateInfo): OcspSigner {
+function delegated({ key, certificate }: KeptIdentity): OcspSigner {
   return { signer: createKeySigner(key, null), certificate, isDelegated: true }
 }

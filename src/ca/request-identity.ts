@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../auth/principal.ts'
+import { CHALLENGE_PASSWORD, EST_IDENTITY_LINKING } from '../pki/csr/channel-binding.ts'
 import { nameText } from '../pki/names/san.ts'
 import { type IssuanceRequest, type KeyProof, requestedKey } from './request.ts'
 
@@ -18,7 +19,7 @@ export function idempotencyOf(request: IssuanceRequest, principal: Principal) {
 }
 
 /** Attributes by which a CSR belongs to one connection, so that each try has another (RFC 7030 3.5, RFC 7894). */
-const OF_THE_CONNECTION = new Set(['1.2.840.113549.1.9.7', '1.2.840.113549.1.9.16.2.58'])
+const OF_THE_CONNECTION = new Set([CHALLENGE_PASSWORD, EST_IDENTITY_LINKING])
 
 /**
  * By which a request that waits for approval is found again, SHA-256: who asks for what, for which key. The CSR's signature

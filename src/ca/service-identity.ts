@@ -1,20 +1,13 @@
-import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../clock.ts'
-import { subjectAltName } from '../pki/certificate/extensions.ts'
-import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
-import { encodeCsr } from '../pki/csr/encode.ts'
-import { parseCsr } from '../pki/csr/parse.ts'
-import { encodeName } from '../pki/distinguished-name.ts'
-import { generateKey } from '../pki/keys/generate.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import { encodePem } from '../pki/pem.ts'
 import type { Store } from '../store/store.ts'
-import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
 import { SERVICE_PROFILE } from './internal-profiles.ts'
 import type { Issuer } from './issue.ts'
-import { isDue, type KeptIdentity, keepIdentity, loadIdentity } from './kept-identity.ts'
+import { isDue, type KeptIdentity, loadIdentity } from './kept-identity.ts'
+import { makeIdentity } from './own-identity.ts'
 
 /** The key and certificate that the TLS listener shows. */
 export interface ServiceIdentity {
@@ -61,7 +54,7 @@ export async function serviceIdentity(context: IdentityContext): Promise<Service
 async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity | null> {
   const kept = await (context.kept ?? keptServiceIdentity(context.directory, context.passphrase))
   if (!kept) return null
-  const { key, certificate: info } = kept
+  const { certificate: info } = kept
   const row = await context.store.read.certificate(info.serialNumber)
   const issuing = context.authorities.issuing()
   const good =
@@ -71,29 +64,17 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
     !isDue(info, epochSeconds(context.clock()), issuing.usableUntil) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
-  return identity(key, info, context)
+  return identity(kept, context)
 }
 
 async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
-  const key = await generateKey('P-256')
-  const csr = parseCsr(
-    encodeCsr({ key, subject: encodeName([]), extensions: [subjectAltName(context.names, true)] }),
-  )
-  const issued = await context.issuer.issue(
-    () => ({ proof: { kind: 'csr', csr }, profile: SERVICE_PROFILE }),
-    { kind: 'system', id: 'system:tls' },
-    SYSTEM_ORIGIN,
-  )
-  const kept = { key, certificate: parseCertificate(issued.certificate.der) }
-  await keepIdentity(join(context.directory, FILE), kept, context.passphrase, context.onFault)
-  return identity(key, kept.certificate, context)
+  const { names, issuer, directory, passphrase, onFault } = context
+  const wish = { principal: 'system:tls', profile: SERVICE_PROFILE, keyType: 'P-256', names } as const
+  return identity(await makeIdentity(wish, issuer, join(directory, FILE), passphrase, onFault), context)
 }
 
-function identity(
-  key: KeyObject,
-  { der, serialNumber, notBefore, notAfter }: CertificateInfo,
-  { authorities }: IdentityContext,
-): ServiceIdentity {
+function identity({ key, certificate }: KeptIdentity, { authorities }: IdentityContext): ServiceIdentity {
+  const { der, serialNumber, notBefore, notAfter } = certificate
   const chain = [
     der,
     ...authorities.chainFor({ authority: authorities.issuing().id, profile: SERVICE_PROFILE }),

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { isSelfSigned } from '../pki/certificate/self-signed.ts'
 import type { Authority } from './authority.ts'
 
 /** No honest hierarchy comes near; cross-certificates could lead in circles. */
@@ -62,8 +63,4 @@ function upwards(path: X509Certificate[], certificates: readonly X509Certificate
     .filter((issuer) => top.checkIssued(issuer) && top.verify(issuer.publicKey))
     .filter((issuer) => !path.some((below) => isSameCa(below, issuer)))
     .flatMap((issuer) => upwards([...path, issuer], certificates))
-}
-
-function isSelfSigned(certificate: X509Certificate): boolean {
-  return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
 }

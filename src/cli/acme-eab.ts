@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type EabKeyAnswer, limitList } from './acme-answers.ts'
 import { facts, plain } from './layout.ts'
-import { collect } from './names.ts'
+import { collect } from './option-values.ts'
 import { allPages, type PageOptions, pageOptions, pageTable } from './pages.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'

@@ -3,7 +3,7 @@ import { epochSeconds, rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { Role } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
-import type { AdminKeyAnswer, RotatedKey } from './admin-key.ts'
+import type { AdminKeyAnswer, RotatedKey } from './answers.ts'
 import { type OfflineOptions, offlineAudit, withStore } from './offline.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -1,34 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { LONGEST_GRACE } from '../auth/admin-keys.ts'
-import type { Client } from '../client/client.ts'
 import { parseDuration } from '../config/duration.ts'
 import { dataDirectory } from '../config/load.ts'
 import { writeNewFile } from '../durable-files.ts'
 import { ROLES, type Role } from '../store/commands.ts'
 import { createOffline, listOffline, revokeOffline, rotateOffline } from './admin-key-offline.ts'
+import { createOnline, listOnline, revokeOnline, rotateOnline } from './admin-key-online.ts'
+import type { RotatedKey } from './answers.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { facts, table } from './layout.ts'
 import { isOffline, type OfflineOptions } from './offline.ts'
 import { addServiceOptions, adminClient } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
-
-const PATH = '/v1/admin-keys'
-
-export interface AdminKeyAnswer {
-  readonly id: number
-  readonly name: string
-  readonly role: Role
-  readonly createdAt: string
-  readonly createdBy: string
-  readonly rotatedAt: string | null
-  readonly formerUntil: string | null
-  readonly lastUsedAt: string | null
-  readonly revokedAt: string | null
-}
 
 /** Over REST as an admin; or in the data directory itself, for when nobody has a key any more. */
 export function adminKeyCommand(terminal: Terminal): Command {
@@ -74,22 +61,6 @@ function createCommand(terminal: Terminal): Command {
   return command
 }
 
-async function createOnline(
-  { name, role, file }: { name: string; role: Role; file: string },
-  client: Client,
-): Promise<void> {
-  if (existsSync(file))
-    throw new Failure(EXIT.failed, `${file} exists already, and was left as it is. Choose another file.`)
-  const { id, key } = await client.json<{ id: number; key: string }>('POST', PATH, { body: { name, role } })
-  try {
-    writeNewFile(file, `${key}\n`, 0o600)
-  } catch (error) {
-    // Nobody has it, so nobody shall be able to have it.
-    await client.send('DELETE', `${PATH}/${id}`)
-    throw error
-  }
-}
-
 function listCommand(terminal: Terminal): Command {
   const command = new Command('list').description('List admin keys, also revoked ones; never their secrets')
   addOptions(command).action(async (options: Options) => {
@@ -106,10 +77,6 @@ function listCommand(terminal: Terminal): Command {
     )
   })
   return command
-}
-
-async function listOnline(client: Client): Promise<readonly AdminKeyAnswer[]> {
-  return (await client.json<{ adminKeys: AdminKeyAnswer[] }>('GET', PATH)).adminKeys
 }
 
 function rotateCommand(terminal: Terminal): Command {
@@ -135,19 +102,6 @@ function rotateCommand(terminal: Terminal): Command {
     )
   })
   return command
-}
-
-export interface RotatedKey {
-  readonly key: string
-  readonly formerUntil: string | null
-}
-
-async function rotateOnline(
-  { name, grace }: { name: string; grace: number },
-  client: Client,
-): Promise<RotatedKey> {
-  const id = await idOf(name, client)
-  return client.json<RotatedKey>('POST', `${PATH}/${id}/rotate`, { body: { grace } })
 }
 
 /** Its place, name and room, is on the disk before there is a secret that could be lost; what comes then takes nothing away. */
@@ -181,18 +135,6 @@ function revokeCommand(terminal: Terminal): Command {
     })
   })
   return command
-}
-
-/** The service keeps one admin in any case. */
-async function revokeOnline(name: string, client: Client): Promise<{ changed: boolean; left: number }> {
-  const { changed } = await client.json<{ changed: boolean }>('DELETE', `${PATH}/${await idOf(name, client)}`)
-  return { changed, left: 1 }
-}
-
-async function idOf(name: string, client: Client): Promise<number> {
-  const found = (await listOnline(client)).find((one) => one.name === name)
-  if (!found) throw new Failure(EXIT.notFound, `There is no admin key "${name}".`)
-  return found.id
 }
 
 /** The first key, "default", is in `admin.key`. */

@@ -1,4 +1,5 @@
 import type { NameType } from '../pki/names/san.ts'
+import type { Role } from '../store/commands.ts'
 
 /** The parts of the REST API's answers that commands read; `--json` prints the answers whole. */
 export type NamesAnswer = { readonly [Type in NameType]?: readonly string[] }
@@ -69,6 +70,23 @@ export interface TokenAnswer {
   readonly expiresAt: string
   readonly state?: string
   readonly createdBy?: string
+}
+
+export interface AdminKeyAnswer {
+  readonly id: number
+  readonly name: string
+  readonly role: Role
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly rotatedAt: string | null
+  readonly formerUntil: string | null
+  readonly lastUsedAt: string | null
+  readonly revokedAt: string | null
+}
+
+export interface RotatedKey {
+  readonly key: string
+  readonly formerUntil: string | null
 }
 
 export interface AuthorityAnswer {

@@ -8,10 +8,10 @@ import { rfc3339 } from '../clock.ts'
 import { dataFiles } from '../config/data-directory.ts'
 import { dataDirectory } from '../config/load.ts'
 import { decodePem } from '../pki/pem.ts'
+import { openAuditLog } from './audit-log.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { facts } from './layout.ts'
-import { openAuditLog } from './offline-audit.ts'
 import { print, type Terminal } from './terminal.ts'
 
 interface VerifyOptions {

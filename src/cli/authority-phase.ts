@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import type { AuthorityAnswer } from './answers.ts'
-import { collect } from './names.ts'
+import { collect } from './option-values.ts'
 import { addServiceOptions, adminClient, type ServiceOptions } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 

@@ -13,9 +13,9 @@ import {
   addSigningOptions,
   constraintsOf,
   pathLengthOf,
-  publicUrl,
   type SigningOptions,
 } from './hierarchy-options.ts'
+import { publicUrl } from './option-values.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
-import { fetchPinnedRoot, readFingerprint } from '../client/pinned-root.ts'
+import { fetchPinnedRoot } from '../client/pinned-root.ts'
 import { loadOptions } from '../config/load.ts'
+import { readFingerprint } from '../pki/certificate/fingerprint.ts'
 import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'

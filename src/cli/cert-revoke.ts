@@ -95,7 +95,7 @@ async function revokeMatching(
   options: RevokeOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const { authority, profile, name, issuedBefore, reason, dryRun = false } = options
+  const { authority, profile, name, issuedBefore, reason, invalidityDate, dryRun = false } = options
   if (serial !== undefined || options.out !== undefined) {
     throw new Failure(EXIT.usage, 'Give one certificate or --all-matching, not both.')
   }
@@ -108,7 +108,7 @@ async function revokeMatching(
   const client = adminClient(options, terminal.environment)
   const filter = { authority, profile, name, issuedBefore }
   const answer = await client.json<BulkAnswer>('POST', '/v1/certificates/revoke', {
-    body: { filter, reason, dryRun },
+    body: { filter, reason, invalidityDate, dryRun },
   })
   print(terminal, options.json, answer, () => {
     if (!dryRun) return `${answer.revoked} certificates are revoked.\n`

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { Client } from '../client/client.ts'
-import { CaError } from '../errors.ts'
 import { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { EXIT } from './exit-codes.ts'
 import { asFailure, Failure } from './failure.ts'
 import { type Delivery, deliverCertificate } from './haproxy-delivery.ts'
 import { deliverCrls, deliverTrust } from './haproxy-trust.ts'
+import { collect, parsed } from './option-values.ts'
 import { addServiceOptions, type ServiceOptions, serviceAddress } from './service.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -28,7 +28,7 @@ export function pushCommand(terminal: Terminal): Command {
     .option(
       '--certificate <file>',
       'PEM file as HAProxy’s configuration names it (certificate, chain, key); its staple is fetched, and the file pushed where HAProxy serves another; repeatable',
-      (file: string, before: readonly string[] = []) => [...before, file],
+      collect,
     )
     .option('--crl-file <file>', 'as HAProxy’s configuration names it: gets a current CRL of every CA')
     .option('--ca-file <file>', 'as HAProxy’s configuration names it: gets the roots')
@@ -105,10 +105,5 @@ function reload(command: string): Failure | null {
 }
 
 function runtime(text: string): HaproxyRuntime {
-  try {
-    return new HaproxyRuntime(text)
-  } catch (error) {
-    if (error instanceof CaError) throw new InvalidArgumentError(error.detail)
-    throw error
-  }
+  return parsed(() => new HaproxyRuntime(text))
 }

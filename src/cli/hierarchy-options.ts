@@ -1,13 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { AUTHORITY_KEY_TYPES, type NewAuthority } from '../ca/hierarchy/new-authority.ts'
-import { checkedPublicUrl } from '../config/config.ts'
-import { formatDuration, parseDuration } from '../config/duration.ts'
-import { CaError } from '../errors.ts'
+import { formatDuration } from '../config/duration.ts'
 import type { NameConstraints } from '../pki/certificate/extensions.ts'
-import { type NameAttribute, parseDnText } from '../pki/distinguished-name.ts'
-import type { HashName, KeyType } from '../pki/keys/algorithms.ts'
-import { collect } from './names.ts'
+import type { NameAttribute } from '../pki/distinguished-name.ts'
+import { HASH_NAMES, type HashName, type KeyType } from '../pki/keys/algorithms.ts'
+import { collect, distinguishedName, duration } from './option-values.ts'
 
 /** The options of an issuing authority, shared by `init` and `authority add`. */
 export interface AuthorityOptions {
@@ -30,11 +28,7 @@ export function addAuthorityOptions(command: Command): Command {
   return command
     .addOption(new Option('--key-type <type>', 'kind of key').choices(AUTHORITY_KEY_TYPES).default('P-256'))
     .addOption(
-      new Option('--hash <hash>', 'hash to sign with (the one that fits the key)').choices([
-        'sha256',
-        'sha384',
-        'sha512',
-      ]),
+      new Option('--hash <hash>', 'hash to sign with (the one that fits the key)').choices(HASH_NAMES),
     )
     .option(
       '--subject <name>',
@@ -91,36 +85,14 @@ export function constraintsOf({ permitDns, permitIp }: Partial<SigningOptions>):
   return { permitted: { ...(permitDns ? { dns: permitDns } : {}), ...(permitIp ? { ip: permitIp } : {}) } }
 }
 
-/** Option parsers: what they refuse, commander reports with the name of the option. */
-export function duration(text: string): number {
-  return parsed(() => parseDuration(text, 'It'))
-}
-
 function lifeOfCa(text: string): number {
   const seconds = duration(text)
   if (seconds < SHORTEST_LIFE) throw new InvalidArgumentError('It must be an hour at least.')
   return seconds
 }
 
-export function publicUrl(text: string): string {
-  return parsed(() => checkedPublicUrl(text))
-}
-
-export function distinguishedName(text: string): readonly NameAttribute[] {
-  return parsed(() => parseDnText(text))
-}
-
 function pathLength(text: string): number | 'none' {
   if (text === 'none') return text
   if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('It must be a number of levels, or "none".')
   return Number(text)
-}
-
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof CaError) throw new InvalidArgumentError(error.detail)
-    throw error
-  }
 }

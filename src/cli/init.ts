@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { type Initialisation, type Initialised, initialise } from '../ca/hierarchy/initialise.ts'
-
 import { refuseTakenDirectory } from '../ca/hierarchy/staging.ts'
 import { dataDirectory, loadOptions } from '../config/load.ts'
 import { ensurePassphrase, ensureRootPassphrase, loadSecrets } from '../config/secrets.ts'
@@ -12,12 +11,12 @@ import {
   addAuthorityOptions,
   addPathLength,
   addSigningOptions,
-  distinguishedName,
   life,
   newAuthority,
   type SigningOptions,
 } from './hierarchy-options.ts'
 import { colonHex, facts } from './layout.ts'
+import { distinguishedName } from './option-values.ts'
 import { print, type Terminal } from './terminal.ts'
 
 interface InitOptions extends AuthorityOptions, SigningOptions {
@@ -53,22 +52,16 @@ export function initCommand(terminal: Terminal): Command {
       const dir = dataDirectory(terminal.environment, options.dir)
       const given = options.publicUrl ? { publicUrl: options.publicUrl } : {}
       const { publicUrl } = loadOptions(terminal.environment, { dir, ...given })
-      const made = await createHierarchy(options, publicUrl, terminal)
+      const made = await initialise(await hierarchyWish(options, publicUrl, terminal))
       print(terminal, options.json, made, () => summary(made, options))
     })
   return command
 }
 
-/** `publicUrl` goes into the intermediate's certificate, for the root's CRL; null if it is not known yet. */
-async function createHierarchy(
-  options: InitOptions,
-  publicUrl: string | null,
-  terminal: Terminal,
-): Promise<Initialised> {
-  return initialise(await hierarchyWish(options, publicUrl, terminal))
-}
-
-/** What is to be made, with the passphrases, which are made here where none are given. Throws where something is there already. */
+/**
+ * What is to be made, with the passphrases, which are made here where none are given. `publicUrl` goes into the intermediate's
+ * certificate, for the root's CRL; null if it is not known yet. Throws where something is there already.
+ */
 export async function hierarchyWish(
   options: InitOptions,
   publicUrl: string | null,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { detectName, normaliseName } from '../pki/names/normalise.ts'
-import { NAME_TYPES, type NameType, type SubjectName } from '../pki/names/san.ts'
+import { distinctNames, NAME_TYPES, type NameType, type SubjectName } from '../pki/names/san.ts'
+import { collect } from './option-values.ts'
 
 /** The names that were typed, by the option they were typed with. */
 export type NameOptions = { readonly [Type in NameType | 'name']?: readonly string[] }
@@ -14,20 +15,12 @@ export function addNameOptions(command: Command): Command {
     .option('--email <address>', 'e-mail address; repeatable', collect)
 }
 
-/** For options that may be given several times. */
-export function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value]
-}
-
 /** All names, normalised, each once, in the order of the options. `CaError` "badName" names the one at fault. */
 export function namesFrom(options: NameOptions): SubjectName[] {
-  const names = [
+  return distinctNames([
     ...(options.name ?? []).map(detectName),
     ...NAME_TYPES.flatMap((type) => (options[type] ?? []).map((value) => normaliseName(type, value))),
-  ]
-  return names.filter(
-    (name, index) => names.findIndex((one) => one.type === name.type && one.value === name.value) === index,
-  )
+  ])
 }
 
 /** The form in which REST takes and gives names. */

@@ -1,8 +1,8 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { KeyType } from '../pki/keys/algorithms.ts'
-import { readPublicKey } from '../pki/keys/public-key.ts'
+import { keyTypeOf } from '../pki/keys/public-key.ts'
 import { writeFiles } from '../write-files.ts'
 import type { EnrolmentFiles } from './enrolment.ts'
 import { EXIT } from './exit-codes.ts'
@@ -33,8 +33,4 @@ export function keepPendingKey(files: EnrolmentFiles, key: KeyObject): void {
 
 export function dropPendingKey(files: EnrolmentFiles): void {
   rmSync(pendingKeyFile(files), { force: true })
-}
-
-export function keyTypeOf(key: KeyObject): KeyType {
-  return readPublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' })).type
 }

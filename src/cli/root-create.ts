@@ -1,14 +1,15 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
-import { fingerprint } from '../ca/authorities.ts'
 import { defaultSubject, HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { AUTHORITY_KEY_TYPES } from '../ca/hierarchy/new-authority.ts'
 import { createRoot } from '../ca/hierarchy/root.ts'
 import { readSecretFile } from '../config/secret-file.ts'
+import { fingerprint } from '../pki/certificate/fingerprint.ts'
 import type { NameAttribute } from '../pki/distinguished-name.ts'
-import type { HashName, KeyType } from '../pki/keys/algorithms.ts'
+import { HASH_NAMES, type HashName, type KeyType } from '../pki/keys/algorithms.ts'
 import { encodePem } from '../pki/pem.ts'
-import { distinguishedName, life } from './hierarchy-options.ts'
+import { life } from './hierarchy-options.ts'
+import { distinguishedName } from './option-values.ts'
 import { print, type Terminal } from './terminal.ts'
 
 interface CreateOptions {
@@ -41,11 +42,7 @@ export function rootCreateCommand(terminal: Terminal): Command {
         .default(HIERARCHY_DEFAULTS.keyType),
     )
     .addOption(
-      new Option('--hash <hash>', 'hash to sign with (the one that fits the key)').choices([
-        'sha256',
-        'sha384',
-        'sha512',
-      ]),
+      new Option('--hash <hash>', 'hash to sign with (the one that fits the key)').choices(HASH_NAMES),
     )
     .addOption(life('--validity <duration>', 'life of the root', HIERARCHY_DEFAULTS.rootValidity))
     .option('--json', 'machine-readable output: one JSON document')

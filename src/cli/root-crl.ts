@@ -4,7 +4,6 @@ import { Command, InvalidArgumentError } from 'commander'
 import { type MadeRootCrl, makeNextRootCrl, type RootRevocation } from '../ca/hierarchy/next-root-crl.ts'
 import type { OpenRoot } from '../ca/hierarchy/root.ts'
 import { rfc3339 } from '../clock.ts'
-import { CaError } from '../errors.ts'
 import { crlDer } from '../pki/crl/der-or-pem.ts'
 import { REASON, reasonCode } from '../pki/crl/reasons.ts'
 import { encodePem } from '../pki/pem.ts'
@@ -12,7 +11,7 @@ import { normaliseSerial } from '../pki/serial-number.ts'
 import { writeFiles } from '../write-files.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
-import { duration } from './hierarchy-options.ts'
+import { duration, parsed } from './option-values.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -86,15 +85,13 @@ function shown({ number, thisUpdate, nextUpdate, entries }: MadeRootCrl) {
 /** "40ab…", "40:ab:…" or either with ":keyCompromise" after it: a reason has letters that no serial number has. */
 export function revocation(text: string, before: readonly RootRevocation[] = []): readonly RootRevocation[] {
   const [, serial, reason] = /^(.*?)(?::([a-z]*[g-z][a-z]*))?$/is.exec(text)!
-  try {
-    const one = { serialNumber: normaliseSerial(serial!), reason: reason ? finalReason(reason) : 0 }
-    if (before.some(({ serialNumber }) => serialNumber === one.serialNumber))
-      throw new InvalidArgumentError('It is given twice.')
-    return [...before, one]
-  } catch (error) {
-    if (error instanceof CaError) throw new InvalidArgumentError(error.detail)
-    throw error
-  }
+  const one = parsed(() => ({
+    serialNumber: normaliseSerial(serial!),
+    reason: reason ? finalReason(reason) : REASON.unspecified,
+  }))
+  if (before.some(({ serialNumber }) => serialNumber === one.serialNumber))
+    throw new InvalidArgumentError('It is given twice.')
+  return [...before, one]
 }
 
 function finalReason(name: string): number {

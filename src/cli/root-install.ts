@@ -19,12 +19,10 @@ export function rootInstallCommand(terminal: Terminal): Command {
   addServiceOptions(command).action(async (files: string[], options: ServiceOptions) => {
     const body = files.map((file) => readFileSync(file, 'utf8')).join('\n')
     const client = adminClient(options, terminal.environment)
-    const { body: answer } = await client.send('POST', '/v1/roots', {
+    const installed = await client.json<InstallAnswer>('POST', '/v1/roots', {
       body,
       contentType: 'application/x-pem-file',
-      accept: 'application/json',
     })
-    const installed = JSON.parse(answer.toString('utf8')) as InstallAnswer
     print(terminal, options.json, installed, () =>
       [
         ...installed.roots.map((id) => `Root ${id} is in the bundles.\n`),

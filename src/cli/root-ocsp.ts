@@ -6,9 +6,10 @@ import { rfc3339 } from '../clock.ts'
 import type { CertIdHash } from '../ocsp/cert-id.ts'
 import { makeRootResponse, type RootResponse } from '../ocsp/root-response.ts'
 import { crlDer } from '../pki/crl/der-or-pem.ts'
+import { HASH_NAMES } from '../pki/keys/algorithms.ts'
 import { decodePem } from '../pki/pem.ts'
 import { writeFiles } from '../write-files.ts'
-import { duration } from './hierarchy-options.ts'
+import { collect, duration } from './option-values.ts'
 import { addRootFolderOptions, openRootFolder, type RootFolderOptions } from './root-folder.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -23,7 +24,7 @@ interface RootOcspOptions extends RootFolderOptions {
 }
 
 const QUARTER = 91 * 86_400
-const HASHES: readonly CertIdHash[] = ['sha1', 'sha256', 'sha384', 'sha512']
+const HASHES: readonly CertIdHash[] = ['sha1', ...HASH_NAMES]
 
 /** The ceremony where the root is: no service and no data directory is needed. */
 export function rootOcspCommand(terminal: Terminal): Command {
@@ -34,7 +35,7 @@ export function rootOcspCommand(terminal: Terminal): Command {
     .requiredOption(
       '--certificate <file>',
       'PEM file with an intermediate that the root issued; repeatable: <public-url>/ca/<id>.pem',
-      (file: string, before: readonly string[] = []) => [...before, file],
+      collect,
     )
     .requiredOption('--crl <file>', 'the root’s last CRL, PEM or DER: it says which of them are revoked')
     .option('--validity <duration>', 'until the next response is due', duration, QUARTER)

@@ -1,15 +1,14 @@
 import { type KeyObject, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Client } from '../client/client.ts'
 import { ServiceError } from '../client/service-error.ts'
-import { parseDuration } from '../config/duration.ts'
-import { CaError } from '../errors.ts'
 import type { IssuedAnswer, PendingAnswer } from './answers.ts'
 import type { EnrolmentFiles } from './enrolment.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { facts } from './layout.ts'
+import { duration } from './option-values.ts'
 import { dropPendingKey, keepPendingKey, pendingKeyFile } from './pending-key.ts'
 import { print, type Terminal } from './terminal.ts'
 
@@ -23,13 +22,7 @@ export function waitOption(command: Command): Command {
   return command.option(
     '--wait <duration>',
     'where an admin must approve: ask again for so long, 10m or 2h (once)',
-    (text) => {
-      try {
-        return parseDuration(text)
-      } catch (error) {
-        throw error instanceof CaError ? new InvalidArgumentError(error.detail) : error
-      }
-    },
+    duration,
   )
 }
 

@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto'
 import { CaError } from '../errors.ts'
+import { fingerprint } from '../pki/certificate/fingerprint.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
 import { ServiceError } from './service-error.ts'
 import { exchange } from './transport.ts'
-
-/** The SHA-256 of a certificate as people write it, in lower-case hexadecimal; null where it is none. Colons are fine. */
-export function readFingerprint(text: string): string | null {
-  const digits = text.replaceAll(':', '').toLowerCase()
-  return /^[0-9a-f]{64}$/.test(digits) ? digits : null
-}
 
 /**
  * Fetches, PEM, the root that has this fingerprint, from the service at `base`: http or https. Throws `CaError` "notFound" and
@@ -37,7 +31,7 @@ export async function fetchPinnedRoot(base: URL, sha256: string): Promise<string
     })
   }
   const root = onlyCertificate(body)
-  const found = createHash('sha256').update(root).digest('hex')
+  const found = fingerprint(root)
   if (found === sha256) return encodePem('CERTIFICATE', root)
   throw new CaError(
     'badAuthorityCertificate',

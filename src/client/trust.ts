@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { CaError } from '../errors.ts'
+import { isSelfSigned } from '../pki/certificate/self-signed.ts'
 import { type CrlInfo, parseCrl } from '../pki/crl/parse.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
 import type { Client } from './client.ts'
@@ -44,16 +45,10 @@ export async function fetchRoots(client: Client, bundle: string): Promise<Fetche
   const pem = await fetchText(client, `/bundles/${encodeURIComponent(bundle)}.pem`)
   const roots = decodePem(pem, 'roots')
     .map(({ der }) => der)
-    .filter(isRoot)
+    .filter((der) => isSelfSigned(new X509Certificate(der)))
   if (roots.length === 0)
     throw new CaError('badAuthorityCertificate', 'The service gave no root; nothing was changed.')
   return { pem: roots.map((der) => encodePem('CERTIFICATE', der)).join(''), roots }
-}
-
-/** Names alone prove nothing: anybody may write the same one twice. */
-function isRoot(der: Buffer): boolean {
-  const certificate = new X509Certificate(der)
-  return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
 }
 
 async function fetchText(client: Client, path: string): Promise<string> {

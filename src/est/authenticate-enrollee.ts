@@ -1,9 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { type AuthContext, authenticate } from '../auth/authenticate.ts'
 import type { Principal } from '../auth/principal.ts'
 import { hashSecret, SECRET_PREFIX } from '../auth/secrets.ts'
 import { epochSeconds } from '../clock.ts'
 import { CaError, type ErrorCode } from '../errors.ts'
+import { fingerprint } from '../pki/certificate/fingerprint.ts'
 import type { SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import type { PeerCertificates } from './device-certificate.ts'
@@ -79,7 +80,7 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
       throw new CaError('unauthenticated', error.detail)
     if (error.code !== 'unauthenticated' || devices.isEmpty) throw error
     devices.prove(peer, context.clock())
-    const print = createHash('sha256').update(peer.certificate).digest('hex').slice(0, 32)
+    const print = fingerprint(peer.certificate).slice(0, 32)
     return { kind: 'enrollee', id: `device:${print}`, grant: { profile: profile.name, names: [], patterns } }
   }
 }
@@ -88,7 +89,7 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
  * The names that a certificate brings with it: no more than it could get by renewing itself, since another profile, or a life that
  * was meant to end, is the label's to give.
  */
-export function heldNames(row: CertificateRow, { profile }: Label): readonly SubjectName[] {
+function heldNames(row: CertificateRow, { profile }: Label): readonly SubjectName[] {
   return profile.renewal && row.profile === profile.name ? row.names : []
 }
 

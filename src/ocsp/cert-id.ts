@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import type { DerReader } from '../pki/der/read.ts'
 import { integer, NULL, octetString, oid, sequence, TAG } from '../pki/der/write.ts'
+import { HASH_OIDS } from '../pki/keys/algorithms.ts'
 
 const HASHES = {
   '1.3.14.3.2.26': { name: 'sha1', octets: 20 },
-  '2.16.840.1.101.3.4.2.1': { name: 'sha256', octets: 32 },
-  '2.16.840.1.101.3.4.2.2': { name: 'sha384', octets: 48 },
-  '2.16.840.1.101.3.4.2.3': { name: 'sha512', octets: 64 },
+  [HASH_OIDS.sha256]: { name: 'sha256', octets: 32 },
+  [HASH_OIDS.sha384]: { name: 'sha384', octets: 48 },
+  [HASH_OIDS.sha512]: { name: 'sha512', octets: 64 },
 } as const
 export type CertIdHash = (typeof HASHES)[keyof typeof HASHES]['name']
 

@@ -1,14 +1,13 @@
 import { DerReader } from '../pki/der/read.ts'
 import { octetString, TAG } from '../pki/der/write.ts'
 import { type CertId, readCertId } from './cert-id.ts'
+import { NONCE } from './response.ts'
 
 /** Larger requests are malformed: an ordinary one has some 80 octets, a signed one a few thousand. */
 export const MAX_REQUEST_OCTETS = 64 * 1024
 
 /** Every CertID costs a look into the store and room in the answer. */
 const MAX_CERT_IDS = 32
-
-const NONCE = '1.3.6.1.5.5.7.48.1.2'
 
 /** Understood, and answered by what this responder always sends: a basic response, signed with the CA's algorithm. */
 const IGNORED = new Set([

@@ -11,7 +11,7 @@ import {
 } from '../pki/der/write.ts'
 
 export const OCSP_BASIC = oid('1.3.6.1.5.5.7.48.1.1')
-const NONCE = '1.3.6.1.5.5.7.48.1.2'
+export const NONCE = '1.3.6.1.5.5.7.48.1.2'
 const ARCHIVE_CUTOFF = '1.3.6.1.5.5.7.48.1.6'
 
 /** OCSPResponseStatus (RFC 6960 4.2.1). */

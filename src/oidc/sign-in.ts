@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { BegunSignIn, OpenIdSignIn, VouchedFor } from '../auth/openid.ts'
 import type { Principal } from '../auth/principal.ts'
-import { includesRole } from '../auth/roles.ts'
+import { highestRole } from '../auth/roles.ts'
 import type { Clock } from '../clock.ts'
 import type { OidcOptions } from '../config/oidc-schema.ts'
 import { CaError } from '../errors.ts'
@@ -88,7 +88,7 @@ export function openIdSignIn({ options, clientSecret, clock }: SignInContext): O
     const roles = values.flatMap((value) =>
       typeof value === 'string' && Object.hasOwn(options.roles, value) ? [options.roles[value]!] : [],
     )
-    return roles.reduce<Role | null>((most, role) => (most && includesRole(most, role) ? most : role), null)
+    return highestRole(roles)
   }
 
   return {

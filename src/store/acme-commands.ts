@@ -21,7 +21,7 @@ export interface AcmeCommands {
   }
   recordAcmeAttempt: { input: AcmeAttempt; output: Record<never, never> }
   /** Removes some of what has expired; call again while `more`. */
-  sweepAcme: { input: { now: number; limit: number }; output: { removed: number; more: boolean } }
+  sweepAcme: { input: { now: number; limit: number }; output: { more: boolean } }
   createExternalKey: { input: ExternalKeyRecord; output: Record<never, never> }
   revokeExternalKey: { input: { kid: string; at: number; audit: AuditEntry }; output: { changed: boolean } }
   callForRenewal: { input: RenewalCallRecord; output: { certificates: number } }

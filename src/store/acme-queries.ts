@@ -82,7 +82,6 @@ export interface AcmeChallengeRow {
   token: string
   status: 'pending' | 'processing' | 'valid' | 'invalid'
   attempts: number
-  startedAt: number | null
   /** As the client knew it when it asked for validation. */
   accountUrl: string | null
   validatedAt: number | null

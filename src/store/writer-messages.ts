@@ -53,7 +53,6 @@ export type FromWriter =
   | { kind: 'failed' }
   /** A probe was committed after a failure. */
   | { kind: 'recovered' }
-  | { kind: 'closed' }
 
 export interface WriterSettings {
   file: string

@@ -178,7 +178,6 @@ export class Writer {
     } catch {
       // All that was answered is in the WAL and synced; the next start takes it from there.
     }
-    this.#post({ kind: 'closed' })
     this.#port.close()
   }
 

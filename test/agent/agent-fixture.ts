@@ -9,7 +9,7 @@ import type { Environment } from '../../src/config/environment.ts'
 import { TestCa, type TestCaOptions } from '../api/ca-fixture.ts'
 
 export interface Logged {
-  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly level: 'info' | 'warn' | 'error'
   readonly message: string
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly facts: any
@@ -115,7 +115,7 @@ export class AgentPlace {
   get #logger(): AgentLog {
     const at = (level: Logged['level']) => (facts: object, message: string) =>
       void this.log.push({ level, message, facts })
-    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+    return { info: at('info'), warn: at('warn'), error: at('error') }
   }
 }
 

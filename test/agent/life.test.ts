@@ -120,7 +120,7 @@ test('what a clock that was ahead put off is done as soon as it is set right', a
   const config = place.config(stapled)
   let ahead = 400 * DAY
   const timing = { ...place.timing, clock: () => new Date(place.ca.now + ahead * 1000) }
-  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const log = { info() {}, warn() {}, error() {} }
   const agent = await Agent.open({ config, timing, environment: {}, log })
   onTestFinished(() => agent.close())
   const { signal } = new AbortController()

@@ -51,7 +51,7 @@ test('hours of a certificate that lives for one: renewed in time, also through a
     },
   }
   const config = place.config({ validity: '1h' }, { services: [ca.url], refresh: '20m' })
-  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const log = { info() {}, warn() {}, error() {} }
   const agent = await Agent.open({ config, timing, environment: {}, log })
   await agent.run(ending.signal)
   await agent.close()

@@ -1,10 +1,9 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../src/config/load.ts'
-import { startServer } from '../../src/server.ts'
 import { openStore } from '../../src/store/open.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
+import { startServer } from '../start-server.ts'
 import { chancery } from './console.ts'
 import { runService } from './running-service.ts'
 
@@ -26,14 +25,7 @@ test('a leaked admin key is replaced: the new one opens the service, the old one
   const revoked = await chancery(['admin-key', 'revoke', 'default', '--offline', '--dir', dir])
   expect(revoked).toMatchObject({ exitCode: 0, stdout: 'Admin key default is revoked.\n' })
 
-  const ports = {
-    CHANCERY_DIR: dir,
-    CHANCERY_TLS_PORT: '0',
-    CHANCERY_HTTP_PORT: '0',
-    CHANCERY_LOG_LEVEL: 'silent',
-  }
-  const { config, secrets } = loadConfig(ports)
-  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  const server = await startServer({ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' })
   try {
     const environment = { CHANCERY_DIR: dir, CHANCERY_TLS_PORT: new URL(server.tlsUrl).port }
     expect((await chancery(['token', 'list'], environment)).exitCode).toBe(5)

@@ -16,12 +16,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { restoreBackup } from '../../src/ca/backup/restore.ts'
-import { loadConfig } from '../../src/config/load.ts'
 import { crlDer } from '../../src/pki/crl/der-or-pem.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
-import { startServer } from '../../src/server.ts'
 import { openStore } from '../../src/store/open.ts'
+import { startServer } from '../start-server.ts'
 import { chancery } from './console.ts'
 import { type RunningService, runService } from './running-service.ts'
 
@@ -97,9 +96,7 @@ async function serving<T>(
   from = service.dir,
 ) {
   copyFileSync(join(from, 'passphrase'), join(dir, 'passphrase'))
-  const ports = { CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' }
-  const { config, secrets } = loadConfig({ ...ports, CHANCERY_LOG_LEVEL: 'silent' })
-  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  const server = await startServer({ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' })
   const environment = {
     ...{ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: new URL(server.tlsUrl).port },
     CHANCERY_HTTP_PORT: new URL(server.httpUrl).port,

@@ -192,13 +192,18 @@ describe('cert revoke', () => {
       '*.bulk.test',
       '--reason',
       'cessationOfOperation',
+      '--invalidity-date',
+      '2026-01-31T00:00:00Z',
     ]
     const dry = await service.json<{ serialNumbers: string[] }>(...bulk, '--dry-run')
     expect(dry).toMatchObject({ dryRun: true, matched: 2, revoked: 0 })
     expect([...dry.serialNumbers].sort()).toEqual([...serials].sort())
     expect(await service.json('cert', 'show', serials[0]!)).toMatchObject({ state: 'valid' })
     expect(await service.json(...bulk)).toMatchObject({ dryRun: false, revoked: 2 })
-    expect(await service.json('cert', 'show', serials[1]!)).toMatchObject({ state: 'revoked' })
+    expect(await service.json('cert', 'show', serials[1]!)).toMatchObject({
+      state: 'revoked',
+      revocation: { reason: 'cessationOfOperation', invalidityDate: '2026-01-31T00:00:00Z' },
+    })
   })
 })
 

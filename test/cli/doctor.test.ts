@@ -11,11 +11,12 @@ import { buildConfig } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { decodePem } from '../../src/pki/pem.ts'
-import { type RunningServer, startServer } from '../../src/server.ts'
+import type { RunningServer } from '../../src/server.ts'
 import { openForMaking } from '../../src/store/connection.ts'
 import { openStore } from '../../src/store/open.ts'
 import { freePort } from '../free-port.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
+import { startServer } from '../start-server.ts'
 import { migrateToBefore } from '../store/older-database.ts'
 import { chancery } from './console.ts'
 
@@ -36,17 +37,12 @@ beforeAll(async () => {
   }
   const made = await chancery(['init', '--dir', dir, '--public-url', `http://localhost:${httpPort}`])
   expect(made.exitCode, made.stderr).toBe(0)
-  server = await start()
+  server = await startServer(environment)
 })
 afterAll(async () => {
   await server?.close()
   rmSync(parent, { recursive: true, force: true })
 })
-
-function start(): Promise<RunningServer> {
-  const { config, secrets } = loadConfig(environment)
-  return startServer(config, { passphrase: secrets.passphrase! })
-}
 
 async function doctor(...options: string[]) {
   const { exitCode, stdout, stderr } = await chancery(['doctor', ...options, '--json'], environment)

@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadConfig } from '../../src/config/load.ts'
-import { startServer } from '../../src/server.ts'
+import { startServer } from '../start-server.ts'
 import { chancery, type Outcome } from './console.ts'
 
 export interface RunningService {
@@ -35,14 +34,7 @@ export async function runService(yaml = ''): Promise<RunningService> {
   ])
   if (made.exitCode !== 0) throw new Error(made.stderr)
   if (yaml) writeFileSync(join(dir, 'chancery.yaml'), yaml)
-  const environment = {
-    CHANCERY_DIR: dir,
-    CHANCERY_TLS_PORT: '0',
-    CHANCERY_HTTP_PORT: '0',
-    CHANCERY_LOG_LEVEL: 'silent',
-  }
-  const { config, secrets } = loadConfig(environment)
-  const server = await startServer(config, { passphrase: secrets.passphrase! })
+  const server = await startServer({ CHANCERY_DIR: dir, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' })
   const ports = {
     CHANCERY_DIR: dir,
     CHANCERY_TLS_PORT: new URL(server.tlsUrl).port,

@@ -97,6 +97,37 @@ test('many are revoked at once, after one has seen which', async () => {
   await window.close()
 })
 
+test('a filter that is changed while one waits to see what it matches is looked at anew, and nothing is revoked by it before', async () => {
+  for (const name of ['seen.gone', 'unseen.gone'])
+    serials[name] = (await ca.enrol(csrPem([`dns:${name}.example.test`]))).serialNumber
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  const { page } = window
+  await window.signIn()
+  await window.goto('certificates?search=seen.gone.example.test')
+  await window.heading('Certificates')
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  await page.route(
+    '**/v1/certificates/revoke',
+    async (route) => {
+      await held
+      await route.continue()
+    },
+    { times: 1 },
+  )
+  await page.getByRole('button', { name: 'Revoke many …' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'See what would be revoked' }).click()
+  await dialog.getByLabel('Name').fill('*.gone.example.test')
+  answer()
+  await dialog.getByRole('button', { name: 'See what would be revoked' }).click()
+  await dialog.getByText('2 would be revoked. Nothing has been done yet.').waitFor()
+  expect(await published(serials['unseen.gone']!)).toMatchObject({ ocsp: 'good' })
+  await window.close()
+})
+
 test('the history of a certificate says who asked for it, and leads to what replaced it and back', async () => {
   const key = newKey()
   const first = await ca.enrol(csrPem(['dns:renewed.example.test'], { key }))

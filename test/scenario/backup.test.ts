@@ -1,6 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { eventually } from '../eventually.ts'
 import { newCsr } from './csr.ts'
 import { cli, type ServiceProcess, startService } from './harness.ts'
 import { Published } from './published.ts'
@@ -28,22 +29,18 @@ async function load(rest: Rest, acknowledged: string[], isDone: () => boolean): 
 const revoke = (rest: Rest, serialNumber: string) =>
   rest.json('POST', `/v1/certificates/${serialNumber}/revoke`, { body: { reason: 'keyCompromise' } })
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 /** A backup that another process takes meanwhile, and the certificates that were acknowledged before it began. */
 async function backupUnderLoad(service: ServiceProcess, out: string) {
   const rest = service.rest()
   const acknowledged: string[] = []
   let isDone = false
   const running = load(rest, acknowledged, () => isDone)
-  await until(() => acknowledged.length >= BEFORE)
+  await eventually(() => expect(acknowledged.length).toBeGreaterThanOrEqual(BEFORE))
   const before = [...acknowledged]
   await revoke(rest, before[0]!)
   const taken = await service.cli('backup', '--out', out)
   const after = acknowledged.length
-  await until(() => acknowledged.length >= after + AFTER)
+  await eventually(() => expect(acknowledged.length).toBeGreaterThanOrEqual(after + AFTER))
   isDone = true
   await running
   rest.close()

@@ -12,7 +12,7 @@ import { AcmePage } from './tabs.tsx'
 export function AcmeOrders() {
   const { account = '' } = useRoute().query
   const [shown, setShown] = useState<number>()
-  const pages = usePages()
+  const pages = usePages(account)
   const { data, problem, isLoading } = useLoad(`${account} ${pages.after}`, (signal) =>
     call<{ orders: AcmeOrder[]; next: string | null }>(
       `v1/acme/orders${query({ account, limit: 25, after: pages.after })}`,

@@ -28,7 +28,7 @@ const STATES = [
 export function Approvals() {
   const { query: given } = useRoute()
   const state = given.state ?? 'pending'
-  const pages = usePages()
+  const pages = usePages(state)
   const { data, problem, isLoading } = useLoad(`${state} ${pages.after}`, (signal) =>
     call<{ requests: ApprovalRequest[]; next: string | null }>(
       `v1/requests${query({ state: state === 'any' ? '' : state, limit: 25, after: pages.after })}`,

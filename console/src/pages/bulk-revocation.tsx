@@ -33,21 +33,25 @@ interface BulkRevocationProps {
 export function BulkRevocation({ filter: shown, onClose, onRevoked }: BulkRevocationProps) {
   const [filter, setFilter] = useState<Filter>(() => ({ ...shown, ...nameOf(shown.search) }))
   const [reason, setReason] = useState('unspecified')
-  const [outcome, setOutcome] = useState<BulkOutcome>()
+  const [answer, setAnswer] = useState<{ readonly to: string; readonly outcome: BulkOutcome }>()
   const { isBusy, problem, run } = useAction()
   const given = Object.fromEntries(
     [...FIELDS, ...DAYS].flatMap(([key]) => (filter[key] ? [[key, filter[key]]] : [])),
   )
+  const asked = JSON.stringify(given)
   const change = (key: string, value: string) => {
     setFilter({ ...filter, [key]: value })
-    setOutcome(undefined)
+    setAnswer(undefined)
   }
   const ask = (dryRun: boolean) =>
     run(async () => {
       const body = { filter: given, reason, dryRun }
-      setOutcome(await call<BulkOutcome>('v1/certificates/revoke', { method: 'POST', body }))
+      const outcome = await call<BulkOutcome>('v1/certificates/revoke', { method: 'POST', body })
+      setAnswer({ to: asked, outcome })
       if (!dryRun) onRevoked()
     })
+  // The fields may have been changed while the service counted: then nobody has seen what they match.
+  const outcome = answer?.outcome.dryRun && answer.to !== asked ? undefined : answer?.outcome
   const isTried = outcome?.dryRun === true
   return (
     <Dialog title="Revoke every certificate that matches" onClose={onClose}>

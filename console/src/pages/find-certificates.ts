@@ -43,7 +43,7 @@ async function namedExactly(
 }
 
 /** What was typed: the start of a serial number, "*.example.test", or a part of a name. */
-export function searchFor(text: string): Record<string, string> {
+function searchFor(text: string): Record<string, string> {
   const typed = text.trim()
   if (typed === '') return {}
   if (typed.startsWith('*')) return { name: typed }

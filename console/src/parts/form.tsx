@@ -42,9 +42,9 @@ export function Input({ label, hint, value, onChange, type = 'text', isTall, ...
   )
 }
 
-/** For an `Input` of a day, where the API takes a time: that of its first second, or of its last. */
+/** For an `Input` of a day, where the API takes a time: its first or last millisecond, in which the audit log counts. */
 export function dayField(value = '', onChange: (value: string) => void, isEnd = false) {
-  const time = isEnd ? 'T23:59:59Z' : 'T00:00:00Z'
+  const time = isEnd ? 'T23:59:59.999Z' : 'T00:00:00Z'
   return {
     type: 'date' as const,
     value: value.slice(0, 10),

@@ -56,15 +56,21 @@ export interface Pages {
   readonly restart: () => void
 }
 
-/** Pages by their cursors: those before are remembered, since the service knows only the way forward. */
-export function usePages(): Pages {
-  const [cursors, setCursors] = useState<readonly string[]>([])
+/**
+ * Pages by their cursors: those before are remembered, since the service knows only the way forward. `list` says of what: another
+ * one begins at its first page.
+ */
+export function usePages(list = ''): Pages {
+  const [place, setPlace] = useState<{ readonly list: string; readonly cursors: readonly string[] }>()
+  const cursors = place?.list === list ? place.cursors : []
+  const go = (to: readonly string[]) => setPlace({ list, cursors: to })
   return {
     after: cursors.at(-1),
     number: cursors.length + 1,
-    forward: (next) => setCursors([...cursors, next]),
-    back: () => setCursors(cursors.slice(0, -1)),
-    restart: () => setCursors([]),
+    // A second click finds the page of before still there, and with it the cursor of the page that is on its way.
+    forward: (next) => next !== cursors.at(-1) && go([...cursors, next]),
+    back: () => go(cursors.slice(0, -1)),
+    restart: () => go([]),
   }
 }
 

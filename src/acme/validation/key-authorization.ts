@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { CHALLENGE_TYPES } from '../../config/acme-schema.ts'
 import type { AcmeIdentifier } from '../problem.ts'
 
-export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01' | 'dns-account-01' | 'dns-persist-01'
+export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
 export interface Challenge {
   readonly type: ChallengeType

@@ -31,7 +31,7 @@ const SEQUENCE = 0x30
  * Answers OCSP requests that came before, octet for octet, with what `ocspRoutes` would answer, field for field. Everything
  * else goes to `rest` untouched: a framework costs more than twice what the HTTP itself does.
  */
-export function answerAtOnce(rest: RequestListener, context: AtOnceContext): RequestListener {
+function answerAtOnce(rest: RequestListener, context: AtOnceContext): RequestListener {
   const { answers, prepared, log, isOpen, rests } = context
   const isLogged = logsRequests(log)
   function send(request: IncomingMessage, response: ServerResponse, signed: SignedResponse, start: bigint) {

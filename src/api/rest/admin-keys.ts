@@ -8,6 +8,7 @@ import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AdminKeyRow } from '../../store/queries.ts'
 import { adminOf, originOf } from '../caller.ts'
+import { mayBeEmpty } from './own-parsing.ts'
 import { Duration, IdParams, Nullable, oneOf, showTime, showTimeOrNull, Time } from './schemas.ts'
 
 const RoleName = oneOf('admin', 'operator', 'auditor')
@@ -85,15 +86,13 @@ export const adminKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
         body: Rotation,
         response: { 200: RotatedKey },
       },
-      preValidation: async (request) => {
-        request.body ??= {}
-      },
+      preValidation: mayBeEmpty,
     },
     async (request, reply) => {
       const admin = await adminOf(request, service)
       const { id, name, role } = await known(request.params.id)
       const { grace = 0 } = request.body
-      const seconds = typeof grace === 'number' ? grace : parseDuration(grace)
+      const seconds = parseDuration(grace)
       const audit = auditEntry('admin-key.rotate', 'ok', name, admin, originOf(request), clock(), {
         grace: seconds,
       })

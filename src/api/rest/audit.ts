@@ -7,7 +7,7 @@ import type { AuditFilter } from '../../store/queries.ts'
 import { adminOf } from '../caller.ts'
 import { readMilliseconds } from '../rfc3339.ts'
 import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
-import { Time } from './schemas.ts'
+import { Nullable, Time } from './schemas.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }))
 
@@ -53,7 +53,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         response: {
           200: Type.Object({
             entries: Type.Array(AuditView),
-            next: Type.Union([Type.String(), Type.Null()]),
+            next: Nullable(Type.String()),
           }),
         },
       },

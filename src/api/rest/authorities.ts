@@ -5,16 +5,17 @@ import { installAuthority } from '../../ca/hierarchy/install.ts'
 import { createAuthority } from '../../ca/hierarchy/new-authority.ts'
 import { CaError } from '../../errors.ts'
 import { parseDnText } from '../../pki/distinguished-name.ts'
-import type { HashName, KeyType } from '../../pki/keys/algorithms.ts'
-import { KEY_TYPES } from '../../pki/keys/algorithms.ts'
+import { HASH_NAMES, KEY_TYPES } from '../../pki/keys/algorithms.ts'
 import { decodePem, encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { mountPoint } from '../mount-point.ts'
 import { AuthorityView, showAuthority } from './authority-view.ts'
+import { AuthorityParams, oneOf } from './schemas.ts'
 
-const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
+/** Octets of PEM. */
+const MAX_CHAIN = 256 * 1024
 
 const NewAuthority = Type.Object(
   {
@@ -24,8 +25,8 @@ const NewAuthority = Type.Object(
       maxLength: 1000,
       description: 'RFC 4514: "CN=Example Issuing CA,O=Example".',
     }),
-    keyType: Type.Optional(Type.Union(KEY_TYPES.map((type) => Type.Literal(type)))),
-    hash: Type.Optional(Type.Union([Type.Literal('sha256'), Type.Literal('sha384'), Type.Literal('sha512')])),
+    keyType: Type.Optional(oneOf(...KEY_TYPES)),
+    hash: Type.Optional(oneOf(...HASH_NAMES)),
     pathLength: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0, maximum: 10 }), Type.Null()], {
         description: 'CA levels below it; null for no limit. 0 if absent.',
@@ -46,7 +47,7 @@ const NewAuthority = Type.Object(
 const Change = Type.Object(
   {
     isDefault: Type.Optional(Type.Literal(true)),
-    state: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('retired')])),
+    state: Type.Optional(oneOf('active', 'retired')),
   },
   { additionalProperties: false, minProperties: 1 },
 )
@@ -64,7 +65,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.addContentTypeParser(
     ['application/pem-certificate-chain', 'application/x-pem-file', 'text/plain'],
-    { parseAs: 'string', bodyLimit: 256 * 1024 },
+    { parseAs: 'string', bodyLimit: MAX_CHAIN },
     (_request, body, done) => done(null, body),
   )
 
@@ -85,7 +86,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.get(
     '/v1/authorities/:id',
-    { schema: { summary: 'One authority', tags, params: IdParams, response: { 200: AuthorityView } } },
+    { schema: { summary: 'One authority', tags, params: AuthorityParams, response: { 200: AuthorityView } } },
     async (request) => {
       await adminOf(request, service)
       return one(request.params.id)
@@ -107,8 +108,8 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       const { id, subject, keyType = 'P-256', hash = null, pathLength = 0, replaces } = request.body
       const wish = {
         id,
-        keyType: keyType as KeyType,
-        hash: hash as HashName | null,
+        keyType,
+        hash,
         subject: parseDnText(subject),
         pathLength: pathLength ?? undefined,
         nameConstraints: null,
@@ -135,7 +136,7 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         description:
           'Active and retired are taken after the checks of POST /v1/authorities/{id}/phase, which also forces one, and moves others.',
         tags,
-        params: IdParams,
+        params: AuthorityParams,
         body: Change,
         response: { 200: AuthorityView },
       },
@@ -159,12 +160,12 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       schema: {
         summary: 'The CSR, to be signed by the root',
         tags,
-        params: IdParams,
+        params: AuthorityParams,
       } as object,
     },
     async (request, reply) => {
       await adminOf(request, service)
-      const { id } = request.params as Static<typeof IdParams>
+      const { id } = request.params as Static<typeof AuthorityParams>
       const row = (await store.read.authorities()).find((authority) => authority.id === id)
       if (!row?.csr) throw new CaError('unknownAuthority', `There is no authority "${id}" with a key here.`)
       return reply.type('application/x-pem-file').send(encodePem('CERTIFICATE REQUEST', row.csr))
@@ -174,11 +175,11 @@ export const authorityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
   app.put(
     '/v1/authorities/:id/certificate',
     {
-      bodyLimit: 256 * 1024,
+      bodyLimit: MAX_CHAIN,
       schema: {
         summary: 'Install the signed certificate and its chain',
         tags,
-        params: IdParams,
+        params: AuthorityParams,
         response: { 200: AuthorityView },
       },
     },

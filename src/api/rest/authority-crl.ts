@@ -1,25 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Static, TUnsafe } from 'typebox'
+import type { TUnsafe } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
 import { installCrl } from '../../ca/hierarchy/install-crl.ts'
-import type { PublishedCrl } from '../../crl/published-crl.ts'
 import { CaError } from '../../errors.ts'
 import { crlDer } from '../../pki/crl/der-or-pem.ts'
-import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
-import { showTime, Time } from './schemas.ts'
-
-const CrlView = Type.Object({
-  number: Type.Integer(),
-  thisUpdate: Time,
-  nextUpdate: Time,
-  entries: Type.Integer({ description: 'How many certificates it lists.' }),
-})
-
-function showCrl({ number, thisUpdate, nextUpdate, entries }: PublishedCrl): Static<typeof CrlView> {
-  return { number, thisUpdate: showTime(thisUpdate), nextUpdate: showTime(nextUpdate), entries }
-}
+import { CrlView, showCrl } from './authority-view.ts'
+import { AuthorityParams } from './schemas.ts'
 
 /** Octets: a root's CRL lists a few intermediates. */
 const MAX_CRL = 1024 * 1024
@@ -44,7 +32,7 @@ export const authorityCrlRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       schema: {
         summary: 'Install a CRL that was signed where the authority’s key is',
         tags: ['authorities'],
-        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) }),
+        params: AuthorityParams,
         body: {
           content: Object.fromEntries(CRL_TYPES.map((type) => [type, bare])),
         } as unknown as TUnsafe<unknown>,

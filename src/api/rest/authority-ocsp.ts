@@ -7,16 +7,16 @@ import { reasonName } from '../../pki/crl/reasons.ts'
 import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
-import { showTime, Time } from './schemas.ts'
+import { OCSP_RESPONSE } from '../ocsp.ts'
+import { AuthorityParams, Nullable, oneOf, showTime, Time } from './schemas.ts'
 
 /** Octets. */
 const MAX_RESPONSE = 64 * 1024
-const OCSP_RESPONSE = 'application/ocsp-response'
 
 const ResponseView = Type.Object({
   serialNumber: Type.String({ description: 'Of the certificate that the response is about.' }),
-  status: Type.Union([Type.Literal('good'), Type.Literal('revoked'), Type.Literal('unknown')]),
-  reason: Type.Union([Type.String(), Type.Null()]),
+  status: oneOf('good', 'revoked', 'unknown'),
+  reason: Nullable(Type.String()),
   thisUpdate: Time,
   nextUpdate: Time,
 })
@@ -41,7 +41,7 @@ export const authorityOcspRoutes: FastifyPluginAsyncTypebox<{ service: Service }
       schema: {
         summary: 'Install an OCSP response that was signed where the authority’s key is',
         tags: ['authorities'],
-        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) }),
+        params: AuthorityParams,
         body: {
           content: {
             [OCSP_RESPONSE]: { schema: { description: 'An OCSPResponse about one certificate, DER.' } },

@@ -5,7 +5,7 @@ import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { AuthorityView, showAuthority } from './authority-view.ts'
-import { oneOf } from './schemas.ts'
+import { AuthorityParams, oneOf } from './schemas.ts'
 
 const Phase = oneOf('staged', 'active', 'retired')
 const CheckName = oneOf(...PHASE_CHECKS)
@@ -55,7 +55,7 @@ export const authorityPhaseRoutes: FastifyPluginAsyncTypebox<{ service: Service 
         description:
           'A staged authority is published in bundles and issues nothing; an active one issues, for what it replaces as well; a retired one answers for what it issued. Checks come first: one that is not well is a conflict with a subproblem for each, and nothing changes.',
         tags: ['authorities'],
-        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) }),
+        params: AuthorityParams,
         body: Body,
         response: { 200: Report },
       },

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import { fingerprint } from '../../ca/authorities.ts'
+import type { PublishedCrl } from '../../crl/published-crl.ts'
+import { fingerprint } from '../../pki/certificate/fingerprint.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { encodePem } from '../../pki/pem.ts'
@@ -7,6 +8,17 @@ import Type from '../../schema/build.ts'
 import type { Service } from '../../service.ts'
 import type { AuthorityRow } from '../../store/queries.ts'
 import { Nullable, oneOf, Pem, showTime, showTimeOrNull, Time } from './schemas.ts'
+
+export const CrlView = Type.Object({
+  number: Type.Integer(),
+  thisUpdate: Time,
+  nextUpdate: Time,
+  entries: Type.Integer({ description: 'How many certificates it lists.' }),
+})
+
+export function showCrl({ number, thisUpdate, nextUpdate, entries }: PublishedCrl): Static<typeof CrlView> {
+  return { number, thisUpdate: showTime(thisUpdate), nextUpdate: showTime(nextUpdate), entries }
+}
 
 export const AuthorityView = Type.Object({
   id: Type.String(),
@@ -29,9 +41,7 @@ export const AuthorityView = Type.Object({
   fingerprint: Nullable(Type.String({ description: 'SHA-256 of the certificate, lower-case hexadecimal.' })),
   certificate: Nullable(Pem),
   chain: Type.Array(Pem, { description: 'Above it, the root last.' }),
-  crl: Nullable(
-    Type.Object({ number: Type.Integer(), thisUpdate: Time, nextUpdate: Time, entries: Type.Integer() }),
-  ),
+  crl: Nullable(CrlView),
 })
 
 export function showAuthority(row: AuthorityRow, service: Service): Static<typeof AuthorityView> {
@@ -51,11 +61,6 @@ export function showAuthority(row: AuthorityRow, service: Service): Static<typeo
     fingerprint: certificate && fingerprint(certificate.der),
     certificate: certificate && encodePem('CERTIFICATE', certificate.der),
     chain: row.chain.map((der) => encodePem('CERTIFICATE', der)),
-    crl: crl && {
-      number: crl.number,
-      thisUpdate: showTime(crl.thisUpdate),
-      nextUpdate: showTime(crl.nextUpdate),
-      entries: crl.entries,
-    },
+    crl: crl && showCrl(crl),
   }
 }

@@ -5,14 +5,20 @@ import { encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { RevocationFacts } from '../../store/commands.ts'
 import type { CertificateRow, CertificateSummary } from '../../store/queries.ts'
-import { Names, Pem, Revocation, SerialNumber, showNames, showTime, Time } from './schemas.ts'
+import {
+  Names,
+  Nullable,
+  oneOf,
+  Pem,
+  Revocation,
+  SerialNumber,
+  showNames,
+  showTime,
+  showTimeOrNull,
+  Time,
+} from './schemas.ts'
 
-const State = Type.Union([
-  Type.Literal('valid'),
-  Type.Literal('held'),
-  Type.Literal('revoked'),
-  Type.Literal('expired'),
-])
+export const CertificateState = oneOf('valid', 'held', 'revoked', 'expired')
 
 export const SummaryView = Type.Object({
   serialNumber: SerialNumber,
@@ -26,16 +32,16 @@ export const SummaryView = Type.Object({
   principal: Type.String({
     description: 'Who asked for it: "admin:default", "token:17", "certificate:4f…".',
   }),
-  state: State,
-  revocation: Type.Union([Revocation, Type.Null()]),
+  state: CertificateState,
+  revocation: Nullable(Revocation),
 })
 
 export const CertificateView = Type.Object({
   ...SummaryView.properties,
   certificate: Pem,
   chain: Type.Array(Pem, { description: 'From its issuer upwards, without the root.' }),
-  replaces: Type.Union([SerialNumber, Type.Null()]),
-  replacedBy: Type.Union([SerialNumber, Type.Null()]),
+  replaces: Nullable(SerialNumber),
+  replacedBy: Nullable(SerialNumber),
 })
 
 export function showRevocation(facts: RevocationFacts | null): Static<typeof Revocation> | null {
@@ -43,7 +49,7 @@ export function showRevocation(facts: RevocationFacts | null): Static<typeof Rev
   return {
     revokedAt: showTime(facts.revokedAt),
     reason: reasonName(facts.reason),
-    invalidityDate: facts.invalidityDate === null ? null : showTime(facts.invalidityDate),
+    invalidityDate: showTimeOrNull(facts.invalidityDate),
   }
 }
 
@@ -96,7 +102,7 @@ function pemOf(der: Buffer): string {
   return pem
 }
 
-function stateOf(row: CertificateSummary, now: number): Static<typeof State> {
+function stateOf(row: CertificateSummary, now: number): Static<typeof CertificateState> {
   if (row.revocation) return row.revocation.reason === REASON.certificateHold ? 'held' : 'revoked'
   return row.notAfter < now ? 'expired' : 'valid'
 }

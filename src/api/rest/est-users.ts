@@ -8,7 +8,7 @@ import type { Service } from '../../service.ts'
 import type { EstUserRow } from '../../store/queries.ts'
 import { adminOf, originOf } from '../caller.ts'
 import { PageQuery, readPage } from './paging.ts'
-import { Duration, Nullable, showTime, Time } from './schemas.ts'
+import { Duration, Nullable, oneOf, showTime, showTimeOrNull, Time } from './schemas.ts'
 
 const Patterns = Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
   maxItems: 100,
@@ -32,7 +32,7 @@ const Facts = {
   expiresAt: Nullable(Time),
 }
 const CreatedUser = Type.Object({ password: Type.String({ description: 'Shown this once.' }), ...Facts })
-const State = Type.Union([Type.Literal('open'), Type.Literal('revoked'), Type.Literal('expired')])
+const State = oneOf('open', 'revoked', 'expired')
 const UserView = Type.Object({ ...Facts, state: State, createdAt: Time, createdBy: Type.String() })
 
 /** Who may enrol over EST by name and password. */
@@ -48,9 +48,8 @@ export const estUserRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       const { name, label = null, names = null, ttl } = request.body
       const wish = { name, label, names, ttl: ttl === undefined ? null : parseDuration(ttl) }
       const { password } = await createEstUser(wish, admin, originOf(request), service)
-      const { createdAt: _, createdBy: __, state: ___, ...facts } = show((await store.read.estUser(name))!, 0)
       reply.code(201).header('cache-control', 'no-store')
-      return { password, ...facts }
+      return { password, ...showFacts((await store.read.estUser(name))!) }
     },
   )
 
@@ -93,14 +92,20 @@ export const estUserRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
   )
 }
 
+function showFacts({ name, label, names, expiresAt }: EstUserRow) {
+  return { name, label, names, expiresAt: showTimeOrNull(expiresAt) }
+}
+
 function show(row: EstUserRow, now: number) {
-  const { name, label, names, expiresAt, createdAt, createdBy, revokedAt } = row
-  const isExpired = expiresAt !== null && expiresAt <= now
-  const state = revokedAt !== null ? 'revoked' : isExpired ? 'expired' : 'open'
   return {
-    ...{ name, label, names, createdBy },
-    expiresAt: expiresAt === null ? null : showTime(expiresAt),
-    createdAt: showTime(createdAt),
-    state: state as 'open' | 'revoked' | 'expired',
+    ...showFacts(row),
+    state: stateOf(row, now),
+    createdAt: showTime(row.createdAt),
+    createdBy: row.createdBy,
   }
+}
+
+function stateOf({ revokedAt, expiresAt }: EstUserRow, now: number): 'open' | 'revoked' | 'expired' {
+  if (revokedAt !== null) return 'revoked'
+  return expiresAt !== null && expiresAt <= now ? 'expired' : 'open'
 }

@@ -8,9 +8,15 @@ import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, adminOrHolderOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
 import { certificateForm, FORM_TYPES } from './certificate-forms.ts'
-import { CertificateView, SummaryView, showCertificate, showSummary } from './certificate-view.ts'
+import {
+  CertificateState,
+  CertificateView,
+  SummaryView,
+  showCertificate,
+  showSummary,
+} from './certificate-view.ts'
 import { PageQuery, readPage, SHORT_PAGES } from './paging.ts'
-import { readSearchedName, SerialParams, Time } from './schemas.ts'
+import { Nullable, readSearchedName, SerialParams, Time } from './schemas.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 2048 }))
 
@@ -31,14 +37,7 @@ const Query = Type.Object(
           'A part of a name or of the subject, in any letter case. Certificates are looked through one by one, the newest first, so this takes many pages where there are many; `name` takes one.',
       }),
     ),
-    state: Type.Optional(
-      Type.Union([
-        Type.Literal('valid'),
-        Type.Literal('held'),
-        Type.Literal('revoked'),
-        Type.Literal('expired'),
-      ]),
-    ),
+    state: Type.Optional(CertificateState),
     profile: Text,
     principal: Text,
     authority: Text,
@@ -72,7 +71,7 @@ export const inventoryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         response: {
           200: Type.Object({
             certificates: Type.Array(SummaryView),
-            next: Type.Union([Type.String(), Type.Null()]),
+            next: Nullable(Type.String()),
           }),
         },
       },

@@ -1,4 +1,4 @@
-import type { FastifyInstance, RawRequestDefaultExpression } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RawRequestDefaultExpression } from 'fastify'
 import { CaError } from '../../errors.ts'
 import Type from '../../schema/build.ts'
 import { beforeRequest } from '../immediate-hooks.ts'
@@ -39,6 +39,11 @@ export function readJsonAlone(app: FastifyInstance): void {
     // Keys that would reach an object's prototype are an error, not dropped.
     app.getDefaultJsonParser('error', 'error'),
   )
+}
+
+/** `preValidation` of a route whose body may be left out: that says the same as an empty object. */
+export async function mayBeEmpty(request: FastifyRequest): Promise<void> {
+  request.body ??= {}
 }
 
 const NO_QUERY = Type.Object({}, { additionalProperties: false })

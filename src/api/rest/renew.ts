@@ -11,6 +11,7 @@ import { mountPoint } from '../mount-point.ts'
 import { CertificateView } from './certificate-view.ts'
 import { acceptCsrBodies, jsonOrCsr, MAX_ENROLMENT_BODY, readCsr, readTextCsr } from './csr-body.ts'
 import { answerRequest } from './issuance-answer.ts'
+import { mayBeEmpty } from './own-parsing.ts'
 import { PendingView } from './request-view.ts'
 import { SerialParams } from './schemas.ts'
 import { readIdempotencyKey, readWishes, refuseBoth, Wishes } from './wishes.ts'
@@ -48,9 +49,7 @@ export const renewRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         response: { 201: CertificateView, 202: PendingView },
       },
       // A renewal with the same key and the default life needs no body at all.
-      preValidation: async (request) => {
-        request.body ??= {}
-      },
+      preValidation: mayBeEmpty,
     },
     async (request, reply) => {
       const principal = await applicantOf(request, service)

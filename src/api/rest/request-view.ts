@@ -1,17 +1,22 @@
-import type { Static, TSchema } from 'typebox'
+import type { Static } from 'typebox'
 import { stateOf } from '../../ca/waiting-requests.ts'
 import { encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
 import type { RequestRow } from '../../store/approval-queries.ts'
 import { CertificateView } from './certificate-view.ts'
-import { Names, Pem, SerialNumber, showNames, showTime, Time } from './schemas.ts'
+import {
+  Names,
+  Nullable,
+  oneOf,
+  Pem,
+  SerialNumber,
+  showNames,
+  showTime,
+  showTimeOrNull,
+  Time,
+} from './schemas.ts'
 
-export const RequestState = Type.Union([
-  Type.Literal('pending'),
-  Type.Literal('approved'),
-  Type.Literal('refused'),
-  Type.Literal('expired'),
-])
+export const RequestState = oneOf('pending', 'approved', 'refused', 'expired')
 
 /** What a caller gets whose request waits for an admin. */
 export const PendingView = Type.Object(
@@ -27,36 +32,34 @@ export const PendingView = Type.Object(
   { description: 'The request waits for an admin. Make it again after Retry-After seconds.' },
 )
 
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
 export const RequestSummary = Type.Object({
   id: Type.Integer(),
   state: RequestState,
   requestedBy: Type.String({ description: 'Who asked: "token:17", "certificate:4f…".' }),
   protocol: Type.String({ description: 'How it came: "rest", "est", or "library".' }),
   profile: Type.String(),
-  authority: orNull(Type.String({ description: 'The authority asked for, if one was.' })),
+  authority: Nullable(Type.String({ description: 'The authority asked for, if one was.' })),
   subject: Type.String({ description: 'RFC 4514; empty where the names carry the identity.' }),
   names: Names,
   keyType: Type.String(),
   keySha256: Type.String({
     description: 'SHA-256 of the public key (subjectPublicKeyInfo), lower-case hexadecimal.',
   }),
-  validity: orNull(Type.Integer({ description: 'The life asked for, in seconds.' })),
-  notAfter: orNull(Time),
-  replaces: orNull(SerialNumber),
+  validity: Nullable(Type.Integer({ description: 'The life asked for, in seconds.' })),
+  notAfter: Nullable(Time),
+  replaces: Nullable(SerialNumber),
   createdAt: Time,
   expiresAt: Time,
-  decidedAt: orNull(Time),
-  decidedBy: Type.Optional(orNull(Type.String({ description: 'Only for admins.' }))),
-  reason: orNull(Type.String({ description: 'Why it was refused.' })),
-  serialNumber: orNull(SerialNumber),
+  decidedAt: Nullable(Time),
+  decidedBy: Type.Optional(Nullable(Type.String({ description: 'Only for admins.' }))),
+  reason: Nullable(Type.String({ description: 'Why it was refused.' })),
+  serialNumber: Nullable(SerialNumber),
 })
 
 export const RequestView = Type.Object({
   ...RequestSummary.properties,
-  csr: orNull(Pem),
-  certificate: orNull(CertificateView),
+  csr: Nullable(Pem),
+  certificate: Nullable(CertificateView),
 })
 
 /** `now` in seconds since 1970. */
@@ -73,11 +76,11 @@ export function showRequest(row: RequestRow, now: number): Static<typeof Request
     keyType: row.keyType,
     keySha256: row.keyHash.toString('hex'),
     validity: row.validity,
-    notAfter: row.notAfter === null ? null : showTime(row.notAfter),
+    notAfter: showTimeOrNull(row.notAfter),
     replaces: row.renewalOf,
     createdAt: showTime(row.createdAt),
     expiresAt: showTime(row.expiresAt),
-    decidedAt: row.decidedAt === null ? null : showTime(row.decidedAt),
+    decidedAt: showTimeOrNull(row.decidedAt),
     decidedBy: row.decidedBy,
     reason: row.reason,
     serialNumber: row.serialNumber,

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
 import { roleOf } from '../../auth/roles.ts'
 import { epochSeconds } from '../../clock.ts'
 import { parseDuration } from '../../config/duration.ts'
@@ -12,11 +11,10 @@ import { mountPoint } from '../mount-point.ts'
 import { readTime } from '../rfc3339.ts'
 import { CertificateView, showCertificate } from './certificate-view.ts'
 import { answerIssued } from './issuance-answer.ts'
+import { mayBeEmpty } from './own-parsing.ts'
 import { PageQuery, readPage } from './paging.ts'
 import { csrPem, RequestState, RequestSummary, RequestView, showRequest } from './request-view.ts'
-import { Duration, readNames, Time, WantedNames } from './schemas.ts'
-
-const Params = Type.Object({ id: Type.String({ pattern: '^[0-9]{1,15}$' }) })
+import { Duration, IdParams, Nullable, readNames, Time, WantedNames } from './schemas.ts'
 
 const Narrowing = Type.Object(
   { names: Type.Optional(WantedNames), validity: Type.Optional(Duration), notAfter: Type.Optional(Time) },
@@ -54,7 +52,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         response: {
           200: Type.Object({
             requests: Type.Array(RequestSummary),
-            next: Type.Union([Type.String(), Type.Null()]),
+            next: Nullable(Type.String()),
           }),
         },
       },
@@ -76,7 +74,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         summary: 'Show a request for approval',
         description: 'To an admin, and to the caller who made it; with the certificate, once it is approved.',
         tags,
-        params: Params,
+        params: IdParams,
         response: { 200: RequestView },
       },
     },
@@ -97,12 +95,12 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       schema: {
         summary: 'Approve a request',
         tags,
-        params: Params,
+        params: IdParams,
         body: Narrowing,
         response: { 201: CertificateView },
       },
       // Most are approved as they are.
-      preValidation: withoutBody,
+      preValidation: mayBeEmpty,
     },
     async (request, reply) => {
       const admin = await adminOf(request, service)
@@ -123,7 +121,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       schema: {
         summary: 'Refuse a request',
         tags,
-        params: Params,
+        params: IdParams,
         body: Refusal,
         response: { 200: RequestView },
       },
@@ -146,8 +144,4 @@ export const requestRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       certificate: issued && showCertificate(issued, service.authorities, now),
     }
   }
-}
-
-async function withoutBody(request: FastifyRequest): Promise<void> {
-  request.body ??= {}
 }

@@ -9,7 +9,16 @@ import type { CertificateFilter } from '../../store/queries.ts'
 import { adminOf, originOf, principalOf } from '../caller.ts'
 import { readTime } from '../rfc3339.ts'
 import { showRevocation } from './certificate-view.ts'
-import { ReasonName, Revocation, readSearchedName, SerialNumber, SerialParams, Time } from './schemas.ts'
+import { mayBeEmpty } from './own-parsing.ts'
+import {
+  Nullable,
+  ReasonName,
+  Revocation,
+  readSearchedName,
+  SerialNumber,
+  SerialParams,
+  Time,
+} from './schemas.ts'
 
 const Wish = {
   reason: Type.Optional(Type.Union([ReasonName, Type.Integer({ description: 'Or its code.' })])),
@@ -20,7 +29,7 @@ const Outcome = Type.Object({
   serialNumber: SerialNumber,
   authority: Type.String(),
   changed: Type.Boolean({ description: 'False where it was revoked before: the first facts stand.' }),
-  revocation: Type.Union([Revocation, Type.Null()]),
+  revocation: Nullable(Revocation),
 })
 
 const BulkBody = Type.Object(
@@ -69,9 +78,7 @@ export const revokeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         body: RevokeBody,
         response: { 200: Outcome },
       },
-      preValidation: async (request) => {
-        request.body ??= {}
-      },
+      preValidation: mayBeEmpty,
     },
     async (request) => {
       const principal = await principalOf(request, service)

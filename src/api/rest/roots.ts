@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { TUnsafe } from 'typebox'
 import { auditEntry } from '../../ca/audit.ts'
-import { fingerprint } from '../../ca/authorities.ts'
 import { installRoots } from '../../ca/hierarchy/install-roots.ts'
 import { CaError } from '../../errors.ts'
+import { fingerprint, readFingerprint } from '../../pki/certificate/fingerprint.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { decodePem, encodePem } from '../../pki/pem.ts'
 import Type from '../../schema/build.ts'
@@ -108,11 +108,11 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
     },
     async (request, reply) => {
       const admin = await adminOf(request, service)
-      const wanted = request.params.fingerprint.replaceAll(':', '').toLowerCase()
+      const wanted = readFingerprint(request.params.fingerprint)
       const rows = await store.read.crossCertificates()
       const row = rows.find(({ certificate }) => fingerprint(certificate) === wanted)
       if (!row) throw new CaError('notFound', 'No cross-certificate has that SHA-256 fingerprint.')
-      const facts = { subject: row.subject, issuer: row.issuer, fingerprint: wanted }
+      const facts = { subject: row.subject, issuer: row.issuer, fingerprint: fingerprint(row.certificate) }
       await store.write('removeCrossCertificate', {
         certificate: row.certificate,
         audit: auditEntry(

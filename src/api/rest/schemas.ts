@@ -48,6 +48,7 @@ export const oneOf = <const T extends string[]>(...values: T) =>
 /** The number of what has no better name. */
 export const IdText = Type.String({ pattern: '^[0-9]{1,15}$' })
 export const IdParams = Type.Object({ id: IdText })
+export const AuthorityParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 63 }) })
 export const Pem = Type.String({ description: 'PEM.' })
 export const SerialNumber = Type.String({ description: 'Lower-case hexadecimal.' })
 
@@ -67,7 +68,7 @@ export const ReasonName = Type.String({
 export const Revocation = Type.Object({
   revokedAt: Time,
   reason: ReasonName,
-  invalidityDate: Type.Union([Time, Type.Null()]),
+  invalidityDate: Nullable(Time),
 })
 
 export const Problem = Type.Object(

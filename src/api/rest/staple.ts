@@ -5,6 +5,8 @@ import { stapleRequest } from '../../ocsp/staple.ts'
 import { normaliseSerial } from '../../pki/serial-number.ts'
 import type { Service } from '../../service.ts'
 import { adminOrHolderOf } from '../caller.ts'
+import { httpDate } from '../freshness.ts'
+import { OCSP_RESPONSE } from '../ocsp.ts'
 
 /** `GET /v1/certificates/{serial}/ocsp`: the staple, ready to be written into the file that a proxy reads. */
 export const stapleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
@@ -32,8 +34,8 @@ export const stapleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       }
       return reply
         .header('cache-control', `max-age=${cacheable.maxAge}, private`)
-        .header('expires', new Date(cacheable.expires * 1000).toUTCString())
-        .type('application/ocsp-response')
+        .header('expires', httpDate(cacheable.expires))
+        .type(OCSP_RESPONSE)
         .send(der)
     },
   )

@@ -16,6 +16,8 @@ import {
   Duration,
   IdParams,
   Names,
+  Nullable,
+  oneOf,
   readNames,
   SerialNumber,
   showNames,
@@ -41,16 +43,10 @@ const Facts = {
 const CreatedToken = Type.Object({ token: Type.String({ description: 'Shown this once.' }), ...Facts })
 const TokenView = Type.Object({
   ...Facts,
-  state: Type.Union([
-    Type.Literal('open'),
-    Type.Literal('pending'),
-    Type.Literal('spent'),
-    Type.Literal('revoked'),
-    Type.Literal('expired'),
-  ]),
+  state: oneOf('open', 'pending', 'spent', 'revoked', 'expired'),
   createdAt: Time,
   createdBy: Type.String(),
-  spentOn: Type.Union([SerialNumber, Type.Null()]),
+  spentOn: Nullable(SerialNumber),
 })
 
 /** One-time enrolment tokens. */
@@ -95,7 +91,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         tags,
         querystring: Type.Object(PageQuery, { additionalProperties: false }),
         response: {
-          200: Type.Object({ tokens: Type.Array(TokenView), next: Type.Union([Type.String(), Type.Null()]) }),
+          200: Type.Object({ tokens: Type.Array(TokenView), next: Nullable(Type.String()) }),
         },
       },
     },

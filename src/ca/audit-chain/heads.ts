@@ -1,17 +1,12 @@
 import { join } from 'node:path'
 import { type Clock, epochSeconds } from '../../clock.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
-import { encodeCsr } from '../../pki/csr/encode.ts'
-import { parseCsr } from '../../pki/csr/parse.ts'
-import { encodeName } from '../../pki/distinguished-name.ts'
-import { generateKey } from '../../pki/keys/generate.ts'
 import { RegularLooks } from '../../regular-looks.ts'
 import type { Store } from '../../store/store.ts'
-import { SYSTEM_ORIGIN } from '../audit.ts'
 import type { Authorities } from '../authorities.ts'
 import { AUDIT_PROFILE } from '../internal-profiles.ts'
 import type { Issuer } from '../issue.ts'
-import { isDue, type KeptIdentity, keepIdentity, loadIdentity } from '../kept-identity.ts'
+import { isDue, type KeptIdentity, loadIdentity } from '../kept-identity.ts'
+import { makeIdentity } from '../own-identity.ts'
 import { type Head, signHead } from './signed-head.ts'
 
 interface AuditHeadsContext {
@@ -104,18 +99,10 @@ export class AuditHeads {
     return !isDue(certificate, epochSeconds(clock()), authorities.issuing().usableUntil)
   }
 
-  async #make(): Promise<KeptIdentity> {
+  #make(): Promise<KeptIdentity> {
     const { issuer, authorities, clock, directory, passphrase, onError } = this.#context
-    const key = await generateKey('P-256')
-    const csr = parseCsr(encodeCsr({ key, subject: encodeName([]), extensions: [] }))
     const notAfter = Math.min(epochSeconds(clock()) + 365 * 86_400, authorities.issuing().usableUntil)
-    const issued = await issuer.issue(
-      () => ({ proof: { kind: 'csr', csr }, profile: AUDIT_PROFILE, notAfter }),
-      { kind: 'system', id: 'system:audit' },
-      SYSTEM_ORIGIN,
-    )
-    const identity = { key, certificate: parseCertificate(issued.certificate.der) }
-    await keepIdentity(join(directory, FILE), identity, passphrase, onError)
-    return identity
+    const wish = { principal: 'system:audit', profile: AUDIT_PROFILE, keyType: 'P-256', notAfter } as const
+    return makeIdentity(wish, issuer, join(directory, FILE), passphrase, onError)
   }
 }

@@ -92,7 +92,7 @@ export function firstCrl(
 }
 
 /** Its nextUpdate. `now` in seconds since 1970. Throws `CaError` "badCrl" where it is not current. */
-export function checkCrlTimes({ thisUpdate, nextUpdate }: ProvenCrl, now: number): number {
+function checkCrlTimes({ thisUpdate, nextUpdate }: ProvenCrl, now: number): number {
   if (thisUpdate > now) {
     throw new CaError(
       'badCrl',

@@ -1,4 +1,3 @@
-import { createPublicKey } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaError } from '../../errors.ts'
@@ -7,6 +6,7 @@ import { encodeCsr } from '../../pki/csr/encode.ts'
 import { encodeName, type NameAttribute } from '../../pki/distinguished-name.ts'
 import { defaultHash, type HashName, type KeyType } from '../../pki/keys/algorithms.ts'
 import { generateKey } from '../../pki/keys/generate.ts'
+import { spkiOf } from '../../pki/keys/public-key.ts'
 import type { AuthorityRecord } from '../../store/authority-commands.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import { isInDoubt } from '../../store/doubt.ts'
@@ -56,7 +56,7 @@ export async function createAuthority(
   const subject = encodeName(wish.subject)
   if (wish.replaces !== undefined) checkReplaced(wish.replaces, known)
   const key = await generateKey(wish.keyType)
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  const spki = spkiOf(key)
   refuseNamesake({ subject, spki }, known, new Date(audit.at))
   const csr = encodeCsr({ key, subject, extensions: caExtensions({ ...wish, spki }) })
   const keyFile = join('keys', `${wish.id}.key.pem`)

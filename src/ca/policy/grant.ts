@@ -1,10 +1,11 @@
 import type { Principal } from '../../auth/principal.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
+import { EXTENSION } from '../../pki/certificate/extensions.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeName, nameToText } from '../../pki/distinguished-name.ts'
 import type { StatedKey } from '../../pki/keys/public-key.ts'
-import { nameText, type SubjectName } from '../../pki/names/san.ts'
+import { distinctNames, nameText, type SubjectName } from '../../pki/names/san.ts'
 import type { CertificateRow } from '../../store/queries.ts'
 import type { Authorities } from '../authorities.ts'
 import type { IssuingAuthority } from '../authority.ts'
@@ -66,7 +67,7 @@ export function decide(
   }
   if (request.proof.kind !== 'csr') throw new CaError('malformedCsr', 'A new certificate needs a CSR.')
   const { csr } = request.proof
-  const asked = distinct(request.names ?? csrNames(csr))
+  const asked = distinctNames(request.names ?? csrNames(csr))
   const names = narrowNames(asked, request)
   checkNames(names, profile, authority, principal)
   const commonNames = request.commonNames ?? csr.commonNames
@@ -179,21 +180,15 @@ function checkKey(publicKey: StatedKey, profile: Profile): void {
   }
 }
 
-const SAN_OID = '2.5.29.17'
-
 function checkExtensions(request: IssuanceRequest, profile: Profile): void {
   if (profile.extensions !== 'refuse' || request.proof.kind !== 'csr') return
-  const others = request.proof.csr.extensions.filter(({ oid }) => oid !== SAN_OID)
+  const others = request.proof.csr.extensions.filter(({ oid }) => oid !== EXTENSION.subjectAltName)
   if (others.length > 0) {
     throw new CaError(
       'extensionNotAllowed',
       `Profile "${profile.name}" sets every extension itself; leave these out of the CSR: ${others.map(({ oid }) => oid).join(', ')}.`,
     )
   }
-}
-
-function distinct(names: readonly SubjectName[]): readonly SubjectName[] {
-  return [...new Map(names.map((name) => [nameText(name), name])).values()]
 }
 
 function sameNames(a: readonly SubjectName[], b: readonly SubjectName[]): boolean {

@@ -1,3 +1,4 @@
+import { rfc3339 } from '../../clock.ts'
 import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
@@ -46,7 +47,7 @@ export function grantValidity(
   if (end > usableUntil) {
     throw new CaError(
       'validityNotAllowed',
-      `The certificate would outlive its issuer, which ends at ${new Date(usableUntil * 1000).toISOString()}.`,
+      `The certificate would outlive its issuer, which ends at ${rfc3339(usableUntil)}.`,
     )
   }
   return { notBefore, notAfter: end }

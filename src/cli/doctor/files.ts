@@ -1,4 +1,3 @@
-import { createPublicKey } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readManifest } from '../../ca/backup/manifest.ts'
@@ -7,6 +6,7 @@ import { areKeysMoving } from '../../ca/custody/move-keys.ts'
 import { rfc3339 } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
 import { decryptPkcs8 } from '../../pki/keys/pkcs8.ts'
+import { spkiOf } from '../../pki/keys/public-key.ts'
 import { type Finding, failed, look, ok, warning } from './finding.ts'
 import type { Situation } from './situation.ts'
 
@@ -67,8 +67,7 @@ export async function lookAtKeys({ directory, passphrase, authorities }: Situati
       const id = /^(.*)\.key\.pem$/.exec(name)?.[1]
       const certificate = authorities.find((one) => one.id === id)?.certificate
       if (!certificate) return ok('keys', `${name} opens.`)
-      const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
-      return certificate.spki.equals(spki)
+      return certificate.spki.equals(spkiOf(key))
         ? ok('keys', `${name} opens, and belongs to the certificate of "${id}".`)
         : failed('keys', `${name} does not belong to the certificate of "${id}".`, todo)
     }),

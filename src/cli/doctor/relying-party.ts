@@ -11,11 +11,11 @@ import { parseCrl } from '../../pki/crl/parse.ts'
 import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
 import { decodePem } from '../../pki/pem.ts'
 import { type Finding, failed, look, ok, warning } from './finding.ts'
+import { FAR } from './service.ts'
 import type { KnownAuthority, Situation } from './situation.ts'
 
 const REACH =
   'Check that the address is reachable from here and from your relying parties, and that publicUrl names it.'
-const FAR = 5
 
 /** CRL, OCSP and issuer as whoever checks a certificate sees them: from the addresses inside of certificates, and proven. */
 export async function lookAsRelyingParty(all: Situation): Promise<Finding[]> {
@@ -138,55 +138,4 @@ async function fetched(url: string, body?: Buffer): Promise<Buffer> {
   if (answer.status !== 200)
     throw new CaError('notFound', `${url} answers with HTTP status ${answer.status}.`)
   return answer.body
-}
-
-/** The clock of this machine, beside that of the service. */
-export async function lookAtClocks({ client, now }: Situation, clock: () => Date): Promise<Finding[]> {
-  if (!client) return []
-  return look('clock', 'Let both machines keep their time by NTP.', async () => {
-    const seconds = () => Math.floor(clock().getTime() / 1000)
-    const asked = seconds()
-    const { date } = await client.send('GET', '/healthz')
-    const answered = seconds()
-    if (date === undefined) return ok('clock', `This machine says ${rfc3339(now)}.`)
-    // However long the answer took, it was written in between.
-    const apart = Math.max(asked - date, date - answered, 0)
-    return apart <= FAR
-      ? ok('clock', `Service and this machine agree: ${rfc3339(date)}.`)
-      : failed(
-          'clock',
-          `The service’s clock is ${apart} s from this machine’s.`,
-          'Let both keep their time by NTP.',
-        )
-  })
-}
-
-/** What the service says of itself, and its own certificate. */
-export async function lookAtReadiness({ client }: Situation): Promise<Finding[]> {
-  if (!client) return []
-  return look('ready', 'See the log of the service.', async () => {
-    const { body } = await client.send('GET', '/readyz').catch(notReady)
-    const { checks } = JSON.parse(body.toString('utf8')) as {
-      checks: { name: string; ok: boolean; reason: string | null; until?: string }[]
-    }
-    const tls = checks.find(({ name }) => name === 'tls')
-    return [
-      ...checks
-        .filter((check) => !check.ok || check.reason !== null)
-        .map(({ name, ok: isOk, reason }) => {
-          const make = isOk ? warning : failed
-          return make('ready', `${name}: ${reason ?? 'not ready'}`, 'See the log of the service.')
-        }),
-      ...(tls?.ok
-        ? [ok('service', `Its own certificate is valid until ${tls.until}, and renews itself.`)]
-        : []),
-    ]
-  })
-}
-
-/** 503 is an answer here. */
-function notReady(error: unknown): { body: Buffer } {
-  const { status, problem } = error as { status?: number; problem?: unknown }
-  if (status !== 503 || !problem) throw error
-  return { body: Buffer.from(JSON.stringify(problem)) }
 }

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { answersUntil } from '../../ca/authorities.ts'
 import { RESPONDER_PROFILE } from '../../ca/internal-profiles.ts'
 import { Client } from '../../client/client.ts'
+import { epochSeconds } from '../../clock.ts'
 import type { Config } from '../../config/config.ts'
 import { dataFiles } from '../../config/data-directory.ts'
 import { dataDirectory, loadConfig } from '../../config/load.ts'
-import type { CertificateInfo } from '../../pki/certificate/parse.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { decodePem } from '../../pki/pem.ts'
 import { openReader } from '../../store/reader.ts'
 import { adminKey, type ServiceOptions, serviceAddress } from '../service.ts'
@@ -56,7 +56,7 @@ export async function situation(
 ): Promise<{ situation: Situation; findings: Finding[] }> {
   const directory = dataDirectory(terminal.environment, options.dir)
   const { config, secrets } = loadConfig(terminal.environment, { dir: options.dir })
-  const now = Math.floor(terminal.clock().getTime() / 1000)
+  const now = epochSeconds(terminal.clock())
   const base = { directory, config, passphrase: secrets.passphrase, now }
   let client: Client | null = null
   let authorities: readonly KnownAuthority[] = []

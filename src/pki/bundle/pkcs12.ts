@@ -14,6 +14,7 @@ import {
   TAG,
   tlv,
 } from '../der/write.ts'
+import { HASH_OIDS } from '../keys/algorithms.ts'
 import { PBES2_KEY_LENGTH, pbes2Encrypt } from '../keys/pbes2.ts'
 import { bmpString, pkcs12Mac } from './pkcs12-mac.ts'
 
@@ -24,7 +25,7 @@ const TRUSTED_KEY_USAGE = oid('2.16.840.1.113894.746875.1.1')
 const ANY_EXTENDED_KEY_USAGE = oid('2.5.29.37.0')
 const PBKDF2 = oid('1.2.840.113549.1.5.12')
 const HMAC_WITH_SHA256 = sequence(oid('1.2.840.113549.2.9'), NULL)
-const SHA256 = sequence(oid('2.16.840.1.101.3.4.2.1'), NULL)
+const SHA256 = sequence(oid(HASH_OIDS.sha256), NULL)
 
 /** The contents are public and the password is usually "changeit": more rounds would cost and protect nothing. */
 const ITERATIONS = 2048

@@ -1,5 +1,6 @@
 import { DerReader } from '../der/read.ts'
-import { EXTENSION } from './extensions.ts'
+import { NAME_TAG } from '../names/general-names.ts'
+import { ACCESS_METHOD, EXTENSION } from './extensions.ts'
 import type { TbsInfo } from './parse.ts'
 
 /** Where a certificate says that more about it is. URLs, as they stand there. */
@@ -11,23 +12,19 @@ export interface CertificateAddresses {
   readonly issuers: readonly string[]
 }
 
-const OCSP = '1.3.6.1.5.5.7.48.1'
-const CA_ISSUERS = '1.3.6.1.5.5.7.48.2'
-const URI = 0x86
-
 /** Throws `CaError` "badAuthorityCertificate" where an extension cannot be read. */
 export function readAddresses(info: TbsInfo): CertificateAddresses {
   const access = list(info, EXTENSION.authorityInformationAccess).map((reader) => {
     const method = reader.oid()
     const { tag, content } = reader.next()
-    return { method, url: tag === URI ? content.toString('latin1') : null }
+    return { method, url: tag === NAME_TAG.uri ? content.toString('latin1') : null }
   })
   const of = (wanted: string) =>
     access.flatMap(({ method, url }) => (method === wanted && url !== null ? [url] : []))
   return {
     crls: list(info, EXTENSION.crlDistributionPoints).flatMap(fullNames),
-    ocsp: of(OCSP),
-    issuers: of(CA_ISSUERS),
+    ocsp: of(ACCESS_METHOD.ocsp),
+    issuers: of(ACCESS_METHOD.caIssuers),
   }
 }
 
@@ -49,7 +46,7 @@ function fullNames(point: DerReader): string[] {
   const urls: string[] = []
   while (!names.done) {
     const { tag, content } = names.next()
-    if (tag === URI) urls.push(content.toString('latin1'))
+    if (tag === NAME_TAG.uri) urls.push(content.toString('latin1'))
   }
   return urls
 }

@@ -51,8 +51,12 @@ export const EXTENDED_KEY_USAGES = {
 /** RFC 5280 4.2.1.12: the key is kept to no purpose, though some are named. */
 export const ANY_PURPOSE = '2.5.29.37.0'
 
-const ACCESS_OCSP = oid('1.3.6.1.5.5.7.48.1')
-const ACCESS_CA_ISSUERS = oid('1.3.6.1.5.5.7.48.2')
+/** Access methods of an authorityInfoAccess (RFC 5280 4.2.2.1). */
+export const ACCESS_METHOD = {
+  ocsp: '1.3.6.1.5.5.7.48.1',
+  caIssuers: '1.3.6.1.5.5.7.48.2',
+} as const
+
 const TRUE = boolean(true)
 
 /**
@@ -154,8 +158,8 @@ export function authorityInformationAccess(at: {
   caIssuers: readonly string[]
 }): Extension {
   const descriptions = [
-    ...at.ocsp.map((url) => sequence(ACCESS_OCSP, location(url))),
-    ...at.caIssuers.map((url) => sequence(ACCESS_CA_ISSUERS, location(url))),
+    ...at.ocsp.map((url) => sequence(oid(ACCESS_METHOD.ocsp), location(url))),
+    ...at.caIssuers.map((url) => sequence(oid(ACCESS_METHOD.caIssuers), location(url))),
   ]
   if (descriptions.length === 0)
     throw new RangeError('an authority information access needs at least one URL')

@@ -1,6 +1,7 @@
-import { contextPrimitive, sequence } from '../der/write.ts'
+import { sequence, tlv } from '../der/write.ts'
 import { badName } from '../names/bad-name.ts'
 import { normaliseHost } from '../names/dns.ts'
+import { NAME_TAG } from '../names/general-names.ts'
 import { ipBytes } from '../names/ip.ts'
 
 /** Subtrees as RFC 5280 4.2.1.10 writes them. */
@@ -21,10 +22,10 @@ export interface NameSubtrees {
  */
 export function generalSubtrees(subtrees: NameSubtrees): Buffer[] {
   return [
-    ...(subtrees.dns ?? []).map((value) => contextPrimitive(2, dnsBase(value))),
-    ...(subtrees.ip ?? []).map((value) => contextPrimitive(7, ipBase(value))),
-    ...(subtrees.email ?? []).map((value) => contextPrimitive(1, emailBase(value))),
-    ...(subtrees.uri ?? []).map((value) => contextPrimitive(6, hostBase(value, 'URI name constraint'))),
+    ...(subtrees.dns ?? []).map((value) => tlv(NAME_TAG.dns, dnsBase(value))),
+    ...(subtrees.ip ?? []).map((value) => tlv(NAME_TAG.ip, ipBase(value))),
+    ...(subtrees.email ?? []).map((value) => tlv(NAME_TAG.email, emailBase(value))),
+    ...(subtrees.uri ?? []).map((value) => tlv(NAME_TAG.uri, hostBase(value, 'URI name constraint'))),
   ].map((base) => sequence(base))
 }
 

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { readName } from '../distinguished-name.ts'
+import { TYPE_BY_TAG } from '../names/general-names.ts'
 import { ipBytes } from '../names/ip.ts'
 import type { NameType, SubjectName } from '../names/san.ts'
 import { directoryCovers } from './directory-subtrees.ts'
@@ -19,13 +20,7 @@ export interface NameLimits {
   readonly excluded: readonly Subtree[]
 }
 
-const TYPES: ReadonlyMap<number, Subtree['type']> = new Map([
-  [0x81, 'email'],
-  [0x82, 'dns'],
-  [0xa4, 'directory'],
-  [0x86, 'uri'],
-  [0x87, 'ip'],
-])
+const TYPES = new Map<number, Subtree['type']>([...TYPE_BY_TAG, [0xa4, 'directory']])
 
 /** Null where the certificate has no name constraints. `CaError` with the given code if they cannot be read. */
 export function readNameLimits(info: TbsInfo, code: ErrorCode): NameLimits | null {

@@ -1,14 +1,15 @@
 import type { SmimeCapability } from '../csr/key-protection.ts'
 import { context, NULL, oid, sequence } from '../der/write.ts'
+import { HASH_OIDS, type HashName } from '../keys/algorithms.ts'
 import { AES_CBC, AES_LENGTHS, AES_WRAP, type AesLength, wrapAlgorithm } from './aes.ts'
 
-export const RSAES_OAEP = '1.2.840.113549.1.1.7'
+const RSAES_OAEP = '1.2.840.113549.1.1.7'
 /** dhSinglePass-stdDH-sha256kdf-scheme (RFC 5753 7.1.4). */
 export const ECDH_SHA256 = '1.3.132.1.11.1'
 
 const MGF1 = oid('1.2.840.113549.1.1.8')
 
-export type OaepHash = 'sha256' | 'sha384' | 'sha512' | 'sha1'
+export type OaepHash = HashName | 'sha1'
 
 /** What a message is made with, so that its reader can read it. */
 export interface MessageAlgorithms {
@@ -43,9 +44,9 @@ function agreesWith(length: AesLength, capabilities: readonly SmimeCapability[])
 
 /** RSAES-OAEP-params (RFC 4055 4.1) with one hash for both its uses; SHA-1 is the default, which DER leaves out. */
 const OAEP_PARAMETERS: Readonly<Record<OaepHash, Buffer>> = {
-  sha256: parametersOf('2.16.840.1.101.3.4.2.1'),
-  sha384: parametersOf('2.16.840.1.101.3.4.2.2'),
-  sha512: parametersOf('2.16.840.1.101.3.4.2.3'),
+  sha256: parametersOf(HASH_OIDS.sha256),
+  sha384: parametersOf(HASH_OIDS.sha384),
+  sha512: parametersOf(HASH_OIDS.sha512),
   sha1: sequence(),
 }
 const OAEP_HASHES = Object.keys(OAEP_PARAMETERS) as OaepHash[]

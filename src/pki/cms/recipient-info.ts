@@ -1,10 +1,10 @@
-import { constants, createPublicKey, diffieHellman, hash, publicEncrypt, randomBytes } from 'node:crypto'
+import { constants, diffieHellman, hash, publicEncrypt, randomBytes } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { context, contextPrimitive, integer, NULL, octetString, oid, sequence, TAG } from '../der/write.ts'
 import { KEY_ALGORITHMS } from '../keys/algorithms.ts'
 import { generateKey } from '../keys/generate.ts'
-import type { PublicKey } from '../keys/public-key.ts'
+import { type PublicKey, spkiOf } from '../keys/public-key.ts'
 import { type AesLength, wrapAlgorithm, wrapKey } from './aes.ts'
 import { ECDH_SHA256, type MessageAlgorithms, oaepAlgorithm } from './capabilities.ts'
 
@@ -74,12 +74,11 @@ async function keyAgreement(
   const encrypted = wrapKey(wrapping, wrap, contentKey)
   shared.fill(0)
   wrapping.fill(0)
-  const spki = createPublicKey(ephemeral).export({ type: 'spki', format: 'der' })
   return context(
     1,
     integer(3),
     // originatorKey [1] IMPLICIT: it is formed like a subjectPublicKeyInfo.
-    context(0, context(1, new DerReader(spki, 'ephemeral key').expect(TAG.sequence).content)),
+    context(0, context(1, new DerReader(spkiOf(ephemeral), 'ephemeral key').expect(TAG.sequence).content)),
     context(1, userKeyingMaterial),
     sequence(oid(ECDH_SHA256), wrapAlgorithm(wrap)),
     sequence(sequence(context(0, octetString(keyIdentifier)), octetString(encrypted))),

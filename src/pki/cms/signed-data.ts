@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { parseCertificate } from '../certificate/parse.ts'
 import { context, integer, octetString, oid, sequence, setOf } from '../der/write.ts'
-import type { HashName, SignatureAlgorithm } from '../keys/algorithms.ts'
+import { HASH_OIDS, type HashName, type SignatureAlgorithm } from '../keys/algorithms.ts'
 
 /** What a SignedData says of its signer. */
 export interface CmsSigner {
@@ -22,9 +22,9 @@ export interface UnsignedData {
 
 /** RFC 5754 2: parameters are absent. */
 const DIGESTS: Record<HashName, Buffer> = {
-  sha256: sequence(oid('2.16.840.1.101.3.4.2.1')),
-  sha384: sequence(oid('2.16.840.1.101.3.4.2.2')),
-  sha512: sequence(oid('2.16.840.1.101.3.4.2.3')),
+  sha256: sequence(oid(HASH_OIDS.sha256)),
+  sha384: sequence(oid(HASH_OIDS.sha384)),
+  sha512: sequence(oid(HASH_OIDS.sha512)),
 }
 
 const ID_CONTENT_TYPE = oid('1.2.840.113549.1.9.3')

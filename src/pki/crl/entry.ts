@@ -1,5 +1,6 @@
 import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
 import { enumerated, generalizedTime, integer, sequence, time } from '../der/write.ts'
+import { ENTRY_EXTENSION } from './extensions.ts'
 import { REASON } from './reasons.ts'
 
 export interface CrlEntryFields {
@@ -18,10 +19,14 @@ export function encodeCrlEntry({ serialNumber, revokedAt, reason, invalidityDate
   const extensions: Extension[] = []
   // RFC 5280 5.3.1: an unspecified reason is said by leaving reasonCode out.
   if (reason !== REASON.unspecified) {
-    extensions.push({ oid: '2.5.29.21', critical: false, value: enumerated(reason) })
+    extensions.push({ oid: ENTRY_EXTENSION.reasonCode, critical: false, value: enumerated(reason) })
   }
   if (invalidityDate !== null) {
-    extensions.push({ oid: '2.5.29.24', critical: false, value: generalizedTime(invalidityDate) })
+    extensions.push({
+      oid: ENTRY_EXTENSION.invalidityDate,
+      critical: false,
+      value: generalizedTime(invalidityDate),
+    })
   }
   const facts = [integer(Buffer.from(serialNumber, 'hex')), time(revokedAt)]
   return extensions.length > 0 ? sequence(...facts, encodeExtensions(extensions)) : sequence(...facts)

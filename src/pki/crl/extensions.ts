@@ -8,6 +8,12 @@ export const CRL_EXTENSION = {
   freshestCrl: '2.5.29.46',
 } as const
 
+/** Of one entry (RFC 5280 5.3). */
+export const ENTRY_EXTENSION = {
+  reasonCode: '2.5.29.21',
+  invalidityDate: '2.5.29.24',
+} as const
+
 /** RFC 5280 5.2.3. */
 export function crlNumber(number: number): Extension {
   return { oid: CRL_EXTENSION.crlNumber, critical: false, value: integer(number) }

@@ -2,11 +2,10 @@ import type { ErrorCode } from '../../errors.ts'
 import { readExtensions, readSerialNumber } from '../certificate/parse.ts'
 import { DerReader } from '../der/read.ts'
 import { TAG } from '../der/write.ts'
+import { ENTRY_EXTENSION } from './extensions.ts'
 import { REASON } from './reasons.ts'
 
 const WHAT = 'CRL'
-const REASON_CODE = '2.5.29.21'
-const INVALIDITY_DATE = '2.5.29.24'
 const REASON_CODES: readonly number[] = Object.values(REASON)
 
 /** One revoked certificate. */
@@ -46,13 +45,13 @@ function readEntryExtensions(entry: DerReader, code: ErrorCode) {
   let unknownCritical: string | null = null
   for (const { oid, critical, value } of entry.done ? [] : readExtensions(entry)) {
     const reader = new DerReader(value, WHAT, code)
-    if (oid === REASON_CODE) {
+    if (oid === ENTRY_EXTENSION.reasonCode) {
       const { content } = reader.expect(TAG.enumerated)
       reader.end()
       if (content.length !== 1 || !REASON_CODES.includes(content[0]!))
         reader.fail('has an unknown reasonCode')
       reason = content[0]!
-    } else if (oid === INVALIDITY_DATE) {
+    } else if (oid === ENTRY_EXTENSION.invalidityDate) {
       // RFC 5280 5.3.2: GeneralizedTime also for the years in which other fields have UTCTime.
       if (reader.tag !== TAG.generalizedTime) reader.fail('has an invalidityDate that is no GeneralizedTime')
       invalidityDate = reader.time()

@@ -3,8 +3,8 @@ import type { Attribute } from './attributes.ts'
 import { directoryString } from './directory-string.ts'
 import { singleValue } from './single-value.ts'
 
-const CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7'
-const EST_IDENTITY_LINKING = '1.2.840.113549.1.9.16.2.58'
+export const CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7'
+export const EST_IDENTITY_LINKING = '1.2.840.113549.1.9.16.2.58'
 
 /** ub-challengePassword (RFC 2985 appendix A) and ub-aa-est-identity-linking (RFC 7894 A.1), in characters. */
 const UPPER_BOUND = 255

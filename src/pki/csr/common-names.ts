@@ -1,10 +1,11 @@
 import { CaError } from '../../errors.ts'
 import type { DerReader, Element } from '../der/read.ts'
 import { oid, TAG } from '../der/write.ts'
+import { attributeOid } from '../distinguished-name.ts'
 import { badName } from '../names/bad-name.ts'
 import { directoryString } from './directory-string.ts'
 
-const COMMON_NAME = oid('2.5.4.3')
+const COMMON_NAME = oid(attributeOid('CN'))
 
 /** Honest subjects have fewer than ten attributes. */
 const MOST_ATTRIBUTES = 64

@@ -1,15 +1,14 @@
-import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
 import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
 import { context, integer, oid, sequence, setOf } from '../der/write.ts'
 import { defaultHash, signatureAlgorithm } from '../keys/algorithms.ts'
-import { readPublicKey } from '../keys/public-key.ts'
+import { readPublicKey, spkiOf } from '../keys/public-key.ts'
 import { assembleSigned } from '../signed.ts'
-
-const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14')
+import { EXTENSION_REQUEST } from './requested-extensions.ts'
 
 /** The extensionRequest attribute (RFC 2985 5.4.2). RangeError on an empty list, and on an extension that stands twice. */
 export function extensionRequest(extensions: readonly Extension[]): Buffer {
-  return sequence(EXTENSION_REQUEST, setOf(encodeExtensions(extensions)))
+  return sequence(oid(EXTENSION_REQUEST), setOf(encodeExtensions(extensions)))
 }
 
 /** A PKCS #10 request (RFC 2986), signed with the private key. `subject` is a DER Name; `extensions` may be empty. */
@@ -18,7 +17,7 @@ export function encodeCsr(request: {
   subject: Buffer
   extensions: readonly Extension[]
 }): Buffer {
-  const spki = createPublicKey(request.key).export({ type: 'spki', format: 'der' })
+  const spki = spkiOf(request.key)
   const { family, type } = readPublicKey(spki)
   const algorithm = signatureAlgorithm(family, family === 'ed25519' ? null : defaultHash(type))
   const attributes =

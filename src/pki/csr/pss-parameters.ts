@@ -1,16 +1,12 @@
 import { CaError } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { NULL } from '../der/write.ts'
-import type { HashName } from '../keys/algorithms.ts'
+import { HASH_NAMES, HASH_OIDS, type HashName } from '../keys/algorithms.ts'
 
 export const RSASSA_PSS = '1.2.840.113549.1.1.10'
 const MGF1 = '1.2.840.113549.1.1.8'
 
-const HASHES = new Map<string, HashName>([
-  ['2.16.840.1.101.3.4.2.1', 'sha256'],
-  ['2.16.840.1.101.3.4.2.2', 'sha384'],
-  ['2.16.840.1.101.3.4.2.3', 'sha512'],
-])
+const HASH_BY_OID: ReadonlyMap<string, HashName> = new Map(HASH_NAMES.map((name) => [HASH_OIDS[name], name]))
 
 /** RFC 4055 3.1: the length that applies where none is given. */
 const DEFAULT_SALT = 20
@@ -62,7 +58,7 @@ function readHash(reader: DerReader): HashName {
   // RFC 4055 2.1: NULL or absent.
   if (!algorithm.done && !algorithm.next().bytes.equals(NULL)) algorithm.fail('has a hash with parameters')
   algorithm.end()
-  const hash = HASHES.get(dotted)
+  const hash = HASH_BY_OID.get(dotted)
   if (!hash) throw unsupported('uses a hash other than SHA-256, SHA-384 and SHA-512')
   return hash
 }

@@ -1,9 +1,11 @@
 import { CaError } from '../../errors.ts'
-import { DerReader } from '../der/read.ts'
+import { EXTENSION } from '../certificate/extensions.ts'
+import type { DerReader } from '../der/read.ts'
 import { TAG } from '../der/write.ts'
 import { readGeneralNames } from '../names/general-names.ts'
 import { distinctNames, type SubjectName } from '../names/san.ts'
 import type { Attribute } from './attributes.ts'
+import { singleValue } from './single-value.ts'
 
 export interface RequestedExtension {
   readonly oid: string
@@ -15,21 +17,12 @@ export interface RequestedExtension {
 /** Honest requests have a handful. */
 const MOST_EXTENSIONS = 64
 
-const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
-const SUBJECT_ALT_NAME = '2.5.29.17'
+export const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
 /** What the extensionRequest attribute (RFC 2985 5.4.2) holds; empty without one. */
 export function readRequestedExtensions(attributes: readonly Attribute[]): RequestedExtension[] {
-  const request = attributes.find((attribute) => attribute.oid === EXTENSION_REQUEST)
-  if (!request) return []
-  const [value] = request.values
-  if (request.values.length !== 1 || !value) {
-    throw new CaError(
-      'malformedCsr',
-      'The CSR has an extensionRequest with several values; it takes one (RFC 2985 5.4.2).',
-    )
-  }
-  const outer = new DerReader(value, 'CSR', 'malformedCsr')
+  const outer = singleValue(attributes, EXTENSION_REQUEST, 'extensionRequest')
+  if (!outer) return []
   // OpenSSL before 3 writes an empty list where its configuration names none, so one is read as "nothing asked for".
   const reader = outer.enter()
   const extensions: RequestedExtension[] = []
@@ -65,7 +58,7 @@ function readExtension(reader: DerReader): RequestedExtension {
 
 /** The names in the subjectAltName asked for, each once: clients that list the common name again are common. */
 export function requestedNames(extensions: readonly RequestedExtension[]): SubjectName[] {
-  const extension = extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME)
+  const extension = extensions.find(({ oid }) => oid === EXTENSION.subjectAltName)
   if (!extension) return []
   return distinctNames(readGeneralNames(extension.value, 'CSR', 'malformedCsr'))
 }

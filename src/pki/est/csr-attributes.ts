@@ -1,11 +1,10 @@
 import type { Extension } from '../certificate/extensions.ts'
+import { CHALLENGE_PASSWORD } from '../csr/channel-binding.ts'
 import { extensionRequest } from '../csr/encode.ts'
 import { integer, oid, sequence, setOf } from '../der/write.ts'
 import { attributeOid } from '../distinguished-name.ts'
 import { CURVES, defaultHash, KEY_ALGORITHMS, type KeyType, signatureAlgorithm } from '../keys/algorithms.ts'
 import { type CsrWish, commonKey } from './csr-wish.ts'
-
-const CHALLENGE_PASSWORD = oid('1.2.840.113549.1.9.7')
 
 /**
  * CsrAttrs (RFC 8951 4) in the form of RFC 7030 4.5.2, as RFC 9908 3.2 makes it clear; `more` are further elements.
@@ -15,7 +14,7 @@ export function encodeCsrAttributes(wish: CsrWish, ...more: readonly Buffer[]): 
   const complete = wish.extensions.filter((extension): extension is Extension => extension.value !== null)
   return sequence(
     // RFC 8951 4: by this OID alone do clients know that they must bind the CSR.
-    ...(wish.channelBinding ? [CHALLENGE_PASSWORD] : []),
+    ...(wish.channelBinding ? [oid(CHALLENGE_PASSWORD)] : []),
     ...key(wish.keyTypes),
     ...wish.subject.flatMap((attribute) => ('value' in attribute ? [] : [oid(attributeOid(attribute.type))])),
     // extensionRequest has no place for an extension without a value; RFC 9908 5.2 names such things beside it.

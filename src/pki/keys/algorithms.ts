@@ -16,7 +16,15 @@ export type KeyType = (typeof KEY_TYPES)[number]
 /** With these a signature, and its proof, takes tens of microseconds: less than the way to another thread and back. */
 export const QUICK_KEYS: ReadonlySet<KeyType> = new Set<KeyType>(['P-256', 'Ed25519'])
 
-export type HashName = 'sha256' | 'sha384' | 'sha512'
+export const HASH_NAMES = ['sha256', 'sha384', 'sha512'] as const
+export type HashName = (typeof HASH_NAMES)[number]
+
+/** RFC 5754 2, dotted. */
+export const HASH_OIDS = {
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+} as const satisfies Record<HashName, string>
 
 /** How a signature in a certificate, CRL or OCSP response is made: `identifier` is its AlgorithmIdentifier. */
 export interface SignatureAlgorithm {

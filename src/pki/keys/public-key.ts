@@ -91,6 +91,16 @@ export function toKeyObject(spki: Uint8Array, code: ErrorCode): KeyObject {
   }
 }
 
+/** The subjectPublicKeyInfo, DER, that goes with a private key. */
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ type: 'spki', format: 'der' })
+}
+
+/** The type of a private key. Throws `CaError` as `readPublicKey` does. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  return readPublicKey(spkiOf(key)).type
+}
+
 /** subjectKeyIdentifier by RFC 7093 2, method 1: the leftmost 160 bits of SHA-256 over the BIT STRING's octets. */
 export function keyIdentifier(key: Pick<PublicKey, 'bits'>): Buffer {
   return hash('sha256', key.bits, 'buffer').subarray(0, 20)

@@ -1,20 +1,20 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { DerReader, type Element } from '../der/read.ts'
-import { contextPrimitive, sequence } from '../der/write.ts'
+import { sequence, tlv } from '../der/write.ts'
 import { badName } from './bad-name.ts'
 import { ipBytes, ipText } from './ip.ts'
 import { normaliseName } from './normalise.ts'
-import type { NameType, SubjectName } from './san.ts'
+import { NAME_TYPES, type NameType, type SubjectName } from './san.ts'
 
-/** The GeneralName alternatives (RFC 5280 4.2.1.6) that Chancery certifies: IMPLICIT over a primitive string. */
-const NUMBER = { email: 1, dns: 2, uri: 6, ip: 7 } as const satisfies Record<NameType, number>
+/** Of the GeneralName alternatives (RFC 5280 4.2.1.6) that Chancery certifies: IMPLICIT over a primitive string. */
+export const NAME_TAG = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const satisfies Record<
+  NameType,
+  number
+>
 
-const TYPE_BY_TAG = new Map<number, NameType>([
-  [0x80 | NUMBER.email, 'email'],
-  [0x80 | NUMBER.dns, 'dns'],
-  [0x80 | NUMBER.uri, 'uri'],
-  [0x80 | NUMBER.ip, 'ip'],
-])
+export const TYPE_BY_TAG: ReadonlyMap<number, NameType> = new Map(
+  NAME_TYPES.map((type) => [NAME_TAG[type], type]),
+)
 
 const OTHER_KIND_BY_TAG = new Map<number, string>([
   [0xa0, 'otherName'],
@@ -30,7 +30,7 @@ export function generalNames(names: readonly SubjectName[]): Buffer {
 }
 
 export function generalName(name: SubjectName): Buffer {
-  return contextPrimitive(NUMBER[name.type], name.type === 'ip' ? ipBytes(name.value) : ia5(name.value))
+  return tlv(NAME_TAG[name.type], name.type === 'ip' ? ipBytes(name.value) : ia5(name.value))
 }
 
 function ia5(value: string): Buffer {

@@ -15,7 +15,7 @@ export function acmeAuthorizationQueries(db: Connection) {
     `SELECT ${COLUMNS} FROM acme_challenges c JOIN acme_authorizations a ON a.id = c.authorization WHERE c.id = ?`,
   )
   const challenges = db.prepare<[number], AcmeChallengeRow>(
-    `SELECT id AS challengeId, type, token, status, attempts, started_at AS startedAt, account_url AS accountUrl, validated_at AS validatedAt, error
+    `SELECT id AS challengeId, type, token, status, attempts, account_url AS accountUrl, validated_at AS validatedAt, error
      FROM acme_challenges WHERE authorization = ? ORDER BY id`,
   )
   const processing = db

@@ -43,17 +43,25 @@ export function auditChainQueries(db: Connection) {
   }
 }
 
-export function auditEndQueries(db: Connection) {
+/** The end of the chain; null before the first row. Rows of before the chain have no hash. */
+export function newestAuditReader(db: Connection): () => { id: number; hash: string | null } | null {
   const newest = db.prepare<[], { id: number; hash: Buffer | null }>(
     `SELECT a.id AS id, ifnull(a.hash, (SELECT o.hash FROM audit_older_hashes o WHERE o.id = a.id)) AS hash
      FROM audit a ORDER BY a.id DESC LIMIT 1`,
   )
+  return () => {
+    const row = newest.get()
+    return row ? { id: row.id, hash: row.hash?.toString('hex') ?? null } : null
+  }
+}
+
+export function auditEndQueries(db: Connection) {
+  const newest = newestAuditReader(db)
   const first = db.prepare<[number], { at: number }>('SELECT at FROM audit WHERE id > ? ORDER BY id LIMIT 1')
   const head = db.prepare<[], StoredHead>(`${HEAD} ORDER BY id DESC LIMIT 1`)
   return {
     async newestAudit() {
-      const row = newest.get()
-      return row ? { id: row.id, hash: row.hash?.toString('hex') ?? null } : null
+      return newest()
     },
     async newestAuditHead(): Promise<AuditHeadRow | null> {
       const row = head.get()

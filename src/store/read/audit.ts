@@ -21,7 +21,7 @@ export interface AuditSql {
 }
 
 /** Rows of the leading index that one page looks at, at most. */
-export const AUDIT_WALK = 1000
+const AUDIT_WALK = 1000
 
 const COLUMNS = `t.id AS id, t.at AS at, t.actor AS actor, t.address AS address, t.request_id AS requestId,
   (SELECT w.text FROM words w WHERE w.key = t.action) AS action, t.result AS result, t.detail AS detail,

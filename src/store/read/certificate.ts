@@ -16,6 +16,19 @@ interface StoredCertificate extends StoredSummary, PackedDer {
   replacedBy: Buffer | null
 }
 
+/** The certificate that a request with this key got, issued at `countsFrom` (milliseconds since 1970) or later; undefined: none. */
+export function idempotencyFinder(db: Connection) {
+  const find = db.prepare<[string, string, number], { requestHash: Buffer; serial: Buffer }>(
+    `SELECT k.request_hash AS requestHash, c.serial AS serial
+     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate
+     WHERE k.scope = ? AND k.key = ? AND c.issued_ms >= ?`,
+  )
+  return (scope: string, key: string, countsFrom: number) => {
+    const row = find.get(scope, key, countsFrom)
+    return row && { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') }
+  }
+}
+
 export function certificateQueries(db: Connection) {
   const unpacked = certificateUnpacker(db)
   const bySerial = db.prepare<[Buffer], StoredCertificate>(
@@ -34,11 +47,7 @@ export function certificateQueries(db: Connection) {
     `SELECT revoked_at AS revokedAt, reason, invalidity_date AS invalidityDate FROM carried_revocations
      WHERE authority = (SELECT key FROM authorities WHERE id = ?) AND serial = ?`,
   )
-  const byIdempotencyKey = db.prepare<[string, string, number], { requestHash: Buffer; serial: Buffer }>(
-    `SELECT k.request_hash AS requestHash, c.serial AS serial
-     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate
-     WHERE k.scope = ? AND k.key = ? AND c.issued_ms >= ?`,
-  )
+  const byIdempotencyKey = idempotencyFinder(db)
   const byKeyOfRequest = db
     .prepare<[Buffer | string, string], Buffer>(
       'SELECT idempotency_hash FROM requests WHERE principal = ? AND idempotency_key = ?',
@@ -67,8 +76,8 @@ export function certificateQueries(db: Connection) {
     },
 
     async idempotentIssuance(scope: string, key: string, countsFrom: number) {
-      const row = byIdempotencyKey.get(scope, key, countsFrom)
-      if (row) return { requestHash: row.requestHash, serialNumber: row.serial.toString('hex') }
+      const issued = byIdempotencyKey(scope, key, countsFrom)
+      if (issued) return issued
       const requestHash = byKeyOfRequest.get(principalColumn(scope), key)
       return requestHash ? { requestHash, serialNumber: null } : null
     },

@@ -5,7 +5,7 @@ import type { DayCount } from '../queries.ts'
 const DAY = 86_400
 
 /** A day with more is counted no further: nobody reads a plot that exactly, and each step ends soon. */
-export const DAY_BOUND = 1_000_000
+const DAY_BOUND = 1_000_000
 
 /** Each count walks one stretch of an index, and no row of a table. */
 const COUNTS = {

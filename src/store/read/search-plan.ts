@@ -37,7 +37,7 @@ export interface Condition {
   values: readonly Value[]
 }
 
-export const AUTHORITY_KEY = '(SELECT a.key FROM authorities a WHERE a.id = ?)'
+const AUTHORITY_KEY = '(SELECT a.key FROM authorities a WHERE a.id = ?)'
 
 /** Equalities that an index of certificates is searched by; each where that part of the filter is given. */
 export const EQUAL = {

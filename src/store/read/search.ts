@@ -20,7 +20,7 @@ export interface SearchBounds {
 }
 
 /** A few milliseconds for a page with millions of certificates; fewer people wait for a count. */
-export const SEARCH_BOUNDS: SearchBounds = { page: 1000, scattered: 250, count: 20_000 }
+const SEARCH_BOUNDS: SearchBounds = { page: 1000, scattered: 250, count: 20_000 }
 
 export interface CountStep {
   readonly count: number

@@ -22,10 +22,7 @@ export function acmeSweepHandlers(db: Connection) {
     sweepAcme({ now, limit }: { now: number; limit: number }) {
       const before = now - KEPT
       const counts = [orders, fulfilled, authorizations].map((one) => one.run(before, limit).changes)
-      return {
-        removed: counts.reduce((sum, count) => sum + count, 0),
-        more: counts.some((count) => count === limit),
-      }
+      return { more: counts.some((count) => count === limit) }
     },
   }
 }

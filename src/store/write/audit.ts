@@ -2,6 +2,7 @@ import { CHAIN_START, chainHash } from '../chain-hash.ts'
 import { principalColumn, serialOctets, targetColumn } from '../columns.ts'
 import type { AuditEntry, AuditHeadRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { newestAuditReader } from '../read/audit-chain.ts'
 import { type ChainEnd, memoryOf } from './memory.ts'
 import { wordKeys } from './words.ts'
 
@@ -57,13 +58,10 @@ function detailText(detail: AuditEntry['detail']): string {
 }
 
 function chainEndReader(db: Connection): () => ChainEnd {
-  const newest = db.prepare<[], { id: number; hash: Buffer | null }>(
-    `SELECT a.id AS id, ifnull(a.hash, (SELECT o.hash FROM audit_older_hashes o WHERE o.id = a.id)) AS hash
-     FROM audit a ORDER BY a.id DESC LIMIT 1`,
-  )
+  const newest = newestAuditReader(db)
   return () => {
-    const row = newest.get()
-    return { id: row?.id ?? 0, hash: row?.hash?.toString('hex') ?? CHAIN_START }
+    const row = newest()
+    return { id: row?.id ?? 0, hash: row?.hash ?? CHAIN_START }
   }
 }
 

@@ -1,15 +1,12 @@
 import { CaError } from '../../errors.ts'
 import type { Commands, IssuanceRecord } from '../commands.ts'
 import type { Connection } from '../connection.ts'
+import { idempotencyFinder } from '../read/certificate.ts'
 
 type IdempotencyRecord = NonNullable<IssuanceRecord['idempotency']>
 
 export function idempotencyKeys(db: Connection) {
-  const find = db.prepare<[string, string, number], { requestHash: Buffer; serial: Buffer }>(
-    `SELECT k.request_hash AS requestHash, c.serial AS serial
-     FROM idempotency_keys k JOIN certificates c ON c.id = k.certificate
-     WHERE k.scope = ? AND k.key = ? AND c.issued_ms >= ?`,
-  )
+  const find = idempotencyFinder(db)
   const insert = db.prepare(
     `INSERT INTO idempotency_keys (scope, key, request_hash, certificate) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET request_hash = excluded.request_hash, certificate = excluded.certificate
@@ -18,14 +15,14 @@ export function idempotencyKeys(db: Connection) {
   return {
     /** The serial number that the same request got before, if it did. */
     find({ scope, key, requestHash, countsFrom }: IdempotencyRecord): string | undefined {
-      const row = find.get(scope, key, countsFrom)
-      if (row && !row.requestHash.equals(requestHash)) {
+      const issued = find(scope, key, countsFrom)
+      if (issued && !issued.requestHash.equals(requestHash)) {
         throw new CaError(
           'idempotencyConflict',
           'This Idempotency-Key was used with another request. Repeat that request exactly, or use a new key.',
         )
       }
-      return row?.serial.toString('hex')
+      return issued?.serialNumber
     },
     /** In the place of one that counts no more, and of no other. */
     save({ scope, key, requestHash, countsFrom }: IdempotencyRecord, certificate: number): void {

@@ -1,4 +1,5 @@
 import { CaError } from '../../errors.ts'
+import { REASON } from '../../pki/crl/reasons.ts'
 import { serialOctets } from '../columns.ts'
 import type {
   CarriedRevocation,
@@ -9,13 +10,16 @@ import type {
 } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { certificateData, revocationData, revocationType } from '../notice-data.ts'
-import { type StoredSummary, SUMMARY_COLUMNS, summaryOf } from '../read/certificate-row.ts'
+import {
+  factsOf,
+  type StoredFacts,
+  type StoredSummary,
+  SUMMARY_COLUMNS,
+  summaryOf,
+} from '../read/certificate-row.ts'
 import { auditWriter } from './audit.ts'
 import { authorityKeys } from './authority-keys.ts'
 import type { Outbox } from './outbox.ts'
-
-/** CRLReason certificateHold (RFC 5280 5.3.1), the only revocation that can be taken back. */
-const CERTIFICATE_HOLD = 6
 
 export function revocationHandlers(db: Connection, outbox: Outbox | null) {
   const find = revocationFinder(db)
@@ -54,7 +58,7 @@ export function revocationHandlers(db: Connection, outbox: Outbox | null) {
 
     revoke(record: RevocationRecord): RevocationOutcome {
       const { id, authority, partition, revocation: first } = find(record.serialNumber)
-      const hardens = first?.reason === CERTIFICATE_HOLD && record.reason !== CERTIFICATE_HOLD
+      const hardens = first?.reason === REASON.certificateHold && record.reason !== REASON.certificateHold
       if (first && !hardens) return { changed: false, authority, partition, revocation: first }
       const { revokedAt, reason, invalidityDate, entry } = record
       save.run({ id, revokedAt, reason, invalidityDate, entry, change: writeAudit(record.audit, id) })
@@ -70,7 +74,8 @@ export function revocationHandlers(db: Connection, outbox: Outbox | null) {
     /** The row goes; that there was a hold stays in the audit log, and in delta CRLs for as long as it matters. */
     release(record: ReleaseRecord): RevocationOutcome {
       const { id, authority, partition, revocation } = find(record.serialNumber)
-      if (revocation?.reason !== CERTIFICATE_HOLD) {
+      // RFC 5280 5.3.1: the only revocation that can be taken back.
+      if (revocation?.reason !== REASON.certificateHold) {
         throw new CaError(
           'notOnHold',
           `Certificate ${record.serialNumber} is not on hold; there is nothing to release.`,
@@ -92,13 +97,10 @@ function noticeData(db: Connection) {
   return (id: number) => certificateData(summaryOf(find.get(id)!))
 }
 
-interface FoundRow {
+interface FoundRow extends StoredFacts {
   id: number
   authority: string
   partition: number | null
-  revokedAt: number | null
-  reason: number
-  invalidityDate: number | null
 }
 
 function revocationFinder(db: Connection) {
@@ -113,12 +115,7 @@ function revocationFinder(db: Connection) {
   ): Pick<FoundRow, 'id' | 'authority' | 'partition'> & { revocation: RevocationFacts | null } => {
     const row = find.get(serialOctets(serialNumber))
     if (!row) throw new CaError('notFound', `There is no certificate with serial number ${serialNumber}.`)
-    const { id, authority, partition, revokedAt, reason, invalidityDate } = row
-    return {
-      id,
-      authority,
-      partition,
-      revocation: revokedAt === null ? null : { revokedAt, reason, invalidityDate },
-    }
+    const { id, authority, partition } = row
+    return { id, authority, partition, revocation: factsOf(row) }
   }
 }

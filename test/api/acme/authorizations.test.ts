@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { DAY } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
 import { AcmeCa } from './acme-ca.ts'
@@ -25,6 +25,10 @@ async function open(name = 'localhost'): Promise<{ order: Reply; url: string; ht
   const { json } = await client.authorization(url)
   return { order, url, http: json.challenges.find(({ type }: Challenge) => type === 'http-01') }
 }
+
+/** Until nobody is asked about any challenge any more. */
+const allTried = () =>
+  eventually(async () => expect(await acme.ca.service.store.read.processingAcmeChallenges(0, 10)).toEqual([]))
 
 const types = ({ json }: Reply) => json.challenges.map(({ type }: Challenge) => type)
 const statusOf = async (url: string) => (await client.postAsGet(url)).json.status
@@ -106,7 +110,7 @@ describe('an authorization (RFC 8555 7.5)', () => {
     const { url, http } = await open()
     acme.answers.set(http.token!, client.keyAuthorization(http.token!))
     await Promise.all([client.answer(http), client.post(url, { status: 'deactivated' })])
-    await pause(200)
+    await allTried()
     expect(await statusOf(url)).toBe('deactivated')
     expect((await client.authorization(url)).headers).not.toHaveProperty('retry-after')
     expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
@@ -160,7 +164,7 @@ describe('a challenge (RFC 8555 7.5.1)', () => {
       status: 'valid',
       validated: expect.stringMatching(/^[0-9-]{10}T[0-9:]{8}Z$/),
     })
-    await pause(100)
+    await allTried()
     expect(acme.asked.get(http.token!)).toBe(1)
   })
 

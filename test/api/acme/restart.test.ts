@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { DAY } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
 import { AcmeCa } from './acme-ca.ts'
@@ -16,7 +16,7 @@ async function begun(client: AcmeClient) {
   const url: string = order.json.authorizations[0]
   const http: Challenge = (await client.authorization(url)).json.challenges[0]
   await client.answer(http)
-  while (!acme.asked.has(http.token!)) await pause(5)
+  await eventually(() => expect(acme.asked.has(http.token!)).toBe(true))
   return { order, url, http }
 }
 
@@ -40,10 +40,11 @@ test('a challenge whose authorization is deactivated asks nobody any more, after
   await client.post(url, { status: 'deactivated' })
   const { read } = acme.ca.service.store
   const asked = acme.asked.get(http.token!)
-  while ((await read.processingAcmeChallenges(0, 10)).length > 0) await pause(20)
+  await eventually(async () => expect(await read.processingAcmeChallenges(0, 10)).toEqual([]))
   await acme.ca.reopen()
   client.forgetNonces()
-  await pause(50)
+  const other = await acme.client()
+  await other.authorize(await other.newOrder(['localhost']), acme.solve)
   expect(acme.asked.get(http.token!)).toBe(asked)
   const { json, headers } = await client.authorization(url)
   expect(json.status).toBe('deactivated')

@@ -13,7 +13,7 @@ function shown(
   expiresAt = NOW + 60,
 ): string[] {
   const rows = challenges.map(([type, status], index) => ({
-    ...{ challengeId: index + 1, type, token: 'token', status, attempts: 0, startedAt: null },
+    ...{ challengeId: index + 1, type, token: 'token', status, attempts: 0 },
     ...{ accountUrl: null, validatedAt: null, error: null },
   }))
   const row = { authorizationId: 1, accountId: 1, identifier: 'dns:web.example.test', status, expiresAt }
