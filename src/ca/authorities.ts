@@ -163,8 +163,12 @@ export class Authorities {
     return [...roots.values()]
   }
 
-  /** To be called after each certificate: one that was granted just before its authority retired ends later than was thought. */
-  recorded(id: string, notAfter: number): void {
+  /**
+   * To be called after each certificate: one that was granted just before its authority retired ends later than was thought. Not so a
+   * responder's, as at each reading: it is there for the others, and with each renewal the authority would answer for a week more.
+   */
+  recorded(id: string, { profile, notAfter }: { profile: string; notAfter: number }): void {
+    if (profile === RESPONDER_PROFILE) return
     const authority = this.#byId.get(id)
     if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
     this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })
