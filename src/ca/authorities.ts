@@ -71,10 +71,19 @@ export class Authorities {
     this.#paths = new Map()
   }
 
-  /** What authorities have from each other beside their own certificates, as long as it is valid. */
+  /**
+   * What authorities have from each other beside their own certificates, as long as it is valid and both answer: by the one that a
+   * root has from the next, whoever trusts the next would go on to trust it once it is retired.
+   */
   crossCertificates(): readonly CrossCertificateRow[] {
     const now = epochSeconds(this.#preference.clock())
-    return this.#cross.filter(({ notAfter }) => notAfter > now)
+    const answers = (id: string) => {
+      const one = this.#byId.get(id)
+      return one !== undefined && !isSpent(one, now)
+    }
+    return this.#cross.filter(
+      ({ notAfter, subject, issuer }) => notAfter > now && answers(subject) && answers(issuer),
+    )
   }
 
   all(): readonly Authority[] {
