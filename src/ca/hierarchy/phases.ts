@@ -3,8 +3,9 @@ import { CaError } from '../../errors.ts'
 import type { Phase, PhaseChange } from '../../store/authority-commands.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
-import { type Authorities, lineOf } from '../authorities.ts'
+import type { Authorities } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
+import { lineOf } from '../lines.ts'
 import {
   checkBelow,
   checkCrl,
