@@ -46,6 +46,8 @@ export async function installAuthority(
   )
   const aboveRows = elsewhere.map(({ ids, certificate }) => ({ id: ids[0]!, certificate }))
   if (!row.certificate) refuseNamesake(own!, [...rows, ...aboveRows], now)
+  // One that comes along is in the bundles at once, as one by "root install" is.
+  if (!rows.some(({ certificate }) => certificate?.equals(root.der))) refuseNamesake(root, rows, now)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
