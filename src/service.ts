@@ -221,6 +221,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     ...{ store, clock, authorities, profiles },
     propagation: config.rollover.propagation,
     crlOf: (id) => crl.current(id),
+    labels: config.est.enabled ? labels.all() : [],
     ocspSignerOf: revocation.ocspSignerOf,
     changed: authoritiesChanged,
   })

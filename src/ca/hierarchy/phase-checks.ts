@@ -35,6 +35,8 @@ export interface PhaseCheck {
 }
 
 export interface PhaseCheckContext {
+  /** Of EST, with the authority that each names; the name of that without one is null. */
+  readonly labels: readonly { readonly name: string | null; readonly authority: string | undefined }[]
   readonly all: readonly Authority[]
   readonly profiles: ReadonlyMap<string, Profile>
   /** For how long bundles must have held a certificate before anybody is shown what it signed. Seconds. */
@@ -65,13 +67,17 @@ export function checksBeforeActive(
 export function checkSuccessor(
   { id }: Authority,
   staying: readonly Authority[],
-  { profiles }: Pick<PhaseCheckContext, 'profiles'>,
+  { profiles, labels }: Pick<PhaseCheckContext, 'profiles' | 'labels'>,
 ): Promise<PhaseCheck> {
   return check('successor', () => {
     const [successor] = staying
     if (successor) return `"${successor.id}" issues in its place.`
-    const orphans = [...profiles.values()].filter(({ authority }) => authority === id).map(({ name }) => name)
-    if (orphans.length === 0) return 'No profile names it.'
+    const isNaming = ({ authority }: { readonly authority?: string | undefined }) => authority === id
+    const orphans = [
+      ...[...profiles.values()].filter(isNaming).map(({ name }) => name),
+      ...labels.filter(isNaming).map(({ name }) => (name === null ? 'EST' : `EST’s label ${name}`)),
+    ]
+    if (orphans.length === 0) return 'No profile names it, and no label of EST.'
     return refuse(
       `Nobody would issue for ${orphans.join(', ')}, which name it. Activate an authority that replaces it, or let them name another.`,
     )

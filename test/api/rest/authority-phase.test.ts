@@ -241,6 +241,20 @@ describe('a retired authority', () => {
     expect((await patch('intermediate', 'active')).status).toBe(200)
     await ca.call('/v1/authorities/intermediate', { method: 'PATCH', body: { isDefault: true } })
     expect((await patch('other', 'retired')).json).toMatchObject({ state: 'retired' })
+  test('is not to be what a label of EST names, for which nobody else would issue', async () => {
+    await ca.close()
+    ca = await TestCa.create({
+      options: { est: { names: ['example.test'], labels: { lab: { authority: 'lab' } } } },
+    })
+    await newAuthority(ca, 'lab')
+    const refused = await phase('lab', { phase: 'retired' })
+    expectProblem(refused, 409, 'conflict', /Nobody would issue for EST’s label lab/)
+    await newAuthority(ca, 'next', { replaces: 'lab' })
+    ca.now += DAY * 1000
+    expect((await phase('next', { phase: 'active' })).status).toBe(200)
+    expect(await states()).toMatchObject({ next: 'active', lab: 'retired' })
+  })
+
     const early = await patch('other', 'active')
     expectProblem(early, 409, 'conflict', /rollover\.propagation/)
     expect(early.json.subproblems).toMatchObject([{ subject: 'propagation' }])
