@@ -3,9 +3,6 @@ import { rfc3339 } from '../../clock.ts'
 import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
-import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
-import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
-import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
 import type { Authority, IssuingAuthority } from '../authority.ts'
@@ -14,6 +11,7 @@ import type { OcspSigner } from '../ocsp-responders.ts'
 import type { Signer } from '../signer.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { proveCrl } from './prove-crl.ts'
+import { revokedOf } from './revoked.ts'
 
 export const PHASE_CHECKS = [
   'key',
@@ -35,10 +33,10 @@ export interface PhaseCheck {
 }
 
 export interface PhaseCheckContext {
-  /** Of EST, with the authority that each names; the name of that without one is null. */
-  readonly labels: readonly { readonly name: string | null; readonly authority: string | undefined }[]
   readonly all: readonly Authority[]
   readonly profiles: ReadonlyMap<string, Profile>
+  /** Of EST, with the authority that each names; the name of that without one is null. */
+  readonly labels: readonly { readonly name: string | null; readonly authority: string | undefined }[]
   /** For how long bundles must have held a certificate before anybody is shown what it signed. Seconds. */
   readonly propagation: number
   /** The current full CRL. */
@@ -192,24 +190,11 @@ function checkCrls(authority: Authority, { all, crlOf, now }: PhaseCheckContext)
         `"${id}" has no CRL: sign one where its key is, and bring it with "chancery crl install ${id} FILE".`,
       )
     if (crl.nextUpdate <= now) refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.`)
-    const { entries } = proveCrl(crl.der, certificate)
-    const revoked = revokedOf(path, certificate, entries)
-    if (revoked) refuse(`"${nameToText(revoked.subject)}" is revoked: the CRL of "${id}" lists it.`)
+    proveCrl(crl.der, certificate)
   }
+  const revoked = revokedOf(authority, all, crlOf)
+  if (revoked) refuse(`"${revoked.subject}" is revoked: the CRL of "${revoked.by}" lists it.`)
   return 'It has a current CRL, and so has everybody above it.'
-}
-
-/** The first certificate of the path that the issuer has in its list; undefined where there is none. */
-function revokedOf(
-  path: readonly Buffer[],
-  issuer: CertificateInfo,
-  entries: Buffer,
-): CertificateInfo | undefined {
-  const issued = path.map((der) => parseCertificate(der)).filter((one) => one.issuer.equals(issuer.subject))
-  // The list of who issues for others may be long.
-  if (issued.length === 0) return undefined
-  const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
-  return issued.find(({ serialNumber, der }) => listed.has(serialNumber) && !der.equals(issuer.der))
 }
 
 async function checkOcsp(authority: Authority, { ocspSignerOf, now }: PhaseCheckContext): Promise<string> {

@@ -2,11 +2,8 @@ import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
-import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
-import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
-import { decodePem } from '../../../src/pki/pem.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
-import { installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
+import { installRoots, newAuthority, revokeByRoot, secondRoot } from '../new-authority.ts'
 import { csrPem } from '../requests.ts'
 
 let ca: TestCa
@@ -113,12 +110,7 @@ describe('activation', () => {
     const { json } = await newAuthority(ca, 'next', { replaces: 'intermediate' })
     ca.now += DAY * 1000
     expect(failed(await phase('next', { phase: 'active', dryRun: true }))).toEqual([])
-    const { serialNumber } = parseCertificate(decodePem(json.certificate, 'certificate')[0]!.der)
-    const previous = (await ca.call('/crl/root.crl', { as: null }, ca.http)).body
-    const wish = { previous, revoke: [{ serialNumber, reason: 2 }], validity: 365 * DAY }
-    const crl = await makeNextRootCrl(await ownRoot(ca), wish, ca.clock())
-    const headers = { 'content-type': 'application/pkix-crl' }
-    await ca.call('/v1/authorities/root/crl', { method: 'PUT', body: crl.der, headers })
+    await revokeByRoot(ca, json.certificate)
     const refused = await phase('next', { phase: 'active' })
     expectProblem(refused, 409, 'conflict', /"CN=next" is revoked: the CRL of "root" lists it/)
     expect(refused.json.subproblems).toMatchObject([{ subject: 'crl' }])
@@ -241,6 +233,14 @@ describe('a retired authority', () => {
     expect((await patch('intermediate', 'active')).status).toBe(200)
     await ca.call('/v1/authorities/intermediate', { method: 'PATCH', body: { isDefault: true } })
     expect((await patch('other', 'retired')).json).toMatchObject({ state: 'retired' })
+    const early = await patch('other', 'active')
+    expectProblem(early, 409, 'conflict', /rollover\.propagation/)
+    expect(early.json.subproblems).toMatchObject([{ subject: 'propagation' }])
+    ca.now += DAY * 1000
+    expect((await patch('other', 'active')).json).toMatchObject({ state: 'active', isDefault: false })
+    expect(await states()).toMatchObject({ intermediate: 'active, default' })
+  })
+
   test('is not to be what a label of EST names, for which nobody else would issue', async () => {
     await ca.close()
     ca = await TestCa.create({
@@ -253,14 +253,6 @@ describe('a retired authority', () => {
     ca.now += DAY * 1000
     expect((await phase('next', { phase: 'active' })).status).toBe(200)
     expect(await states()).toMatchObject({ next: 'active', lab: 'retired' })
-  })
-
-    const early = await patch('other', 'active')
-    expectProblem(early, 409, 'conflict', /rollover\.propagation/)
-    expect(early.json.subproblems).toMatchObject([{ subject: 'propagation' }])
-    ca.now += DAY * 1000
-    expect((await patch('other', 'active')).json).toMatchObject({ state: 'active', isDefault: false })
-    expect(await states()).toMatchObject({ intermediate: 'active, default' })
   })
 
   test('is not to be the default, nor named by a profile for which nobody else would issue', async () => {
