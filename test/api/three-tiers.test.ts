@@ -175,9 +175,19 @@ test('what is to issue below one that is retired waits until that is active agai
     ...{ name: 'chain', ok: false },
     detail: expect.stringContaining(`Its intermediate "${id}" is retired`),
   })
+  ca.now += DAY * 1000
   const current = await ca.call(`/crl/${id}.crl`, { as: null }, ca.http)
   await bringCrl(await policyCrl(90 * DAY, current.body))
   expect(await phase(id, 'active')).toMatchObject({ status: 200 })
   await newAuthority(ca, 'south', { root: policy, above })
   expect(await crlsIn('south')).toContain(id)
+  // Its CRL is new to the bundles.
+  const early = await ca.call('/v1/authorities/next/phase', { body: { phase: 'active', dryRun: true } })
+  expect(early.json.checks).toContainEqual({
+    ...{ name: 'propagation', ok: false },
+    detail: expect.stringContaining(`Its intermediate "${id}" has been in the bundles since`),
+  })
+  ca.now += DAY * 1000
+  const later = await ca.call('/v1/authorities/next/phase', { body: { phase: 'active', dryRun: true } })
+  expect(later.json.checks).toContainEqual(expect.objectContaining({ name: 'propagation', ok: true }))
 })

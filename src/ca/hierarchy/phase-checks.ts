@@ -5,6 +5,7 @@ import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
+import { isSpent } from '../authorities.ts'
 import type { Authority, IssuingAuthority } from '../authority.ts'
 import { isInternal } from '../internal-profiles.ts'
 import type { OcspSigner } from '../ocsp-responders.ts'
@@ -166,13 +167,21 @@ function checkLife({ usableUntil }: Authority, { profiles, now }: PhaseCheckCont
 }
 
 function checkPropagation(authority: Authority, { all, propagation, now }: PhaseCheckContext): string {
-  const root = rootOf(authority.chain, all)
-  const newest = Math.max(authority.publishedAt, root?.publishedAt ?? now)
-  const what = newest === authority.publishedAt ? 'Its certificate' : `Its root "${root?.id}"`
-  const since = `${what} has been in the bundles since ${rfc3339(newest)}`
-  if (now < newest + propagation) {
+  const { id } = authority
+  if (propagation > 0 && isSpent(authority, now))
     refuse(
-      `${since}, and rollover.propagation is ${formatDuration(propagation)}: activate it at ${rfc3339(newest + propagation)} or later.`,
+      `It answers for nothing any more, and its CRL has left the bundles: stage it first ("chancery authority stage ${id}"), and activate it ${formatDuration(propagation)} later.`,
+    )
+  const above = all.filter(({ certificate }) => authority.chain.some((der) => der.equals(certificate.der)))
+  const newest = [authority, ...above].reduce((one, other) =>
+    other.publishedAt > one.publishedAt ? other : one,
+  )
+  const at = newest.publishedAt
+  const what = newest === authority ? 'Its certificate' : `Its ${newest.role} "${newest.id}"`
+  const since = `${what} has been in the bundles since ${rfc3339(at)}`
+  if (now < at + propagation) {
+    refuse(
+      `${since}, and rollover.propagation is ${formatDuration(propagation)}: activate it at ${rfc3339(at + propagation)} or later.`,
     )
   }
   return `${since}.`
@@ -189,7 +198,11 @@ function checkCrls(authority: Authority, { all, crlOf, now }: PhaseCheckContext)
       refuse(
         `"${id}" has no CRL: sign one where its key is, and bring it with "chancery crl install ${id} FILE".`,
       )
-    if (crl.nextUpdate <= now) refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.`)
+    if (crl.nextUpdate <= now) {
+      const isItsOwn = id === authority.id && authority.signer !== null && isSpent(authority, now)
+      const help = isItsOwn ? ` Stage it first ("chancery authority stage ${id}"): that makes the next.` : ''
+      refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.${help}`)
+    }
     proveCrl(crl.der, certificate)
   }
   const revoked = revokedOf(authority, all, crlOf)

@@ -224,6 +224,34 @@ describe('a retired authority', () => {
     expect(files.map(({ name }) => name)).not.toContain('keys/intermediate.key.pem')
   })
 
+  test('that has left the bundles of CRLs stands in them again for a day before it issues', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    await phase('next', { phase: 'active' })
+    ca.now = Date.parse((await ca.call('/v1/authorities/intermediate')).json.answersUntil)
+    await ca.reopen()
+    const early = await phase('intermediate', { phase: 'active' })
+    expectProblem(early, 409, 'conflict', /has left the bundles: stage it first/)
+    ca.now += 30 * DAY * 1000
+    await ca.reopen()
+    const force = ['propagation']
+    expectProblem(
+      await phase('intermediate', { phase: 'active', force }),
+      409,
+      'conflict',
+      /that makes the next/,
+    )
+
+    expect((await phase('intermediate', { phase: 'staged' })).status).toBe(200)
+    expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).text).toContain((await crl()).trim())
+    const { publishedAt } = (await ca.call('/v1/authorities/intermediate')).json
+    expect(Date.parse(publishedAt)).toBe(ca.now)
+    const soon = await phase('intermediate', { phase: 'active', dryRun: true })
+    expect(failed(soon)).toEqual(['propagation'])
+    ca.now += DAY * 1000
+    expect((await phase('intermediate', { phase: 'active' })).status).toBe(200)
+  })
+
   test('is one after the same checks where PATCH says so, and back', async () => {
     const patch = (id: string, state: string) =>
       ca.call(`/v1/authorities/${id}`, { method: 'PATCH', body: { state } })
