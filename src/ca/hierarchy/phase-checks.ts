@@ -99,12 +99,17 @@ export function checkBelow(
     )
     if (authority.role === 'root' && others.length === 0)
       refuse('It is the only root: the bundles would be empty.')
-    const below = all.find(
-      ({ role, chain, answersUntil }) =>
-        role === 'issuing' &&
-        answersUntil > now &&
-        chain.some((der) => der.equals(authority.certificate.der)),
+    const still = all.filter(
+      ({ chain, answersUntil }) =>
+        answersUntil > now && chain.some((der) => der.equals(authority.certificate.der)),
     )
+    const below = still.find(({ role }) => role === 'issuing')
+    const [between] = still
+    // The bundle of CRLs would be withheld from everybody once nobody brings the next of its.
+    if (!below && between)
+      refuse(
+        `"${between.id}" stands below it, and its CRL is in the bundles: retire that first ("chancery authority retire ${between.id}").`,
+      )
     if (!below) return 'Nothing that is still valid stands below it.'
     return refuse(
       below.state === 'retired'
