@@ -3,6 +3,7 @@ import type { Authorities } from './ca/authorities.ts'
 import type { Authority } from './ca/authority.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import type { HealthCheck } from './health.ts'
+import type { RevokedAuthorities } from './revoked-authorities.ts'
 import type { Store } from './store/store.ts'
 
 /** What the service's own parts have to say, those first without which nothing works. */
@@ -12,6 +13,7 @@ export function ownChecks({
   clock,
   acme,
   revocation,
+  revoked,
 }: {
   readonly store: Store
   readonly authorities: Pick<Authorities, 'all'>
@@ -19,37 +21,46 @@ export function ownChecks({
   /** Null where it is turned off. */
   readonly acme: Acme | null
   readonly revocation: { health(): HealthCheck[] }
+  readonly revoked: Pick<RevokedAuthorities, 'reasonOf'>
 }): HealthCheck[] {
   const ok = store.healthy
   return [
     { name: 'store', ok, reason: ok ? null : 'The database cannot be written or read.' },
-    ...authorityChecks(authorities.all(), epochSeconds(clock())),
+    ...authorityChecks(authorities.all(), revoked, epochSeconds(clock())),
     ...revocation.health(),
     ...(acme ? [acmeCheck(acme)] : []),
   ]
 }
 
 /** The default authority first, without which nothing is issued; then the others that should issue. `now`: seconds since 1970. */
-function authorityChecks(authorities: readonly Authority[], now: number): HealthCheck[] {
+function authorityChecks(
+  authorities: readonly Authority[],
+  revoked: Pick<RevokedAuthorities, 'reasonOf'>,
+  now: number,
+): HealthCheck[] {
+  const check = (name: string, authority: Authority) => {
+    const { ok, reason, until } = lifeCheck(authority, now)
+    return { name, ok, reason: reason ?? revoked.reasonOf(authority), until }
+  }
   const issuing = authorities.find((one) => one.isDefault)
   const others = authorities.filter((one) => one !== issuing && one.signer && one.state === 'active')
   return [
     issuing
-      ? lifeCheck('authority', issuing, now)
+      ? check('authority', issuing)
       : {
           name: 'authority',
           ok: false,
           reason: 'No authority can issue yet: install its signed certificate.',
         },
     // The service does its work without them.
-    ...others.map((one) => ({ ...lifeCheck(`authority:${one.id}`, one, now), ok: true })),
+    ...others.map((one) => ({ ...check(`authority:${one.id}`, one), ok: true })),
   ]
 }
 
-function lifeCheck(name: string, { id, usableUntil: until }: Authority, now: number): HealthCheck {
+function lifeCheck({ id, usableUntil: until }: Authority, now: number) {
   const ok = until > now
   const reason = ok ? null : `The certificate of authority "${id}", or one above it, has expired.`
-  return { name, ok, reason, until }
+  return { ok, reason, until }
 }
 
 /** Challenges that wait longer than the client does are as good as none that are looked at. */

@@ -24,6 +24,7 @@ import { Labels } from './est/labels.ts'
 import type { FaultLog, HealthCheck } from './health.ts'
 import type { OcspResponder } from './ocsp/responder.ts'
 import { createRevocation } from './revocation.ts'
+import { RevokedAuthorities } from './revoked-authorities.ts'
 import { ownChecks } from './service-checks.ts'
 import { prepareStore } from './store/prepared.ts'
 import type { Store } from './store/store.ts'
@@ -187,6 +188,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     ...{ config, store, clock, authorities, issuer, passphrase, log, changed },
   })
   const { revoker, ocsp, crl } = revocation
+  const revoked = new RevokedAuthorities({ authorities, crl, clock, log })
   const auditHeads = new AuditHeads({
     ...{ store, authorities, issuer, clock, passphrase },
     directory: config.dir,
@@ -219,6 +221,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
   store.onResumed(following.inDoubt)
   const phases = new Phases({
     ...{ store, clock, authorities, profiles },
+    labels: config.est.enabled ? labels.all() : [],
     propagation: config.rollover.propagation,
     crlOf: (id) => crl.current(id),
     ocspSignerOf: revocation.ocspSignerOf,
@@ -248,12 +251,16 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     onChange: (listener) => listeners.push(listener),
     onIssued: (listener) => issuedListeners.push(listener),
     health: () => [
-      ...ownChecks({ store, authorities, clock, revocation, acme: config.acme.enabled ? acme : null }),
+      ...ownChecks({
+        ...{ store, authorities, clock, revocation, revoked },
+        acme: config.acme.enabled ? acme : null,
+      }),
       ...(webhooks?.health() ?? []),
       ...checks.map((check) => check()),
     ],
     async close() {
       await following.stop()
+      revoked.stop()
       acme.stop()
       approvals.stop()
       keySweeper.stop()
@@ -268,6 +275,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
     // Roots too: a kill may have come between a change of them and the file.
     await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
     following.start()
+    revoked.start()
     approvals.start()
     keySweeper.start()
     webhooks?.start()

@@ -137,7 +137,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
   'authority-changes.ts': ['revocation.ts', 'ca', 'regular-looks.ts', 'health.ts'],
-  'service-checks.ts': ['acme', 'ca', 'store', 'clock.ts', 'health.ts'],
+  'revoked-authorities.ts': ['crl', 'ca', 'clock.ts', 'daily-warnings.ts', 'health.ts'],
+  'service-checks.ts': ['revoked-authorities.ts', 'acme', 'ca', 'store', 'clock.ts', 'health.ts'],
   webhooks: [
     'node-http.ts',
     'acme',
@@ -167,6 +168,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'tracing',
     'auth',
     'authority-changes.ts',
+    'revoked-authorities.ts',
     'service-checks.ts',
     'webhooks',
     'acme',

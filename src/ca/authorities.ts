@@ -16,6 +16,7 @@ import type { Authority, IssuingAuthority } from './authority.ts'
 import { RESPONDER_PROFILE } from './internal-profiles.ts'
 import { checkKeyFileMode } from './key-file.ts'
 import { createKeySigner } from './key-signer.ts'
+import { lineOf, standIn } from './lines.ts'
 import { type TrustPath, trustPaths } from './trust-paths.ts'
 
 /**
@@ -71,10 +72,19 @@ export class Authorities {
     this.#paths = new Map()
   }
 
-  /** What authorities have from each other beside their own certificates, as long as it is valid. */
+  /**
+   * What authorities have from each other beside their own certificates, as long as it is valid and both answer: by the one that a
+   * root has from the next, whoever trusts the next would go on to trust it once it is retired.
+   */
   crossCertificates(): readonly CrossCertificateRow[] {
     const now = epochSeconds(this.#preference.clock())
-    return this.#cross.filter(({ notAfter }) => notAfter > now)
+    const answers = (id: string) => {
+      const one = this.#byId.get(id)
+      return one !== undefined && !isSpent(one, now)
+    }
+    return this.#cross.filter(
+      ({ notAfter, subject, issuer }) => notAfter > now && answers(subject) && answers(issuer),
+    )
   }
 
   all(): readonly Authority[] {
@@ -108,6 +118,16 @@ export class Authorities {
       )
     }
     return { ...authority, signer }
+  }
+
+  /**
+   * The authority that issues for this name, and those of its line whose certificates are out there, or may soon be: who has one of these
+   * needs the way up from it as well.
+   */
+  publishedFor(id?: string): readonly Authority[] {
+    const issuing = this.issuing(id)
+    const now = epochSeconds(this.#preference.clock())
+    return [issuing, ...lineOf(issuing, this.all()).filter((one) => !isSpent(one, now))]
   }
 
   /** One whose key is here, retired or not: it answers for what it issued. */
@@ -163,8 +183,12 @@ export class Authorities {
     return [...roots.values()]
   }
 
-  /** To be called after each certificate: one that was granted just before its authority retired ends later than was thought. */
-  recorded(id: string, notAfter: number): void {
+  /**
+   * To be called after each certificate: one that was granted just before its authority retired ends later than was thought. Not so a
+   * responder's, as at each reading: it is there for the others, and with each renewal the authority would answer for a week more.
+   */
+  recorded(id: string, { profile, notAfter }: { profile: string; notAfter: number }): void {
+    if (profile === RESPONDER_PROFILE) return
     const authority = this.#byId.get(id)
     if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
     this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })
@@ -241,33 +265,4 @@ export function isSpent(
   now: number,
 ): boolean {
   return state === 'retired' && until <= now
-}
-
-/** Who issues in the place of one that does not: the nearest that took its place, or, where that was taken back, whose place it has. */
-function standIn(named: Authority, all: readonly Authority[]): Authority | undefined {
-  if (named.state === 'active') return named
-  return lineOf(named, all).find(({ state, signer }) => state === 'active' && signer)
-}
-
-/**
- * All that ever had, or are to have, the place of an authority, without it, the nearest first: those that take its place, those
- * whose place it takes, and others that take the place of one of these.
- */
-export function lineOf(one: Authority, all: readonly Authority[]): Authority[] {
-  const before = predecessors(one, all)
-  const near = [...successors(one.id, all), ...before]
-  const others = successors((before.at(-1) ?? one).id, all)
-  return [...near, ...others.filter((other) => other.id !== one.id && !near.includes(other))]
-}
-
-/** Those that take an authority's place, and those that take theirs, the nearest first. */
-function successors(id: string, all: readonly Authority[]): Authority[] {
-  const next = all.filter(({ replaces }) => replaces === id)
-  return [...next, ...next.flatMap((one) => successors(one.id, all))]
-}
-
-/** The one whose place an authority takes, the one before that, and so on. */
-function predecessors({ replaces }: Authority, all: readonly Authority[]): Authority[] {
-  const before = all.find(({ id }) => id === replaces)
-  return before ? [before, ...predecessors(before, all)] : []
 }

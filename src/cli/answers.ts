@@ -94,6 +94,7 @@ export interface AuthorityAnswer {
   readonly role: string
   readonly state: string
   readonly isDefault: boolean
+  readonly revokedBy: string | null
   readonly subject: string
   readonly notAfter: string | null
   readonly fingerprint: string | null

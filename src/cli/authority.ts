@@ -34,7 +34,7 @@ function listCommand(terminal: Terminal): Command {
         answer.authorities.map((one) => [
           one.isDefault ? `${one.id} (default)` : one.id,
           one.role,
-          one.state,
+          one.revokedBy === null ? one.state : `${one.state}, revoked`,
           one.notAfter ?? '',
           plain(one.subject ?? ''),
         ]),

@@ -66,9 +66,13 @@ export class Labels {
     return label
   }
 
+  all(): readonly Label[] {
+    return [...this.#labels.values()]
+  }
+
   /** The trust anchors of all labels. DER. */
   get anchors(): readonly Buffer[] {
-    return [...this.#labels.values()].flatMap(({ devices }) => devices.anchors)
+    return this.all().flatMap(({ devices }) => devices.anchors)
   }
 }
 

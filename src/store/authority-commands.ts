@@ -90,7 +90,13 @@ export interface RootInstallation {
 
 /** Several authorities at once. "conflict" where one is no longer in the state in which it was found. */
 export interface PhaseChange {
-  moves: readonly { id: string; from: Phase; to: Phase }[]
+  moves: readonly {
+    id: string
+    from: Phase
+    to: Phase
+    /** Whether it comes to stand in bundles anew: it answered for nothing any more. */
+    comesBack?: boolean
+  }[]
   /** The authority that becomes the default; null leaves the default where it is. */
   default: string | null
   /** Seconds since 1970. */

@@ -4,6 +4,8 @@ import { publicUrls } from '../../src/ca/certificate-template.ts'
 import { makeCrossCertificate, makeIntermediateCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { createRoot, type OpenRoot, openRoot } from '../../src/ca/hierarchy/root.ts'
+import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { REASON } from '../../src/pki/crl/reasons.ts'
 import { parseCsr } from '../../src/pki/csr/parse.ts'
 import { parseDnText } from '../../src/pki/distinguished-name.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
@@ -84,4 +86,15 @@ export async function crossed(
 export function installRoots(ca: TestCa, ...pem: string[]): Promise<Answer> {
   const headers = { 'content-type': 'application/x-pem-file' }
   return ca.call('/v1/roots', { body: pem.join(''), headers })
+}
+
+/** What `root crl --revoke` and `crl install root` do. `certificate`: PEM, of what the root that init made has signed. */
+export async function revokeByRoot(ca: TestCa, certificate: string): Promise<void> {
+  const { serialNumber } = parseCertificate(decodePem(certificate, 'certificate')[0]!.der)
+  const previous = (await ca.call('/crl/root.crl', { as: null }, ca.http)).body
+  const wish = { previous, revoke: [{ serialNumber, reason: REASON.cACompromise }], validity: 365 * DAY }
+  const { der } = await makeNextRootCrl(await ownRoot(ca), wish, ca.clock())
+  const headers = { 'content-type': 'application/pkix-crl' }
+  const brought = await ca.call('/v1/authorities/root/crl', { method: 'PUT', body: der, headers })
+  expect(brought.status, brought.text).toBe(200)
 }

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { type OpenRoot, rootId } from '../../src/ca/hierarchy/root.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { DAY, TestCa } from './ca-fixture.ts'
-import { installRoots, ownRoot } from './new-authority.ts'
+import { crossed, installRoots, ownRoot, secondRoot } from './new-authority.ts'
 
 let ca: TestCa
 let root: OpenRoot
@@ -55,4 +55,34 @@ test('of a root that was renewed with its key, a CRL is served where either cert
   expect(again.json).toMatchObject({ roots: [], crls: ['root', root.id] })
   await ca.reopen()
   expect(await served('root')).toEqual(await served(root.id))
+})
+
+test('a cross-certificate by a root that was renewed with its key may outlive the root of before', async () => {
+  const renewed = await TestCa.create()
+  onTestFinished(() => renewed.close())
+  const before = await ownRoot(renewed)
+  renewed.now += 3000 * DAY * 1000
+  const { signer } = before
+  const certificate = await makeRootCertificate(
+    signer,
+    before.certificate.subject,
+    3650 * DAY,
+    renewed.clock(),
+  )
+  const after = { id: rootId(certificate), certificate, signer }
+  const wish = {
+    previous: (await renewed.call('/crl/root.crl', { as: null }, renewed.http)).body,
+    revoke: [],
+  }
+  const { der } = await makeNextRootCrl(after, { ...wish, validity: 365 * DAY }, renewed.clock())
+  const other = await secondRoot(renewed)
+  const cross = await crossed(renewed, other.root, after, 1000 * DAY)
+  const installed = await installRoots(
+    renewed,
+    ...[encodePem('CERTIFICATE', certificate.der), encodePem('X509 CRL', der)],
+    ...[other.certificate, other.crl, cross],
+  )
+  expect(installed.json, installed.text).toMatchObject({ crossCertificates: 1 })
+  const [listed] = (await renewed.call('/v1/cross-certificates')).json.crossCertificates
+  expect(listed).toMatchObject({ subject: other.root.id, issuer: after.id })
 })

@@ -97,3 +97,18 @@ test('an ACME client gets the way up that its profile names first, and the other
   }
   expect(ways).toEqual({ server: [newName, oldName], bridged: [oldName, newName] })
 })
+
+test('cacerts of EST has the chains of before and of what is staged, until those answer no more', async () => {
+  await newAuthority(acme.ca, 'fourth', { replaces: 'third' })
+  const { authorities } = (await acme.ca.call('/v1/authorities')).json
+  const first = authorities.find(({ id }: { id: string }) => id === 'intermediate')
+  const known = async (subject: string) => {
+    const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
+    return certificatesOf(body).some((one) => one.subject === subject)
+  }
+  for (const subject of ['CN=third', 'CN=fourth', 'CN=next', first.subject])
+    expect(await known(subject), subject).toBe(true)
+  acme.ca.now = Date.parse(first.answersUntil)
+  expect(await known(first.subject)).toBe(false)
+  expect(await known('CN=third')).toBe(true)
+})

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { makeIntermediateCertificate, makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { isCrlOf } from '../../src/ca/hierarchy/prove-crl.ts'
@@ -9,8 +9,8 @@ import { fingerprint } from '../../src/pki/certificate/fingerprint.ts'
 import { encodeName } from '../../src/pki/distinguished-name.ts'
 import { generateKey } from '../../src/pki/keys/generate.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
-import { DAY, TestCa } from './ca-fixture.ts'
-import { newAuthority, ownRoot } from './new-authority.ts'
+import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
+import { installRoots, newAuthority, ownRoot, secondRoot } from './new-authority.ts'
 
 let ca: TestCa
 let policy: OpenRoot
@@ -28,8 +28,8 @@ beforeAll(async () => {
 afterAll(() => ca.close())
 
 /** Below the root, as an operator has one elsewhere. */
-async function policyCa(name: string, known?: Signer): Promise<OpenRoot> {
-  const root = await ownRoot(ca)
+async function policyCa(name: string, known?: Signer, below?: OpenRoot): Promise<OpenRoot> {
+  const root = below ?? (await ownRoot(ca))
   const signer = known ?? createKeySigner(await generateKey('P-256'), 'sha256')
   const wish = {
     subject: encodeName([{ type: 'CN', value: name }]),
@@ -80,6 +80,29 @@ test('a CA between is on record once, as one that issues nothing here', async ()
   ])
   const { text } = await ca.call('/bundles/roots.pem', { as: null }, ca.http)
   expect(text).toBe(ca.rootPem)
+})
+
+test('the root of a CA between stays until that is retired: the bundle of CRLs would be withheld once that CRL has ended', async () => {
+  const other = await TestCa.create()
+  onTestFinished(() => other.close())
+  const next = await secondRoot(other)
+  const own = await ownRoot(other)
+  const above = await policyCa('Policy CA', undefined, own)
+  const chain = [above, own].map(({ certificate }) => encodePem('CERTIFICATE', certificate.der)).join('')
+  await newAuthority(other, 'east', { root: above, above: chain })
+  await installRoots(other, next.certificate, next.crl)
+  await newAuthority(other, 'next', { root: next.root, replaces: 'intermediate' })
+  const move = (of: string, to: string) =>
+    other.call(`/v1/authorities/${of}/phase`, { body: { phase: to, force: ['propagation'] } })
+  expect((await move('next', 'active')).status).toBe(200)
+  expect((await move('east', 'retired')).status).toBe(200)
+  other.now += 8 * DAY * 1000
+  await other.reopen()
+  const between = other.service.authorities.all().find(({ role }) => role === 'intermediate')!.id
+  const refused = await move('root', 'retired')
+  expectProblem(refused, 409, 'conflict', /its CRL is in the bundles: retire that first/)
+  expect((await move(between, 'retired')).status).toBe(200)
+  expect((await move('root', 'retired')).status).toBe(200)
 })
 
 describe('the CRL of a CA between', () => {
@@ -175,9 +198,19 @@ test('what is to issue below one that is retired waits until that is active agai
     ...{ name: 'chain', ok: false },
     detail: expect.stringContaining(`Its intermediate "${id}" is retired`),
   })
+  ca.now += DAY * 1000
   const current = await ca.call(`/crl/${id}.crl`, { as: null }, ca.http)
   await bringCrl(await policyCrl(90 * DAY, current.body))
   expect(await phase(id, 'active')).toMatchObject({ status: 200 })
   await newAuthority(ca, 'south', { root: policy, above })
   expect(await crlsIn('south')).toContain(id)
+  // Its CRL is new to the bundles.
+  const early = await ca.call('/v1/authorities/next/phase', { body: { phase: 'active', dryRun: true } })
+  expect(early.json.checks).toContainEqual({
+    ...{ name: 'propagation', ok: false },
+    detail: expect.stringContaining(`Its intermediate "${id}" has been in the bundles since`),
+  })
+  ca.now += DAY * 1000
+  const later = await ca.call('/v1/authorities/next/phase', { body: { phase: 'active', dryRun: true } })
+  expect(later.json.checks).toContainEqual(expect.objectContaining({ name: 'propagation', ok: true }))
 })

@@ -9,7 +9,9 @@ import { readKeyUsage } from '../../src/pki/certificate/ca-constraints.ts'
 import { EXTENSION, extendedKeyUsage } from '../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { DAY, expectProblem, ROOT_PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
+import { newAuthority } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
+import { eventually } from '../eventually.ts'
 import { addAuthority } from '../lint/specimens/ca.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
@@ -169,6 +171,22 @@ test('a retired authority goes on to answer by a responder of its own', async ()
   const later = await answerAbout(serial)
   expect(later.single.status).toBe('good')
   expect(later.responder.serialNumber).not.toBe(responder.serialNumber)
+})
+
+test('the renewals of its responder do not put off the end of a retired authority', async () => {
+  const { serialNumber, notAfter } = await ca.enrol(csrPem(['dns:web.example.test']), { validity: '6d' })
+  await newAuthority(ca, 'next', { replaces: 'intermediate' })
+  ca.now += DAY * 1000
+  const body = { phase: 'active' }
+  expect((await ca.call('/v1/authorities/next/phase', { body })).status).toBe(200)
+  const until = Date.parse(notAfter) / 1000 + 7 * DAY
+  expect(issuer().answersUntil).toBe(until)
+
+  const { responder } = await answerAbout(serialNumber)
+  ca.now += 4 * DAY * 1000
+  await answerAbout(serialNumber)
+  await eventually(() => expect(health()?.until).toBeGreaterThan(responder.notAfter))
+  expect(issuer().answersUntil).toBe(until)
 })
 
 describe.skipIf(toolIsMissing('openssl'))('openssl', () => {

@@ -178,6 +178,8 @@ test.skipIf(toolIsMissing('openssl'))(
     const made = await rootCrl('--previous', await saveLastCrl(), ...revoke, '--out', file('revoking.pem'))
     expect(made.exitCode, made.stderr).toBe(0)
     await service.json('crl', 'install', 'root', file('revoking.pem'))
+    const { stdout } = await service.command('authority', 'list')
+    expect(stdout).toMatch(/^intermediate \(default\) +issuing +active, revoked /m)
     await expect(verify()).rejects.toThrow(/error 23 at 1 depth lookup: certificate revoked/)
     expect(runTool('openssl', ['crl', '-in', file('revoking.pem'), '-noout', '-text'])).toContain(
       'CA Compromise',

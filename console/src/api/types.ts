@@ -60,6 +60,7 @@ export interface Authority {
   notBefore: string | null
   notAfter: string | null
   answersUntil: string | null
+  revokedBy: string | null
   fingerprint: string | null
   certificate: string | null
   chain: string[]

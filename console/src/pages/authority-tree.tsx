@@ -26,6 +26,7 @@ function Branch({ nodes }: { nodes: readonly Node[] }) {
             <strong>{authority.id}</strong>
             <span class="quiet break">{authority.subject ?? 'waits for its certificate'}</span>
             <State state={authority.state} />
+            {authority.revokedBy !== null && <State state="revoked" />}
             {authority.isDefault && <span class="state good">default</span>}
           </div>
           <Life authority={authority} />

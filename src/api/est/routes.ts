@@ -34,8 +34,10 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
 
   const add = operations(app, labels)
   add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) => {
-    const { id: authority } = authorities.issuing(label.authority)
-    const paths = authorities.pathsFor({ authority, profile: label.profile.name })
+    // RFC 7030 4.1.3: what is needed for a certificate that was issued here, also by the one before; the enrolment brings no chain.
+    const paths = authorities
+      .publishedFor(label.authority)
+      .flatMap(({ id: authority }) => authorities.pathsFor({ authority, profile: label.profile.name }))
     const chains = paths.flatMap(({ certificates }) => certificates)
     // RFC 7030 4.1.3: OldWithNew and NewWithOld (RFC 4210 4.4) go along, so that whoever trusts either root comes to trust the other.
     const cross = authorities.crossCertificates().map(({ certificate }) => certificate)

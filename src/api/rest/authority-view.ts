@@ -1,4 +1,5 @@
 import type { Static } from 'typebox'
+import { revokedOf } from '../../ca/hierarchy/revoked.ts'
 import type { PublishedCrl } from '../../crl/published-crl.ts'
 import { fingerprint } from '../../pki/certificate/fingerprint.ts'
 import { parseCertificate } from '../../pki/certificate/parse.ts'
@@ -35,6 +36,12 @@ export const AuthorityView = Type.Object({
     description:
       'Until when it makes CRLs and OCSP responses: a retired one until 7 days after its last certificate ends.',
   }),
+  revokedBy: Nullable(
+    Type.String({
+      description:
+        'The id of the authority whose CRL lists its certificate, or one above it. It goes on as its state says.',
+    }),
+  ),
   subject: Nullable(Type.String()),
   notBefore: Nullable(Time),
   notAfter: Nullable(Time),
@@ -47,6 +54,9 @@ export const AuthorityView = Type.Object({
 export function showAuthority(row: AuthorityRow, service: Service): Static<typeof AuthorityView> {
   const certificate = row.certificate && parseCertificate(row.certificate)
   const crl = service.crl.current(row.id)
+  const authority = service.authorities.get(row.id)
+  const revoked =
+    authority && revokedOf(authority, service.authorities.all(), (id) => service.crl.current(id))
   return {
     id: row.id,
     role: row.role,
@@ -54,7 +64,8 @@ export function showAuthority(row: AuthorityRow, service: Service): Static<typeo
     isDefault: row.isDefault,
     replaces: row.replaces,
     publishedAt: showTimeOrNull(row.publishedAt),
-    answersUntil: showTimeOrNull(service.authorities.get(row.id)?.answersUntil ?? null),
+    answersUntil: showTimeOrNull(authority?.answersUntil ?? null),
+    revokedBy: revoked?.by ?? null,
     subject: certificate && nameToText(certificate.subject),
     notBefore: certificate && showTime(certificate.notBefore),
     notAfter: certificate && showTime(certificate.notAfter),

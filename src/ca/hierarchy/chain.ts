@@ -55,6 +55,9 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
     checkSignature(info, issuer)
     checkEnd(info, issuer)
   })
+  infos.forEach((info, depth) => {
+    checkIdentifier(info, infos[depth + 1] ?? root)
+  })
   checkIssuing(first)
   return infos
 }
@@ -64,6 +67,7 @@ export function proveRoot(root: CertificateInfo, now: number): void {
   // Intermediates stand below it.
   checkCa(root, 1, now)
   checkSignature(root, root)
+  checkIdentifier(root, root)
   checkIssuing(root)
 }
 
@@ -133,6 +137,15 @@ function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
       `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`,
     )
   }
+}
+
+/** RFC 5280 4.2.1.1. Of two that fit otherwise: what is compared are the authorityKeyIdentifier's parts, as relying parties do. */
+function checkIdentifier(info: CertificateInfo, issuer: CertificateInfo): void {
+  if (new X509Certificate(info.der).checkIssued(new X509Certificate(issuer.der))) return
+  throw new CaError(
+    CODE,
+    `The authorityKeyIdentifier of ${describe(info)} names another certificate than that of ${describe(issuer)} here: OpenSSL and others would find no issuer. Give the one that it names, or have it signed anew.`,
+  )
 }
 
 function describe(info: CertificateInfo): string {

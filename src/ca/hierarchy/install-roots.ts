@@ -32,7 +32,7 @@ export interface InstalledRoots {
   readonly crossCertificates: number
 }
 
-type Known = Pick<Authority, 'id' | 'role' | 'certificate' | 'chain'>
+type Known = Pick<Authority, 'id' | 'role' | 'state' | 'certificate' | 'chain'>
 
 /**
  * Installs further roots, each with its CRL, and cross-certificates, after proving all of it. Roots that are known may be
@@ -55,7 +55,9 @@ export async function installRoots(
   const roots = infos
     .filter((info) => info.subject.equals(info.issuer) && !isKnown(info))
     .map((info) => newRoot(info, known, crls, seconds))
-  const fresh = roots.map(({ id, info }): Known => ({ id, role: 'root', certificate: info, chain: [] }))
+  const fresh = roots.map(
+    ({ id, info }): Known => ({ id, role: 'root', state: 'active', certificate: info, chain: [] }),
+  )
   const cross = infos
     .filter((info) => !info.subject.equals(info.issuer) && !isKnown(info))
     .map((info) => crossCertificate(info, [...known, ...fresh], seconds))
@@ -160,8 +162,10 @@ async function newerCrls(
 
 function crossCertificate(info: CertificateInfo, known: readonly Known[], now: number) {
   const named = `"${nameToText(info.subject)}"`
-  const subject = known.find(
-    ({ certificate }) => certificate.subject.equals(info.subject) && certificate.spki.equals(info.spki),
+  const subject = preferred(
+    known.filter(
+      ({ certificate }) => certificate.subject.equals(info.subject) && certificate.spki.equals(info.spki),
+    ),
   )
   if (!subject) {
     throw new CaError(
@@ -170,9 +174,12 @@ function crossCertificate(info: CertificateInfo, known: readonly Known[], now: n
     )
   }
   const x509 = new X509Certificate(info.der)
-  const issuer = known.find(
-    ({ certificate }) =>
-      certificate.subject.equals(info.issuer) && x509.verify(new X509Certificate(certificate.der).publicKey),
+  const issuer = preferred(
+    known.filter(
+      ({ certificate }) =>
+        certificate.subject.equals(info.issuer) &&
+        x509.verify(new X509Certificate(certificate.der).publicKey),
+    ),
   )
   if (!issuer) {
     throw new CaError(
@@ -190,4 +197,10 @@ function crossCertificate(info: CertificateInfo, known: readonly Known[], now: n
     )
   }
   return { certificate: info.der, subject: subject.id, issuer: issuer.id }
+}
+
+/** Of the same CA by several certificates, as where a root was renewed with its key: what is in the bundles, and for longest. */
+function preferred(some: readonly Known[]): Known | undefined {
+  const rank = ({ state }: Known) => (state === 'retired' ? 1 : 0)
+  return some.toSorted((a, b) => rank(a) - rank(b) || b.certificate.notAfter - a.certificate.notAfter)[0]
 }

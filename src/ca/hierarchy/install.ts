@@ -37,7 +37,7 @@ export async function installAuthority(
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
   const elsewhere = await Promise.all(
     above.map(async (info, i) => ({
-      ids: info === root ? rootIds(own!, root) : [intermediateId(info)],
+      ids: info === root ? rootIds([own!, ...above].at(-2)!, root) : [intermediateId(info)],
       role: info === root ? ('root' as const) : ('intermediate' as const),
       certificate: info.der,
       chain: above.slice(i + 1).map(({ der }) => der),
@@ -46,6 +46,8 @@ export async function installAuthority(
   )
   const aboveRows = elsewhere.map(({ ids, certificate }) => ({ id: ids[0]!, certificate }))
   if (!row.certificate) refuseNamesake(own!, [...rows, ...aboveRows], now)
+  // One that comes along is in the bundles at once, as one by "root install" is.
+  if (!rows.some(({ certificate }) => certificate?.equals(root.der))) refuseNamesake(root, rows, now)
   await store.write('installAuthority', {
     id,
     replaces: row.certificate,
@@ -98,9 +100,9 @@ function intermediateId({ der }: CertificateInfo): string {
 }
 
 /** The addresses in what the root signed name the root: where they say which id it has, that is the one. */
-function rootIds(own: CertificateInfo, root: CertificateInfo): string[] {
+function rootIds(signed: CertificateInfo, root: CertificateInfo): string[] {
   const id = rootId(root)
-  return own.der.includes(`/crl/${id}.crl`) ? [id, 'root'] : ['root', id]
+  return signed.der.includes(`/crl/${id}.crl`) ? [id, 'root'] : ['root', id]
 }
 
 /** What was issued below the old certificate names its issuer, and must go on to do so below another for the same key. */

@@ -26,8 +26,8 @@ export const AUTHORITY_KEY_TYPES: readonly KeyType[] = [
   'Ed25519',
 ]
 
-/** Bundles of their own, and what Envoy calls the certificate of whoever asks. */
-const TAKEN_IDS: readonly string[] = ['roots', 'chain', 'cross', 'self']
+/** Bundles of their own, what Envoy calls the certificate of whoever asks, and the first root: what that signs names its CRL by this id. */
+const TAKEN_IDS: readonly string[] = ['root', 'roots', 'chain', 'cross', 'self']
 
 export interface NewAuthority {
   /** Stands in URLs: "issuing-2026". */
@@ -124,7 +124,7 @@ function checkWish({ id, keyType, hash, subject }: NewAuthority): HashName | nul
   if (TAKEN_IDS.includes(id)) {
     throw new CaError(
       'badConfiguration',
-      `"${id}" cannot be the id of an authority: ${TAKEN_IDS.join(', ')} mean something else among bundles and secrets.`,
+      `"${id}" cannot be the id of an authority: ${TAKEN_IDS.join(', ')} mean something else among authorities, bundles and secrets.`,
     )
   }
   if (!AUTHORITY_KEY_TYPES.includes(keyType)) {

@@ -3,17 +3,16 @@ import { rfc3339 } from '../../clock.ts'
 import { formatDuration } from '../../config/duration.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
-import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
-import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
-import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
 import { readPublicKey } from '../../pki/keys/public-key.ts'
+import { isSpent } from '../authorities.ts'
 import type { Authority, IssuingAuthority } from '../authority.ts'
 import { isInternal } from '../internal-profiles.ts'
 import type { OcspSigner } from '../ocsp-responders.ts'
 import type { Signer } from '../signer.ts'
 import { proveAuthorityChain } from './chain.ts'
 import { proveCrl } from './prove-crl.ts'
+import { revokedOf } from './revoked.ts'
 
 export const PHASE_CHECKS = [
   'key',
@@ -37,6 +36,8 @@ export interface PhaseCheck {
 export interface PhaseCheckContext {
   readonly all: readonly Authority[]
   readonly profiles: ReadonlyMap<string, Profile>
+  /** Of EST, with the authority that each names; the name of that without one is null. */
+  readonly labels: readonly { readonly name: string | null; readonly authority: string | undefined }[]
   /** For how long bundles must have held a certificate before anybody is shown what it signed. Seconds. */
   readonly propagation: number
   /** The current full CRL. */
@@ -65,13 +66,17 @@ export function checksBeforeActive(
 export function checkSuccessor(
   { id }: Authority,
   staying: readonly Authority[],
-  { profiles }: Pick<PhaseCheckContext, 'profiles'>,
+  { profiles, labels }: Pick<PhaseCheckContext, 'profiles' | 'labels'>,
 ): Promise<PhaseCheck> {
   return check('successor', () => {
     const [successor] = staying
     if (successor) return `"${successor.id}" issues in its place.`
-    const orphans = [...profiles.values()].filter(({ authority }) => authority === id).map(({ name }) => name)
-    if (orphans.length === 0) return 'No profile names it.'
+    const isNaming = ({ authority }: { readonly authority?: string | undefined }) => authority === id
+    const orphans = [
+      ...[...profiles.values()].filter(isNaming).map(({ name }) => name),
+      ...labels.filter(isNaming).map(({ name }) => (name === null ? 'EST' : `EST’s label ${name}`)),
+    ]
+    if (orphans.length === 0) return 'No profile names it, and no label of EST.'
     return refuse(
       `Nobody would issue for ${orphans.join(', ')}, which name it. Activate an authority that replaces it, or let them name another.`,
     )
@@ -94,12 +99,17 @@ export function checkBelow(
     )
     if (authority.role === 'root' && others.length === 0)
       refuse('It is the only root: the bundles would be empty.')
-    const below = all.find(
-      ({ role, chain, answersUntil }) =>
-        role === 'issuing' &&
-        answersUntil > now &&
-        chain.some((der) => der.equals(authority.certificate.der)),
+    const still = all.filter(
+      ({ chain, answersUntil }) =>
+        answersUntil > now && chain.some((der) => der.equals(authority.certificate.der)),
     )
+    const below = still.find(({ role }) => role === 'issuing')
+    const [between] = still
+    // The bundle of CRLs would be withheld from everybody once nobody brings the next of its.
+    if (!below && between)
+      refuse(
+        `"${between.id}" stands below it, and its CRL is in the bundles: retire that first ("chancery authority retire ${between.id}").`,
+      )
     if (!below) return 'Nothing that is still valid stands below it.'
     return refuse(
       below.state === 'retired'
@@ -162,13 +172,21 @@ function checkLife({ usableUntil }: Authority, { profiles, now }: PhaseCheckCont
 }
 
 function checkPropagation(authority: Authority, { all, propagation, now }: PhaseCheckContext): string {
-  const root = rootOf(authority.chain, all)
-  const newest = Math.max(authority.publishedAt, root?.publishedAt ?? now)
-  const what = newest === authority.publishedAt ? 'Its certificate' : `Its root "${root?.id}"`
-  const since = `${what} has been in the bundles since ${rfc3339(newest)}`
-  if (now < newest + propagation) {
+  const { id } = authority
+  if (propagation > 0 && isSpent(authority, now))
     refuse(
-      `${since}, and rollover.propagation is ${formatDuration(propagation)}: activate it at ${rfc3339(newest + propagation)} or later.`,
+      `It answers for nothing any more, and its CRL has left the bundles: stage it first ("chancery authority stage ${id}"), and activate it ${formatDuration(propagation)} later.`,
+    )
+  const above = all.filter(({ certificate }) => authority.chain.some((der) => der.equals(certificate.der)))
+  const newest = [authority, ...above].reduce((one, other) =>
+    other.publishedAt > one.publishedAt ? other : one,
+  )
+  const at = newest.publishedAt
+  const what = newest === authority ? 'Its certificate' : `Its ${newest.role} "${newest.id}"`
+  const since = `${what} has been in the bundles since ${rfc3339(at)}`
+  if (now < at + propagation) {
+    refuse(
+      `${since}, and rollover.propagation is ${formatDuration(propagation)}: activate it at ${rfc3339(at + propagation)} or later.`,
     )
   }
   return `${since}.`
@@ -185,25 +203,16 @@ function checkCrls(authority: Authority, { all, crlOf, now }: PhaseCheckContext)
       refuse(
         `"${id}" has no CRL: sign one where its key is, and bring it with "chancery crl install ${id} FILE".`,
       )
-    if (crl.nextUpdate <= now) refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.`)
-    const { entries } = proveCrl(crl.der, certificate)
-    const revoked = revokedOf(path, certificate, entries)
-    if (revoked) refuse(`"${nameToText(revoked.subject)}" is revoked: the CRL of "${id}" lists it.`)
+    if (crl.nextUpdate <= now) {
+      const isItsOwn = id === authority.id && authority.signer !== null && isSpent(authority, now)
+      const help = isItsOwn ? ` Stage it first ("chancery authority stage ${id}"): that makes the next.` : ''
+      refuse(`The CRL of "${id}" ended at ${rfc3339(crl.nextUpdate)}.${help}`)
+    }
+    proveCrl(crl.der, certificate)
   }
+  const revoked = revokedOf(authority, all, crlOf)
+  if (revoked) refuse(`"${revoked.subject}" is revoked: the CRL of "${revoked.by}" lists it.`)
   return 'It has a current CRL, and so has everybody above it.'
-}
-
-/** The first certificate of the path that the issuer has in its list; undefined where there is none. */
-function revokedOf(
-  path: readonly Buffer[],
-  issuer: CertificateInfo,
-  entries: Buffer,
-): CertificateInfo | undefined {
-  const issued = path.map((der) => parseCertificate(der)).filter((one) => one.issuer.equals(issuer.subject))
-  // The list of who issues for others may be long.
-  if (issued.length === 0) return undefined
-  const listed = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
-  return issued.find(({ serialNumber, der }) => listed.has(serialNumber) && !der.equals(issuer.der))
 }
 
 async function checkOcsp(authority: Authority, { ocspSignerOf, now }: PhaseCheckContext): Promise<string> {

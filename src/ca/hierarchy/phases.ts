@@ -3,8 +3,9 @@ import { CaError } from '../../errors.ts'
 import type { Phase, PhaseChange } from '../../store/authority-commands.ts'
 import type { AuditEntry } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
-import { type Authorities, lineOf } from '../authorities.ts'
+import { type Authorities, isSpent } from '../authorities.ts'
 import type { Authority } from '../authority.ts'
+import { lineOf } from '../lines.ts'
 import {
   checkBelow,
   checkCrl,
@@ -61,7 +62,7 @@ export class Phases {
     const all = this.#context.authorities.all()
     const line = lineOf(authority, all)
     const active = line.filter(({ state }) => state === 'active')
-    const own = authority.state === phase ? [] : [{ id, from: authority.state, to: phase }]
+    const own = this.#moveOf(authority, phase)
     const { signer } = authority
     if (!signer && phase !== 'retired')
       throw new CaError('conflict', `The key of authority "${id}" is not here: it cannot answer nor issue.`)
@@ -132,18 +133,25 @@ export class Phases {
 
   /** A root, or a CA between, is active, in the bundles, or retired. */
   async #lookAtElsewhere(authority: Authority, phase: Phase): Promise<PhaseReport> {
-    const { id, role, state } = authority
+    const { id, role } = authority
     if (phase === 'staged')
       throw new CaError(
         'conflict',
         `${role === 'root' ? 'A root' : 'An intermediate'} is in the bundles, active, or not, retired: there is nothing between.`,
       )
-    const moves = notNone(state === phase ? [] : [{ id, from: state, to: phase }], id, phase)
+    const moves = notNone(this.#moveOf(authority, phase), id, phase)
     const context = this.#checkContext()
     const checks = [
       await (phase === 'retired' ? checkBelow(authority, context) : checkCrl(authority, context)),
     ]
     return { checks, moves, becomesDefault: false }
+  }
+
+  /** None where it is there already. */
+  #moveOf(authority: Authority, phase: Phase): PhaseChange['moves'] {
+    const { id, state } = authority
+    const comesBack = phase !== 'retired' && isSpent(authority, epochSeconds(this.#context.clock()))
+    return state === phase ? [] : [{ id, from: state, to: phase, comesBack }]
   }
 
   async #find(id: string, phase: Phase): Promise<Authority> {

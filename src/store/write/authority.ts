@@ -35,10 +35,10 @@ export function authorityHandlers(db: Connection) {
     .pluck()
   const clearDefault = db.prepare('UPDATE authorities SET is_default = 0 WHERE is_default = 1')
   const setDefault = db.prepare('UPDATE authorities SET is_default = 1 WHERE id = ?')
-  // A root that comes back stands in bundles anew: whoever read them meanwhile has lost it.
+  // One that comes back stands in bundles anew, itself or its CRL: whoever read them meanwhile has lost it.
   const move = db.prepare(
     `UPDATE authorities SET state = $to, changed_at = $at,
-       published_at = CASE WHEN role = 'root' AND state = 'retired' THEN $at ELSE published_at END
+       published_at = CASE WHEN $comesBack THEN $at ELSE published_at END
      WHERE id = $id AND state = $from`,
   )
   const unable = db.prepare("SELECT 1 FROM authorities WHERE is_default = 1 AND state <> 'active'").pluck()
@@ -102,6 +102,7 @@ export function authorityHandlers(db: Connection) {
           from: standing.state,
           to: standing.replaces === null ? 'active' : 'staged',
           at: installedAt,
+          comesBack: 0,
         })
         if (standing.replaces === null && !hasDefault.get()) setDefault.run(id)
       }
@@ -134,15 +135,16 @@ export function authorityHandlers(db: Connection) {
         clearDefault.run()
         setDefault.run(id)
       }
-      if (next.state !== standing.state)
-        move.run({ id, from: standing.state, to: next.state, at: Math.floor(audit.at / 1000) })
+      // What had left the bundles is refused before, and none of these checks can be forced.
+      const moved = { id, from: standing.state, to: next.state, comesBack: 0 }
+      if (moved.to !== moved.from) move.run({ ...moved, at: Math.floor(audit.at / 1000) })
       writeAudit(audit)
       return {}
     },
 
     changePhases({ moves, default: chosen, at, audit }: PhaseChange) {
-      for (const { id, from, to } of moves) {
-        if (move.run({ id, from, to, at }).changes === 0)
+      for (const { id, from, to, comesBack = false } of moves) {
+        if (move.run({ id, from, to, at, comesBack: Number(comesBack) }).changes === 0)
           throw new CaError(
             'conflict',
             `Authority "${id}" was changed meanwhile. Look at it, then try again.`,

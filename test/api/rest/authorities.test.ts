@@ -235,6 +235,7 @@ describe('another authority', () => {
     ['the id of another', { id: 'intermediate', subject: 'CN=x' }, 409, 'conflict'],
     ['an id for no URL', { id: '../etc', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['an id in capitals', { id: 'Second', subject: 'CN=x' }, 400, 'badConfiguration'],
+    ['the id of the first root', { id: 'root', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['the name of a bundle', { id: 'cross', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['what Envoy calls itself', { id: 'self', subject: 'CN=x' }, 400, 'badConfiguration'],
     ['a key for leaves alone', { id: 'weak', subject: 'CN=x', keyType: 'RSA-2048' }, 400, 'badConfiguration'],
@@ -412,6 +413,15 @@ describe('a chain that does not fit is refused with the reason:', () => {
     expect((await ca.call('/v1/authorities')).json).toEqual(before)
   })
 
+  test('a root that has the name of the one that is here, and another key', async () => {
+    const before = (await ca.call('/v1/authorities')).json
+    const { subject } = before.authorities.find(({ id }: { id: string }) => id === 'root')
+    const twin = await newRoot(subject.replace('CN=', ''))
+    const chain = pem(await twin.sign(csr), twin.der)
+    expectProblem(await install('pending', chain), 409, 'conflict', /"root" has the name .* with another key/)
+    expect((await ca.call('/v1/authorities')).json).toEqual(before)
+  })
+
   test.for(cases)('%s', async ([, chain, reason]) => {
     const before = (await ca.call('/v1/authorities')).json
     expectProblem(await install('pending', await chain()), 400, 'badAuthorityCertificate', reason)
@@ -455,7 +465,7 @@ describe('a newer certificate for the same key', () => {
   async function installed(id: string, extensions = ISSUING) {
     await create({ id, subject: `CN=Renewed,O=${id}` })
     csr = await csrOf(id)
-    root = await newRoot('Root of the renewed')
+    root = await newRoot(`Root of ${id}`)
     const first = pem(await root.sign(csr, { extensions: extensions(csr.publicKey.spki) }), root.der)
     expect((await install(id, first)).status).toBe(200)
   }

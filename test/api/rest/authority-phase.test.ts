@@ -2,11 +2,8 @@ import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
-import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
-import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
-import { decodePem } from '../../../src/pki/pem.ts'
 import { DAY, expectProblem, TestCa } from '../ca-fixture.ts'
-import { installRoots, newAuthority, ownRoot, secondRoot } from '../new-authority.ts'
+import { installRoots, newAuthority, revokeByRoot, secondRoot } from '../new-authority.ts'
 import { csrPem } from '../requests.ts'
 
 let ca: TestCa
@@ -113,12 +110,7 @@ describe('activation', () => {
     const { json } = await newAuthority(ca, 'next', { replaces: 'intermediate' })
     ca.now += DAY * 1000
     expect(failed(await phase('next', { phase: 'active', dryRun: true }))).toEqual([])
-    const { serialNumber } = parseCertificate(decodePem(json.certificate, 'certificate')[0]!.der)
-    const previous = (await ca.call('/crl/root.crl', { as: null }, ca.http)).body
-    const wish = { previous, revoke: [{ serialNumber, reason: 2 }], validity: 365 * DAY }
-    const crl = await makeNextRootCrl(await ownRoot(ca), wish, ca.clock())
-    const headers = { 'content-type': 'application/pkix-crl' }
-    await ca.call('/v1/authorities/root/crl', { method: 'PUT', body: crl.der, headers })
+    await revokeByRoot(ca, json.certificate)
     const refused = await phase('next', { phase: 'active' })
     expectProblem(refused, 409, 'conflict', /"CN=next" is revoked: the CRL of "root" lists it/)
     expect(refused.json.subproblems).toMatchObject([{ subject: 'crl' }])
@@ -232,6 +224,34 @@ describe('a retired authority', () => {
     expect(files.map(({ name }) => name)).not.toContain('keys/intermediate.key.pem')
   })
 
+  test('that has left the bundles of CRLs stands in them again for a day before it issues', async () => {
+    await newAuthority(ca, 'next', { replaces: 'intermediate' })
+    ca.now += DAY * 1000
+    await phase('next', { phase: 'active' })
+    ca.now = Date.parse((await ca.call('/v1/authorities/intermediate')).json.answersUntil)
+    await ca.reopen()
+    const early = await phase('intermediate', { phase: 'active' })
+    expectProblem(early, 409, 'conflict', /has left the bundles: stage it first/)
+    ca.now += 30 * DAY * 1000
+    await ca.reopen()
+    const force = ['propagation']
+    expectProblem(
+      await phase('intermediate', { phase: 'active', force }),
+      409,
+      'conflict',
+      /that makes the next/,
+    )
+
+    expect((await phase('intermediate', { phase: 'staged' })).status).toBe(200)
+    expect((await ca.call('/bundles/roots.crl.pem', {}, ca.http)).text).toContain((await crl()).trim())
+    const { publishedAt } = (await ca.call('/v1/authorities/intermediate')).json
+    expect(Date.parse(publishedAt)).toBe(ca.now)
+    const soon = await phase('intermediate', { phase: 'active', dryRun: true })
+    expect(failed(soon)).toEqual(['propagation'])
+    ca.now += DAY * 1000
+    expect((await phase('intermediate', { phase: 'active' })).status).toBe(200)
+  })
+
   test('is one after the same checks where PATCH says so, and back', async () => {
     const patch = (id: string, state: string) =>
       ca.call(`/v1/authorities/${id}`, { method: 'PATCH', body: { state } })
@@ -247,6 +267,20 @@ describe('a retired authority', () => {
     ca.now += DAY * 1000
     expect((await patch('other', 'active')).json).toMatchObject({ state: 'active', isDefault: false })
     expect(await states()).toMatchObject({ intermediate: 'active, default' })
+  })
+
+  test('is not to be what a label of EST names, for which nobody else would issue', async () => {
+    await ca.close()
+    ca = await TestCa.create({
+      options: { est: { names: ['example.test'], labels: { lab: { authority: 'lab' } } } },
+    })
+    await newAuthority(ca, 'lab')
+    const refused = await phase('lab', { phase: 'retired' })
+    expectProblem(refused, 409, 'conflict', /Nobody would issue for EST’s label lab/)
+    await newAuthority(ca, 'next', { replaces: 'lab' })
+    ca.now += DAY * 1000
+    expect((await phase('next', { phase: 'active' })).status).toBe(200)
+    expect(await states()).toMatchObject({ next: 'active', lab: 'retired' })
   })
 
   test('is not to be the default, nor named by a profile for which nobody else would issue', async () => {

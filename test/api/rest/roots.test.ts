@@ -248,6 +248,22 @@ test('a root leaves the bundles when nothing below it is of use any more, and ma
   expect(count(await text('/bundles/roots.pem'))).toBe(2)
 })
 
+test('a root that leaves takes its cross-certificates out of EST and their bundle, and brings them back', async () => {
+  const [newWithOld, oldWithNew] = [await crossed(ca, next.root, old), await crossed(ca, old, next.root)]
+  await installRoots(ca, next.certificate, next.crl, newWithOld, oldWithNew)
+  const cacerts = async () =>
+    certificatesOf((await ca.call('/.well-known/est/cacerts', { as: null })).body).map((one) =>
+      one.toString(),
+    )
+  expect(await text('/bundles/cross.pem')).toBe(newWithOld + oldWithNew)
+  expect((await phase(next.root.id, { phase: 'retired' })).status).toBe(200)
+  expect(await text('/bundles/cross.pem')).toBe('')
+  expect((await cacerts()).sort()).toEqual([ca.issuerPem, ca.rootPem].sort())
+  expect((await phase(next.root.id, { phase: 'active' })).status).toBe(200)
+  expect(await text('/bundles/cross.pem')).toBe(newWithOld + oldWithNew)
+  expect(await cacerts()).toEqual(expect.arrayContaining([newWithOld, oldWithNew]))
+})
+
 test('a root that comes back has to stand in the bundles again before anybody below it issues', async () => {
   await installRoots(ca, next.certificate, next.crl)
   expect((await phase(next.root.id, { phase: 'retired' })).status).toBe(200)

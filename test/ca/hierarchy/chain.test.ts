@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
 import { proveAuthorityChain } from '../../../src/ca/hierarchy/chain.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
-import { basicConstraints, type Extension, keyUsage } from '../../../src/pki/certificate/extensions.ts'
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  type Extension,
+  keyUsage,
+} from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
 import { encodeName } from '../../../src/pki/distinguished-name.ts'
@@ -87,6 +92,15 @@ describe('an issuing certificate is refused', () => {
     ],
   ] as const)('%s', (_what, extensions, detail) => {
     expect(() => prove(intermediate(extensions))).toThrow(detail)
+  })
+
+  test('whose authorityKeyIdentifier is not that of its issuer: OpenSSL would find none', () => {
+    const { subjectKeyIdentifier } = parseCertificate(root)
+    expect(prove(intermediate([CA, SIGNS, authorityKeyIdentifier(subjectKeyIdentifier!)]))).toHaveLength(2)
+    const other = authorityKeyIdentifier(Buffer.alloc(20, 7))
+    expect(() => prove(intermediate([CA, SIGNS, other]))).toThrow(
+      /authorityKeyIdentifier of "CN=Issuing" names another certificate/,
+    )
   })
 
   test('that outlives its issuer by more than a day', () => {

@@ -9,10 +9,12 @@ import { defaultHierarchy } from '../../../src/ca/hierarchy/defaults.ts'
 import { type Initialisation, initialise } from '../../../src/ca/hierarchy/initialise.ts'
 import { installAuthority } from '../../../src/ca/hierarchy/install.ts'
 import { createRoot, openRoot } from '../../../src/ca/hierarchy/root.ts'
+import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { parseCsr } from '../../../src/pki/csr/parse.ts'
-import { parseDnText } from '../../../src/pki/distinguished-name.ts'
+import { encodeName, parseDnText } from '../../../src/pki/distinguished-name.ts'
 import type { HashName, KeyType } from '../../../src/pki/keys/algorithms.ts'
+import { generateKey } from '../../../src/pki/keys/generate.ts'
 import { decodePem } from '../../../src/pki/pem.ts'
 import { openStore } from '../../../src/store/open.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -200,6 +202,35 @@ test('with the root elsewhere there is a key and a CSR, and no authority until t
     await authorities.reload()
     expect(authorities.issuing()).toMatchObject({ id: 'intermediate', isDefault: true })
     expect(authorities.roots()).toEqual([root.certificate.der])
+  })
+})
+
+test('a root elsewhere has the id by which what it signed names its CRL, also where that is a CA between', async () => {
+  const directory = temporaryDirectory()
+  const made = await initialise(wish(directory, { root: null }))
+  await opened(directory, async (_authorities, store) => {
+    const csr = parseCsr(decodePem(made.csr!, 'CSR')[0]!.der)
+    const folder = join(directory, 'elsewhere')
+    const root = await createRoot(folder, defaultHierarchy().root, 'x', systemClock(), { isFirst: false })
+    const signer = createKeySigner(await generateKey('P-256'), 'sha256')
+    const common = { nameConstraints: null, validity: 86_400 }
+    const between = await makeIntermediateCertificate(
+      {
+        ...{ ...common, subject: encodeName(parseDnText('CN=Policy CA')), spki: signer.spki, pathLength: 1 },
+        urls: publicUrls('http://ca.example.test'),
+      },
+      root.certificate,
+      root.id,
+      root.signer,
+      systemClock(),
+    )
+    const { subject, publicKey } = csr
+    const issuing = { ...common, subject, spki: publicKey.spki, pathLength: 0, urls: null }
+    const own = await makeIntermediateCertificate(issuing, between, 'policy', signer, systemClock())
+    const chain = [own, between, root.certificate].map(({ der }) => der)
+    await installAuthority(store, 'intermediate', chain, systemClock(), audit('authority.install'))
+    const roots = (await store.read.authorities()).filter(({ role }) => role === 'root')
+    expect(roots.map(({ id }) => id)).toEqual([root.id])
   })
 })
 

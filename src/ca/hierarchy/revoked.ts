@@ -1,0 +1,53 @@
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { parseCrl } from '../../pki/crl/parse.ts'
+import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
+import { nameToText } from '../../pki/distinguished-name.ts'
+import type { Authority } from '../authority.ts'
+
+/** A CRL that is here, and so proven: one and the same object until the next takes its place. */
+interface HeldCrl {
+  readonly der: Uint8Array
+}
+
+/** That an authority is revoked. */
+export interface Revoked {
+  /** Of its certificate, or of the one above it that is listed. */
+  readonly subject: string
+  /** The id of the authority whose CRL lists it. */
+  readonly by: string
+}
+
+/**
+ * The first of an authority's certificate and those above it that its issuer's CRL lists, also where that has ended; null where there is none.
+ * `all`: the authorities that are known; `crlOf`: the current full CRL of one.
+ */
+export function revokedOf(
+  { certificate, chain }: Pick<Authority, 'certificate' | 'chain'>,
+  all: readonly Pick<Authority, 'id' | 'certificate'>[],
+  crlOf: (id: string) => HeldCrl | null,
+): Revoked | null {
+  const path = [certificate.der, ...chain]
+  for (const issuer of all.filter((one) => path.some((der) => der.equals(one.certificate.der)))) {
+    const issued = path
+      .map((der) => parseCertificate(der))
+      .filter(
+        (one) => one.issuer.equals(issuer.certificate.subject) && !one.der.equals(issuer.certificate.der),
+      )
+    // The list of who issues for others may be long.
+    const crl = issued.length > 0 ? crlOf(issuer.id) : null
+    const listed = crl && issued.find(({ serialNumber }) => serialsIn(crl).has(serialNumber))
+    if (listed) return { subject: nameToText(listed.subject), by: issuer.id }
+  }
+  return null
+}
+
+const serials = new WeakMap<HeldCrl, ReadonlySet<string>>()
+
+function serialsIn(crl: HeldCrl): ReadonlySet<string> {
+  const known = serials.get(crl)
+  if (known) return known
+  const { entries } = parseCrl(crl.der, 'badCrl')
+  const read = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
+  serials.set(crl, read)
+  return read
+}
