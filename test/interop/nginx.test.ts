@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { freePort } from '../free-port.ts'
@@ -25,7 +25,8 @@ interface Running {
   refresh(): Promise<void>
 }
 
-async function start(ca: InteropCa, byOcsp = false): Promise<Running> {
+/** `checks`: the block of the page that says how clients are. */
+async function start(ca: InteropCa, checks: 'crl' | 'ocsp' | 'ocsp-chain' = 'crl'): Promise<Running> {
   cas.push(ca)
   const port = await freePort()
   const web = await ca.enrol('web.example.test')
@@ -43,8 +44,8 @@ async function start(ca: InteropCa, byOcsp = false): Promise<Running> {
   })
   const crlLine = `  ssl_crl ${file('crls.pem')};\n`
   const responder = ca.service.httpUrl.replace('localhost', '127.0.0.1')
-  const ocsp = adapted(block('nginx', 'ocsp'), { 'http://192.0.2.1:8080': responder })
-  const config = byOcsp ? adapted(server, { [crlLine]: ocsp }) : server
+  const byOcsp = () => adapted(block('nginx', checks), { 'http://192.0.2.1:8080': responder })
+  const config = checks === 'crl' ? server : adapted(server, { [crlLine]: byOcsp() })
   writeFileSync(
     file('nginx.conf'),
     `daemon off; worker_processes 1; pid ${file('nginx.pid')}; error_log stderr notice;
@@ -131,7 +132,7 @@ describe.skipIf(missing('nginx', 'openssl', 'curl'))('nginx', () => {
   test.each(SIGNERS)(
     'asks about clients by OCSP, signed by %s, and sees a revocation at once',
     async (signer) => {
-      const { ca, nginx, alice, as } = await start(await startCa(signer), true)
+      const { ca, nginx, alice, as } = await start(await startCa(signer), 'ocsp')
       const mallory = await ca.enrol('mallory.example.test', 'client')
       await until(as(mallory), ({ answered }) => answered, nginx)
       await timed(
@@ -148,4 +149,24 @@ describe.skipIf(missing('nginx', 'openssl', 'curl'))('nginx', () => {
       await nginx.stop()
     },
   )
+
+  test('asks about intermediates by OCSP where the root’s responses were brought', async () => {
+    const { ca, nginx, alice, as } = await start(await InteropCa.start(), 'ocsp-chain')
+    await until(as(alice), ({ serialNumber }) => serialNumber !== null, nginx)
+    expect((await as(alice)()).answered).toBe(false)
+    const [certificate, crl] = [
+      ca.write('intermediate.pem', await ca.fetch('/ca/intermediate.pem')),
+      ca.write('root.crl', await ca.fetch('/crl/root.crl')),
+    ]
+    const out = join(ca.folder, 'responses')
+    const root = join(ca.service.directory, 'root-offline')
+    const cli = async (...args: string[]) => {
+      const { status, stderr } = await ca.service.cli(...args)
+      expect(status, stderr).toBe(0)
+    }
+    await cli('root', 'ocsp', '--root-folder', root, '--certificate', certificate, '--crl', crl, '--out', out)
+    for (const name of readdirSync(out)) await cli('ocsp', 'install', 'root', join(out, name))
+    await until(as(alice), ({ answered }) => answered, nginx)
+    await nginx.stop()
+  })
 })
