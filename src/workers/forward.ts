@@ -33,8 +33,12 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
       response.writeHead(answer.statusCode!, answer.statusMessage, kept(answer, /^transfer-encoding$/i))
       pipeline(answer, response, () => {})
     })
-    // Who went away is waited for no longer.
-    response.once('close', () => forwarded.destroy())
+    // Who went away is waited for no longer; and who sends on behind his answer, as with a body that is too large, is read and not heard.
+    response.once('close', () => {
+      forwarded.destroy()
+      request.unpipe()
+      request.resume()
+    })
     // An error of either side ends the other through the events above.
     request.on('error', () => forwarded.destroy())
     request.pipe(forwarded)

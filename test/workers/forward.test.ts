@@ -149,6 +149,27 @@ test('who went away is not waited for: the main thread hears of it', async () =>
   await eventually(() => expect(gone).toBe(true))
 })
 
+test('what a client goes on to send behind its answer is read and dropped: it hears the answer, and asks again', async () => {
+  answer = (request, response) => {
+    if (request.url === '/next') response.end('next')
+    else response.writeHead(413).end('too large')
+  }
+  const { port } = worker.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  let got = ''
+  socket.setEncoding('latin1').on('data', (piece) => {
+    got += piece
+  })
+  // More than what the system holds on the way, so that it comes to an end only where somebody reads it.
+  const body = Buffer.alloc(32 * 1024 * 1024)
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`)
+  socket.write(body)
+  await eventually(() => expect(got).toContain('too large'))
+  socket.write('GET /next HTTP/1.1\r\nHost: x\r\n\r\n')
+  await eventually(() => expect(got).toMatch(/\r\n\r\n(?:4\r\n)?next/))
+  socket.destroy()
+})
+
 test('while the worker closes, an answer ends its connection', async () => {
   answer = (_request, response) => {
     isOpen = false
