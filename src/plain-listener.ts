@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { buildHttpApp } from './app.ts'
 import type { Config } from './config/config.ts'
-import { BACKLOG, listen, listenFailure } from './listen.ts'
+import { BACKLOG, bindAddress, listen, listenFailure } from './listen.ts'
 import type { Service } from './service.ts'
 import { PlainWorkers } from './workers/pool.ts'
 
@@ -30,8 +30,9 @@ async function startWorkers(
   log: FastifyBaseLogger,
   closers: (() => Promise<void>)[],
 ): Promise<number> {
-  const { host, httpPort, workers: count } = config
-  await checkFree(config)
+  const { httpPort, workers: count } = config
+  const host = bindAddress(config.host)
+  await checkFree(host, httpPort)
   // Nobody else may come in here: what the workers say of their clients is believed.
   const folder = await mkdtemp(join(tmpdir(), 'chancery-'))
   closers.push(() => rm(folder, { recursive: true, force: true }))
@@ -63,12 +64,12 @@ async function startWorkers(
 }
 
 /** A port that is shared would be shared with another service, too, which nobody would notice. */
-async function checkFree({ host, httpPort }: Config): Promise<void> {
-  const server = createServer().listen({ host, port: httpPort })
+async function checkFree(host: string, port: number): Promise<void> {
+  const server = createServer().listen({ host, port })
   try {
     await once(server, 'listening')
   } catch (cause) {
-    throw listenFailure(cause as NodeJS.ErrnoException, host, httpPort)
+    throw listenFailure(cause as NodeJS.ErrnoException, host, port)
   }
   server.close()
   await once(server, 'close')
