@@ -46,7 +46,7 @@ export class PlainWorkers {
     const numbers = Array.from({ length: this.#options.count }, (_, i) => i + 1)
     for (const number of numbers) this.port = await this.#begin(number).port
     this.#started = true
-    for (const number of numbers) if (!this.#workers.has(number)) this.#begin(number)
+    for (const number of numbers) if (!this.#workers.has(number)) this.#beginAgain(number)
   }
 
   health(): HealthCheck {
@@ -90,6 +90,15 @@ export class PlainWorkers {
     return worker
   }
 
+  #beginAgain(number: number): void {
+    try {
+      this.#begin(number)
+    } catch (cause) {
+      // As where the system has no thread left to give.
+      this.#gone(number, cause)
+    }
+  }
+
   #changed(change: CacheChange): void {
     if (this.#outbox.length === 0) setImmediate(() => this.#flush())
     this.#outbox.push(crossing(change))
@@ -124,7 +133,7 @@ export class PlainWorkers {
     )
     const timer = setTimeout(() => {
       this.#restarts.delete(number)
-      this.#begin(number)
+      this.#beginAgain(number)
     }, delay)
     this.#restarts.set(number, timer)
   }

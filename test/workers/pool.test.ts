@@ -167,6 +167,26 @@ test('pauses grow while workers end at once, and are short again after one lived
   expect(logged.at(-1)).toContain('100 ms')
 })
 
+test('one that the system refuses to start is tried again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  await make(1).start()
+  const usual = first
+  first = () => {
+    throw new Error('EAGAIN')
+  }
+  threads[0]!.end()
+  vi.advanceTimersByTime(100)
+  expect(logged).toEqual([
+    'A worker ended; the next one starts in 100 ms',
+    'A worker ended; the next one starts in 200 ms',
+  ])
+  expect(pool.health().ok).toBe(false)
+  first = usual
+  vi.advanceTimersByTime(200)
+  vi.useRealTimers()
+  await eventually(() => expect(pool.health().ok).toBe(true))
+})
+
 test('a worker that is silent for ten beats is ended, and replaced', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   await make(2).start()
