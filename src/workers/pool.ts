@@ -27,7 +27,8 @@ export class PlainWorkers {
   readonly #restarts = new Map<number, NodeJS.Timeout>()
   readonly #watch: NodeJS.Timeout
   #outbox: CopyChange[] = []
-  #failures = 0
+  /** Of each number, in a row. */
+  readonly #failures = new Map<number, number>()
   /** A first start that fails is the caller's to see; only later ones are repeated. */
   #started = false
   #closing = false
@@ -79,7 +80,7 @@ export class PlainWorkers {
     }
     const worker = new PlainWorker(start, setup, {
       used: (keys, answered) => {
-        this.#failures = 0
+        this.#failures.delete(number)
         ocsp.wanted(keys, answered)
       },
       gone: (cause) => this.#gone(number, cause),
@@ -126,7 +127,9 @@ export class PlainWorkers {
   #gone(number: number, cause: unknown): void {
     this.#workers.delete(number)
     if (this.#closing || !this.#started) return
-    const delay = Math.min(FIRST_RESTART * 2 ** this.#failures++, LONGEST_RESTART)
+    const failures = this.#failures.get(number) ?? 0
+    this.#failures.set(number, failures + 1)
+    const delay = Math.min(FIRST_RESTART * 2 ** failures, LONGEST_RESTART)
     this.#options.log.error(
       { err: cause, worker: number },
       `A worker ended; the next one starts in ${delay} ms`,
