@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { buildHttpApp } from './app.ts'
 import type { Config } from './config/config.ts'
+import { CaError } from './errors.ts'
 import { BACKLOG, bindAddress, listen, listenFailure } from './listen.ts'
 import type { Service } from './service.ts'
 import { PlainWorkers } from './workers/pool.ts'
@@ -33,14 +34,7 @@ async function startWorkers(
   const { httpPort, workers: count } = config
   const host = bindAddress(config.host)
   await checkFree(host, httpPort)
-  // Nobody else may come in here: what the workers say of their clients is believed.
-  const folder = await mkdtemp(join(tmpdir(), 'chancery-'))
-  closers.push(() => rm(folder, { recursive: true, force: true }))
-  const mainSocket = join(folder, 'main.sock')
-  const app = buildHttpApp(service, log, { trustProxy: true })
-  closers.push(() => app.close())
-  // A Unix socket refuses at once what its queue does not take, while the main thread does something else for a moment.
-  await app.listen({ path: mainSocket, backlog: BACKLOG })
+  const mainSocket = await listenForWorkers(service, log, closers)
   const { ocsp } = service
   const pool = new PlainWorkers({
     count,
@@ -61,6 +55,31 @@ async function startWorkers(
   }
   service.addCheck(() => pool.health())
   return pool.port
+}
+
+/** Resolves to the Unix socket at which the main thread answers what workers do not. */
+async function listenForWorkers(
+  service: Service,
+  log: FastifyBaseLogger,
+  closers: (() => Promise<void>)[],
+): Promise<string> {
+  const app = buildHttpApp(service, log, { trustProxy: true })
+  try {
+    // Nobody else may come in here: what the workers say of their clients is believed.
+    const folder = await mkdtemp(join(tmpdir(), 'chancery-'))
+    closers.push(() => rm(folder, { recursive: true, force: true }))
+    closers.push(() => app.close())
+    const path = join(folder, 'main.sock')
+    // A Unix socket refuses at once what its queue does not take, while the main thread does something else for a moment.
+    await app.listen({ path, backlog: BACKLOG })
+    return path
+  } catch (cause) {
+    throw new CaError(
+      'badConfiguration',
+      `Workers reach the main thread by a Unix socket, which cannot be made below ${tmpdir()}: ${(cause as Error).message}. Set TMPDIR to a directory with a short name that can be written, or the option "workers" to 0.`,
+      { cause },
+    )
+  }
 }
 
 /** A port that is shared would be shared with another service, too, which nobody would notice. */
