@@ -1,15 +1,20 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, utimes } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { buildHttpApp } from './app.ts'
+import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { CaError } from './errors.ts'
+import type { FaultLog } from './health.ts'
 import { BACKLOG, bindAddress, listen, listenFailure } from './listen.ts'
 import type { Service } from './service.ts'
 import { PlainWorkers } from './workers/pool.ts'
+
+/** Milliseconds. */
+const TOUCH = 60_000
 
 /** Listens by plain HTTP, in this thread or in workers. Returns the port; what must be closed again is added to `closers`. */
 export async function startPlain(
@@ -72,6 +77,8 @@ async function listenForWorkers(
     const path = join(folder, 'main.sock')
     // A Unix socket refuses at once what its queue does not take, while the main thread does something else for a moment.
     await app.listen({ path, backlog: BACKLOG })
+    const stop = keepYoung(path, service.clock, log)
+    closers.push(async () => stop())
     return path
   } catch (cause) {
     throw new CaError(
@@ -80,6 +87,25 @@ async function listenForWorkers(
       { cause },
     )
   }
+}
+
+/**
+ * What has been left alone for ten days is removed from /tmp by systemd-tmpfiles. It knows sockets in use by their names, and to it one of a unit with
+ * PrivateTmp= has another name.
+ */
+export function keepYoung(path: string, clock: Clock, log: FaultLog): () => void {
+  const timer = setInterval(async () => {
+    const now = clock()
+    try {
+      await utimes(path, now, now)
+    } catch (err) {
+      log.error(
+        { err },
+        'The socket by which workers reach the main thread is gone: until the service is started again they answer nothing but OCSP that they hold',
+      )
+    }
+  }, TOUCH).unref()
+  return () => clearInterval(timer)
 }
 
 /** A port that is shared would be shared with another service, too, which nobody would notice. */
