@@ -32,7 +32,18 @@ const tell = (message: FromWorker) => channel.postMessage(message)
 const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
-const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
+let failure: Error
+const failed = new Tally((count) =>
+  log.error(
+    { err: failure, requests: count },
+    'The main thread did not answer: clients were told to try again later',
+  ),
+)
+const onError = (error: Error): void => {
+  failure = error
+  failed.add()
+}
+const server = http.createServer(TIMING, forwardTo({ socketPath: mainSocket, isOpen, onError }))
 const refused = new Tally((count) =>
   log.warn(
     { refused: count },
@@ -84,6 +95,7 @@ function close(): void {
   endResting()
   limit.stop()
   refused.stop()
+  failed.stop()
   server.close(() => {
     closing.end()
     channel.close()

@@ -20,14 +20,18 @@ const socketPath = join(folder, 'main.sock')
 let main: Server
 let worker: Server
 let isOpen = true
+let errors: Error[] = []
 /** What the main thread does. */
 let answer: RequestListener
 
 beforeEach(async () => {
   isOpen = true
+  errors = []
   answer = (_request, response) => response.end('ok')
   main = createServer((request, response) => answer(request, response)).listen(socketPath)
-  worker = createServer(forwardTo(socketPath, () => isOpen)).listen(0, '127.0.0.1')
+  worker = createServer(
+    forwardTo({ socketPath, isOpen: () => isOpen, onError: (error) => errors.push(error) }),
+  ).listen(0, '127.0.0.1')
   await Promise.all([once(main, 'listening'), once(worker, 'listening')])
 })
 afterEach(async () => {
@@ -122,6 +126,7 @@ test('where the main thread does not answer, OCSP clients hear tryLater, and oth
     type: 'urn:chancery:problem:overloaded',
     status: 503,
   })
+  expect(errors.map(({ message }) => message)).toEqual(Array(4).fill('socket hang up'))
 })
 
 test('an answer that breaks off ends the connection, so that nobody takes it for whole', async () => {
@@ -147,6 +152,7 @@ test('who went away is not waited for: the main thread hears of it', async () =>
   await eventually(() => expect(came).toBe(true))
   request.destroy()
   await eventually(() => expect(gone).toBe(true))
+  expect(errors).toEqual([])
 })
 
 test('what a client goes on to send behind its answer is read and dropped: it hears the answer, and asks again', async () => {
