@@ -10,6 +10,7 @@ import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
 import { boundPipelined } from '../api/overload/pipelined.ts'
 import { Tally } from '../api/overload/tally.ts'
+import { refuseUnknownMethods } from '../api/unknown-methods.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { http } from '../node-http.ts'
@@ -44,6 +45,7 @@ const onError = (error: Error): void => {
   failed.add()
 }
 const server = http.createServer(TIMING, forwardTo({ socketPath: mainSocket, isOpen, onError }))
+refuseUnknownMethods(server)
 const refused = new Tally((count) =>
   log.warn(
     { refused: count },
