@@ -14,6 +14,11 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Connections that the system holds for a turn of the event loop: beyond it a client's try is lost, and the next comes a second later. */
 export const BACKLOG = 4096
 
+/** Fastify binds each address of "localhost" by a server of its own, which has neither a certificate nor any bound of ours. */
+export function bindAddress(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host
+}
+
 /** Binds an application; an address that cannot be had is a mistake in the configuration, and says so. */
 export async function listen(
   app: FastifyInstance,
@@ -21,7 +26,7 @@ export async function listen(
   port: number,
 ): Promise<void> {
   try {
-    await app.listen({ host, port, backlog: BACKLOG })
+    await app.listen({ host: bindAddress(host), port, backlog: BACKLOG })
   } catch (cause) {
     throw listenFailure(cause as NodeJS.ErrnoException, host, port)
   }

@@ -240,7 +240,16 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   'metrics-listener.ts': ['listen.ts', 'app.ts', 'service.ts', 'config'],
-  'plain-listener.ts': ['listen.ts', 'app.ts', 'workers', 'service.ts', 'config'],
+  'plain-listener.ts': [
+    'listen.ts',
+    'app.ts',
+    'workers',
+    'service.ts',
+    'config',
+    'clock.ts',
+    'errors.ts',
+    'health.ts',
+  ],
   'server.ts': [
     'metrics-listener.ts',
     'api',

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openChancery } from '../src/index.ts'
 import type { RunningServer } from '../src/server.ts'
 import { startServer } from './start-server.ts'
@@ -34,6 +34,22 @@ test('a port that is taken is a mistake in the configuration, and everything ope
   // The database's lock and both ports are free again.
   await (await start()).close()
 })
+
+test.each([
+  ['is not there', join(directory, 'nowhere')],
+  ['has too long a name for a socket', join(directory, 'x'.repeat(100))],
+])(
+  'workers need a place for temporary files: one that %s stops the start, and is named',
+  async (_, place) => {
+    if (!place.endsWith('nowhere')) mkdirSync(place)
+    vi.stubEnv('TMPDIR', place)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    await expect(start({ workers: 1 })).rejects.toMatchObject({
+      code: 'badConfiguration',
+      detail: expect.stringMatching(RegExp(`cannot be made below ${place}: .*TMPDIR`)),
+    })
+  },
+)
 
 test('an admin key that others may read stops the start', async () => {
   chmodSync(join(directory, 'admin.key'), 0o644)

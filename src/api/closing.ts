@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { beforeAnswer } from './immediate-hooks.ts'
 
 /** What has not been answered by then was most likely never sent whole. Containers are killed after 10 s. Milliseconds. */
@@ -23,19 +23,22 @@ export function closeAfterAnswer(app: FastifyInstance): void {
   )
 }
 
+export function readOnBehindRefusal(app: FastifyInstance): void {
+  app.addHook(
+    'onSend',
+    beforeAnswer((request, reply) => {
+      if (reply.statusCode === 413) readOn(request, reply)
+    }),
+  )
+}
+
 /**
  * Fastify closes the connection with the answer that a body is too large. What is still on its way then meets a reset, and the answer is
  * lost with it (RFC 9112 9.6). So Node reads on, and drops it, as behind every other refusal: for as long as a request may take.
  */
-export function readOnBehindRefusal(app: FastifyInstance): void {
-  app.addHook(
-    'onSend',
-    beforeAnswer(({ raw }, reply) => {
-      if (reply.statusCode !== 413) return
-      reply.removeHeader('connection')
-      raw.resume()
-    }),
-  )
+export function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
+  raw.resume()
 }
 
 /** Of one server: its connections, and when they are cut off. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OcspAnswer, ocspError } from '../ocsp/answer.ts'
 import { MAX_REQUEST_OCTETS } from '../ocsp/request.ts'
 import type { OcspResponder } from '../ocsp/responder.ts'
+import { readOn } from './closing.ts'
 import { sendFresh } from './freshness.ts'
 import { asCaError, PROBLEMS } from './problems.ts'
 
@@ -29,7 +30,10 @@ export async function ocspRoutes(
     responder.counts.count(answer)
     return answer
   }
-  app.setErrorHandler((error, request, reply) => send(request, reply, counted(errorAnswer(error, request))))
+  app.setErrorHandler((error, request, reply) => {
+    if (PROBLEMS[asCaError(error).code].status === 413) readOn(request, reply)
+    return send(request, reply, counted(errorAnswer(error, request)))
+  })
 
   const options = { bodyLimit: MAX_REQUEST_OCTETS }
   const answer = async (request: FastifyRequest, reply: FastifyReply) =>

@@ -3,7 +3,7 @@ import { Agent } from '../agent/agent.ts'
 import { type AgentConfig, loadAgentConfig } from '../agent/config.ts'
 import { ConsumerAway } from '../agent/notify/away.ts'
 import { systemTiming } from '../agent/timing.ts'
-import { createLog } from '../log.ts'
+import { createLog, endLog } from '../log.ts'
 import { EXIT } from './exit-codes.ts'
 import { Failure } from './failure.ts'
 import { untilSignal } from './signals.ts'
@@ -76,5 +76,6 @@ async function runAgent(config: AgentConfig, terminal: Terminal): Promise<void> 
   } finally {
     process.off('SIGHUP', hurry)
     await agent.close()
+    endLog()
   }
 }

@@ -59,6 +59,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
   await stopped
   await endWithin(server.close(), END_MILLISECONDS)
+  ;(await import('../log.ts')).endLog()
 }
 
 async function initialiseFirst(

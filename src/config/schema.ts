@@ -30,7 +30,8 @@ export const FileOptions = Type.Object({
     default: '127.0.0.1',
     minLength: 1,
     env: 'CHANCERY_HOST',
-    description: 'The address that both listeners bind to; `0.0.0.0` or `::` for every interface.',
+    description:
+      'The address that both listeners bind to; `0.0.0.0` or `::` for every interface. `localhost` is `127.0.0.1`.',
   }),
   tlsPort: port('CHANCERY_TLS_PORT', 8443, 'Port of the TLS listener: enrolment, administration.'),
   httpPort: port(

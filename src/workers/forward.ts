@@ -9,11 +9,16 @@ import { encodeOcspError } from '../ocsp/response.ts'
 const LEFT_OUT =
   /^(?:connection|keep-alive|proxy-connection|te|trailer|upgrade|expect|(?:x-)?forwarded(?:-.*)?)$/i
 
-/**
- * Has the main thread answer, over its Unix socket, with the client's address in X-Forwarded-For. Connections stay for
- * further requests as long as `isOpen` says so.
- */
-export function forwardTo(socketPath: string, isOpen: () => boolean): RequestListener {
+interface ForwardOptions {
+  readonly socketPath: string
+  /** Connections stay for further requests as long as it says so. */
+  readonly isOpen: () => boolean
+  /** Hears why a client that waits gets no answer of the main thread's. */
+  readonly onError: (error: Error) => void
+}
+
+/** Has the main thread answer, over its Unix socket, with the client's address in X-Forwarded-For. */
+export function forwardTo({ socketPath, isOpen, onError }: ForwardOptions): RequestListener {
   // As many as clients ask for: those who read slowly must not hold up the others.
   const agent = new http.Agent({ keepAlive: true })
   return (request, response) => {
@@ -22,7 +27,10 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
     // HTTP/1.0 has no such field, which 1.1 demands: empty where there is none (RFC 9110 7.2).
     if (request.headers.host === undefined) headers.push('host', '')
     const forwarded = http.request({ socketPath, agent, method, path: url, headers, setHost: false })
-    const fail = () => {
+    const fail = (error: Error) => {
+      // It is given up where the client went away.
+      if (response.destroyed) return
+      onError(error)
       if (!isOpen()) response.shouldKeepAlive = false
       if (response.headersSent) response.destroy()
       else sendUnavailable(request, response)
@@ -33,8 +41,12 @@ export function forwardTo(socketPath: string, isOpen: () => boolean): RequestLis
       response.writeHead(answer.statusCode!, answer.statusMessage, kept(answer, /^transfer-encoding$/i))
       pipeline(answer, response, () => {})
     })
-    // Who went away is waited for no longer.
-    response.once('close', () => forwarded.destroy())
+    // Who went away is waited for no longer; and who sends on behind his answer, as with a body that is too large, is read and not heard.
+    response.once('close', () => {
+      forwarded.destroy()
+      request.unpipe()
+      request.resume()
+    })
     // An error of either side ends the other through the events above.
     request.on('error', () => forwarded.destroy())
     request.pipe(forwarded)

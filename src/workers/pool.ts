@@ -27,7 +27,8 @@ export class PlainWorkers {
   readonly #restarts = new Map<number, NodeJS.Timeout>()
   readonly #watch: NodeJS.Timeout
   #outbox: CopyChange[] = []
-  #failures = 0
+  /** Of each number, in a row. */
+  readonly #failures = new Map<number, number>()
   /** A first start that fails is the caller's to see; only later ones are repeated. */
   #started = false
   #closing = false
@@ -46,7 +47,7 @@ export class PlainWorkers {
     const numbers = Array.from({ length: this.#options.count }, (_, i) => i + 1)
     for (const number of numbers) this.port = await this.#begin(number).port
     this.#started = true
-    for (const number of numbers) if (!this.#workers.has(number)) this.#begin(number)
+    for (const number of numbers) if (!this.#workers.has(number)) this.#beginAgain(number)
   }
 
   health(): HealthCheck {
@@ -79,7 +80,7 @@ export class PlainWorkers {
     }
     const worker = new PlainWorker(start, setup, {
       used: (keys, answered) => {
-        this.#failures = 0
+        this.#failures.delete(number)
         ocsp.wanted(keys, answered)
       },
       gone: (cause) => this.#gone(number, cause),
@@ -88,6 +89,15 @@ export class PlainWorkers {
     const changes = Array.from(ocsp.held(), crossing)
     worker.send({ kind: 'changes', number: this.#newest[0]!, changes })
     return worker
+  }
+
+  #beginAgain(number: number): void {
+    try {
+      this.#begin(number)
+    } catch (cause) {
+      // As where the system has no thread left to give.
+      this.#gone(number, cause)
+    }
   }
 
   #changed(change: CacheChange): void {
@@ -117,14 +127,16 @@ export class PlainWorkers {
   #gone(number: number, cause: unknown): void {
     this.#workers.delete(number)
     if (this.#closing || !this.#started) return
-    const delay = Math.min(FIRST_RESTART * 2 ** this.#failures++, LONGEST_RESTART)
+    const failures = this.#failures.get(number) ?? 0
+    this.#failures.set(number, failures + 1)
+    const delay = Math.min(FIRST_RESTART * 2 ** failures, LONGEST_RESTART)
     this.#options.log.error(
       { err: cause, worker: number },
       `A worker ended; the next one starts in ${delay} ms`,
     )
     const timer = setTimeout(() => {
       this.#restarts.delete(number)
-      this.#begin(number)
+      this.#beginAgain(number)
     }, delay)
     this.#restarts.set(number, timer)
   }

@@ -10,6 +10,7 @@ import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
 import { boundPipelined } from '../api/overload/pipelined.ts'
 import { Tally } from '../api/overload/tally.ts'
+import { refuseUnknownMethods } from '../api/unknown-methods.ts'
 import { systemClock } from '../clock.ts'
 import { createLog } from '../log.ts'
 import { http } from '../node-http.ts'
@@ -32,7 +33,19 @@ const tell = (message: FromWorker) => channel.postMessage(message)
 const start = process.hrtime.bigint().toString(36)
 let requests = 0
 const isOpen = (): boolean => server.listening
-const server = http.createServer(TIMING, forwardTo(mainSocket, isOpen))
+let failure: Error
+const failed = new Tally((count) =>
+  log.error(
+    { err: failure, requests: count },
+    'The main thread did not answer: clients were told to try again later',
+  ),
+)
+const onError = (error: Error): void => {
+  failure = error
+  failed.add()
+}
+const server = http.createServer(TIMING, forwardTo({ socketPath: mainSocket, isOpen, onError }))
+refuseUnknownMethods(server)
 const refused = new Tally((count) =>
   log.warn(
     { refused: count },
@@ -84,6 +97,7 @@ function close(): void {
   endResting()
   limit.stop()
   refused.stop()
+  failed.stop()
   server.close(() => {
     closing.end()
     channel.close()

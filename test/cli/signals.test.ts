@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { untilSignal } from '../../src/cli/signals.ts'
 const SIGNALS = new URL('../../src/cli/signals.ts', import.meta.url).href
 
 /** A process with a thread in a call that never ends, like a sync of a disk that does not answer. */
-function processWithStuckThread(main: string) {
+function processWithStuckThread(main: string, before: readonly string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), 'chancery-signals-'))
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
@@ -21,7 +21,8 @@ function processWithStuckThread(main: string) {
     const worker = new Worker(${JSON.stringify(stuck)}, { eval: true, execArgv: [] })
     await new Promise((resolve) => worker.once('message', resolve))
     ${main}`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+  const [command, ...args] = [...before, process.execPath, '--input-type=module', '-e', script]
+  const child = spawn(command!, args)
   onTestFinished(() => {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -50,6 +51,21 @@ test('an end that does not come is not waited for beyond its bound, and the word
   expect(await errors).toContain('had not ended after 0.05 seconds')
 })
 
+/** As the first process of a container is: whoever ends it, it is not itself by a signal. Needs root. */
+const FIRST_PROCESS = ['unshare', '--pid', '--fork', '--kill-child']
+
+test.skipIf(spawnSync(FIRST_PROCESS[0]!, [...FIRST_PROCESS.slice(1), 'true']).status !== 0)(
+  'also the first process of a container ends',
+  async () => {
+    const { ended, errors } = processWithStuckThread(
+      'await endWithin(new Promise(() => {}), 50)',
+      FIRST_PROCESS,
+    )
+    expect(await ended).toEqual([137, null])
+    expect(await errors).toContain('had not ended after 0.05 seconds')
+  },
+)
+
 test('an end that comes in time is the end of what was waited for', async () => {
   const { child, ended } = processWithStuckThread(`
     await endWithin(Promise.resolve(), 3_600_000)
@@ -73,9 +89,11 @@ test.for([
     return process
   }) as typeof process.on)
   const kill = vi.spyOn(process, 'kill').mockReturnValue(true)
+  const execve = vi.spyOn(process, 'execve').mockReturnValue(undefined as never)
   onTestFinished(() => {
     on.mockRestore()
     kill.mockRestore()
+    execve.mockRestore()
   })
   let now = 1_800_000_000_000
   const stopped = untilSignal(() => new Date(now))

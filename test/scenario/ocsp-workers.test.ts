@@ -95,6 +95,12 @@ test('a connection that asks for too much at once is refused by its worker: the 
   expect(statuses).toEqual([...Array(PIPELINED).fill('200'), '503'])
 })
 
+test('the beginning of HTTP/2, which a parser takes for a method, is refused by the worker: its sender heard nothing', async () => {
+  const { socket } = await Client.open()
+  socket.write('PRI /crl/intermediate.crl\r\n\r\n')
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /)
+})
+
 test('both workers answer, from their copies, what the main thread answers, and all its other paths', async () => {
   const { path, request } = await newCertificate()
   const clients = await open()

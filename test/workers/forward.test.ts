@@ -20,14 +20,18 @@ const socketPath = join(folder, 'main.sock')
 let main: Server
 let worker: Server
 let isOpen = true
+let errors: Error[] = []
 /** What the main thread does. */
 let answer: RequestListener
 
 beforeEach(async () => {
   isOpen = true
+  errors = []
   answer = (_request, response) => response.end('ok')
   main = createServer((request, response) => answer(request, response)).listen(socketPath)
-  worker = createServer(forwardTo(socketPath, () => isOpen)).listen(0, '127.0.0.1')
+  worker = createServer(
+    forwardTo({ socketPath, isOpen: () => isOpen, onError: (error) => errors.push(error) }),
+  ).listen(0, '127.0.0.1')
   await Promise.all([once(main, 'listening'), once(worker, 'listening')])
 })
 afterEach(async () => {
@@ -122,6 +126,7 @@ test('where the main thread does not answer, OCSP clients hear tryLater, and oth
     type: 'urn:chancery:problem:overloaded',
     status: 503,
   })
+  expect(errors.map(({ message }) => message)).toEqual(Array(4).fill('socket hang up'))
 })
 
 test('an answer that breaks off ends the connection, so that nobody takes it for whole', async () => {
@@ -147,6 +152,28 @@ test('who went away is not waited for: the main thread hears of it', async () =>
   await eventually(() => expect(came).toBe(true))
   request.destroy()
   await eventually(() => expect(gone).toBe(true))
+  expect(errors).toEqual([])
+})
+
+test('what a client goes on to send behind its answer is read and dropped: it hears the answer, and asks again', async () => {
+  answer = (request, response) => {
+    if (request.url === '/next') response.end('next')
+    else response.writeHead(413).end('too large')
+  }
+  const { port } = worker.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  let got = ''
+  socket.setEncoding('latin1').on('data', (piece) => {
+    got += piece
+  })
+  // More than what the system holds on the way, so that it comes to an end only where somebody reads it.
+  const body = Buffer.alloc(32 * 1024 * 1024)
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`)
+  socket.write(body)
+  await eventually(() => expect(got).toContain('too large'))
+  socket.write('GET /next HTTP/1.1\r\nHost: x\r\n\r\n')
+  await eventually(() => expect(got).toMatch(/\r\n\r\n(?:4\r\n)?next/))
+  socket.destroy()
 })
 
 test('while the worker closes, an answer ends its connection', async () => {

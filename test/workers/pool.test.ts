@@ -167,6 +167,40 @@ test('pauses grow while workers end at once, and are short again after one lived
   expect(logged.at(-1)).toContain('100 ms')
 })
 
+test('pauses of one that ends at once grow also while another lives', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  await make(2).start()
+  let dying = threads[1]!
+  for (const pause of [100, 200, 400]) {
+    threads[0]!.tell({ kind: 'alive', used: [String(pause)], answered: {} })
+    await vi.waitUntil(() => wanted.at(-1) === String(pause))
+    dying.end()
+    expect(logged.at(-1)).toBe(`A worker ended; the next one starts in ${pause} ms`)
+    vi.advanceTimersByTime(pause)
+    dying = threads.at(-1)!
+  }
+})
+
+test('one that the system refuses to start is tried again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  await make(1).start()
+  const usual = first
+  first = () => {
+    throw new Error('EAGAIN')
+  }
+  threads[0]!.end()
+  vi.advanceTimersByTime(100)
+  expect(logged).toEqual([
+    'A worker ended; the next one starts in 100 ms',
+    'A worker ended; the next one starts in 200 ms',
+  ])
+  expect(pool.health().ok).toBe(false)
+  first = usual
+  vi.advanceTimersByTime(200)
+  vi.useRealTimers()
+  await eventually(() => expect(pool.health().ok).toBe(true))
+})
+
 test('a worker that is silent for ten beats is ended, and replaced', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   await make(2).start()
