@@ -55,7 +55,7 @@ export class OcspResponder {
   readonly #shared: SharedAnswers
   readonly #uncached: Rate
   readonly #brought: BroughtResponses
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | null = null
   #refresh: Promise<void> = Promise.resolve()
   readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
@@ -78,10 +78,14 @@ export class OcspResponder {
           : null
       },
     })
-    this.#timer = setInterval(() => {
+  }
+
+  /** Looks after its answers from then on. Before, the store is not open: bringing it forward may take a long one minutes. */
+  async start(): Promise<void> {
+    this.#timer ??= setInterval(() => {
       this.#refresh = this.#refresh.then(() => this.#look())
-    }, LOOK_AHEAD)
-    this.#timer.unref()
+    }, LOOK_AHEAD).unref()
+    await this.responseBrought()
   }
 
   /**
@@ -149,7 +153,7 @@ export class OcspResponder {
     for (const { id } of this.#options.authorities()) this.#shared.dropAll(id)
   }
 
-  /** To be called at the start, and after a response was brought. */
+  /** To be called after a response was brought. */
   responseBrought(): Promise<void> {
     return this.#brought.look().catch((error: unknown) => this.#options.onError(error))
   }
@@ -161,7 +165,7 @@ export class OcspResponder {
 
   /** Waits for what is signed ahead of time. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    if (this.#timer) clearInterval(this.#timer)
     await this.#refresh
   }
 
