@@ -8,7 +8,7 @@ import { traced } from '../tracing/spans.ts'
 import { Turns } from '../turns.ts'
 import { answerOf, type OcspAnswer, ocspError, UNAUTHORIZED } from './answer.ts'
 import { AnswerCounts, type Answered } from './answer-counts.ts'
-import { BroughtResponses } from './brought-responses.ts'
+import { BroughtResponses, type BroughtResponsesContext } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
@@ -25,6 +25,7 @@ export interface OcspResponderOptions {
   readonly options: (authority: string) => OcspOptions
   /** Who signs for an authority whose key is here. */
   readonly signerOf: (authority: IssuingAuthority) => Promise<OcspSigner>
+  readonly crlOf: BroughtResponsesContext['crlOf']
   /** How many signed answers are kept. */
   readonly cacheEntries: number
   /** Signatures a second for answers that no cache can hold. */
@@ -63,10 +64,11 @@ export class OcspResponder {
   #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
-    const { authorities, cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
+    const { authorities, cacheEntries: entries, clock, crlOf, store, uncachedRate } = options
+    const { onWarning = () => {} } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
-    this.#brought = new BroughtResponses({ authorities, store, clock, onWarning })
+    this.#brought = new BroughtResponses({ authorities, store, clock, crlOf, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError: (error) => this.#tell(error) },
       changed: (change) => this.#onHeld?.(change),
