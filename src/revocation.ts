@@ -55,6 +55,7 @@ export function createRevocation(parts: RevocationParts): Revocation {
     ...{ authorities: all, store, clock },
     options: ocspOptions,
     signerOf: (authority) => responders.signerOf(authority),
+    crlOf: (authority) => crl.current(authority),
     cacheEntries: config.ocsp.cacheEntries,
     uncachedRate: config.ocsp.uncachedRate,
     onError: (error) => log.error({ err: error }, 'An OCSP answer could not be made'),

@@ -273,7 +273,7 @@ async function wireParts(parts: OpenedParts): Promise<{ service: Service; start:
   }
   const start = async () => {
     // Roots too: a kill may have come between a change of them and the file.
-    await Promise.all([revocation.start(), ocsp.responseBrought(), acme.start(), keepRoots()])
+    await Promise.all([revocation.start(), ocsp.start(), acme.start(), keepRoots()])
     following.start()
     revoked.start()
     approvals.start()

@@ -76,6 +76,12 @@ What happened after ${takenAt} is not here. Before you start the service:
 - Holds that were lifted since are on again: lift them with "chancery cert release".
 - Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
   that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
+- Keys that were replaced since are good again, and those that took their place are not: of admin keys that were rotated, and of ACME
+  accounts. Rotate an admin key whose secret leaked once more; end such an account with "chancery acme account deactivate".
+- Requests that were approved or refused since wait again: look at "chancery request list" before one is approved twice.
+- Authorities that were retired since issue again, and those that were made since are gone, with their keys: look at "chancery
+  authority list". Bring the newest CRLs and OCSP responses of those whose key is elsewhere once more.
+- chancery.yaml is that of the backup: compare its profiles with what you have changed since.
 
 Numbers of tokens, accounts, orders and requests that were given since are not given again: they leap. The next CRLs
 are made at the start, with numbers beyond all that can have been given since.

@@ -1,9 +1,13 @@
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import { DailyWarnings } from '../daily-warnings.ts'
+import { parseCrl } from '../pki/crl/parse.ts'
+import { readCrlEntries } from '../pki/crl/parse-entry.ts'
 import { DerReader } from '../pki/der/read.ts'
+import type { CrlRow, OcspResponseRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { type CertId, readCertId } from './cert-id.ts'
+import { parseOcspResponse } from './parse-response.ts'
 import { responseTag, type SignedResponse } from './sign-response.ts'
 
 /** Somebody has to fetch a key from a safe: they should hear of it in time. Seconds. */
@@ -15,12 +19,18 @@ interface Ending {
   readonly serialNumber: string | null
   /** Seconds since 1970. */
   readonly end: number
+  /** Whether it says "good" of what the CRL lists. */
+  readonly isOvertaken: boolean
 }
+
+type Listing = Pick<CrlRow, 'der' | 'thisUpdate'>
 
 export interface BroughtResponsesContext {
   readonly authorities: () => readonly Authority[]
   readonly store: Store
   readonly clock: Clock
+  /** The full CRL that is published of an authority. */
+  readonly crlOf: (authority: string) => Listing | null
   /** Hears once a day at most that somebody has to bring the next response of an authority, and why. */
   readonly onWarning: (authority: string, reason: string) => void
 }
@@ -30,27 +40,32 @@ export class BroughtResponses {
   readonly #context: BroughtResponsesContext
   #endings: readonly Ending[] = []
   readonly #warnings: DailyWarnings
+  /** The serial numbers in a CRL, which are read once. */
+  readonly #listed = new WeakMap<Listing, ReadonlySet<string>>()
 
   constructor(context: BroughtResponsesContext) {
     this.#context = context
     this.#warnings = new DailyWarnings(context.onWarning)
   }
 
-  /** Null where there is none for exactly this CertID, or it has ended. */
+  /** Null where there is none for exactly this CertID, or it has ended, or a CRL that was brought since revokes the certificate. */
   async find(authority: string, certId: CertId): Promise<SignedResponse | null> {
     const found = await this.#context.store.read.ocspResponse(authority, certId.bytes)
-    return found && found.nextUpdate > this.#now()
+    return found && found.nextUpdate > this.#now() && !this.#isOvertaken(authority, certId, found)
       ? { ...found, etag: responseTag(found.der), says: 'brought' }
       : null
   }
 
   /** Looks when they end, and tells who has to act. */
   async look(): Promise<void> {
-    const rows = await this.#context.store.read.ocspResponseEnds()
-    this.#endings = rows.map(({ authority, certId, nextUpdate: end }) => {
-      const { serialNumber } = readCertId(new DerReader(certId, 'CertID'))
-      return { authority, serialNumber, end }
+    const { read } = this.#context.store
+    const endings = (await read.ocspResponseEnds()).map(async ({ authority, certId, nextUpdate: end }) => {
+      const id = readCertId(new DerReader(certId, 'CertID'))
+      const found = this.#listing(authority, id) && (await read.ocspResponse(authority, certId))
+      const isOvertaken = found !== null && this.#isOvertaken(authority, id, found)
+      return { authority, serialNumber: id.serialNumber, end, isOvertaken }
     })
+    this.#endings = await Promise.all(endings)
     const now = this.#now()
     for (const { authority, reason } of this.health()) this.#warnings.warn(authority, 'end', reason, now)
   }
@@ -58,16 +73,17 @@ export class BroughtResponses {
   /** One for each authority of which there are any that somebody may ask for. A lapse stops nothing here: clients that ask hear "unauthorized". */
   health(): { authority: string; reason: string | null; until: number }[] {
     const now = this.#now()
-    const ends = new Map<string, number>()
+    const first = new Map<string, Ending>()
     for (const ending of this.#endings) {
-      const { authority, end } = ending
-      if (this.#isNeeded(ending, now)) ends.set(authority, Math.min(end, ends.get(authority) ?? end))
+      const before = first.get(ending.authority)
+      if (this.#isNeeded(ending, now) && (!before || isMoreUrgent(ending, before)))
+        first.set(ending.authority, ending)
     }
-    return [...ends].map(([authority, end]) => {
-      const verb = end > now ? 'ends' : 'ended'
+    return [...first.values()].map((ending) => {
+      const { authority, end } = ending
+      const lack = lackOf(ending, now)
       const help = `sign the next where the key is ("chancery root ocsp"), and bring it with "chancery ocsp install ${authority} FILE".`
-      const reason = end > now + NOTICE ? null : `An OCSP response of it ${verb} at ${rfc3339(end)}: ${help}`
-      return { authority, reason, until: end }
+      return { authority, reason: lack && `${lack}: ${help}`, until: end }
     })
   }
 
@@ -83,7 +99,37 @@ export class BroughtResponses {
     return !subject || subject.answersUntil > now
   }
 
+  /** Whoever is told "good" for months would trust what everybody who reads the CRL refuses. */
+  #isOvertaken(authority: string, certId: CertId, { der, thisUpdate }: OcspResponseRow): boolean {
+    const crl = this.#listing(authority, certId)
+    if (crl === null || crl.thisUpdate < thisUpdate) return false
+    return parseOcspResponse(der).responses.some(({ status }) => status === 'good')
+  }
+
+  /** The CRL, where it lists the certificate. */
+  #listing(authority: string, { serialNumber }: CertId): Listing | null {
+    const crl = this.#context.crlOf(authority)
+    if (crl === null || serialNumber === null) return null
+    let listed = this.#listed.get(crl)
+    if (!listed) {
+      listed = new Set([...readCrlEntries(parseCrl(crl.der).entries)].map((entry) => entry.serialNumber))
+      this.#listed.set(crl, listed)
+    }
+    return listed.has(serialNumber) ? crl : null
+  }
+
   #now(): number {
     return epochSeconds(this.#context.clock())
   }
+}
+
+function isMoreUrgent(one: Ending, other: Ending): boolean {
+  return one.isOvertaken === other.isOvertaken ? one.end < other.end : one.isOvertaken
+}
+
+function lackOf({ isOvertaken, serialNumber, end }: Ending, now: number): string | null {
+  if (isOvertaken)
+    return `An OCSP response of it says “good” of ${serialNumber}, which its CRL revokes, and is not given any more`
+  if (end > now + NOTICE) return null
+  return `An OCSP response of it ${end > now ? 'ends' : 'ended'} at ${rfc3339(end)}`
 }

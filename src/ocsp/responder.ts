@@ -8,7 +8,7 @@ import { traced } from '../tracing/spans.ts'
 import { Turns } from '../turns.ts'
 import { answerOf, type OcspAnswer, ocspError, UNAUTHORIZED } from './answer.ts'
 import { AnswerCounts, type Answered } from './answer-counts.ts'
-import { BroughtResponses } from './brought-responses.ts'
+import { BroughtResponses, type BroughtResponsesContext } from './brought-responses.ts'
 import { isIssuer } from './cert-id.ts'
 import { Rate } from './rate.ts'
 import { type OcspRequest, parseOcspRequest } from './request.ts'
@@ -25,6 +25,7 @@ export interface OcspResponderOptions {
   readonly options: (authority: string) => OcspOptions
   /** Who signs for an authority whose key is here. */
   readonly signerOf: (authority: IssuingAuthority) => Promise<OcspSigner>
+  readonly crlOf: BroughtResponsesContext['crlOf']
   /** How many signed answers are kept. */
   readonly cacheEntries: number
   /** Signatures a second for answers that no cache can hold. */
@@ -55,7 +56,7 @@ export class OcspResponder {
   readonly #shared: SharedAnswers
   readonly #uncached: Rate
   readonly #brought: BroughtResponses
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | null = null
   #refresh: Promise<void> = Promise.resolve()
   readonly #turns = new Turns(SIGNED_AT_ONCE)
   #signing = 0
@@ -63,10 +64,11 @@ export class OcspResponder {
   #sharedBegun = 0
 
   constructor(options: OcspResponderOptions) {
-    const { authorities, cacheEntries: entries, clock, onWarning = () => {}, store, uncachedRate } = options
+    const { authorities, cacheEntries: entries, clock, crlOf, store, uncachedRate } = options
+    const { onWarning = () => {} } = options
     this.#options = options
     this.#uncached = new Rate(uncachedRate, clock)
-    this.#brought = new BroughtResponses({ authorities, store, clock, onWarning })
+    this.#brought = new BroughtResponses({ authorities, store, clock, crlOf, onWarning })
     this.#shared = new SharedAnswers({
       ...{ entries, clock, onError: (error) => this.#tell(error) },
       changed: (change) => this.#onHeld?.(change),
@@ -78,10 +80,14 @@ export class OcspResponder {
           : null
       },
     })
-    this.#timer = setInterval(() => {
+  }
+
+  /** Looks after its answers from then on. Before, the store is not open: bringing it forward may take a long one minutes. */
+  async start(): Promise<void> {
+    this.#timer ??= setInterval(() => {
       this.#refresh = this.#refresh.then(() => this.#look())
-    }, LOOK_AHEAD)
-    this.#timer.unref()
+    }, LOOK_AHEAD).unref()
+    await this.responseBrought()
   }
 
   /**
@@ -149,7 +155,7 @@ export class OcspResponder {
     for (const { id } of this.#options.authorities()) this.#shared.dropAll(id)
   }
 
-  /** To be called at the start, and after a response was brought. */
+  /** To be called after a response was brought. */
   responseBrought(): Promise<void> {
     return this.#brought.look().catch((error: unknown) => this.#options.onError(error))
   }
@@ -161,7 +167,7 @@ export class OcspResponder {
 
   /** Waits for what is signed ahead of time. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    if (this.#timer) clearInterval(this.#timer)
     await this.#refresh
   }
 

@@ -17,6 +17,7 @@ export async function ownSigner({ signer, certificate }: Authority): Promise<Ocs
 export const RESPONDER_DEFAULTS = {
   options: () => ocspOptions(),
   signerOf: ownSigner,
+  crlOf: () => null,
   cacheEntries: 10_000,
   uncachedRate: 500,
 } satisfies Partial<OcspResponderOptions>

@@ -176,6 +176,7 @@ describe('ahead of time', () => {
     const other = await ca.issue()
     const { store, count } = counting()
     const responder = make({}, { store })
+    await responder.start()
     const first = (await responder.respond(request(good))).der
     await responder.respond(request(other))
     await responder.respond(request(good))
@@ -203,6 +204,7 @@ describe('ahead of time', () => {
       {},
       { store: { ...ca.store, read: { ...ca.store.read, certificateStatus: read } } },
     )
+    await responder.start()
     const { der } = await responder.respond(request(good))
     await responder.respond(request(good))
     isDown = true
@@ -210,6 +212,17 @@ describe('ahead of time', () => {
     await lookAhead()
     await eventually(() => expect(errors).toHaveLength(1))
     expect((await responder.respond(request(good))).der).toEqual(der)
+  })
+
+  test('nothing is asked of a store that is not open yet, however long that takes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const read = {} as Store['read']
+    const responder = make({}, { store: { ...ca.store, read } })
+    await lookAhead()
+    Object.assign(read, ca.store.read)
+    await responder.start()
+    await lookAhead()
+    expect(errors).toEqual([])
   })
 })
 

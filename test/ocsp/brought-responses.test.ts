@@ -1,0 +1,61 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
+import { type MadeRootCrl, makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
+import { installOcspResponse } from '../../src/ocsp/install-response.ts'
+import { createOcspResponder } from '../../src/ocsp/responder.ts'
+import { makeRootResponse } from '../../src/ocsp/root-response.ts'
+import { REASON } from '../../src/pki/crl/reasons.ts'
+import { readAnswer } from './answer.ts'
+import { certId, ocspRequest } from './ocsp-request.ts'
+import { RESPONDER_DEFAULTS } from './options.ts'
+import { SmallCa } from './small-ca.ts'
+
+const DAY = 86_400
+
+test('a response that says good is not given beside a CRL that was brought since and revokes, until the next is brought', async () => {
+  const ca = await SmallCa.create()
+  onTestFinished(() => ca.close())
+  const root = { id: 'root', certificate: ca.root.certificate, signer: ca.rootSigner }
+  const { der: certificate, serialNumber } = ca.issuing.certificate
+  let crl: MadeRootCrl | null = null
+  const responder = createOcspResponder({
+    ...RESPONDER_DEFAULTS,
+    ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
+    crlOf: (authority) => (authority === 'root' ? crl : null),
+    onError: (error) => expect.unreachable(String(error)),
+  })
+  onTestFinished(() => responder.stop())
+
+  const nextCrl = (...revoke: { serialNumber: string; reason: number }[]) =>
+    makeNextRootCrl(root, { previous: crl?.der ?? null, revoke, validity: 365 * DAY }, ca.clock())
+  const bring = async () => {
+    const wish = { certificate, crl: crl!.der, validity: 90 * DAY, hash: 'sha1' } as const
+    const { der } = await makeRootResponse(root, wish, ca.clock())
+    const audit = auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
+    await installOcspResponse(ca.store, ca.root, der, ca.clock(), audit)
+    await responder.responseBrought()
+  }
+  const answer = async () => {
+    const { der } = await responder.respond(ocspRequest([certId(root.certificate, serialNumber)]))
+    const { status, singles } = readAnswer(der, ca.root)
+    return singles[0]?.status ?? status
+  }
+
+  crl = await nextCrl()
+  await bring()
+  expect(await answer()).toBe('good')
+  ca.now += 1000
+  crl = await nextCrl({ serialNumber, reason: REASON.cACompromise })
+  expect(await answer()).toBe('unauthorized')
+  await responder.responseBrought()
+  expect(responder.health()).toMatchObject([
+    { authority: 'root', reason: expect.stringContaining(`says “good” of ${serialNumber}`) },
+  ])
+  await bring()
+  expect(await answer()).toBe('revoked')
+  // A later CRL says the same.
+  ca.now += 1000
+  crl = await nextCrl()
+  expect(await answer()).toBe('revoked')
+  expect(responder.health()).toMatchObject([{ authority: 'root', reason: null }])
+})
