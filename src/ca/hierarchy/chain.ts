@@ -127,12 +127,27 @@ function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
       `${describe(info)} is signed with an algorithm that is weak or not supported (${info.signatureAlgorithm.oid}).`,
     )
   }
-  if (!new X509Certificate(info.der).verify(readPublicKey(issuer.spki, CODE).keyObject)) {
+  if (!isSignedBy(info, issuer)) {
     throw new CaError(
       CODE,
       `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`,
     )
   }
+}
+
+/** Throws `CaError` where OpenSSL cannot read it: it looks into the strings of names, which `parseCertificate` leaves as they are. */
+export function isSignedBy(info: CertificateInfo, issuer: Pick<CertificateInfo, 'spki'>): boolean {
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(info.der)
+  } catch (cause) {
+    throw new CaError(
+      CODE,
+      `OpenSSL cannot read ${describe(info)}, nor can relying parties that use it: look at the string types of its names. Have it made anew.`,
+      { cause },
+    )
+  }
+  return certificate.verify(readPublicKey(issuer.spki, CODE).keyObject)
 }
 
 function describe(info: CertificateInfo): string {

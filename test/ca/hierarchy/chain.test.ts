@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
-import { proveAuthorityChain } from '../../../src/ca/hierarchy/chain.ts'
+import { proveAuthorityChain, proveRoot } from '../../../src/ca/hierarchy/chain.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import { basicConstraints, type Extension, keyUsage } from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
+import { oid, sequence, setOf, tlv } from '../../../src/pki/der/write.ts'
 import { encodeName } from '../../../src/pki/distinguished-name.ts'
 import { signatureAlgorithm } from '../../../src/pki/keys/algorithms.ts'
 import {
@@ -14,7 +15,9 @@ import {
   newKeyPair,
   ROOT_NAME,
   signTbs,
+  spkiOf,
 } from '../../pki/certificate/sample.ts'
+import { expectRefusal } from '../../pki/refusal.ts'
 
 const rootKeys = newKeyPair()
 const root = makeRoot(rootKeys)
@@ -93,4 +96,35 @@ describe('an issuing certificate is refused', () => {
     expect(prove(intermediate([CA, SIGNS], NOT_AFTER + 86_400))).toHaveLength(2)
     expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER + 86_401))).toThrow(/outlives its issuer/)
   })
+})
+
+describe('a root of another CA whose name is', () => {
+  const name = (tag: number, hex: string) =>
+    sequence(setOf(sequence(oid('2.5.4.3'), tlv(tag, Buffer.from(hex, 'hex')))))
+  const proveNamed = (subject: Buffer) => {
+    const algorithm = signatureAlgorithm('ec', 'sha256')
+    const keys = newKeyPair()
+    const tbs = encodeTbs({
+      ...{ serialNumber: '4f03', signature: algorithm, issuer: subject, subject },
+      ...{ notBefore: NOT_BEFORE, notAfter: NOT_AFTER, spki: spkiOf(keys.publicKey) },
+      extensions: [basicConstraints({ ca: true }), SIGNS],
+    })
+    return () => proveRoot(parseCertificate(signTbs(tbs, algorithm, keys.privateKey)), NOW)
+  }
+
+  test.each([
+    ['a PrintableString', 0x13, '526f6f74'],
+    ['a TeletexString, taken for Latin-1', 0x14, '57fc727a656c'],
+    ['a BMPString', 0x1e, '005700fc0072007a0065006c'],
+    ['a UniversalString', 0x1c, '00000057000000fc'],
+  ])('%s is taken', (_, tag, hex) => expect(proveNamed(name(tag, hex))).not.toThrow())
+
+  test.each([
+    ['a UTF8String that is not UTF-8', 0x0c, '57fc'],
+    ['a BMPString of half a character', 0x1e, '005700'],
+    ['a UniversalString beyond Unicode', 0x1c, '00110000'],
+    ['a VisibleString', 0x1a, '526f6f74'],
+  ])('%s is refused, since OpenSSL cannot read it', (_, tag, hex) =>
+    expectRefusal(proveNamed(name(tag, hex)), 'badAuthorityCertificate', /OpenSSL cannot read "CN=#/),
+  )
 })
