@@ -116,9 +116,14 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
 
 function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
   if (!info.issuer.equals(issuer.subject)) {
+    const named = nameToText(info.issuer)
+    const types =
+      named === nameToText(issuer.subject)
+        ? ' in other string types, and relying parties compare octets: have the name signed as it stands there'
+        : ''
     throw new CaError(
       CODE,
-      `${describe(info)} was issued by ${nameToText(info.issuer)}, but the next in the chain is ${describe(issuer)}.`,
+      `${describe(info)} was issued by "${named}", but the next in the chain is ${describe(issuer)}${types}.`,
     )
   }
   if (!SIGNATURE_ALGORITHMS.some(({ oid }) => oid === info.signatureAlgorithm.oid)) {

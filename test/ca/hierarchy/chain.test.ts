@@ -5,7 +5,7 @@ import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import { basicConstraints, type Extension, keyUsage } from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
-import { oid, sequence, setOf, tlv } from '../../../src/pki/der/write.ts'
+import { oid, sequence, setOf, TAG, tlv } from '../../../src/pki/der/write.ts'
 import { encodeName } from '../../../src/pki/distinguished-name.ts'
 import { signatureAlgorithm } from '../../../src/pki/keys/algorithms.ts'
 import {
@@ -24,12 +24,16 @@ const root = makeRoot(rootKeys)
 const signer = createKeySigner(newKeyPair().privateKey, null)
 const NOW = NOT_BEFORE + 86_400
 
-function intermediate(extensions: readonly Extension[], notAfter = NOT_AFTER): Buffer {
+function intermediate(
+  extensions: readonly Extension[],
+  notAfter = NOT_AFTER,
+  issuer: Buffer = ROOT_NAME,
+): Buffer {
   const algorithm = signatureAlgorithm('ec', 'sha256')
   const tbs = encodeTbs({
     serialNumber: '4f02',
     signature: algorithm,
-    issuer: ROOT_NAME,
+    issuer,
     subject: encodeName([{ type: 'CN', value: 'Issuing' }]),
     notBefore: NOT_BEFORE,
     notAfter,
@@ -96,6 +100,14 @@ describe('an issuing certificate is refused', () => {
     expect(prove(intermediate([CA, SIGNS], NOT_AFTER + 86_400))).toHaveLength(2)
     expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER + 86_401))).toThrow(/outlives its issuer/)
   })
+})
+
+test('an issuer in other string types than the root’s subject is refused, and the reason says so', () => {
+  const printable = Buffer.from(ROOT_NAME)
+  printable[printable.lastIndexOf('Example Root') - 2] = TAG.printableString
+  expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, printable))).toThrow(/in other string types/)
+  const other = encodeName([{ type: 'CN', value: 'Another' }])
+  expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, other))).toThrow(/Example Root,O=[^"]*"\.$/)
 })
 
 describe('a root of another CA whose name is', () => {
