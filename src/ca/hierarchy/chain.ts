@@ -50,8 +50,10 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
   if (infos.length === 1)
     throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
   infos.forEach((info, depth) => {
-    const issuer = infos[depth + 1] ?? root
     checkCa(info, depth, now)
+  })
+  infos.forEach((info, depth) => {
+    const issuer = infos[depth + 1] ?? root
     checkSignature(info, issuer)
     checkEnd(info, issuer)
   })
@@ -138,13 +140,24 @@ function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
       `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`,
     )
   }
+  // RFC 5280 4.2.1.1 has it help to choose among issuers, but OpenSSL takes none that it does not fit; nor does GnuTLS, of the key.
+  if (!readByOpenSsl(info).checkIssued(readByOpenSsl(issuer))) {
+    throw new CaError(
+      CODE,
+      `The authorityKeyIdentifier of ${describe(info)} is not of this certificate of ${describe(issuer)}, but of another for its key, as before a renewal: OpenSSL, for one, would refuse the chain. Give that one, or have ${describe(info)} signed again.`,
+    )
+  }
 }
 
-/** Throws `CaError` where OpenSSL cannot read it: it looks into the strings of names, which `parseCertificate` leaves as they are. */
+/** Throws `CaError` where OpenSSL cannot read it. */
 export function isSignedBy(info: CertificateInfo, issuer: Pick<CertificateInfo, 'spki'>): boolean {
-  let certificate: X509Certificate
+  return readByOpenSsl(info).verify(readPublicKey(issuer.spki, CODE).keyObject)
+}
+
+/** It looks into the strings of names, which `parseCertificate` leaves as they are. */
+function readByOpenSsl(info: CertificateInfo): X509Certificate {
   try {
-    certificate = new X509Certificate(info.der)
+    return new X509Certificate(info.der)
   } catch (cause) {
     throw new CaError(
       CODE,
@@ -152,7 +165,6 @@ export function isSignedBy(info: CertificateInfo, issuer: Pick<CertificateInfo, 
       { cause },
     )
   }
-  return certificate.verify(readPublicKey(issuer.spki, CODE).keyObject)
 }
 
 function describe(info: CertificateInfo): string {

@@ -5,7 +5,7 @@ import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import { basicConstraints, type Extension, keyUsage } from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
-import { oid, sequence, setOf, TAG, tlv } from '../../../src/pki/der/write.ts'
+import { context, contextPrimitive, oid, sequence, setOf, TAG, tlv } from '../../../src/pki/der/write.ts'
 import { encodeName } from '../../../src/pki/distinguished-name.ts'
 import { signatureAlgorithm } from '../../../src/pki/keys/algorithms.ts'
 import {
@@ -108,6 +108,35 @@ test('an issuer in other string types than the root’s subject is refused, and 
   expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, printable))).toThrow(/in other string types/)
   const other = encodeName([{ type: 'CN', value: 'Another' }])
   expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, other))).toThrow(/Example Root,O=[^"]*"\.$/)
+})
+
+describe('the authorityKeyIdentifier of what a root signed', () => {
+  const identifier = (...parts: Buffer[]): Extension => ({
+    oid: '2.5.29.35',
+    critical: false,
+    value: sequence(...parts),
+  })
+  const keyOf = (key: Uint8Array) => contextPrimitive(0, key)
+  const certificateOf = (serialNumber: number) => [
+    context(1, context(4, ROOT_NAME)),
+    contextPrimitive(2, Buffer.of(0x4f, serialNumber)),
+  ]
+  const own = parseCertificate(root).subjectKeyIdentifier!
+
+  test.each([
+    ['its key', [keyOf(own)]],
+    ['its key, its name and its serial number', [keyOf(own), ...certificateOf(1)]],
+  ])('is that of the root: %s', (_, parts) => {
+    expect(prove(intermediate([CA, SIGNS, identifier(...parts)]))).toHaveLength(2)
+  })
+
+  test.each([
+    ['another identifier of the key', [keyOf(Buffer.alloc(20, 7))]],
+    ['the serial number that it had before it was renewed', [keyOf(own), ...certificateOf(0)]],
+  ])('is refused if it is not: %s', (_, parts) => {
+    const certificate = intermediate([CA, SIGNS, identifier(...parts)])
+    expect(() => prove(certificate)).toThrow(/OpenSSL, for one, would refuse the chain/)
+  })
 })
 
 describe('a root of another CA whose name is', () => {
