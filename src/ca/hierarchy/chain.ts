@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { readBasicConstraints, readKeyUsage, readPurposes } from '../../pki/certificate/ca-constraints.ts'
 import { EXTENSION } from '../../pki/certificate/extensions.ts'
-import { readNameLimits } from '../../pki/certificate/name-constraints.ts'
+import { isSubjectOutside, readNameLimits } from '../../pki/certificate/name-constraints.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
@@ -47,6 +47,8 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
       `The chain ends at ${describe(root)}, which is not self-signed. Append its issuers up to the root.`,
     )
   }
+  const twice = infos.find((info, depth) => infos.slice(0, depth).some(({ der }) => der.equals(info.der)))
+  if (twice) throw new CaError(CODE, `The chain has ${describe(twice)} twice. Give each certificate once.`)
   if (infos.length === 1)
     throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
   infos.forEach((info, depth) => {
@@ -56,6 +58,7 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
     const issuer = infos[depth + 1] ?? root
     checkSignature(info, issuer)
     checkEnd(info, issuer)
+    checkName(info, infos.slice(depth + 1))
   })
   checkIssuing(first)
   return infos
@@ -92,6 +95,19 @@ function checkEnd(info: CertificateInfo, issuer: CertificateInfo): void {
       CODE,
       `${describe(info)} outlives its issuer ${describe(issuer)}. Have it signed for a shorter time.`,
     )
+  }
+}
+
+/** RFC 5280 6.1.3 (b) and (c): those above may keep it to names, unless it is self-issued. */
+function checkName(info: CertificateInfo, above: readonly CertificateInfo[]): void {
+  if (info.subject.equals(info.issuer)) return
+  for (const one of above) {
+    const limits = readNameLimits(one, CODE)
+    if (limits && isSubjectOutside(info.subject, limits))
+      throw new CaError(
+        CODE,
+        `The name constraints of ${describe(one)} leave out ${describe(info)}, and with it all that it would sign. Have it signed with a subject that they permit.`,
+      )
   }
 }
 

@@ -28,13 +28,14 @@ function intermediate(
   extensions: readonly Extension[],
   notAfter = NOT_AFTER,
   issuer: Buffer = ROOT_NAME,
+  subject: Buffer = encodeName([{ type: 'CN', value: 'Issuing' }]),
 ): Buffer {
   const algorithm = signatureAlgorithm('ec', 'sha256')
   const tbs = encodeTbs({
     serialNumber: '4f02',
     signature: algorithm,
     issuer,
-    subject: encodeName([{ type: 'CN', value: 'Issuing' }]),
+    subject,
     notBefore: NOT_BEFORE,
     notAfter,
     spki: signer.spki,
@@ -108,6 +109,43 @@ test('an issuer in other string types than the root’s subject is refused, and 
   expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, printable))).toThrow(/in other string types/)
   const other = encodeName([{ type: 'CN', value: 'Another' }])
   expect(() => prove(intermediate([CA, SIGNS], NOT_AFTER, other))).toThrow(/Example Root,O=[^"]*"\.$/)
+})
+
+test('a certificate that stands twice in the chain is refused', () => {
+  const certificate = intermediate([CA, SIGNS])
+  expect(() => proveAuthorityChain([certificate, root, root], signer.spki, NOW)).toThrow(
+    /has "[^"]*Example Root[^"]*" twice/,
+  )
+})
+
+describe('below a root that keeps to directory names', () => {
+  const keepingTo = (kind: number, organisation: string) =>
+    makeRoot(rootKeys, undefined, [
+      {
+        ...{ oid: '2.5.29.30', critical: true },
+        value: sequence(
+          context(kind, sequence(context(4, encodeName([{ type: 'O', value: organisation }])))),
+        ),
+      },
+    ])
+  const named = (subject: Buffer) => intermediate([CA, SIGNS], NOT_AFTER, ROOT_NAME, subject)
+  const below = encodeName([
+    { type: 'O', value: 'Example' },
+    { type: 'CN', value: 'Issuing' },
+  ])
+  const proveBelow = (certificate: Buffer, above: Buffer) => () =>
+    proveAuthorityChain([certificate, above], signer.spki, NOW)
+
+  test('an issuing certificate below one of them is taken', () => {
+    expect(proveBelow(named(below), keepingTo(0, 'Example'))).not.toThrow()
+    expect(proveBelow(named(below), keepingTo(1, 'Other'))).not.toThrow()
+  })
+
+  test('any other is refused', () => {
+    const aside = encodeName([{ type: 'CN', value: 'Issuing' }])
+    expect(proveBelow(named(aside), keepingTo(0, 'Example'))).toThrow(/name constraints of .* leave out/)
+    expect(proveBelow(named(below), keepingTo(1, 'Example'))).toThrow(/name constraints of .* leave out/)
+  })
 })
 
 describe('the authorityKeyIdentifier of what a root signed', () => {
