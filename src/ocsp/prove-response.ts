@@ -90,7 +90,8 @@ function checkSignature(response: OcspResponseInfo, signer: CertificateInfo): vo
     refuse(`Its signature does not verify with the key of "${nameToText(signer.subject)}".`)
 }
 
-function isSigned(
+/** Whether a response or a certificate is signed by the key of the other certificate. */
+export function isSigned(
   { tbs, signatureAlgorithm, signature }: Pick<OcspResponseInfo, 'tbs' | 'signatureAlgorithm' | 'signature'>,
   { spki }: CertificateInfo,
 ): boolean {

@@ -6,6 +6,7 @@ import { parseCertificate } from '../pki/certificate/parse.ts'
 import { readCrlEntries } from '../pki/crl/parse-entry.ts'
 import { nameToText } from '../pki/distinguished-name.ts'
 import type { CertIdHash } from './cert-id.ts'
+import { isSigned } from './prove-response.ts'
 import { parseOcspRequest } from './request.ts'
 import type { CertStatus } from './response.ts'
 import { type SignedResponse, signResponse } from './sign-response.ts'
@@ -33,8 +34,10 @@ export async function makeRootResponse(
   { certificate, crl, validity, hash }: RootResponseWish,
   now: Date,
 ): Promise<RootResponse> {
-  const { serialNumber, issuer, notAfter } = parseCertificate(certificate, 'badAuthorityCertificate')
-  if (!issuer.equals(root.subject)) {
+  const info = parseCertificate(certificate, 'badAuthorityCertificate')
+  const { serialNumber, issuer, notAfter } = info
+  // The name alone, anybody can write: the root would call a serial number good that it never gave.
+  if (!issuer.equals(root.subject) || !isSigned(info, root)) {
     throw new CaError(
       'badAuthorityCertificate',
       `The certificate ${serialNumber} was issued by "${nameToText(issuer)}", and not by this root.`,

@@ -1,3 +1,4 @@
+import { sign } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -5,9 +6,11 @@ import { exchange } from '../../src/client/transport.ts'
 import { makeRootResponse } from '../../src/ocsp/root-response.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
-import { decodePem } from '../../src/pki/pem.ts'
+import { bitString, sequence } from '../../src/pki/der/write.ts'
+import { decodePem, encodePem } from '../../src/pki/pem.ts'
 import { readAnswer } from '../ocsp/answer.ts'
 import { certId, nonce, ocspRequest } from '../ocsp/ocsp-request.ts'
+import { newKeyPair } from '../pki/certificate/sample.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
 import { chancery } from './console.ts'
 import { type RunningService, runService } from './running-service.ts'
@@ -127,6 +130,22 @@ test('what does not fit is refused with the reason', async () => {
     ],
   )
   expect(hash.stderr).toContain('Known: sha1, sha256')
+})
+
+test('nothing is signed about a certificate that has the root’s name as its issuer and another’s signature', async () => {
+  const { tbs, signatureAlgorithm } = intermediate()
+  const forged = sequence(
+    tbs,
+    signatureAlgorithm.der,
+    bitString(sign('sha256', tbs, newKeyPair().privateKey)),
+  )
+  writeFileSync(file('forged.pem'), encodePem('CERTIFICATE', forged))
+  const made = await rootCommand(
+    'ocsp',
+    ...['--certificate', file('forged.pem'), '--crl', file('crl-root.pem'), '--out', file('forged')],
+  )
+  expect(made.exitCode).not.toBe(0)
+  expect(made.stderr).toContain('not by this root')
 })
 
 test.skipIf(toolIsMissing('openssl'))('openssl takes the response', async () => {

@@ -52,7 +52,8 @@ export function readTextCsr(text: string): CertificationRequest {
   // What could not be a CSR of the permitted size is too large before it is anything else.
   if (text.length > MAX_CSR && !text.includes('-----BEGIN ')) throw tooLarge()
   const bare = text.replace(/\s+/g, '')
-  if (/^MI[A-Za-z0-9+/]+=*$/.test(bare)) return parseBounded(Buffer.from(bare, 'base64'))
+  // "MH" where it has fewer than 128 octets within, as one with an Ed25519 key, no subject and no attributes.
+  if (/^M[HI][A-Za-z0-9+/]+=*$/.test(bare)) return parseBounded(Buffer.from(bare, 'base64'))
   const blocks = decodePem(text, 'CSR')
   if (blocks.length !== 1) {
     throw new CaError('malformedCsr', `The body holds ${blocks.length} PEM blocks; send one CSR at a time.`)

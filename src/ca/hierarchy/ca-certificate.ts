@@ -1,4 +1,5 @@
-import { epochSeconds } from '../../clock.ts'
+import { epochSeconds, rfc3339 } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
 import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
 import {
   authorityInformationAccess,
@@ -15,6 +16,7 @@ import {
 } from '../../pki/certificate/extensions.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeTbs } from '../../pki/certificate/tbs.ts'
+import { nameToText, readName } from '../../pki/distinguished-name.ts'
 import { keyIdentifier, readPublicKey } from '../../pki/keys/public-key.ts'
 import { newSerialNumber } from '../../pki/serial-number.ts'
 import { assembleSigned } from '../../pki/signed.ts'
@@ -71,7 +73,12 @@ export async function makeIntermediateCertificate(
   rootSigner: Signer,
   now: Date,
 ): Promise<CertificateInfo> {
-  const { notBefore, notAfter } = lifeOf(wish.validity, now)
+  // RFC 5280 4.1.2.6 wants it for a CA: certificates and CRLs find their issuer by it.
+  if (readName(wish.subject).length === 0)
+    throw new CaError(
+      'badName',
+      'A CA needs a subject, such as "CN=Example Issuing CA": make its CSR with one.',
+    )
   const extensions = [
     ...caExtensions(wish),
     authorityKeyIdentifier(root.subjectKeyIdentifier!),
@@ -86,8 +93,7 @@ export async function makeIntermediateCertificate(
     issuer: root.subject,
     subject: wish.subject,
     spki: wish.spki,
-    notBefore: Math.max(notBefore, root.notBefore),
-    notAfter: Math.min(notAfter, root.notAfter),
+    ...lifeWithin([root], wish.validity, now),
     extensions,
   })
 }
@@ -108,14 +114,12 @@ export async function makeCrossCertificate(
   now: Date,
 ): Promise<CertificateInfo> {
   const { of, urls } = wish
-  const { notBefore, notAfter } = lifeOf(wish.validity, now)
   const { pathLength } = readBasicConstraints(of)
   return sign(root.signer, {
     issuer: root.certificate.subject,
     subject: of.subject,
     spki: of.spki,
-    notBefore: Math.max(notBefore, root.certificate.notBefore, of.notBefore),
-    notAfter: Math.min(notAfter, root.certificate.notAfter, of.notAfter),
+    ...lifeWithin([root.certificate, of], wish.validity, now),
     extensions: [
       basicConstraints({ ca: true, pathLength: pathLength ?? undefined }),
       keyUsage(['keyCertSign', 'cRLSign']),
@@ -145,6 +149,26 @@ export function caExtensions(
 function lifeOf(validity: number, now: Date) {
   const seconds = epochSeconds(now)
   return { notBefore: seconds - BACKDATE, notAfter: seconds + validity }
+}
+
+/**
+ * Cut where one of the roots begins or ends. "conflict" where one is not valid now: the life would end before it begins, and clocks
+ * of machines that are offline are often wrong.
+ */
+function lifeWithin(roots: readonly CertificateInfo[], validity: number, now: Date) {
+  const { notBefore, notAfter } = lifeOf(validity, now)
+  const seconds = epochSeconds(now)
+  const over = roots.find((root) => seconds < root.notBefore || seconds >= root.notAfter)
+  if (over) {
+    throw new CaError(
+      'conflict',
+      `"${nameToText(over.subject)}" is valid from ${rfc3339(over.notBefore)} until ${rfc3339(over.notAfter)}, and by the clock of this machine it is ${rfc3339(seconds)}: nobody would take what is signed.`,
+    )
+  }
+  return {
+    notBefore: Math.max(notBefore, ...roots.map((root) => root.notBefore)),
+    notAfter: Math.min(notAfter, ...roots.map((root) => root.notAfter)),
+  }
 }
 
 async function sign(

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { CaError } from '../../errors.ts'
 import { readBasicConstraints, readKeyUsage, readPurposes } from '../../pki/certificate/ca-constraints.ts'
 import { EXTENSION } from '../../pki/certificate/extensions.ts'
-import { readNameLimits } from '../../pki/certificate/name-constraints.ts'
+import { isSubjectOutside, readNameLimits } from '../../pki/certificate/name-constraints.ts'
 import { type CertificateInfo, parseCertificate } from '../../pki/certificate/parse.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import { SIGNATURE_ALGORITHMS } from '../../pki/keys/algorithms.ts'
@@ -47,16 +47,18 @@ export function proveAuthorityChain(chain: readonly Buffer[], spki: Buffer, now:
       `The chain ends at ${describe(root)}, which is not self-signed. Append its issuers up to the root.`,
     )
   }
+  const twice = infos.find((info, depth) => infos.slice(0, depth).some(({ der }) => der.equals(info.der)))
+  if (twice) throw new CaError(CODE, `The chain has ${describe(twice)} twice. Give each certificate once.`)
   if (infos.length === 1)
     throw new CaError(CODE, 'The certificate is self-signed: an issuing authority stands below a root.')
   infos.forEach((info, depth) => {
-    const issuer = infos[depth + 1] ?? root
     checkCa(info, depth, now)
-    checkSignature(info, issuer)
-    checkEnd(info, issuer)
   })
   infos.forEach((info, depth) => {
-    checkIdentifier(info, infos[depth + 1] ?? root)
+    const issuer = infos[depth + 1] ?? root
+    checkSignature(info, issuer)
+    checkEnd(info, issuer)
+    checkName(info, infos.slice(depth + 1))
   })
   checkIssuing(first)
   return infos
@@ -67,7 +69,6 @@ export function proveRoot(root: CertificateInfo, now: number): void {
   // Intermediates stand below it.
   checkCa(root, 1, now)
   checkSignature(root, root)
-  checkIdentifier(root, root)
   checkIssuing(root)
 }
 
@@ -97,6 +98,19 @@ function checkEnd(info: CertificateInfo, issuer: CertificateInfo): void {
   }
 }
 
+/** RFC 5280 6.1.3 (b) and (c): those above may keep it to names, unless it is self-issued. */
+function checkName(info: CertificateInfo, above: readonly CertificateInfo[]): void {
+  if (info.subject.equals(info.issuer)) return
+  for (const one of above) {
+    const limits = readNameLimits(one, CODE)
+    if (limits && isSubjectOutside(info.subject, limits))
+      throw new CaError(
+        CODE,
+        `The name constraints of ${describe(one)} leave out ${describe(info)}, and with it all that it would sign. Have it signed with a subject that they permit.`,
+      )
+  }
+}
+
 function checkCa(info: CertificateInfo, depth: number, now: number): void {
   const { ca, pathLength } = readBasicConstraints(info)
   if (!ca) throw new CaError(CODE, `${describe(info)} is no CA: basicConstraints must say CA:TRUE.`)
@@ -120,9 +134,14 @@ function checkCa(info: CertificateInfo, depth: number, now: number): void {
 
 function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
   if (!info.issuer.equals(issuer.subject)) {
+    const named = nameToText(info.issuer)
+    const types =
+      named === nameToText(issuer.subject)
+        ? ' in other string types, and relying parties compare octets: have the name signed as it stands there'
+        : ''
     throw new CaError(
       CODE,
-      `${describe(info)} was issued by ${nameToText(info.issuer)}, but the next in the chain is ${describe(issuer)}.`,
+      `${describe(info)} was issued by "${named}", but the next in the chain is ${describe(issuer)}${types}.`,
     )
   }
   if (!SIGNATURE_ALGORITHMS.some(({ oid }) => oid === info.signatureAlgorithm.oid)) {
@@ -131,21 +150,37 @@ function checkSignature(info: CertificateInfo, issuer: CertificateInfo): void {
       `${describe(info)} is signed with an algorithm that is weak or not supported (${info.signatureAlgorithm.oid}).`,
     )
   }
-  if (!new X509Certificate(info.der).verify(readPublicKey(issuer.spki, CODE).keyObject)) {
+  if (!isSignedBy(info, issuer)) {
     throw new CaError(
       CODE,
       `The signature of ${describe(info)} does not verify with the key of ${describe(issuer)}.`,
     )
   }
+  // RFC 5280 4.2.1.1 has it help to choose among issuers, but OpenSSL takes none that it does not fit; nor does GnuTLS, of the key.
+  if (!readByOpenSsl(info).checkIssued(readByOpenSsl(issuer))) {
+    throw new CaError(
+      CODE,
+      `The authorityKeyIdentifier of ${describe(info)} is not of this certificate of ${describe(issuer)}, but of another for its key, as before a renewal: OpenSSL, for one, would refuse the chain. Give that one, or have ${describe(info)} signed again.`,
+    )
+  }
 }
 
-/** RFC 5280 4.2.1.1. Of two that fit otherwise: what is compared are the authorityKeyIdentifier's parts, as relying parties do. */
-function checkIdentifier(info: CertificateInfo, issuer: CertificateInfo): void {
-  if (new X509Certificate(info.der).checkIssued(new X509Certificate(issuer.der))) return
-  throw new CaError(
-    CODE,
-    `The authorityKeyIdentifier of ${describe(info)} names another certificate than that of ${describe(issuer)} here: OpenSSL and others would find no issuer. Give the one that it names, or have it signed anew.`,
-  )
+/** Throws `CaError` where OpenSSL cannot read it. */
+export function isSignedBy(info: CertificateInfo, issuer: Pick<CertificateInfo, 'spki'>): boolean {
+  return readByOpenSsl(info).verify(readPublicKey(issuer.spki, CODE).keyObject)
+}
+
+/** It looks into the strings of names, which `parseCertificate` leaves as they are. */
+function readByOpenSsl(info: CertificateInfo): X509Certificate {
+  try {
+    return new X509Certificate(info.der)
+  } catch (cause) {
+    throw new CaError(
+      CODE,
+      `OpenSSL cannot read ${describe(info)}, nor can relying parties that use it: look at the string types of its names. Have it made anew.`,
+      { cause },
+    )
+  }
 }
 
 function describe(info: CertificateInfo): string {

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
@@ -8,7 +7,7 @@ import type { RootInstallation } from '../../store/authority-commands.ts'
 import type { AuditEntry, CrlRecord } from '../../store/commands.ts'
 import type { Store } from '../../store/store.ts'
 import type { Authority } from '../authority.ts'
-import { proveAuthorityChain, proveRoot } from './chain.ts'
+import { isSignedBy, proveAuthorityChain, proveRoot } from './chain.ts'
 import { proveSuccessor } from './install.ts'
 import { crlToBring, firstCrl, thoseBehind } from './install-crl.ts'
 import { isCrlOf, proveCrl } from './prove-crl.ts'
@@ -173,12 +172,9 @@ function crossCertificate(info: CertificateInfo, known: readonly Known[], now: n
       `No authority here has the name ${named} and the key of this certificate. Install the root itself first, or along with it.`,
     )
   }
-  const x509 = new X509Certificate(info.der)
   const issuer = preferred(
     known.filter(
-      ({ certificate }) =>
-        certificate.subject.equals(info.issuer) &&
-        x509.verify(new X509Certificate(certificate.der).publicKey),
+      ({ certificate }) => certificate.subject.equals(info.issuer) && isSignedBy(info, certificate),
     ),
   )
   if (!issuer) {

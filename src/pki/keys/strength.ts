@@ -1,6 +1,7 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import type { KeyType } from './algorithms.ts'
+import { checkRsaFactors } from './rsa-factors.ts'
 
 /** SEC 1 2.3.3: only the uncompressed form is read; RFC 5480 2.2 makes the others optional, and clients lack them. */
 export function checkEcPoint(bits: Buffer, coordinate: number): void {
@@ -78,6 +79,7 @@ export function checkRsaNumbers(modulus: Buffer, exponent: Buffer): void {
   if (exponent.readUIntBE(0, exponent.length) < 65537) {
     throw new CaError('weakKey', 'The RSA exponent is smaller than 65537; generate a key with that exponent.')
   }
+  checkRsaFactors(BigInt(`0x${modulus.toString('hex')}`))
 }
 
 /** An INTEGER above zero, without the zero octet that DER puts before a set top bit. */

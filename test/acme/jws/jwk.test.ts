@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { isJwkOf, readJwk } from '../../../src/acme/jws/jwk.ts'
 import { AcmeError } from '../../../src/acme/problem.ts'
 import { readPublicKey } from '../../../src/pki/keys/public-key.ts'
+import { someModulus } from '../../pki/keys/moduli.ts'
 import { expectAcmeError } from '../refusal.ts'
 import { pair } from './signing.ts'
 
@@ -15,13 +16,8 @@ const octets = (text: string | undefined) => Buffer.from(text!, 'base64url')
 const zeroBefore = (text: string | undefined) =>
   Buffer.concat([Buffer.alloc(1), octets(text)]).toString('base64url')
 
-/** An RSA key as it looks from outside. */
 function modulus(bits: number, change?: (n: Buffer) => void): string {
-  const n = randomBytes(Math.ceil(bits / 8))
-  n[0] = (n[0]! | 0x80) >> (n.length * 8 - bits)
-  n[n.length - 1]! |= 1
-  change?.(n)
-  return n.toString('base64url')
+  return someModulus(bits, change).toString('base64url')
 }
 const number = (value: number) => {
   const hex = value.toString(16)

@@ -1,4 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeCsr } from '../../../src/pki/csr/encode.ts'
+import { encodeName } from '../../../src/pki/distinguished-name.ts'
 import { expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrDer, csrPem, keyPem, newKey } from '../requests.ts'
 
@@ -71,6 +74,13 @@ describe('bodies', () => {
   test('a CSR may be the base64 of its DER alone', async () => {
     const csr = csrDer(['dns:base64.example.test']).toString('base64')
     expect((await ca.call('/v1/certificates', { body: { csr } })).status).toBe(201)
+  })
+
+  test('the same of the shortest CSR, which has a key and nothing else', async () => {
+    const { privateKey: key } = generateKeyPairSync('ed25519')
+    const csr = encodeCsr({ key, subject: encodeName([]), extensions: [] }).toString('base64')
+    const body = { csr, names: { dns: ['short.example.test'] } }
+    expect((await ca.call('/v1/certificates', { body })).status).toBe(201)
   })
 
   test('a content type does not matter where there is no body', async () => {

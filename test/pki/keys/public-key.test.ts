@@ -7,6 +7,7 @@ import { KEY_TYPES, type KeyType } from '../../../src/pki/keys/algorithms.ts'
 import { generateKey } from '../../../src/pki/keys/generate.ts'
 import { keyHash, keyIdentifier, readPublicKey } from '../../../src/pki/keys/public-key.ts'
 import { expectRefusal, parsesOrRefuses } from '../refusal.ts'
+import { someModulus } from './moduli.ts'
 
 const EC = '1.2.840.10045.2.1'
 const P256 = '1.2.840.10045.3.1.7'
@@ -16,16 +17,12 @@ const ED25519 = '1.3.101.112'
 const ecSpki = (namedCurve: string) =>
   generateKeyPairSync('ec', { namedCurve }).publicKey.export({ type: 'spki', format: 'der' })
 
-/** An RSA key as it looks from outside: nobody can tell whether an odd number has two prime factors. */
 function rsaSpki(
   bits: number,
   exponent: number | Buffer = 65537,
   change?: (modulus: Buffer) => unknown,
 ): Buffer {
-  const modulus = randomBytes(Math.ceil(bits / 8))
-  modulus[0] = (modulus[0]! | 0x80) >> (modulus.length * 8 - bits)
-  modulus[modulus.length - 1]! |= 1
-  change?.(modulus)
+  const modulus = someModulus(bits, change)
   return sequence(sequence(oid(RSA), NULL), bitString(sequence(integer(modulus), integer(exponent))))
 }
 
