@@ -13,8 +13,8 @@ import { AcmeError } from './problem.ts'
 /**
  * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
  * becomes valid in the same transaction: if that fails the order is still ready, and may be finalised again. Throws
- * "orderNotReady", what `lastCheck` throws, "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles), "badCSR", or what policy
- * says.
+ * "orderNotReady", what `lastCheck` throws, "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles),
+ * "unauthorized" where a challenge is not, by which a name was proven, "badCSR", or what policy says.
  */
 export async function finalize(
   { account, key }: Holder,
@@ -30,6 +30,13 @@ export async function finalize(
     throw new AcmeError(
       'invalidProfile',
       `Profile "${order.profile}" is not offered any more: make a new order. Offered: ${config.profiles.join(', ')}.`,
+    )
+  }
+  const withdrawn = await store.read.acmeOrderProvenOtherwise(order.orderId, config.challenges)
+  if (withdrawn !== null) {
+    throw new AcmeError(
+      'unauthorized',
+      `A name of the order was proven by ${withdrawn}, which is not offered any more: make a new order.`,
     )
   }
   const csr = readCsr(der)
