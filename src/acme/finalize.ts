@@ -25,7 +25,7 @@ export async function finalize(
   /** What costs more than looking at the CSR, and so comes after that. */
   lastCheck: () => Promise<void>,
 ): Promise<AcmeOrderRow> {
-  if (order.status !== 'ready') throw notReady(order)
+  if (order.status !== 'ready') throw notReady(order.status)
   if (!config.profiles.includes(order.profile)) {
     throw new AcmeError(
       'invalidProfile',
@@ -61,9 +61,10 @@ export async function finalize(
     const { certificate } = await issuer.issue(() => request, principal, origin)
     return { ...order, status: 'valid', serialNumber: certificate.serialNumber }
   } catch (error) {
-    // Another request was faster, or the order has ended meanwhile.
     if (!(error instanceof CaError) || error.code !== 'conflict') throw error
-    throw notReady(orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock }))
+    const { status } = orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock })
+    // Else another request was faster, or the order has ended meanwhile.
+    throw status === 'ready' ? error : notReady(status)
   }
 }
 
@@ -77,10 +78,9 @@ export function orderNow(order: AcmeOrderRow, { clock }: Pick<AcmeContext, 'cloc
   return { ...order, status: currentStatus(order, epochSeconds(clock())) }
 }
 
-function notReady({ status }: AcmeOrderRow): AcmeError {
+function notReady(status: Exclude<AcmeOrderRow['status'], 'ready'>): AcmeError {
   const why = {
     pending: 'Not all of its authorizations are valid yet.',
-    ready: 'Ask again.',
     valid: 'It has its certificate already: fetch that.',
     invalid: 'It has failed or expired: make a new one.',
   }[status]
