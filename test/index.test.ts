@@ -303,6 +303,8 @@ test.each(['/pki', '/pki/'])(
     Object.assign(service.access, { openId })
     app = Fastify()
     await app.register(chancery, { prefix, service })
+    const look = await app.inject({ method: 'HEAD', url: '/pki/v1/session/oidc' })
+    expect([look.statusCode, look.headers['set-cookie']]).toEqual([302, undefined])
     const begin = await app.inject('/pki/v1/session/oidc')
     const cookie = String(begin.headers['set-cookie']).split(';', 1)[0]!
     const back = await app.inject({

@@ -13,8 +13,8 @@ import { AcmeError } from './problem.ts'
 /**
  * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
  * becomes valid in the same transaction: if that fails the order is still ready, and may be finalised again. Throws
- * "orderNotReady", what `lastCheck` throws, "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles), "badCSR", or what policy
- * says.
+ * "orderNotReady", what `lastCheck` throws, "invalidProfile" where the profile is not offered any more (draft-ietf-acme-profiles),
+ * "unauthorized" where a challenge is not, by which a name was proven, "badCSR", or what policy says.
  */
 export async function finalize(
   { account, key }: Holder,
@@ -25,11 +25,18 @@ export async function finalize(
   /** What costs more than looking at the CSR, and so comes after that. */
   lastCheck: () => Promise<void>,
 ): Promise<AcmeOrderRow> {
-  if (order.status !== 'ready') throw notReady(order)
+  if (order.status !== 'ready') throw notReady(order.status)
   if (!config.profiles.includes(order.profile)) {
     throw new AcmeError(
       'invalidProfile',
       `Profile "${order.profile}" is not offered any more: make a new order. Offered: ${config.profiles.join(', ')}.`,
+    )
+  }
+  const withdrawn = await store.read.acmeOrderProvenOtherwise(order.orderId, config.challenges)
+  if (withdrawn !== null) {
+    throw new AcmeError(
+      'unauthorized',
+      `A name of the order was proven by ${withdrawn}, which is not offered any more: make a new order.`,
     )
   }
   const csr = readCsr(der)
@@ -54,9 +61,10 @@ export async function finalize(
     const { certificate } = await issuer.issue(() => request, principal, origin)
     return { ...order, status: 'valid', serialNumber: certificate.serialNumber }
   } catch (error) {
-    // Another request was faster, or the order has ended meanwhile.
     if (!(error instanceof CaError) || error.code !== 'conflict') throw error
-    throw notReady(orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock }))
+    const { status } = orderNow((await store.read.acmeOrder(orderId)) ?? order, { clock })
+    // Else another request was faster, or the order has ended meanwhile.
+    throw status === 'ready' ? error : notReady(status)
   }
 }
 
@@ -70,10 +78,9 @@ export function orderNow(order: AcmeOrderRow, { clock }: Pick<AcmeContext, 'cloc
   return { ...order, status: currentStatus(order, epochSeconds(clock())) }
 }
 
-function notReady({ status }: AcmeOrderRow): AcmeError {
+function notReady(status: Exclude<AcmeOrderRow['status'], 'ready'>): AcmeError {
   const why = {
     pending: 'Not all of its authorizations are valid yet.',
-    ready: 'Ask again.',
     valid: 'It has its certificate already: fetch that.',
     invalid: 'It has failed or expired: make a new one.',
   }[status]

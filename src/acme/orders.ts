@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Principal } from '../auth/principal.ts'
 import { checkNames } from '../ca/policy/names.ts'
+import { checkPurposes } from '../ca/policy/purposes.ts'
 import { grantValidity } from '../ca/policy/validity.ts'
 import { epochSeconds } from '../clock.ts'
 import type { Profile } from '../config/profile-schema.ts'
@@ -154,6 +155,7 @@ export class Orders {
     now: number,
   ): void {
     const authority = this.#context.authorities.issuing(profile.authority)
+    checkPurposes(profile, authority)
     checkNames(names, profile, authority, accountPrincipal(account.accountId))
     checkExternalNames(names, account)
     grantValidity(life, profile, authority, now)

@@ -33,12 +33,21 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   unauthenticated: 401,
 }
 
+/** What passes, or what an admin has to see to, as where the authority of a profile does not issue. */
+const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
+  'storeFailed',
+  'overloaded',
+  'authorityNotReady',
+  'unknownAuthority',
+  'conflict',
+])
+
 /** What any thrown value becomes; the cause of a 500 is for the log alone. */
 export function asAcmeError(error: unknown): AcmeError {
   if (error instanceof AcmeError) return error
   if (!(error instanceof CaError)) return new AcmeError('serverInternal', 'Internal error.', { cause: error })
   const { code, detail } = error
-  if (code === 'storeFailed' || code === 'overloaded' || code === 'authorityNotReady') {
+  if (NOT_NOW.has(code)) {
     return new AcmeError('serverInternal', detail, {
       status: 503,
       retryAfter: error.retryAfter ?? 5,

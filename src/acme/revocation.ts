@@ -28,7 +28,7 @@ export async function revokeCertificate(
   wish: { readonly der: Buffer; readonly reason: unknown },
   by: Revoking,
   origin: Origin,
-  context: Pick<AcmeContext, 'store' | 'clock' | 'revoker'>,
+  context: Pick<AcmeContext, 'store' | 'clock' | 'config' | 'revoker'>,
 ): Promise<void> {
   const reason = wish.reason ?? REASON.unspecified
   if (typeof reason !== 'number' || !REASONS.includes(reason)) {
@@ -69,7 +69,7 @@ async function issuedHere(der: Buffer, { store }: Pick<AcmeContext, 'store'>): P
 async function revokingPrincipal(
   row: CertificateRow,
   by: Revoking,
-  { store, clock }: Pick<AcmeContext, 'store' | 'clock'>,
+  { store, clock, config }: Pick<AcmeContext, 'store' | 'clock' | 'config'>,
 ): Promise<Principal> {
   const { serialNumber } = row
   if ('key' in by) {
@@ -82,7 +82,8 @@ async function revokingPrincipal(
   const owner = await store.read.acmeAccountOfCertificate(serialNumber)
   if (owner !== accountId) {
     const wanted = row.names.map((name) => ({ any: sufficientProofs(name) }))
-    const held = await store.read.authorizedAcmeIdentifiers(accountId, wanted, epochSeconds(clock()))
+    const now = epochSeconds(clock())
+    const held = await store.read.authorizedAcmeIdentifiers(accountId, wanted, config.challenges, now)
     if (!held.every(Boolean) || held.length === 0) {
       throw new AcmeError(
         'unauthorized',

@@ -48,7 +48,7 @@ const principals = attached<FastifyRequest, Promise<Principal>>('principal')
  */
 export function authenticateFirst(app: FastifyInstance, context: AuthContext): void {
   const prefix = mountPoint(app)
-  app.addHook('onRequest', async (request) => {
+  const admit = async (request: FastifyRequest) => {
     const access = accessTo(request, prefix)
     const session = sessionSecret(request)
     if (session !== null) refuseForgedRequest(request)
@@ -58,6 +58,13 @@ export function authenticateFirst(app: FastifyInstance, context: AuthContext): v
     principals.set(request, asked)
     checkRole(access.others ? await asked : await principalOf(request, context), access)
     if (session !== null) context.access?.sessions.use(session)
+  }
+  app.addHook('onRequest', admit)
+  // A body may take half a minute, and whoever began it may have been shut out meanwhile. Of others than those with a role the store
+  // looks itself, as it records what they may have.
+  app.addHook('preHandler', async (request) => {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (!isRead && roleOf(await applicantOf(request, context)) !== null) await admit(request)
   })
 }
 

@@ -46,7 +46,7 @@ export class Approvals {
   }
 
   /**
-   * Issues what was asked for, or less. Throws "forbidden" for an operator's own request, "notFound", "conflict" for a request that is not pending (any more),
+   * Issues what was asked for, or less. Throws "forbidden" for an operator's own, "notFound", "conflict" for a request that is not pending (any more),
    * "nameNotAllowed" and "validityNotAllowed" for what would be more, and whatever policy says by now.
    */
   async approve(requestId: number, narrowed: Narrowing, admin: Principal, origin: Origin): Promise<Issued> {
@@ -54,7 +54,7 @@ export class Approvals {
     const now = this.#now(admin)
     const row = await this.#pending(requestId, now)
     // Of those with a role an admin alone gets certificates without another's consent.
-    if (!actsAs(admin, 'admin') && (await this.#isSame(row.principal, admin.id)))
+    if (!actsAs(admin, 'admin') && (await this.#isOwn(row, admin.id)))
       throw new CaError('forbidden', 'Somebody else must approve what you asked for yourself.')
     const request = { ...(await requestOf(row, store)), narrowed }
     const requester = await requesterOf(row, store)
@@ -74,13 +74,16 @@ export class Approvals {
     return (await store.read.request(requestId))!
   }
 
-  /** Two certificates with a name in common are one holder's, as those before and after a renewal: a name is what gives the role. */
-  async #isSame(requester: string, approver: string): Promise<boolean> {
-    if (requester === approver) return true
+  /**
+   * Two certificates with a name in common are one holder's, as those before and after a renewal: a name is what gives the role. So is
+   * the one that is asked for.
+   */
+  async #isOwn({ principal, names }: RequestRow, approver: string): Promise<boolean> {
+    if (principal === approver) return true
     const { store } = this.#context
-    const [one, other] = await Promise.all([requester, approver].map((id) => certificateOf(id, store)))
-    const names = new Set(one?.names.map(nameText))
-    return other?.names.some((name) => names.has(nameText(name))) ?? false
+    const [asking, own] = await Promise.all([principal, approver].map((id) => certificateOf(id, store)))
+    const ownNames = new Set(own?.names.map(nameText))
+    return [...names, ...(asking?.names ?? [])].some((name) => ownNames.has(nameText(name)))
   }
 
   #now(admin: Principal): number {

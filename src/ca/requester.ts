@@ -11,9 +11,8 @@ import type { Store } from '../store/store.ts'
 import type { IssuanceRequest, KeyProof } from './request.ts'
 
 const CERTIFICATE = 'certificate:'
-const USER = 'est:'
 
-/** Who made a request, with what that principal may do now. "certificateRevoked" and "forbidden" for one that was revoked. */
+/** Who made a request, with what that principal may do now. Whether it was revoked the store knows, as it records what it gets. */
 export async function requesterOf(
   { principal, tokenId, renewalOf, protocol, profile, names }: RequestRow,
   store: Store,
@@ -23,10 +22,7 @@ export async function requesterOf(
   if (principal.startsWith(CERTIFICATE) && renewalOf !== null)
     return { kind: 'certificate', id: principal, serialNumber: principal.slice(CERTIFICATE.length) }
   // Over EST, what the label allowed when it was asked for; the profile and the authority have their say anew.
-  if (protocol === 'est') {
-    await checkEnrollee(principal, store)
-    return { kind: 'enrollee', id: principal, grant: { profile, names, patterns: [] } }
-  }
+  if (protocol === 'est') return { kind: 'enrollee', id: principal, grant: { profile, names, patterns: [] } }
   throw new CaError('internal', `Nobody knows what ${principal} may ask for.`)
 }
 
@@ -35,17 +31,6 @@ export async function certificateOf(principal: string, store: Store): Promise<Ce
   return principal.startsWith(CERTIFICATE)
     ? store.read.certificate(principal.slice(CERTIFICATE.length))
     : null
-}
-
-/** For the holder of a certificate who renews it, and for a token, the issuance looks itself. */
-async function checkEnrollee(principal: string, store: Store): Promise<void> {
-  if ((await certificateOf(principal, store))?.revocation)
-    throw new CaError('certificateRevoked', 'The certificate by which this was asked for is revoked.')
-  if (principal.startsWith(USER)) {
-    const name = principal.slice(USER.length)
-    if ((await store.read.estUser(name))?.revokedAt !== null)
-      throw new CaError('forbidden', `The EST user "${name}", who asked for this, was revoked.`)
-  }
 }
 
 /** What was asked for, as it is on record. Its certificate to be renewed is as it is now. */

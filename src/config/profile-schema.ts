@@ -188,7 +188,7 @@ export const ProfileOptions = Type.Object({
   approval: choice(['none', 'enrol', 'always'], {
     default: 'none',
     description:
-      'Whether an admin must approve what others ask for. `enrol`: new certificates; `always`: renewals as well.',
+      'Whether an admin must approve what others ask for. `enrol`: new certificates, and renewals by a token; `always`: those of certificates that renew themselves as well.',
   }),
 })
 export type ProfileOptions = StaticDecode<typeof ProfileOptions>

@@ -58,7 +58,8 @@ export async function reenrol(
   // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
   checkSame(csr, old)
   // Of another profile than the label's it is renewed as that profile says.
-  const authority = old.profile === label.profile.name ? label.authority : undefined
+  const isOfLabel = old.profile === label.profile.name
+  const authority = isOfLabel ? label.authority : undefined
   if (!change) {
     const read = () => ({
       proof: { kind: 'csr' as const, csr },
@@ -74,9 +75,17 @@ export async function reenrol(
   if (!profiles.get(old.profile)?.renewal) {
     throw new CaError('forbidden', `Profile "${old.profile}" allows no renewal: enrol again.`)
   }
+  const names = change.names ?? old.names
+  // What a label gives it gives under its profile: that one may want an approval, and another may be one by which a name has a role.
+  const held = new Set(old.names.map(nameText))
+  if (!isOfLabel && !names.every((name) => held.has(nameText(name)))) {
+    throw new CaError(
+      'forbidden',
+      `Other names than its own come under profile "${label.profile.name}" here, and the certificate has "${old.profile}": enrol them anew.`,
+    )
+  }
   const grant = { profile: old.profile, names: old.names, patterns: label.patterns }
   const changing: Principal = { kind: 'enrollee', id: principal.id, grant }
-  const names = change.names ?? old.names
   const commonNames = change.subject ? change.commonNames : undefined
   return issuer.issue(
     () => ({ ...wish(csr, changing, label), profile: old.profile, authority, names, commonNames }),

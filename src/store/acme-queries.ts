@@ -12,6 +12,8 @@ export interface AcmeQueries {
     page: Page,
   ): Promise<{ rows: AcmeAccountRow[]; next: string | null }>
   acmeOrder(orderId: number): Promise<AcmeOrderRow | null>
+  /** The type of the challenge that proved a part of the order that none of these has proven; null where there is no such part. */
+  acmeOrderProvenOtherwise(orderId: number, provenBy: readonly string[]): Promise<string | null>
   /** The newest first; of one account, or of all. */
   listAcmeOrders(accountId: number | null, page: Page): Promise<{ rows: AcmeOrderRow[]; next: string | null }>
   acmeAuthorization(authorizationId: number): Promise<AcmeAuthorizationRow | null>
@@ -23,8 +25,13 @@ export interface AcmeQueries {
   acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null>
   /** The account that ordered a certificate. */
   acmeAccountOfCertificate(serialNumber: string): Promise<number | null>
-  /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above. */
-  authorizedAcmeIdentifiers(accountId: number, wanted: readonly AcmeWanted[], now: number): Promise<boolean[]>
+  /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above, by these challenges. */
+  authorizedAcmeIdentifiers(
+    accountId: number,
+    wanted: readonly AcmeWanted[],
+    provenBy: readonly string[],
+    now: number,
+  ): Promise<boolean[]>
   externalKey(kid: string): Promise<ExternalKeyRow | null>
   listExternalKeys(page: Page): Promise<{ rows: ExternalKeyRow[]; next: string | null }>
   /** The newest call for renewal that concerns the certificate. */

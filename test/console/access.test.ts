@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, Route } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AcmeCa } from '../api/acme/acme-ca.ts'
-import type { TestCa } from '../api/ca-fixture.ts'
+import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { ConsoleWindow, launch } from './browser.ts'
@@ -81,6 +84,34 @@ test('sign-in by a provider is offered where there is one', async () => {
   await window.page.reload()
   await link.waitFor()
   await window.close()
+})
+
+test('whether there is a provider is found out without beginning a sign-in, which would end one of another tab', async () => {
+  const provider = createServer((_, response) => {
+    const { port: at } = provider.address() as AddressInfo
+    const issuer = `http://127.0.0.1:${at}`
+    const endpoints = { authorization_endpoint: issuer, token_endpoint: issuer, jwks_uri: issuer }
+    response.end(JSON.stringify({ issuer, ...endpoints }))
+  }).listen(0, '127.0.0.1')
+  await once(provider, 'listening')
+  const other = await TestCa.create({
+    options: {
+      oidc: {
+        issuer: `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
+        clientId: 'ca',
+        callback: 'https://localhost/v1/session/oidc/callback',
+        roles: { boss: 'admin' },
+      },
+    },
+  })
+  const window = await ConsoleWindow.open(browser, { ca: other, port: await other.listen() })
+  await window.goto()
+  await window.page.getByRole('link', { name: 'Sign in with your organisation' }).waitFor()
+  expect(await window.page.context().cookies()).toEqual([])
+  await window.close()
+  await other.close()
+  provider.closeAllConnections()
+  provider.close()
 })
 
 test('nothing of the session can be read by a script', async () => {

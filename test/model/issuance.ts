@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { DAY, expectProblem } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
-import { hasCertificates, step, WHICH } from './step.ts'
+import { hasCertificates, step, WAITING_PROFILE, WHICH } from './step.ts'
 
 const HOST = fc.constantFrom('a.x', 'b.x', 'a.y')
 const PROFILE = fc.constantFrom('server', 'client', 'peer', 'spiffe', 'short-lived')
@@ -86,6 +86,13 @@ const renew = fc.record({ index: WHICH, byToken: fc.boolean() }).map(({ index, b
       const answer = await ca.call(`/v1/certificates/${serialNumber}/renew`, call)
       if (revocation) return expectProblem(answer, 403, 'certificateRevoked')
       if (notAfter < ca.seconds) return expectProblem(answer, 403, 'certificateExpired')
+      if (byToken && profile === WAITING_PROFILE) {
+        expect(answer.status, answer.text).toBe(202)
+        const { id, expiresAt } = answer.json
+        const waits = { expiresAt: Date.parse(expiresAt) / 1000, replaces: serialNumber, isDecided: false }
+        model.requests.push({ id, ...waits })
+        return
+      }
       expect(answer.status, answer.text).toBe(201)
       expect(answer.json.replaces).toBe(serialNumber)
       model.acknowledge(answer.json, names)

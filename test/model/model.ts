@@ -40,6 +40,8 @@ export interface Request {
   readonly id: number
   /** Seconds since 1970. */
   readonly expiresAt: number
+  /** The serial number of the certificate that it is to renew. */
+  readonly replaces: string | null
   /** Approved or refused. */
   isDecided: boolean
 }

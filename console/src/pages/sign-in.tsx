@@ -36,11 +36,11 @@ export function SignIn({ onSignedIn }: { onSignedIn: (session: Session) => void 
   )
 }
 
-/** Asked for without following: where sign-in by a provider is not set up, there is nothing at the address. */
+/** Asked for without following: where sign-in by a provider is not set up, there is nothing at the address. HEAD begins none. */
 function Provider() {
   const [isThere, setThere] = useState(false)
   useEffect(() => {
-    fetch(OIDC, { redirect: 'manual' }).then(
+    fetch(OIDC, { method: 'HEAD', redirect: 'manual' }).then(
       async (response) => {
         setThere(response.type === 'opaqueredirect')
         // Until it is read, the connection is not free for others.

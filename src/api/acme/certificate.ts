@@ -12,7 +12,7 @@ import { payloadOf, requireEmpty } from './signed-request.ts'
 type CertificateRequest = FastifyRequest<{ Params: { serial: string; path?: string } }>
 
 /** Download with its alternate chains (RFC 8555 7.4.2), revocation (7.6), renewal information (RFC 9773). */
-export function certificateRoutes(app: FastifyInstance, { service, signed }: AcmeRouting): void {
+export function certificateRoutes(app: FastifyInstance, { service, acme, signed }: AcmeRouting): void {
   const { store, authorities } = service
 
   const download = async (request: CertificateRequest, reply: Parameters<typeof addLink>[0]) => {
@@ -40,7 +40,7 @@ export function certificateRoutes(app: FastifyInstance, { service, signed }: Acm
     const { certificate, reason } = payloadOf(one)
     const der = readOctets(certificate, 'certificate', 'malformed')
     const by = 'holder' in one ? { accountId: one.holder.account.accountId } : { key: one.key }
-    await revokeCertificate({ der, reason }, by, originOf(request, 'acme'), service)
+    await revokeCertificate({ der, reason }, by, originOf(request, 'acme'), acme.context)
     return reply.code(200).send()
   })
 

@@ -29,9 +29,11 @@ export const oidcRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
     return access.openId
   }
 
-  app.get('/v1/session/oidc', { schema: begin }, async (_request, reply) => {
+  app.get('/v1/session/oidc', { schema: begin }, async (request, reply) => {
     const { url, begun } = await openId().begin()
-    return reply.header('set-cookie', cookies.give(begun, now())).redirect(url, 302)
+    // Who only looks whether there is a provider must not take the place of a sign-in that another tab has begun.
+    if (request.method !== 'HEAD') reply.header('set-cookie', cookies.give(begun, now()))
+    return reply.redirect(url, 302)
   })
 
   app.get(

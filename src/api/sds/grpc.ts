@@ -115,6 +115,11 @@ export class GrpcSds {
   /** A connection whose handshake agreed on h2. */
   take(socket: TLSSocket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`
+    // Where this machine has several addresses a client's port may lead to two of them, and the library does not tell these apart.
+    if (this.#peers.has(peer)) {
+      socket.destroy()
+      return
+    }
     this.#peers.set(peer, { socket, certificate: socket.getPeerX509Certificate()?.raw ?? null, holder: '' })
     socket.once('close', () => this.#peers.delete(peer))
     this.#inject(socket)

@@ -6,6 +6,10 @@ type Stored = Omit<AcmeAuthorizationRow, 'wildcard' | 'subdomains' | 'challenges
   subdomains: number
 }
 
+/** Of `acme_authorizations a`: whether one of these challenges, a JSON list of their types, is what proved it. */
+export const PROVEN_BY_ONE_OF = `EXISTS (SELECT 1 FROM acme_challenges c
+  WHERE c.authorization = a.id AND c.status = 'valid' AND c.type IN (SELECT value FROM json_each(?)))`
+
 const COLUMNS = `a.id AS authorizationId, a.account AS accountId, a.identifier AS identifier, a.wildcard AS wildcard,
   a.subdomains AS subdomains, a.status AS status, a.expires_at AS expiresAt`
 
@@ -24,10 +28,10 @@ export function acmeAuthorizationQueries(db: Connection) {
     )
     .pluck()
   const holds = db
-    .prepare<[number, string, number, number, number], number>(
-      `SELECT 1 FROM acme_authorizations
+    .prepare<[number, string, number, number, number, string], number>(
+      `SELECT 1 FROM acme_authorizations a
        WHERE account = ? AND identifier = ? AND status = 'valid' AND wildcard = ? AND subdomains >= ? AND expires_at > ?
-       LIMIT 1`,
+         AND ${PROVEN_BY_ONE_OF} LIMIT 1`,
     )
     .pluck()
   const whole = (row: Stored | undefined): AcmeAuthorizationRow | null =>
@@ -52,11 +56,17 @@ export function acmeAuthorizationQueries(db: Connection) {
       return processing.all(after, limit)
     },
 
-    async authorizedAcmeIdentifiers(accountId: number, wanted: readonly AcmeWanted[], now: number) {
+    async authorizedAcmeIdentifiers(
+      accountId: number,
+      wanted: readonly AcmeWanted[],
+      provenBy: readonly string[],
+      now: number,
+    ) {
+      const types = JSON.stringify(provenBy)
       return wanted.map(({ any }) =>
         any.some(
           ({ identifier, wildcard, subdomains }) =>
-            holds.get(accountId, identifier, wildcard ? 1 : 0, subdomains ? 1 : 0, now) !== undefined,
+            holds.get(accountId, identifier, wildcard ? 1 : 0, subdomains ? 1 : 0, now, types) !== undefined,
         ),
       )
     },

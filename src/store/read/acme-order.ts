@@ -2,6 +2,7 @@ import type { AcmeCertificateRow, AcmeOrderRow } from '../acme-queries.ts'
 import { serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
 import type { Page } from '../queries.ts'
+import { PROVEN_BY_ONE_OF } from './acme-authorization.ts'
 import { certificateUnpacker, type PackedDer } from './certificate-der.ts'
 import { pageOf, readCursor, writeCursor } from './cursor.ts'
 
@@ -25,6 +26,13 @@ export function acmeOrderQueries(db: Connection) {
   const newestOf = db.prepare<[number, number, number], Stored>(
     `${SELECT} WHERE o.account = ? AND o.id < ? ORDER BY o.id DESC LIMIT ?`,
   )
+  const provenOtherwise = db
+    .prepare<[number, string], string | null>(
+      `SELECT (SELECT type FROM acme_challenges WHERE authorization = a.id AND status = 'valid')
+       FROM acme_order_authorizations l JOIN acme_authorizations a ON a.id = l.authorization
+       WHERE l."order" = ? AND NOT ${PROVEN_BY_ONE_OF} LIMIT 1`,
+    )
+    .pluck()
   const accountOf = db
     .prepare<[Buffer], number>(
       'SELECT o.account FROM certificates c JOIN acme_orders o ON o.certificate = c.id WHERE c.serial = ?',
@@ -41,6 +49,10 @@ export function acmeOrderQueries(db: Connection) {
     async acmeOrder(orderId: number): Promise<AcmeOrderRow | null> {
       const row = byId.get(orderId)
       return row ? orderOf(row) : null
+    },
+
+    async acmeOrderProvenOtherwise(orderId: number, provenBy: readonly string[]): Promise<string | null> {
+      return provenOtherwise.get(orderId, JSON.stringify(provenBy)) ?? null
     },
 
     async listAcmeOrders(accountId: number | null, page: Page) {

@@ -2,6 +2,7 @@ import { CaError } from '../../errors.ts'
 import type { AcmeOrderOutcome, AcmeOrderRecord, AcmeReuse } from '../acme-commands.ts'
 import { serialOctets } from '../columns.ts'
 import type { Connection } from '../connection.ts'
+import { PROVEN_BY_ONE_OF } from '../read/acme-authorization.ts'
 import { authorizationInserter } from './acme-authorization.ts'
 
 export function acmeOrderHandlers(db: Connection) {
@@ -81,8 +82,7 @@ function reusableAuthorization(db: Connection) {
   >(
     `SELECT id, expires_at AS expiresAt FROM acme_authorizations a
      WHERE account = ? AND identifier = ? AND status = 'valid' AND wildcard = ? AND subdomains >= ? AND expires_at >= ?
-       AND EXISTS (SELECT 1 FROM acme_challenges c
-         WHERE c.authorization = a.id AND c.status = 'valid' AND c.type IN (SELECT value FROM json_each(?)))
+       AND ${PROVEN_BY_ONE_OF}
      ORDER BY expires_at DESC LIMIT 1`,
   )
   return (order: AcmeOrderRecord, reuse: readonly AcmeReuse[]) => {

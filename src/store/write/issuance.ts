@@ -16,6 +16,7 @@ import { wordKeys } from './words.ts'
 export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
   const replay = idempotencyKeys(db)
   const replaced = replacedCertificate(db)
+  const refuseRevoked = revokedPrincipal(db)
   const insert = certificateInserter(db)
   const spendToken = tokenSpender(db)
   const fulfil = orderFulfiller(db)
@@ -33,6 +34,7 @@ export function issuanceHandlers(db: Connection, outbox: Outbox | null) {
       if (earlier) return { outcome: 'replayed', serialNumber: earlier }
       const replaces =
         record.replaces === null ? orderReplaces(record.orderId) : replaced(record.replaces, record.issuedAt)
+      refuseRevoked(record.principal)
       const certificate = insert(record, replaces)
       if (record.idempotency) replay.save(record.idempotency, certificate)
       if (record.orderId !== null) fulfil(record.orderId, certificate, record.issuedAt)
@@ -69,6 +71,25 @@ function replacedCertificate(db: Connection) {
       )
     }
     return row.id
+  }
+}
+
+/** Who was let in may have been revoked since: a key that is made here takes seconds, an approval days. */
+function revokedPrincipal(db: Connection) {
+  const user = db
+    .prepare<[string], number>('SELECT 1 FROM est_users WHERE name = ? AND revoked_at IS NOT NULL')
+    .pluck()
+  const certificate = db
+    .prepare<[Buffer], number>(
+      'SELECT 1 FROM certificates c JOIN revocations r ON r.certificate = c.id WHERE c.serial = ?',
+    )
+    .pluck()
+  return (principal: string): void => {
+    const [, kind, name = ''] = /^(est|certificate):(.*)$/.exec(principal) ?? []
+    if (kind === 'est' && user.get(name))
+      throw new CaError('forbidden', `The EST user "${name}", who asked for this, was revoked.`)
+    if (kind === 'certificate' && certificate.get(serialOctets(name)))
+      throw new CaError('certificateRevoked', 'The certificate by which this was asked for is revoked.')
   }
 }
 

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { decodePem } from '../../../src/pki/pem.ts'
+import { csrDer } from '../requests.ts'
 import { AcmeCa } from './acme-ca.ts'
 import type { AcmeClient } from './client.ts'
 
@@ -37,4 +39,27 @@ test('a challenge that is not offered any more proves nothing, and says so', asy
   })
   const [{ token }] = json.challenges
   expect(acme.asked.has(token)).toBe(false)
+})
+
+test('an order that was ready by it gets no certificate', async () => {
+  const order = await client.newOrder(['localhost'])
+  await client.authorize(order, acme.solve)
+  await withdrawHttp()
+  await acme.refuses(
+    () => client.finalize(order.json.finalize, csrDer(['dns:localhost'])),
+    403,
+    'unauthorized',
+    /by http-01, which is not offered any more/,
+  )
+})
+
+test('what was proven by it revokes no certificate of another account', async () => {
+  const { text } = await client.obtain(['localhost'], csrDer(['dns:localhost']), acme.solve)
+  const { der } = decodePem(text, 'chain')[0]!
+  const other = await acme.client()
+  await other.authorize(await other.newOrder(['localhost']), acme.solve)
+  await withdrawHttp()
+  other.forgetNonces()
+  await acme.refuses(() => other.revoke(der), 403, 'unauthorized')
+  expect((await client.revoke(der)).status).toBe(200)
 })

@@ -7,13 +7,17 @@ const OLD = ['dns:old.elsewhere.test']
 let est: EstCa
 beforeAll(async () => {
   est = await EstCa.create({
-    profiles: { final: { extends: 'server', renewal: false } },
+    profiles: {
+      final: { extends: 'server', renewal: false },
+      asked: { extends: 'client', approval: 'enrol' },
+    },
     est: {
       names: ['example.test'],
       changeNames: true,
       labels: {
         devices: { profile: 'client' },
         final: { profile: 'final' },
+        asked: { profile: 'asked' },
         fixed: { changeNames: false },
       },
     },
@@ -35,13 +39,23 @@ test('a re-enrolment changes its names to what the label allows, and may keep th
 
 test('names that a certificate has stay under its profile, whatever that of the label is', async () => {
   const { identity, serialNumber } = await est.holder(OLD)
-  for (const names of [OLD, ['dns:new.example.test']]) {
-    const call = { at: 'devices/simplereenroll', identity, csr: changing(names) }
-    expect((await est.ask(call)).status).toBe(200)
-  }
+  const call = { at: 'devices/simplereenroll', identity, csr: changing(OLD) }
+  expect((await est.ask(call)).status).toBe(200)
   const rows = await est.ca.certificates()
   const { profile } = rows.find((row) => row.serialNumber === serialNumber)!
-  expect(rows.slice(0, 2).map((row) => row.profile)).toEqual([profile, profile])
+  expect(rows[0]!.profile).toBe(profile)
+})
+
+test('what a label gives it gives under its own profile alone: another may need no approval, or give a role', async () => {
+  const asked = await est.holder(OLD, { profile: 'asked' })
+  const at = 'asked/simplereenroll'
+  const csr = changing(['dns:new.example.test'])
+  expect((await est.ask({ at, csr, identity: asked.identity })).status).toBe(202)
+  for (const profile of ['client', 'server']) {
+    const { identity } = await est.holder(OLD, { profile })
+    const { status, text } = await est.refused({ at, csr, identity })
+    expect([status, text]).toEqual([403, expect.stringContaining('under profile "asked" here')])
+  }
 })
 
 test('names whose profile allows no renewal do not outlive their certificate by a change', async () => {

@@ -78,11 +78,13 @@ test('and so where a person approves it', async () => {
   expect(approved.json.authority).toBe('lab')
 })
 
+const BOTH = [...NAMES, 'dns:valve.example.test']
+
 test.each([
-  ['as they are', () => csrDer(NAMES)],
-  ['that change', () => renaming(NAMES, ['dns:valve.example.test'])],
+  ['as they are', () => csrDer(BOTH)],
+  ['that change', () => renaming(BOTH, NAMES)],
 ])('a label gives its authority to certificates of its own profile alone, with names %s', async (_, csr) => {
-  const { identity } = await est.holder(NAMES, { profile: 'peer' })
+  const { identity } = await est.holder(BOTH, { profile: 'peer' })
   await est.enrolled({ at: 'lab/simplereenroll', csr: csr(), identity })
   const [row] = await est.ca.certificates()
   expect(row).toMatchObject({ authority: 'intermediate', profile: 'peer' })

@@ -142,7 +142,13 @@ describe('with ChangeSubjectName', () => {
 
   test('keeps the profile of the certificate, whatever the label enrols', async () => {
     const { identity } = await holder('peer')
-    await est.enrolled({ at: `changing/${at}`, identity, csr: request({ ...SAME, change }) })
+    const less = sequence(names(WEB))
+    const leaf = await est.enrolled({
+      at: `changing/${at}`,
+      identity,
+      csr: request({ ...SAME, change: less }),
+    })
+    expect(leaf.subjectAltName).toBe(`DNS:${WEB}`)
     expect((await est.ca.certificates())[0]!.profile).toBe('peer')
   })
 

@@ -72,6 +72,22 @@ test('an operator does not approve the renewal of the certificate that makes one
   expect(other.status, other.text).toBe(201)
 })
 
+test('nor what asks for a name of that certificate, whoever asks: it would be the next one of his', async () => {
+  const name = 'operator.example.test'
+  const { certificate } = await ca.enrol(csrPem([`dns:${name}`], { key }), { profile: 'strict' })
+  const identity = { key: keyPem(key), certificate }
+  const { token } = await ca.token({ profile: 'strict', names: { dns: [name, 'b.example.test'] } })
+  const body = { csr: csrPem([`dns:${name}`, 'dns:b.example.test']) }
+  const { id } = (await ca.call('/v1/certificates', { as: token, body })).json
+  expectProblem(
+    await ca.send(`/v1/requests/${id}/approve`, { identity, body: {} }),
+    403,
+    'forbidden',
+    /somebody else/i,
+  )
+  expect((await approve(id)).status).toBe(201)
+})
+
 test('a renewal is not approved for a certificate that was revoked meanwhile', async () => {
   const identity = await enrolled('strict')
   const { id } = (await renew(identity)).json

@@ -340,19 +340,33 @@ describe('a token that was used for a request', () => {
     expect(await state()).toMatchObject({ state: 'spent' })
   })
 
-  test('and at the same time for a renewal without approval is used for one of them', async () => {
+  test('and at the same time for a renewal is used for one of them', async () => {
     const old = await ca.enrol(csrPem(['dns:a.example.test']), { profile: 'server' })
     const { token: secret, id } = await token()
-    const [asked, renewed] = await Promise.all([
+    const answers = await Promise.all([
       ask(secret),
       ca.call(`/v1/certificates/${old.serialNumber}/renew`, {
         as: secret,
         body: { csr: csrPem(['dns:a.example.test']) },
       }),
     ])
-    expect([asked!.status === 202, renewed!.status === 201].filter(Boolean)).toHaveLength(1)
-    const row = (await ca.service.store.read.token(id))!
-    expect(row.spentOn === null).toBe(row.request !== null)
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 403])
+    expect((await ca.service.store.read.token(id))!).toMatchObject({
+      spentOn: null,
+      request: { state: 'pending' },
+    })
+  })
+
+  test('waits for a renewal too, though certificates may renew themselves: it proves no old key', async () => {
+    const old = await ca.enrol(csrPem(['dns:a.example.test']), { profile: 'server' })
+    const { token: secret } = await token()
+    const call = { as: secret, body: { csr: csrPem(['dns:a.example.test']) } }
+    const renew = () => ca.call(`/v1/certificates/${old.serialNumber}/renew`, call)
+    const waiting = await renew()
+    expect(waiting.status, waiting.text).toBe(202)
+    const issued = await approve(waiting.json.id)
+    expect(issued.json, issued.text).toMatchObject({ replaces: old.serialNumber })
+    expect((await renew()).json.serialNumber).toBe(issued.json.serialNumber)
   })
 
   test('is over with its request, if its own time is over too', async () => {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:http2'
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
@@ -14,6 +15,7 @@ import { GrpcSds } from '../../../src/api/sds/grpc.ts'
 import { parseOcspResponse } from '../../../src/ocsp/parse-response.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { eventually } from '../../eventually.ts'
+import { freePort } from '../../free-port.ts'
 import { toolIsMissing } from '../../pki/external-tool.ts'
 import { DAY, TestCa } from '../ca-fixture.ts'
 import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
@@ -46,14 +48,14 @@ const revoke = (serialNumber: string) => ca.call(`/v1/certificates/${serialNumbe
 type Any = any
 
 /** As Envoy is: a client of the same file's service, with a certificate or with a bearer secret. */
-function client(identity?: Identity, bearer?: string) {
+function client(identity?: Identity, bearer?: string, at = port) {
   const loaded = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true })) as Any
   const secure = credentials.createSsl(
     Buffer.from(ca.rootPem),
     identity ? Buffer.from(identity.key) : null,
     identity ? Buffer.from(identity.certificate) : null,
   )
-  const stub = new loaded.envoy.service.secret.v3.SecretDiscoveryService(`localhost:${port}`, secure)
+  const stub = new loaded.envoy.service.secret.v3.SecretDiscoveryService(`localhost:${at}`, secure)
   ends.push(() => stub.close())
   const metadata = new Metadata()
   if (bearer !== undefined) metadata.set('authorization', `Bearer ${bearer}`)
@@ -300,6 +302,35 @@ test('at the bound of streams whoever has most gives one up for another, and is 
   // One that ends makes room for anybody.
   held[2]!.call.cancel()
   await eventually(async () => expect((await asking(crowd)).errors).toEqual([]))
+})
+
+test('of two connections that look alike from here neither is taken for the other’s client', async () => {
+  // One client's port may lead to two addresses of this machine at once, as behind an address translator.
+  const service = createServer((socket) => ca.tls.server.emit('connection', socket))
+  service.listen(0, '0.0.0.0')
+  await once(service, 'listening')
+  const localPort = await freePort()
+  const by = async (host: string) => {
+    const translator = createServer((socket) => {
+      const { port: to } = service.address() as AddressInfo
+      const onward = connectTcp({ host, port: to, localAddress: '127.0.0.1', localPort })
+      for (const one of [socket, onward]) one.on('error', () => {})
+      socket.pipe(onward).pipe(socket)
+    }).listen(0, '127.0.0.1')
+    await once(translator, 'listening')
+    ends.push(() => translator.close())
+    return (translator.address() as AddressInfo).port
+  }
+  ends.push(() => service.close())
+  const own = { resource_names: ['self?key=/etc/envoy/web.key'] }
+  const web = await enrol('web.example.test', 'peer')
+  const first = client(web, undefined, await by('127.0.0.1'))
+  const certificateOf = async () =>
+    (await first.fetch(own)).resources[0].value.tls_certificate.certificate_chain
+  expect((await certificateOf()).inline_string).toContain(web.certificate)
+  const other = client(await enrol('other.example.test', 'peer'), undefined, await by('127.0.0.2'))
+  await expect(other.fetch(own)).rejects.toMatchObject({ code: status.UNAVAILABLE })
+  expect((await certificateOf()).inline_string).toContain(web.certificate)
 })
 
 test('one secret can be fetched without a stream', async () => {
