@@ -1,6 +1,7 @@
 import type { Acme } from './acme/acme.ts'
 import type { Authorities } from './ca/authorities.ts'
 import type { Authority } from './ca/authority.ts'
+import { notBegun } from './ca/policy/validity.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import type { HealthCheck } from './health.ts'
 import type { Store } from './store/store.ts'
@@ -46,7 +47,9 @@ function authorityChecks(authorities: readonly Authority[], now: number): Health
   ]
 }
 
-function lifeCheck(name: string, { id, usableUntil: until }: Authority, now: number): HealthCheck {
+function lifeCheck(name: string, authority: Authority, now: number): HealthCheck {
+  const { id, certificate, usableUntil: until } = authority
+  if (now < certificate.notBefore) return { name, ok: false, reason: notBegun(authority, now), until }
   const ok = until > now
   const reason = ok ? null : `The certificate of authority "${id}", or one above it, has expired.`
   return { name, ok, reason, until }

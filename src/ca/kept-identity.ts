@@ -7,6 +7,7 @@ import { CaError } from '../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
 import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
+import type { Authority } from './authority.ts'
 import { checkKeyFileMode } from './key-file.ts'
 
 /** A key of the service's own, and the certificate that this CA gave it. */
@@ -65,14 +66,15 @@ export function renewalTime({
 }
 
 /**
- * Whether another is needed at `now`: also where this one was made before the clock was set back. `end`: of its authority, at which the
- * next one would end no later, and each be followed by another at once. Seconds since 1970.
+ * Whether another is needed at `now`, seconds since 1970: also where this one was made before the clock was set back. Never before its
+ * authority has begun, nor at its end: the next one would begin no sooner, or end no later, and each be followed by another at once.
  */
 export function isDue(
   certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>,
   now: number,
-  end: number,
+  { certificate: { notBefore: begin }, usableUntil: end }: Pick<Authority, 'certificate' | 'usableUntil'>,
 ): boolean {
   const { notBefore, notAfter } = certificate
+  if (now < begin) return false
   return notBefore > now || (notAfter < end ? renewalTime(certificate) : notAfter) <= now
 }

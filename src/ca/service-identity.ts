@@ -68,7 +68,7 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
     row?.der.equals(info.der) &&
     !row.revocation &&
     row.authority === issuing.id &&
-    !isDue(info, epochSeconds(context.clock()), issuing.usableUntil) &&
+    !isDue(info, epochSeconds(context.clock()), issuing) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
   return identity(key, info, context)

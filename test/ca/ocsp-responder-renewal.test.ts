@@ -64,6 +64,22 @@ test('a responder from the future, made before the clock was set back, is replac
   expect((await responder(serial)).notBefore).toBeLessThanOrEqual(ca.seconds)
 })
 
+test('before its authority has begun, by a clock that was set back, no responder takes the place of the one that there is', async () => {
+  const serial = await enrol()
+  const first = await responder(serial)
+  const before = ca.now
+  ca.now = (issuer().certificate.notBefore - DAY) * 1000
+  for (let asked = 0; asked < 3; asked++) {
+    expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+    await ca.service.ocsp.certificateChanged('intermediate', serial)
+  }
+  await ca.reopen()
+  expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+  ca.now = before
+  expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+  expect(await responders()).toHaveLength(1)
+})
+
 test('after a machine has slept beyond its responder’s end, another is made though nobody asks: not ready, it might be asked by nobody', async () => {
   await ca.close()
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })

@@ -101,7 +101,9 @@ export class AuditHeads {
     const { store, clock, authorities } = this.#context
     const row = await store.read.certificate(certificate.serialNumber)
     if (!row?.der.equals(certificate.der) || row.revocation) return false
-    return !isDue(certificate, epochSeconds(clock()), authorities.issuing().usableUntil)
+    const now = epochSeconds(clock())
+    // Nor of a time at which it was not valid: such a head would prove nothing, for ever.
+    return certificate.notBefore <= now && !isDue(certificate, now, authorities.issuing())
   }
 
   async #make(): Promise<KeptIdentity> {
