@@ -203,6 +203,17 @@ describe('an order that replaces a certificate', () => {
     })
   })
 
+  test('may come long after that has ended, and its order is on record no more', async () => {
+    const { client, id } = await certified()
+    acme.ca.now += 100 * DAY * 1000
+    await acme.ca.service.store.write('sweepAcme', { now: acme.ca.seconds, limit: 100 })
+    const later = acme.stranger(client.key)
+    await later.newAccount({ onlyReturnExisting: true })
+    const order = await later.newOrder(['localhost'], replacing(id))
+    expect(order.status, order.text).toBe(201)
+    expect(order.json.replaces).toBe(id)
+  })
+
   test('keeps others from doing so while it is open, not once it has failed', async () => {
     const { client, id } = await certified()
     const first = await client.newOrder(['localhost', 'unproven.example.test'], replacing(id))
