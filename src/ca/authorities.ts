@@ -163,8 +163,12 @@ export class Authorities {
     return [...roots.values()]
   }
 
-  /** To be called after each certificate: one that was granted just before its authority retired ends later than was thought. */
-  recorded(id: string, notAfter: number): void {
+  /**
+   * To be called after each certificate: one that was granted just before its authority retired ends later than was thought. A responder's
+   * does not count, as it does not where they are read: each is followed by another for as long as the authority answers.
+   */
+  recorded(id: string, profile: string, notAfter: number): void {
+    if (profile === RESPONDER_PROFILE) return
     const authority = this.#byId.get(id)
     if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
     this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })

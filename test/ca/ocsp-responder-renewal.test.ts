@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { stapleRequest } from '../../src/ocsp/staple.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { DAY, TestCa } from '../api/ca-fixture.ts'
+import { newAuthority } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
@@ -51,6 +52,21 @@ test('strangers cannot make a responder be tried for faster than once a minute',
   Object.assign(service.issuer, { issue })
   ca.now += 60_000
   expect((await ask(serial)).status).toBe('successful')
+})
+
+test('an authority that is retired ends with its last certificate, however often its responder is renewed', async () => {
+  const serial = await enrol()
+  await newAuthority(ca, 'next', { replaces: 'intermediate' })
+  const body = { phase: 'active', force: ['propagation'] }
+  expect((await ca.call('/v1/authorities/next/phase', { body })).status).toBe(200)
+  const { answersUntil } = issuer()
+  const until = answersUntil - DAY
+  while (ca.seconds < until) {
+    ca.now = Math.min(ca.seconds + 5 * DAY, until) * 1000
+    await responder(serial)
+  }
+  expect((await responders()).length).toBeGreaterThan(10)
+  expect(issuer().answersUntil).toBe(answersUntil)
 })
 
 test('a responder from the future, made before the clock was set back, is replaced', async () => {
