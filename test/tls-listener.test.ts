@@ -16,6 +16,8 @@ import { eventually } from './eventually.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
 let server: RunningServer
+/** Milliseconds. */
+let ahead = 0
 
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
@@ -23,7 +25,8 @@ beforeAll(async () => {
   const options = { dir: directory, tlsPort: 0, httpPort: 0, publicUrl: 'http://ca.example.test' }
   const { config, secrets } = loadConfig({}, options)
   const log = createLog('silent')
-  server = await startServer(config, { passphrase: secrets.passphrase! }, { clock: systemClock, log })
+  const clock = () => new Date(systemClock().getTime() + ahead)
+  server = await startServer(config, { passphrase: secrets.passphrase! }, { clock, log })
 })
 afterAll(async () => {
   vi.useRealTimers()
@@ -96,4 +99,22 @@ test.each(['http/1.1', 'http/1.0'])('a client that offers %s alone is served', a
   const version = protocol.slice('http/'.length)
   socket.end(`GET /acme/directory HTTP/${version}\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*newNonce/s)
+})
+
+test('while nothing can be issued, before the authority begins and after it ends, no certificate is tried for', async () => {
+  const { authorities, store } = server.service
+  const { certificate, usableUntil } = authorities.issuing()
+  const issue = vi.spyOn(server.service.issuer, 'issue')
+  const before = await shown('localhost')
+  for (const time of [certificate.notBefore - 86_400, usableUntil + 86_400]) {
+    ahead = time * 1000 - systemClock().getTime()
+    for (let look = 0; look < 100; look++) {
+      await vi.advanceTimersByTimeAsync(1000)
+      await store.read.newestAudit()
+    }
+  }
+  ahead = 0
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(issue).not.toHaveBeenCalled()
+  expect(await shown('localhost')).toBe(before)
 })

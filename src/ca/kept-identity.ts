@@ -65,16 +65,23 @@ export function renewalTime({
   return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
 }
 
+type Issuing = Pick<Authority, 'certificate' | 'usableUntil'>
+
+/** Whether anything would be issued at `now`, seconds since 1970. Each try that is refused is a row of the audit log. */
+export function mayIssue({ certificate, usableUntil }: Issuing, now: number): boolean {
+  return certificate.notBefore <= now && now < usableUntil
+}
+
 /**
- * Whether another is needed at `now`, seconds since 1970: also where this one was made before the clock was set back. Never before its
- * authority has begun, nor at its end: the next one would begin no sooner, or end no later, and each be followed by another at once.
+ * Whether another is needed at `now`, seconds since 1970, and can be had: also where this one was made before the clock was set back. Not
+ * at its authority's end: the next one would end no later, and each be followed by another at once.
  */
 export function isDue(
   certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>,
   now: number,
-  { certificate: { notBefore: begin }, usableUntil: end }: Pick<Authority, 'certificate' | 'usableUntil'>,
+  authority: Issuing,
 ): boolean {
   const { notBefore, notAfter } = certificate
-  if (now < begin) return false
-  return notBefore > now || (notAfter < end ? renewalTime(certificate) : notAfter) <= now
+  const end = notAfter < authority.usableUntil ? renewalTime(certificate) : notAfter
+  return mayIssue(authority, now) && (notBefore > now || end <= now)
 }

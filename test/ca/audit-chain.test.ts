@@ -381,12 +381,30 @@ test('while the clock is set back to before the authority no head is signed: it 
   const before = own.now
   own.now = (own.service.authorities.issuing().certificate.notBefore - DAY) * 1000
   await own.token({ names: { dns: ['b.example.test'] } })
-  await expect(heads.signIfDue()).rejects.toMatchObject({ code: 'authorityNotReady' })
+  await heads.signIfDue()
   own.now = before + 3600_000
   await heads.signIfDue()
   const anchors = decodePem(own.rootPem, 'root').map(({ der }) => der)
   const verdict = await verifyExport(lines(await exported(0, own)), anchors)
   expect(verdict).toMatchObject({ faults: [], heads: 2 })
+  await own.close()
+})
+
+test('once the authority has ended no head is signed, and none is tried for, each time with a row of its own', async () => {
+  const own = await TestCa.create()
+  const heads = headsOf(own)
+  await own.token({ names: { dns: ['a.example.test'] } })
+  own.now += 3600_000
+  await heads.signIfDue()
+  own.now = own.service.authorities.issuing().usableUntil * 1000
+  for (let hour = 0; hour < 3; hour++) {
+    await own.token({ names: { dns: ['b.example.test'] } })
+    own.now += 3600_000
+    await heads.signIfDue()
+  }
+  expect(await own.audit('certificate.refuse')).toEqual([])
+  const anchors = decodePem(own.rootPem, 'root').map(({ der }) => der)
+  expect(await verifyExport(lines(await exported(0, own)), anchors)).toMatchObject({ faults: [], heads: 1 })
   await own.close()
 })
 

@@ -11,7 +11,7 @@ import { SYSTEM_ORIGIN } from '../audit.ts'
 import type { Authorities } from '../authorities.ts'
 import { AUDIT_PROFILE } from '../internal-profiles.ts'
 import type { Issuer } from '../issue.ts'
-import { isDue, type KeptIdentity, keepIdentity, loadIdentity } from '../kept-identity.ts'
+import { isDue, type KeptIdentity, keepIdentity, loadIdentity, mayIssue } from '../kept-identity.ts'
 import { type Head, signHead } from './signed-head.ts'
 
 interface AuditHeadsContext {
@@ -73,6 +73,8 @@ export class AuditHeads {
     const { store, clock, onSigned } = this.#context
     // First: a new certificate is a new row, which is then signed as well.
     const identity = await this.#signer()
+    // Until an authority may issue again, of which /readyz tells.
+    if (!identity) return
     const newest = await store.read.newestAudit()
     if (!newest?.hash) return
     const head = { row: newest.id, hash: newest.hash, signedAt: epochSeconds(clock()) }
@@ -87,13 +89,16 @@ export class AuditHeads {
     onSigned({ ...head, signature: signature.toString('base64') })
   }
 
-  async #signer(): Promise<KeptIdentity> {
-    const { directory, passphrase, onError } = this.#context
+  /** Null where there is none that is valid, and none to be had. */
+  async #signer(): Promise<KeptIdentity | null> {
+    const { directory, passphrase, onError, authorities, clock } = this.#context
     this.#identity ??= await loadIdentity(join(directory, FILE), passphrase).catch((error: unknown) => {
       onError(error)
       return null
     })
-    if (!this.#identity || !(await this.#isGood(this.#identity))) this.#identity = await this.#make()
+    if (this.#identity && (await this.#isGood(this.#identity))) return this.#identity
+    if (!mayIssue(authorities.issuing(), epochSeconds(clock()))) return null
+    this.#identity = await this.#make()
     return this.#identity
   }
 
@@ -102,8 +107,9 @@ export class AuditHeads {
     const row = await store.read.certificate(certificate.serialNumber)
     if (!row?.der.equals(certificate.der) || row.revocation) return false
     const now = epochSeconds(clock())
-    // Nor of a time at which it was not valid: such a head would prove nothing, for ever.
-    return certificate.notBefore <= now && !isDue(certificate, now, authorities.issuing())
+    // A head of a time at which it was not valid would prove nothing, for ever.
+    const isValid = certificate.notBefore <= now && now <= certificate.notAfter
+    return isValid && !isDue(certificate, now, authorities.issuing())
   }
 
   async #make(): Promise<KeptIdentity> {
