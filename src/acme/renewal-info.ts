@@ -22,7 +22,9 @@ const SIX_HOURS = 6 * 3600
 export async function renewalInfo(certId: string, parts: Parts): Promise<RenewalInfo> {
   const row = await certificateOf(certId, parts)
   const now = epochSeconds(parts.clock())
-  const life = row.notAfter - row.notBefore
+  // Where it is dated back by more than it lasts, two thirds of what it says would be over before it was there.
+  const begin = Math.max(row.notBefore, Math.floor(row.issuedAt / 1000))
+  const life = row.notAfter - begin
   const retryAfter = Math.max(60, Math.min(SIX_HOURS, Math.floor(life / 24)))
   if (row.revocation) {
     // A window that is over: renew at once.
@@ -30,8 +32,8 @@ export async function renewalInfo(certId: string, parts: Parts): Promise<Renewal
     return { start: end - 60, end, explanationUrl: null, retryAfter }
   }
   // From two thirds of its life on, for a twelfth of it: what was issued together need not come back together.
-  const start = row.notBefore + Math.floor((life * 2) / 3)
-  const end = Math.max(start + 1, row.notBefore + Math.floor((life * 3) / 4))
+  const start = begin + Math.floor((life * 2) / 3)
+  const end = Math.max(start + 1, begin + Math.floor((life * 3) / 4))
   const call = await parts.store.read.renewalCall(row.serialNumber)
   // A call pulls the window forward, and never pushes it back.
   if (call && (call.startsAt < start || call.endsAt < end) && call.startsAt < end) {

@@ -48,6 +48,20 @@ test('a certificate that ends soon and was not renewed is told of once', async (
   expect(told).not.toContain(renewed)
 })
 
+test('a certificate that is dated back by more than it lasts is told of in its last quarter, and not when it is issued', async () => {
+  const receiver = await startReceiver()
+  const brief = { extends: 'server', validity: { default: '2h', maximum: '2h', backdate: '1d' } }
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }], {
+    profiles: { brief },
+  })
+  ca.now += 2 * DAY * 1000
+  await ca.enrol(csrPem(['dns:brief.example.test']), { profile: 'brief' })
+  const told = await ca.service.store.read.endingCertificates({ now: ca.seconds, notice: DAY }, null)
+  expect(told.rows).toEqual([])
+  ca.now += 5400_000
+  await eventually(() => expect(receiver.received.length).toBe(1))
+})
+
 test('a renewal that was revoked renews nothing, and names are the same in any order', async () => {
   const receiver = await startReceiver()
   const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }])
