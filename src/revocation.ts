@@ -4,7 +4,7 @@ import { publicUrls } from './ca/certificate-template.ts'
 import type { Issuer } from './ca/issue.ts'
 import { OcspResponders, type OcspSigner } from './ca/ocsp-responders.ts'
 import { Revoker } from './ca/revoke.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, epochSeconds } from './clock.ts'
 import { optionsOf } from './config/authority-options.ts'
 import type { Config } from './config/config.ts'
 import { type CrlPublisher, createCrlPublisher } from './crl/publisher.ts'
@@ -80,11 +80,15 @@ export function createRevocation(parts: RevocationParts): Revocation {
       parts.changed(serialNumbers)
     },
     // The revocation stands whatever becomes of the CRL; a failure is logged, and seen in readyz.
-    publish: (authority, partitions) =>
-      patiently(
+    publish: async (authority, partitions) => {
+      // Where it has nothing left to answer for, nobody needs another, and its certificate may have ended.
+      const { answersUntil = 0 } = authorities.get(authority) ?? {}
+      if (answersUntil <= epochSeconds(clock())) return
+      await patiently(
         crl.publish(authority, partitions).catch(() => {}),
         CRL_PATIENCE,
-      ),
+      )
+    },
   })
   store.onResumed(() => {
     // A revocation in doubt may have taken effect, and a CRL may have failed: neither waits for the next one.

@@ -1,6 +1,7 @@
 import type { Acme } from './acme/acme.ts'
 import type { Authorities } from './ca/authorities.ts'
 import type { Authority } from './ca/authority.ts'
+import { notBegun } from './ca/policy/validity.ts'
 import { type Clock, epochSeconds } from './clock.ts'
 import type { HealthCheck } from './health.ts'
 import type { RevokedAuthorities } from './revoked-authorities.ts'
@@ -57,7 +58,9 @@ function authorityChecks(
   ]
 }
 
-function lifeCheck({ id, usableUntil: until }: Authority, now: number) {
+function lifeCheck(authority: Authority, now: number) {
+  const { id, certificate, usableUntil: until } = authority
+  if (now < certificate.notBefore) return { ok: false, reason: notBegun(authority, now), until }
   const ok = until > now
   const reason = ok ? null : `The certificate of authority "${id}", or one above it, has expired.`
   return { ok, reason, until }

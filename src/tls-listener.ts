@@ -68,8 +68,7 @@ export async function startTls(
     showIdentity()
   }
   looks.start(async () => {
-    const { usableUntil } = authorities.issuing()
-    if (inQuestion || isDue(identity, epochSeconds(clock()), usableUntil)) await renew()
+    if (inQuestion || isDue(identity, epochSeconds(clock()), authorities.issuing())) await renew()
   })
   service.onChange((serialNumbers) => {
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) looks.run(renew)

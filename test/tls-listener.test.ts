@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { systemClock } from '../src/clock.ts'
 import { CaError } from '../src/errors.ts'
 import { openChancery } from '../src/index.ts'
 import { encodePem } from '../src/pki/pem.ts'
@@ -14,12 +15,14 @@ import { startServer } from './start-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-listener-'))
 let server: RunningServer
+/** Milliseconds. */
+let ahead = 0
 
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   await (await openChancery({ directory, publicUrl: 'http://ca.example.test' })).close()
   const options = { dir: directory, tlsPort: 0, httpPort: 0, publicUrl: 'http://ca.example.test' }
-  server = await startServer({}, options)
+  server = await startServer({}, options, () => new Date(systemClock().getTime() + ahead))
 })
 afterAll(async () => {
   vi.useRealTimers()
@@ -92,4 +95,22 @@ test.each(['http/1.1', 'http/1.0'])('a client that offers %s alone is served', a
   const version = protocol.slice('http/'.length)
   socket.end(`GET /acme/directory HTTP/${version}\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*newNonce/s)
+})
+
+test('while nothing can be issued, before the authority begins and after it ends, no certificate is tried for', async () => {
+  const { authorities, store } = server.service
+  const { certificate, usableUntil } = authorities.issuing()
+  const issue = vi.spyOn(server.service.issuer, 'issue')
+  const before = await shown('localhost')
+  for (const time of [certificate.notBefore - 86_400, usableUntil + 86_400]) {
+    ahead = time * 1000 - systemClock().getTime()
+    for (let look = 0; look < 100; look++) {
+      await vi.advanceTimersByTimeAsync(1000)
+      await store.read.newestAudit()
+    }
+  }
+  ahead = 0
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(issue).not.toHaveBeenCalled()
+  expect(await shown('localhost')).toBe(before)
 })

@@ -118,12 +118,15 @@ export class Acme {
   async #staleCaa({ authorizations, identifiers }: AcmeOrderRow): Promise<StaleCaa[]> {
     const { store, clock } = this.context
     const proofs = identifiers.map((text) => ({ text, any: sufficientProofs(parseNameText(text)) }))
-    const since = Math.max(epochSeconds(clock()) - CAA_LIFE + 1, this.#configuredAt)
+    const now = epochSeconds(clock())
+    const since = Math.max(now - CAA_LIFE + 1, this.#configuredAt)
+    // One of a clock that was ahead would count for as long as that was wrong.
+    const isRecent = (at: number | null) => at !== null && at >= since && at <= now
     const stale: StaleCaa[] = []
     for (const id of authorizations) {
       const row = await store.read.acmeAuthorization(id)
       const met = row?.challenges.find(({ status }) => status === 'valid')
-      if (!row || !met || (!row.subdomains && (met.validatedAt ?? 0) >= since)) continue
+      if (!row || !met || (!row.subdomains && isRecent(met.validatedAt))) continue
       const method = met.type as ChallengeType
       const { wildcard } = row
       for (const { text, any } of proofs) {

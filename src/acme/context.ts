@@ -1,3 +1,4 @@
+import type { Principal } from '../auth/principal.ts'
 import type { Authorities } from '../ca/authorities.ts'
 import type { Issuer } from '../ca/issue.ts'
 import type { Revoker } from '../ca/revoke.ts'
@@ -28,4 +29,9 @@ export interface Holder {
   readonly key: AccountKey
   /** As the client knows it: it is part of some challenges. */
   readonly accountUrl: string
+}
+
+/** By this name an account stands in the certificates that it ordered. */
+export function accountPrincipal(accountId: number): Extract<Principal, { kind: 'account' }> {
+  return { kind: 'account', id: `account:${accountId}`, accountId, order: null }
 }

@@ -6,8 +6,7 @@ import { type CertificationRequest, parseCsr } from '../pki/csr/parse.ts'
 import { normaliseName, parseNameText } from '../pki/names/normalise.ts'
 import { nameText } from '../pki/names/san.ts'
 import type { AcmeOrderRow } from '../store/acme-queries.ts'
-import type { AcmeContext, Holder } from './context.ts'
-import { accountPrincipal } from './orders.ts'
+import { type AcmeContext, accountPrincipal, type Holder } from './context.ts'
 import { AcmeError } from './problem.ts'
 
 /**

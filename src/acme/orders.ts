@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type { Principal } from '../auth/principal.ts'
 import { checkNames } from '../ca/policy/names.ts'
 import { checkPurposes } from '../ca/policy/purposes.ts'
 import { grantValidity } from '../ca/policy/validity.ts'
@@ -8,7 +7,7 @@ import type { Profile } from '../config/profile-schema.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { AcmeAuthorizationRecord, AcmeOrderRecord } from '../store/acme-commands.ts'
 import type { AcmeAccountRow, AcmeOrderRow } from '../store/acme-queries.ts'
-import type { AcmeContext, Holder } from './context.ts'
+import { type AcmeContext, accountPrincipal, type Holder } from './context.ts'
 import { checkExternalNames } from './external-names.ts'
 import { HourlyLimit } from './hourly-limits.ts'
 import { identifierOf, isBelow, type Proof, proofOf, sufficientProofs } from './identifier.ts'
@@ -185,10 +184,6 @@ export class Orders {
       expiresAt: now + config.orderValidity,
     }
   }
-}
-
-export function accountPrincipal(accountId: number): Extract<Principal, { kind: 'account' }> {
-  return { kind: 'account', id: `account:${accountId}`, accountId, order: null }
 }
 
 /** Reads the ancestor that an order offers to prove instead of the name itself (RFC 9444 4.2). */

@@ -1,7 +1,7 @@
 import { epochSeconds } from '../clock.ts'
 import { nameText, type SubjectName } from '../pki/names/san.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import type { AcmeContext } from './context.ts'
+import { type AcmeContext, accountPrincipal } from './context.ts'
 import { readBase64url } from './jws/base64url.ts'
 import { AcmeError, type AcmeErrorType } from './problem.ts'
 
@@ -22,7 +22,9 @@ const SIX_HOURS = 6 * 3600
 export async function renewalInfo(certId: string, parts: Parts): Promise<RenewalInfo> {
   const row = await certificateOf(certId, parts)
   const now = epochSeconds(parts.clock())
-  const life = row.notAfter - row.notBefore
+  // Where it is dated back by more than it lasts, two thirds of what it says would be over before it was there.
+  const begin = Math.max(row.notBefore, Math.floor(row.issuedAt / 1000))
+  const life = row.notAfter - begin
   const retryAfter = Math.max(60, Math.min(SIX_HOURS, Math.floor(life / 24)))
   if (row.revocation) {
     // A window that is over: renew at once.
@@ -30,8 +32,8 @@ export async function renewalInfo(certId: string, parts: Parts): Promise<Renewal
     return { start: end - 60, end, explanationUrl: null, retryAfter }
   }
   // From two thirds of its life on, for a twelfth of it: what was issued together need not come back together.
-  const start = row.notBefore + Math.floor((life * 2) / 3)
-  const end = Math.max(start + 1, row.notBefore + Math.floor((life * 3) / 4))
+  const start = begin + Math.floor((life * 2) / 3)
+  const end = Math.max(start + 1, begin + Math.floor((life * 3) / 4))
   const call = await parts.store.read.renewalCall(row.serialNumber)
   // A call pulls the window forward, and never pushes it back.
   if (call && (call.startsAt < start || call.endsAt < end) && call.startsAt < end) {
@@ -51,8 +53,8 @@ export async function replacedCertificate(
   const row = await certificateOf(certId, parts).catch((error: unknown) => {
     throw error instanceof AcmeError ? notReplaced(error.type, error.detail, error.status) : error
   })
-  const owner = await parts.store.read.acmeAccountOfCertificate(row.serialNumber)
-  if (owner !== accountId) {
+  // Its order is gone a week after its end, and a machine that was off for longer goes on to say what it renews.
+  if (row.principal !== accountPrincipal(accountId).id) {
     throw notReplaced('unauthorized', 'The certificate was not ordered by this account.')
   }
   const old = new Set(row.names.map(nameText))

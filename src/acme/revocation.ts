@@ -4,10 +4,9 @@ import { CaError } from '../errors.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
 import { REASON } from '../pki/crl/reasons.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import type { AcmeContext } from './context.ts'
+import { type AcmeContext, accountPrincipal } from './context.ts'
 import { sufficientProofs } from './identifier.ts'
 import type { AccountKey } from './jws/jwk.ts'
-import { accountPrincipal } from './orders.ts'
 import { AcmeError } from './problem.ts'
 
 /** Who asks: an account, or whoever holds the certificate's own key (RFC 8555 7.6). */
@@ -79,8 +78,8 @@ async function revokingPrincipal(
     return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber }
   }
   const { accountId } = by
-  const owner = await store.read.acmeAccountOfCertificate(serialNumber)
-  if (owner !== accountId) {
+  const principal = accountPrincipal(accountId)
+  if (row.principal !== principal.id) {
     const wanted = row.names.map((name) => ({ any: sufficientProofs(name) }))
     const now = epochSeconds(clock())
     const held = await store.read.authorizedAcmeIdentifiers(accountId, wanted, config.challenges, now)
@@ -91,5 +90,5 @@ async function revokingPrincipal(
       )
     }
   }
-  return { ...accountPrincipal(accountId), revocable: serialNumber }
+  return { ...principal, revocable: serialNumber }
 }

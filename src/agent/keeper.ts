@@ -174,7 +174,7 @@ export class Keeper {
   #warn(): void {
     const { identity, now, context } = this.situation
     if (!identity || now < this.#warnedAt + 60 * MINUTE) return
-    const { notBefore, notAfter, serialNumber } = identity.leaf
+    const { notBefore, notAfter, serialNumber } = this.situation.lifeOf(identity)
     const left = notAfter - now / 1000
     if (left > (notAfter - notBefore) / 5) return
     this.#warnedAt = now

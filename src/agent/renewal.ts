@@ -15,7 +15,7 @@ export interface Suggestion {
   readonly retryAfter: number | undefined
 }
 
-type Life = Pick<CertificateInfo, 'serialNumber' | 'notBefore' | 'notAfter'>
+export type Life = Pick<CertificateInfo, 'serialNumber' | 'notBefore' | 'notAfter'>
 
 /** From two thirds of its life to three quarters. */
 export function ownWindow({ notBefore, notAfter }: Life): Window {

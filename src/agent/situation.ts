@@ -9,7 +9,7 @@ import type { AgentLog } from './log.ts'
 import { type Material, makeFiles, wantedParts } from './material.ts'
 import { type NotifyContext, outstanding } from './notify/notify.ts'
 import type { ObtainContext } from './obtain.ts'
-import { chooseRenewal, ownWindow, type Window } from './renewal.ts'
+import { chooseRenewal, type Life, ownWindow, type Window } from './renewal.ts'
 import type { Part } from './schema.ts'
 import type { Trust } from './trust.ts'
 
@@ -73,13 +73,21 @@ export class Situation {
     return this.identity !== null && this.context.state.facts.revoked === this.identity.leaf.serialNumber
   }
 
+  /** From when it came: it may be dated back by more than it lasts, and would be due at once, as the next one would be. */
+  lifeOf({ leaf: { serialNumber, notBefore, notAfter } }: Identity): Life {
+    const { lastRenewal = notBefore } = this.context.state.facts
+    const came = notBefore < lastRenewal && lastRenewal < notAfter ? lastRenewal : notBefore
+    return { serialNumber, notBefore: came, notAfter }
+  }
+
   /** Seconds since 1970, chosen once for each window. */
-  renewalAt({ leaf }: Identity): number {
+  renewalAt(identity: Identity): number {
     const { state, timing } = this.context
     const before = state.facts.renewal
+    const life = this.lifeOf(identity)
     // After a restart the window of before stands until the CA was asked.
-    const kept = before?.serialNumber === leaf.serialNumber ? before : ownWindow(leaf)
-    const chosen = chooseRenewal(leaf, this.window ?? kept, before, timing.random)
+    const kept = before?.serialNumber === life.serialNumber ? before : ownWindow(life)
+    const chosen = chooseRenewal(life, this.window ?? kept, before, timing.random)
     if (chosen !== before) state.remember({ renewal: chosen })
     return chosen.at
   }

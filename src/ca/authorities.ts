@@ -184,8 +184,8 @@ export class Authorities {
   }
 
   /**
-   * To be called after each certificate: one that was granted just before its authority retired ends later than was thought. Not so a
-   * responder's, as at each reading: it is there for the others, and with each renewal the authority would answer for a week more.
+   * To be called after each certificate: one that was granted just before its authority retired ends later than was thought. A responder's
+   * does not count, as it does not where they are read: each is followed by another for as long as the authority answers.
    */
   recorded(id: string, { profile, notAfter }: { profile: string; notAfter: number }): void {
     if (profile === RESPONDER_PROFILE) return

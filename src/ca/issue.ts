@@ -198,7 +198,7 @@ export class Issuer {
       audit: ending.audit(serialNumber),
     })
     if (outcome.outcome === 'replayed') return this.#replay(outcome.serialNumber)
-    this.#context.authorities.recorded(grant.authority.id, record)
+    this.#context.authorities.recorded(record.authority, record)
     this.#context.issued?.()
     return {
       outcome: 'issued',

@@ -7,6 +7,7 @@ import { CaError } from '../errors.ts'
 import { type CertificateInfo, parseCertificate } from '../pki/certificate/parse.ts'
 import { decryptPkcs8, encryptPkcs8 } from '../pki/keys/pkcs8.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
+import type { Authority } from './authority.ts'
 import { checkKeyFileMode } from './key-file.ts'
 
 /** A key of the service's own, and the certificate that this CA gave it. */
@@ -64,15 +65,23 @@ export function renewalTime({
   return notBefore + Math.floor(((notAfter - notBefore) * 2) / 3)
 }
 
+type Issuing = Pick<Authority, 'certificate' | 'usableUntil'>
+
+/** Whether anything would be issued at `now`, seconds since 1970. Each try that is refused is a row of the audit log. */
+export function mayIssue({ certificate, usableUntil }: Issuing, now: number): boolean {
+  return certificate.notBefore <= now && now < usableUntil
+}
+
 /**
- * Whether another is needed at `now`: also where this one was made before the clock was set back. `end`: of its authority, at which the
- * next one would end no later, and each be followed by another at once. Seconds since 1970.
+ * Whether another is needed at `now`, seconds since 1970, and can be had: also where this one was made before the clock was set back. Not
+ * at its authority's end: the next one would end no later, and each be followed by another at once.
  */
 export function isDue(
   certificate: Pick<CertificateInfo, 'notBefore' | 'notAfter'>,
   now: number,
-  end: number,
+  authority: Issuing,
 ): boolean {
   const { notBefore, notAfter } = certificate
-  return notBefore > now || (notAfter < end ? renewalTime(certificate) : notAfter) <= now
+  const end = notAfter < authority.usableUntil ? renewalTime(certificate) : notAfter
+  return mayIssue(authority, now) && (notBefore > now || end <= now)
 }

@@ -59,7 +59,7 @@ export class OcspResponders {
     const held = this.#held.get(id)
     const now = this.#now()
     const failure = this.#recentFailure(id, now)
-    if (held && isValid(held, now)) {
+    if (held && serves(held, certificate, now)) {
       if (this.#dueAt(id, held.certificate) <= now && !failure) this.#renewed(id).catch(() => {})
       return held
     }
@@ -170,13 +170,15 @@ export class OcspResponders {
       onError(id, error)
       return null
     })
-    if (!found || !isValid(found, this.#now()) || renewalTime(found.certificate) <= this.#now()) return null
+    const issuer = authorities.signing(id).certificate
+    if (!found || !serves(found, issuer, this.#now()) || renewalTime(found.certificate) <= this.#now())
+      return null
     const row = await store.read.certificate(found.certificate.serialNumber)
     const isGood =
       row?.der.equals(found.certificate.der) &&
       !row.revocation &&
       row.authority === id &&
-      found.certificate.issuer.equals(authorities.signing(id).certificate.subject)
+      found.certificate.issuer.equals(issuer.subject)
     return isGood ? delegated(found) : null
   }
 
@@ -211,6 +213,11 @@ export class OcspResponders {
 /** One from the future was made before the clock was set back; relying parties refuse it. */
 function isValid({ certificate }: Pick<OcspSigner, 'certificate'>, now: number): boolean {
   return certificate.notBefore <= now && now < certificate.notAfter
+}
+
+/** Before its authority has begun none is valid, and another would be no better. */
+function serves(one: Pick<OcspSigner, 'certificate'>, issuer: CertificateInfo, now: number): boolean {
+  return isValid(one, now) || now < issuer.notBefore
 }
 
 function delegated({ key, certificate }: KeptIdentity): OcspSigner {

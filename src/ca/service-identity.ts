@@ -57,11 +57,13 @@ async function storedIdentity(context: IdentityContext): Promise<ServiceIdentity
   const { certificate: info } = kept
   const row = await context.store.read.certificate(info.serialNumber)
   const issuing = context.authorities.issuing()
+  const now = epochSeconds(context.clock())
   const good =
     row?.der.equals(info.der) &&
     !row.revocation &&
     row.authority === issuing.id &&
-    !isDue(info, epochSeconds(context.clock()), issuing.usableUntil) &&
+    now < info.notAfter &&
+    !isDue(info, now, issuing) &&
     row.names.map(nameText).join() === context.names.map(nameText).join()
   if (!good) return null
   return identity(kept, context)

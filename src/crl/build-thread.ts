@@ -64,7 +64,9 @@ function failureOf(cause: unknown): unknown {
 
 function build(request: BuildRequest): Built {
   const { scope, full, delta } = request
+  const at = Math.min(...[full, delta].flatMap((one) => one?.fields.thisUpdate ?? []))
   const read = reader.entries(scope, {
+    at,
     full: full && { notAfterFloor: full.notAfterFloor },
     delta: delta && { since: delta.since ?? Number.MAX_SAFE_INTEGER },
   })

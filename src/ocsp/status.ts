@@ -13,5 +13,8 @@ export function statusOf(
 ): CertStatus | null {
   if (row === null) return neverIssued === 'unknown' ? 'unknown' : null
   const isOver = row.notAfter < now - (expired === 'answer' ? archiveCutoff : 0)
-  return isOver ? null : (row.revocation ?? 'good')
+  if (isOver) return null
+  const { revocation } = row
+  // What was revoked while the clock was ahead: Java passes over a time that is still to come.
+  return revocation ? { ...revocation, revokedAt: Math.min(revocation.revokedAt, now) } : 'good'
 }

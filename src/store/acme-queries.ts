@@ -23,8 +23,6 @@ export interface AcmeQueries {
   processingAcmeChallenges(after: number, limit: number): Promise<number[]>
   /** A certificate that was ordered, as its account fetches it. */
   acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null>
-  /** The account that ordered a certificate. */
-  acmeAccountOfCertificate(serialNumber: string): Promise<number | null>
   /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above, by these challenges. */
   authorizedAcmeIdentifiers(
     accountId: number,

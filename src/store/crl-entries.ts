@@ -20,6 +20,8 @@ export interface ScopeEntries {
 }
 
 export interface EntriesWanted {
+  /** The thisUpdate of the lists, seconds since 1970: no entry is dated later. */
+  readonly at: number
   /** Certificates that expired before it are left out of the full list. Seconds since 1970. */
   readonly full: { readonly notAfterFloor: number } | null
   /** The newest change that is not to be in the delta. */
@@ -37,16 +39,14 @@ export function openCrlReader(databaseFile: string, identity?: string | null): C
   const db = openForReading(databaseFile, identity)
   const latestChange = changeFinder(db)
   const lists = keptLists(db)
-  const table = (name: string, index: string, where: string) =>
-    entryReader(db, { table: name, index: `${name}_${index}`, key: 'change', where })
-  const ofAll = {
-    revoked: table('revocations', 'changes', 'TRUE'),
-    released: table('releases', 'changes', 'TRUE'),
-  }
-  const ofPartition = {
-    revoked: table('revocations', 'partition', 'partition = :partition'),
-    released: table('releases', 'partition', 'partition = :partition'),
-  }
+  const revoked = (index: string, where: string) =>
+    entryReader(db, { table: 'revocations', index: `revocations_${index}`, key: 'change', where })
+  // When a hold was lifted has no column of its own, and nobody looks at it.
+  const released = (index: string, where: string) =>
+    entryReader(db, { table: 'releases', index: `releases_${index}`, key: 'change', where, revokedAt: '0' })
+  const ofAll = { revoked: revoked('changes', 'TRUE'), released: released('changes', 'TRUE') }
+  const one = 'partition = :partition'
+  const ofPartition = { revoked: revoked('partition', one), released: released('partition', one) }
   // In every partition: which of them the certificate names is not on record. Its end is not known either.
   const carried = entryReader(db, {
     ...{ table: 'carried_revocations', index: 'carried_revocations_changes', key: 'change' },
@@ -54,21 +54,21 @@ export function openCrlReader(databaseFile: string, identity?: string | null): C
   })
   const authorityKey = db.prepare<[string], number>('SELECT key FROM authorities WHERE id = ?').pluck()
 
-  function read(scope: CrlScope, { full, delta }: EntriesWanted): ScopeEntries {
+  function read(scope: CrlScope, { at, full, delta }: EntriesWanted): ScopeEntries {
     const authority = authorityKey.get(scope.authority) ?? -1
     const through = latestChange(scope)
-    const { revoked, released } = scope.partition === null ? ofAll : ofPartition
-    const named = scope.partition === null ? { authority } : { authority, partition: scope.partition }
+    const of = scope.partition === null ? ofAll : ofPartition
+    const named = { authority, at, ...(scope.partition === null ? {} : { partition: scope.partition }) }
     const changed = (since: number) => [
-      ...revoked({ ...named, after: since, floor: 0 }),
-      ...released({ ...named, after: since, floor: 0 }),
-      ...carried({ authority, after: since, floor: 0 }),
+      ...of.revoked({ ...named, after: since, floor: 0 }),
+      ...of.released({ ...named, after: since, floor: 0 }),
+      ...carried({ authority, at, after: since, floor: 0 }),
     ]
     const whole = (floor: number) => [
       ...(scope.partition === null
-        ? lists.current(authority, through, floor)
-        : revoked({ ...named, after: -1, floor })),
-      ...carried({ authority, after: -1, floor: 0 }),
+        ? lists.current({ authority, floor, at }, through)
+        : of.revoked({ ...named, after: -1, floor })),
+      ...carried({ authority, at, after: -1, floor: 0 }),
     ]
     return {
       through,

@@ -53,7 +53,7 @@ export class ComingEnds {
 
   async #all(now: number): Promise<void> {
     const { store, notices, wanted } = this.#context
-    const soon = [...this.#authorities(), ...this.#crls(now)].filter(
+    const soon = [...this.#authorities(now), ...this.#crls(now)].filter(
       ({ type, until, notice }) => wanted.has(type) && until >= now && until - notice <= now,
     )
     await this.#tell(soon.map(({ notice: _, ...end }) => end))
@@ -73,9 +73,10 @@ export class ComingEnds {
     await this.#context.store.write('noticeEnds', { ends, at: this.#context.clock().getTime() })
   }
 
-  *#authorities(): Iterable<ComingEnd & { notice: number }> {
+  /** Not of those that are retired and have nothing left to answer for: nothing ends with them. */
+  *#authorities(now: number): Iterable<ComingEnd & { notice: number }> {
     const { authorities, notices } = this.#context
-    for (const { id, role, state, certificate } of authorities()) {
+    for (const { id, role, state, certificate } of authorities().filter((one) => !isSpent(one, now))) {
       const until = certificate.notAfter
       yield {
         ...{ subject: `authority ${id} ${until}`, until, notice: notices.authorities },

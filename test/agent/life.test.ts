@@ -65,6 +65,22 @@ test('it renews by itself at two thirds of the life, with a new key', async () =
   expect(renewed?.facts).toMatchObject({ by: 'certificate', replaces: first })
 })
 
+test('a certificate that is dated back by more than it lasts is not renewed again and again', async () => {
+  const brief = { extends: 'server', validity: { default: '15m', maximum: '15m', backdate: '1h' } }
+  const place = await newPlace({ options: { profiles: { brief } } })
+  place.advance(DAY)
+  await place.giveToken(['web.example.test'], 'brief')
+  await place.once()
+  const first = serial(place)
+  place.advance(540)
+  await place.once()
+  expect(serial(place)).toBe(first)
+  expect(place.log.filter(({ level }) => level !== 'info')).toEqual([])
+  place.advance(180)
+  await place.once()
+  expect(serial(place)).not.toBe(first)
+})
+
 test('it keeps the key where that is wanted', async () => {
   const place = await newPlace()
   await place.giveToken()

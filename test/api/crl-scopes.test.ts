@@ -8,8 +8,10 @@ import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
 import { crlPartition } from '../../src/pki/crl/partition.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { scopeExtensions } from '../crl/scope-extensions.ts'
+import { readAnswer } from '../ocsp/answer.ts'
+import { certId, ocspRequest } from '../ocsp/ocsp-request.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
-import { expectProblem, PUBLIC_URL, TestCa } from './ca-fixture.ts'
+import { DAY, expectProblem, PUBLIC_URL, TestCa } from './ca-fixture.ts'
 import { csrPem } from './requests.ts'
 
 const PARTITIONS = 3
@@ -111,6 +113,25 @@ describe.skipIf(toolIsMissing('openssl'))('a certificate', () => {
     expect(entry?.reason).toBe(8)
     expect(listed((await get('/crl/intermediate.crl')).body)).not.toContain(serialNumber)
   })
+})
+
+test('what was revoked while the clock was ahead is dated no later than its list: Java passes over a date that is still to come', async () => {
+  const { serialNumber } = await ca.enrol(csrPem(['dns:early.example.test']))
+  const was = ca.now
+  ca.now += 30 * DAY * 1000
+  expect((await revoke(serialNumber, { reason: 'keyCompromise' })).status).toBe(200)
+  ca.now = was
+  await ca.service.crl.start()
+  const part = `/crl/intermediate/${crlPartition(serialNumber, PARTITIONS)}`
+  for (const path of ['/crl/intermediate.crl', `${part}.crl`]) {
+    const { entries, thisUpdate } = parseCrl((await get(path)).body)
+    const [entry] = [...readCrlEntries(entries)].filter((one) => one.serialNumber === serialNumber)
+    expect(entry, path).toMatchObject({ revokedAt: ca.seconds, reason: 1 })
+    expect(thisUpdate).toBe(ca.seconds)
+  }
+  const issuer = ca.service.authorities.get('intermediate')!
+  const { der } = await ca.service.ocsp.respond(ocspRequest([certId(issuer.certificate, serialNumber)]))
+  expect(readAnswer(der, issuer).singles).toMatchObject([{ status: 'revoked', revokedAt: ca.seconds }])
 })
 
 test('what is not published is a problem that says so', async () => {

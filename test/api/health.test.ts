@@ -71,6 +71,17 @@ describe('not ready', () => {
     ca.now = before
   })
 
+  test('when the authority’s certificate is not valid yet, by a clock that was set back', async () => {
+    const before = ca.now
+    ca.now = ca.service.authorities.issuing().certificate.notBefore * 1000 - 1000
+    const answer = await get('/readyz')
+    expect(answer.status).toBe(503)
+    expect(failing(answer)).toEqual([
+      expect.objectContaining({ name: 'authority', reason: expect.stringContaining('set the clock') }),
+    ])
+    ca.now = before
+  })
+
   test('when the store cannot be written', async () => {
     const { store } = ca.service
     Object.defineProperty(store, 'healthy', { value: false, configurable: true })

@@ -372,6 +372,42 @@ test('the signer’s certificate is renewed in time, and replaced when it is rev
   })
 })
 
+test('while the clock is set back to before the authority no head is signed: it would prove nothing, for ever', async () => {
+  const own = await TestCa.create()
+  const heads = headsOf(own)
+  await own.token({ names: { dns: ['a.example.test'] } })
+  own.now += 3600_000
+  await heads.signIfDue()
+  const before = own.now
+  own.now = (own.service.authorities.issuing().certificate.notBefore - DAY) * 1000
+  await own.token({ names: { dns: ['b.example.test'] } })
+  await heads.signIfDue()
+  own.now = before + 3600_000
+  await heads.signIfDue()
+  const anchors = decodePem(own.rootPem, 'root').map(({ der }) => der)
+  const verdict = await verifyExport(lines(await exported(0, own)), anchors)
+  expect(verdict).toMatchObject({ faults: [], heads: 2 })
+  await own.close()
+})
+
+test('once the authority has ended no head is signed, and none is tried for, each time with a row of its own', async () => {
+  const own = await TestCa.create()
+  const heads = headsOf(own)
+  await own.token({ names: { dns: ['a.example.test'] } })
+  own.now += 3600_000
+  await heads.signIfDue()
+  own.now = own.service.authorities.issuing().usableUntil * 1000
+  for (let hour = 0; hour < 3; hour++) {
+    await own.token({ names: { dns: ['b.example.test'] } })
+    own.now += 3600_000
+    await heads.signIfDue()
+  }
+  expect(await own.audit('certificate.refuse')).toEqual([])
+  const anchors = decodePem(own.rootPem, 'root').map(({ der }) => der)
+  expect(await verifyExport(lines(await exported(0, own)), anchors)).toMatchObject({ faults: [], heads: 1 })
+  await own.close()
+})
+
 test('where the signer’s key cannot be kept on disk, it signs all the same, and no other is made at each try', async () => {
   const other = await TestCa.create()
   onTestFinished(() => other.close())

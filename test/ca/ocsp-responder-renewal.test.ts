@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { stapleRequest } from '../../src/ocsp/staple.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { DAY, TestCa } from '../api/ca-fixture.ts'
+import { newAuthority } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { readAnswer } from '../ocsp/answer.ts'
@@ -53,6 +54,21 @@ test('strangers cannot make a responder be tried for faster than once a minute',
   expect((await ask(serial)).status).toBe('successful')
 })
 
+test('an authority that is retired ends with its last certificate, however often its responder is renewed', async () => {
+  const serial = await enrol()
+  await newAuthority(ca, 'next', { replaces: 'intermediate' })
+  const body = { phase: 'active', force: ['propagation'] }
+  expect((await ca.call('/v1/authorities/next/phase', { body })).status).toBe(200)
+  const { answersUntil } = issuer()
+  const until = answersUntil - DAY
+  while (ca.seconds < until) {
+    ca.now = Math.min(ca.seconds + 5 * DAY, until) * 1000
+    await responder(serial)
+  }
+  expect((await responders()).length).toBeGreaterThan(10)
+  expect(issuer().answersUntil).toBe(answersUntil)
+})
+
 test('a responder from the future, made before the clock was set back, is replaced', async () => {
   const serial = await enrol()
   ca.now += 7 * DAY * 1000
@@ -62,6 +78,22 @@ test('a responder from the future, made before the clock was set back, is replac
   ca.now += DAY * 1000
   await ca.reopen()
   expect((await responder(serial)).notBefore).toBeLessThanOrEqual(ca.seconds)
+})
+
+test('before its authority has begun, by a clock that was set back, no responder takes the place of the one that there is', async () => {
+  const serial = await enrol()
+  const first = await responder(serial)
+  const before = ca.now
+  ca.now = (issuer().certificate.notBefore - DAY) * 1000
+  for (let asked = 0; asked < 3; asked++) {
+    expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+    await ca.service.ocsp.certificateChanged('intermediate', serial)
+  }
+  await ca.reopen()
+  expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+  ca.now = before
+  expect((await responder(serial)).serialNumber).toBe(first.serialNumber)
+  expect(await responders()).toHaveLength(1)
 })
 
 test('after a machine has slept beyond its responder’s end, another is made though nobody asks: not ready, it might be asked by nobody', async () => {

@@ -56,6 +56,19 @@ test('is kept over a restart, and renewed at two thirds of its life', async () =
   expect(await identify()).toEqual(second)
 })
 
+test('stays while the clock is set back to before its authority: the next would begin no sooner', async () => {
+  const first = await identify()
+  const { notBefore } = ca.service.authorities.issuing().certificate
+  const before = ca.now
+  for (const back of [1, 100 * DAY]) {
+    ca.now = (notBefore - back) * 1000
+    expect(await identify()).toEqual(first)
+  }
+  ca.now = before
+  expect(await identify()).toEqual(first)
+  expect(faults).toEqual([])
+})
+
 test('is made anew for other names, after its revocation, and where the file is spoilt or open to others', async () => {
   const seen = new Set<string>()
   const expectNew = async (names = NAMES) => {

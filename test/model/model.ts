@@ -8,6 +8,8 @@ export interface Revoked {
   readonly revokedAt: number
   /** By its name. */
   readonly reason: string
+  /** The clock was set back to before it since: until that comes again, CRLs and OCSP date it by their own time. */
+  readonly wasAhead?: boolean
 }
 
 /** A certificate that was acknowledged. */
@@ -80,7 +82,7 @@ export class Model {
   }
 
   /** In the scope of a CRL. */
-  revoked(partition: number | null): (Held & { readonly revocation: Revoked })[] {
+  revoked(partition: number | null): (Held & { revocation: Revoked })[] {
     return this.certificates.filter(
       (one): one is Held & { revocation: Revoked } =>
         one.revocation !== null && (partition === null || one.partition === partition),

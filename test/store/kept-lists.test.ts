@@ -1,6 +1,8 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { encodeCrlEntry } from '../../src/pki/crl/entry.ts'
+import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
 import { createSchema } from '../../src/store/migrate.ts'
 import { keptLists } from '../../src/store/read/kept-lists.ts'
 
@@ -78,7 +80,7 @@ test('what is kept of a list and read again where it changed is what every row b
             if (changes > 0) release.run(one.certificate, ++change)
           } else if (one.kind === 'floor') floor = one.floor
           else {
-            const runs = lists.current(1, change, floor)
+            const runs = lists.current({ authority: 1, floor, at: 0 }, change)
             expect(Buffer.concat(runs.map(({ der }) => der))).toEqual(rowByRow(floor))
           }
         }
@@ -86,4 +88,28 @@ test('what is kept of a list and read again where it changed is what every row b
     ),
     { numRuns: 300 },
   )
+})
+
+test('what was revoked while the clock was ahead is dated no later than its list, also where it was kept', () => {
+  const lists = keptLists(db, 2)
+  const revoke = db.prepare(
+    `INSERT INTO revocations (certificate, authority, not_after, revoked_at, reason, change, entry)
+     VALUES (?, 1, 9000, ?, 1, ?, ?)`,
+  )
+  const dates = [500, 2000, 3000, 400, 2500]
+  for (const [i, revokedAt] of dates.entries()) {
+    const serialNumber = `4${i}`
+    const entry = encodeCrlEntry({ serialNumber, revokedAt, reason: 1, invalidityDate: 300 })
+    revoke.run(i + 1, revokedAt, i + 1, entry)
+  }
+  // By a clock that is set back, more than once, and goes on.
+  for (const at of [5000, 1000, 2200, 450, 6000]) {
+    const runs = lists.current({ authority: 1, floor: 0, at }, dates.length)
+    const entries = [...readCrlEntries(Buffer.concat(runs.map(({ der }) => der)))]
+    expect(entries.map(({ serialNumber }) => serialNumber)).toEqual(['40', '41', '42', '43', '44'])
+    for (const [i, { revokedAt, reason, invalidityDate }] of entries.entries()) {
+      expect({ reason, invalidityDate }).toEqual({ reason: 1, invalidityDate: 300 })
+      expect(revokedAt).toBeLessThanOrEqual(Math.min(dates[i]!, at))
+    }
+  }
 })

@@ -47,7 +47,11 @@ test('what was revoked before changes had numbers has one of its own, so that it
   const store = await openStore({ file })
   expect(await store.read.latestChange(SCOPE)).toBe(4)
   const reader = openCrlReader(file)
-  const { full, delta, through } = reader.entries(SCOPE, { full: { notAfterFloor: 0 }, delta: { since: 2 } })
+  const { full, delta, through } = reader.entries(SCOPE, {
+    at: 2 ** 32,
+    full: { notAfterFloor: 0 },
+    delta: { since: 2 },
+  })
   reader.close()
   const texts = [full, delta].map((entries) => Buffer.concat(entries!.der).toString())
   expect([...texts, through]).toEqual(['entry 1.entry 2.', 'entry 2.', 4])

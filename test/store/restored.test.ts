@@ -111,6 +111,7 @@ test('what is carried over is revoked for OCSP and in each CRL of its authority,
   expect(await store.read.certificate(serial(2))).toBeNull()
   const reader = openCrlReader(store.databaseFile)
   const entries = reader.entries(WHOLE, {
+    at: NOW + 2,
     full: { notAfterFloor: NOW + 1000 * DAY },
     delta: { since: before },
   })
@@ -119,7 +120,7 @@ test('what is carried over is revoked for OCSP and in each CRL of its authority,
     delta: { count: 1, der: [Buffer.from('two.')] },
     through: before + 2,
   })
-  const part = reader.entries(PART, { full: { notAfterFloor: 0 }, delta: null })
+  const part = reader.entries(PART, { at: NOW + 2, full: { notAfterFloor: 0 }, delta: null })
   expect(part.full).toEqual({ count: 1, der: [Buffer.from('two.')] })
   reader.close()
 })

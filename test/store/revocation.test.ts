@@ -6,7 +6,7 @@ import { issueMany, temporaryStore } from './temporary.ts'
 const HOLD = 6
 
 const ALL = { authority: 'issuing', partition: null }
-const since = (notAfterFloor: number) => ({ full: { notAfterFloor }, delta: null })
+const since = (notAfterFloor: number) => ({ at: NOW + 100 * DAY, full: { notAfterFloor }, delta: null })
 const releaseOf = (n: number) => ({
   serialNumber: serial(n),
   entry: Buffer.from(`release ${n}.`),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { DAY, type TestCa } from '../api/ca-fixture.ts'
-import { installRoots, ownRoot, secondRoot } from '../api/new-authority.ts'
+import { installRoots, newAuthority, ownRoot, secondRoot } from '../api/new-authority.ts'
 import { csrPem } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { startReceiver } from './receiver.ts'
@@ -48,6 +48,20 @@ test('a certificate that ends soon and was not renewed is told of once', async (
   expect(told).not.toContain(renewed)
 })
 
+test('a certificate that is dated back by more than it lasts is told of in its last quarter, and not when it is issued', async () => {
+  const receiver = await startReceiver()
+  const brief = { extends: 'server', validity: { default: '2h', maximum: '2h', backdate: '1d' } }
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }], {
+    profiles: { brief },
+  })
+  ca.now += 2 * DAY * 1000
+  await ca.enrol(csrPem(['dns:brief.example.test']), { profile: 'brief' })
+  const told = await ca.service.store.read.endingCertificates({ now: ca.seconds, notice: DAY }, null)
+  expect(told.rows).toEqual([])
+  ca.now += 5400_000
+  await eventually(() => expect(receiver.received.length).toBe(1))
+})
+
 test('a renewal that was revoked renews nothing, and names are the same in any order', async () => {
   const receiver = await startReceiver()
   const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }])
@@ -84,6 +98,27 @@ test('authorities, and CRLs that nobody renews here, are told of once', async ()
   ca.now = (notAfter - 20 * DAY) * 1000
   await eventually(() => expect(received.length).toBe(2))
   expect(received[1]!.json).toMatchObject({ type: 'crl.expiring', data: { authority: 'root' } })
+})
+
+test('an authority that is retired and has nothing left to answer for ends without a word, and others do not', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['authority.expiring'] } }], {
+    notices: { authorities: '90d' },
+  })
+  await newAuthority(ca, 'next', { replaces: 'intermediate', validity: 1825 * DAY })
+  const retired = await ca.call('/v1/authorities/next/phase', {
+    body: { phase: 'active', force: ['propagation'] },
+  })
+  expect(retired.status, retired.text).toBe(200)
+  const { certificate, answersUntil, state } = ca.service.authorities.get('intermediate')!
+  expect(state).toBe('retired')
+  expect(answersUntil).toBeLessThan(certificate.notAfter - 90 * DAY)
+  const other = ca.service.authorities.get('next')!.certificate
+  // One look finds both.
+  ca.now = (Math.min(certificate.notAfter, other.notAfter) - 10 * DAY) * 1000
+  await eventually(() => expect(receiver.received.length).toBe(1))
+  await eventually(async () => expect((await ca.service.store.read.webhookCounts())[0]!.waiting).toBe(0))
+  expect(receiver.received.map(({ json }) => json.data.authority)).toEqual(['next'])
 })
 
 test('the CRL of a root that is retired ends without a word: nobody needs another', async () => {

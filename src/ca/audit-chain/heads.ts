@@ -5,7 +5,7 @@ import type { Store } from '../../store/store.ts'
 import type { Authorities } from '../authorities.ts'
 import { AUDIT_PROFILE } from '../internal-profiles.ts'
 import type { Issuer } from '../issue.ts'
-import { isDue, type KeptIdentity, loadIdentity } from '../kept-identity.ts'
+import { isDue, type KeptIdentity, loadIdentity, mayIssue } from '../kept-identity.ts'
 import { makeIdentity } from '../own-identity.ts'
 import { type Head, signHead } from './signed-head.ts'
 
@@ -68,6 +68,8 @@ export class AuditHeads {
     const { store, clock, onSigned } = this.#context
     // First: a new certificate is a new row, which is then signed as well.
     const identity = await this.#signer()
+    // Until an authority may issue again, of which /readyz tells.
+    if (!identity) return
     const newest = await store.read.newestAudit()
     if (!newest?.hash) return
     const head = { row: newest.id, hash: newest.hash, signedAt: epochSeconds(clock()) }
@@ -82,13 +84,16 @@ export class AuditHeads {
     onSigned({ ...head, signature: signature.toString('base64') })
   }
 
-  async #signer(): Promise<KeptIdentity> {
-    const { directory, passphrase, onError } = this.#context
+  /** Null where there is none that is valid, and none to be had. */
+  async #signer(): Promise<KeptIdentity | null> {
+    const { directory, passphrase, onError, authorities, clock } = this.#context
     this.#identity ??= await loadIdentity(join(directory, FILE), passphrase).catch((error: unknown) => {
       onError(error)
       return null
     })
-    if (!this.#identity || !(await this.#isGood(this.#identity))) this.#identity = await this.#make()
+    if (this.#identity && (await this.#isGood(this.#identity))) return this.#identity
+    if (!mayIssue(authorities.issuing(), epochSeconds(clock()))) return null
+    this.#identity = await this.#make()
     return this.#identity
   }
 
@@ -96,7 +101,10 @@ export class AuditHeads {
     const { store, clock, authorities } = this.#context
     const row = await store.read.certificate(certificate.serialNumber)
     if (!row?.der.equals(certificate.der) || row.revocation) return false
-    return !isDue(certificate, epochSeconds(clock()), authorities.issuing().usableUntil)
+    const now = epochSeconds(clock())
+    // A head of a time at which it was not valid would prove nothing, for ever.
+    const isValid = certificate.notBefore <= now && now <= certificate.notAfter
+    return isValid && !isDue(certificate, now, authorities.issuing())
   }
 
   #make(): Promise<KeptIdentity> {

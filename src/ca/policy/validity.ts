@@ -26,6 +26,8 @@ export function grantValidity(
     throw new CaError('malformedRequest', 'Give "validity" or "notAfter", not both.')
   }
   const { certificate, usableUntil } = authority
+  // What it issued would begin no sooner, and could end before it begins.
+  if (now < certificate.notBefore) throw new CaError('authorityNotReady', notBegun(authority, now))
   if (now >= usableUntil)
     throw new CaError(
       'authorityNotReady',
@@ -51,6 +53,11 @@ export function grantValidity(
     )
   }
   return { notBefore, notAfter: end }
+}
+
+/** Why an authority issues nothing before its certificate is valid, in words that say what to do. */
+export function notBegun({ id, certificate }: Pick<Authority, 'id' | 'certificate'>, now: number): string {
+  return `The certificate of authority "${id}" is valid from ${rfc3339(certificate.notBefore)} on, and this machine’s clock says ${rfc3339(now)}: set the clock.`
 }
 
 /** A certificate that is dated back says that it was there when it was not; one that is dated ahead must begin in time. */

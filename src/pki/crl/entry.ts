@@ -1,5 +1,6 @@
 import { type Extension, encodeExtensions } from '../certificate/extensions.ts'
-import { enumerated, generalizedTime, integer, sequence, time } from '../der/write.ts'
+import { DerReader } from '../der/read.ts'
+import { enumerated, generalizedTime, integer, sequence, TAG, time } from '../der/write.ts'
 import { ENTRY_EXTENSION } from './extensions.ts'
 import { REASON } from './reasons.ts'
 
@@ -30,4 +31,13 @@ export function encodeCrlEntry({ serialNumber, revokedAt, reason, invalidityDate
   }
   const facts = [integer(Buffer.from(serialNumber, 'hex')), time(revokedAt)]
   return extensions.length > 0 ? sequence(...facts, encodeExtensions(extensions)) : sequence(...facts)
+}
+
+/** The same entry with an earlier revocationDate, in seconds since 1970. */
+export function entryDatedBack(entry: Uint8Array, revokedAt: number): Buffer {
+  const reader = new DerReader(entry, 'CRL entry', 'internal').enter()
+  const serialNumber = reader.expect(TAG.integer).bytes
+  reader.time()
+  const extensions = reader.done ? [] : [reader.expect(TAG.sequence).bytes]
+  return sequence(serialNumber, time(revokedAt), ...extensions)
 }

@@ -33,11 +33,6 @@ export function acmeOrderQueries(db: Connection) {
        WHERE l."order" = ? AND NOT ${PROVEN_BY_ONE_OF} LIMIT 1`,
     )
     .pluck()
-  const accountOf = db
-    .prepare<[Buffer], number>(
-      'SELECT o.account FROM certificates c JOIN acme_orders o ON o.certificate = c.id WHERE c.serial = ?',
-    )
-    .pluck()
   const unpacked = certificateUnpacker(db)
   const certificate = db.prepare<[Buffer], Omit<AcmeCertificateRow, 'der'> & PackedDer>(
     `SELECT o.account AS accountId, a.id AS authority, (SELECT text FROM words WHERE key = c.profile) AS profile,
@@ -73,10 +68,6 @@ export function acmeOrderQueries(db: Connection) {
       if (!row) return null
       const { accountId, authority, profile } = row
       return { accountId, authority, profile, der: unpacked(row) }
-    },
-
-    async acmeAccountOfCertificate(serialNumber: string): Promise<number | null> {
-      return accountOf.get(serialOctets(serialNumber)) ?? null
     },
   }
 }

@@ -1,13 +1,17 @@
 import type { Connection } from '../connection.ts'
-import { type EntryRun, entryReader, RUN_LENGTH } from './crl-runs.ts'
+import { type EntryRun, entryReader, RUN_LENGTH, type RunsWanted } from './crl-runs.ts'
 
 interface KeptList {
   /** The newest change that it knows of. */
   readonly through: number
   readonly floor: number
+  /** The thisUpdate of the list that it was read for. */
+  readonly at: number
   /** Each has the entries of the certificates after the last one of the run before, up to its own last one. */
   readonly runs: readonly EntryRun[]
 }
+
+type ListWanted = Pick<RunsWanted, 'authority' | 'floor' | 'at'>
 
 /** Lists shorter than this are read whole each time. Runs. */
 const WORTH_KEEPING = 2
@@ -29,36 +33,38 @@ export function keptLists(db: Connection, runLength = RUN_LENGTH) {
     )
     .pluck()
 
-  function afresh(authority: number, floor: number): EntryRun[] {
-    return read({ authority, after: -1, floor })
+  function afresh({ authority, floor, at }: ListWanted): EntryRun[] {
+    return read({ authority, after: -1, floor, at })
   }
 
-  function renewed(authority: number, floor: number, { through, runs }: KeptList): readonly EntryRun[] {
+  function renewed({ authority, floor, at }: ListWanted, { through, runs }: KeptList): readonly EntryRun[] {
     const stale = new Set<number>()
     for (const certificate of changedSince.iterate({ authority, through }))
       stale.add(runOf(runs, certificate))
     for (const [i, run] of runs.entries()) if (run.firstExpiry < floor) stale.add(i)
     if (stale.size === 0) return runs
-    if (stale.size > runs.length / 2) return afresh(authority, floor)
+    if (stale.size > runs.length / 2) return afresh({ authority, floor, at })
     return runs.flatMap((run, i) => {
       if (!stale.has(i)) return run
       const after = runs[i - 1]?.last ?? -1
       // What was revoked after all others belongs to the last run.
-      return read({ authority, after, ...(i === runs.length - 1 ? {} : { until: run.last }), floor })
+      return read({ authority, after, ...(i === runs.length - 1 ? {} : { until: run.last }), floor, at })
     })
   }
 
   return {
-    /** Of the state of the present transaction, in which `through` is the newest change. `floor` as in `RunsWanted`. */
-    current(authority: number, through: number, floor: number): readonly EntryRun[] {
+    /** Of the state of the present transaction, in which `through` is the newest change. */
+    current(wanted: ListWanted, through: number): readonly EntryRun[] {
+      const { authority, floor, at } = wanted
       const kept = lists.get(authority)
-      // Those that had expired by a clock that was ahead are not in the runs.
-      const runs = kept && kept.floor <= floor ? renewed(authority, floor, kept) : afresh(authority, floor)
+      // Those that had expired by a clock that was ahead are not in the runs, and others may be dated by it.
+      const isOlder = kept !== undefined && kept.floor <= floor && kept.at <= at
+      const runs = isOlder ? renewed(wanted, kept) : afresh(wanted)
       const entries = runs.reduce((sum, { count }) => sum + count, 0)
       // Runs are split where they grow: many short ones are put together by reading all of them.
-      const whole = runs.length > 2 * Math.ceil(entries / runLength) + 2 ? afresh(authority, floor) : runs
+      const whole = runs.length > 2 * Math.ceil(entries / runLength) + 2 ? afresh(wanted) : runs
       if (whole.length < WORTH_KEEPING) lists.delete(authority)
-      else lists.set(authority, { through, floor, runs: whole })
+      else lists.set(authority, { through, floor, at, runs: whole })
       return whole
     },
   }

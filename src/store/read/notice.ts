@@ -35,7 +35,7 @@ export function endingQueries(db: Connection) {
   // The inner part walks the index and nothing else, so that a step has an end however few of its rows are wanted.
   const walk = db.prepare<[Record<string, number>], EndingPlace & { isWanted: 0 | 1 }>(
     `SELECT c.id AS id, c.not_after AS notAfter,
-       c.not_after - min(:notice, (c.not_after - c.not_before) / 4) <= :now
+       c.not_after - min(:notice, (c.not_after - max(c.not_before, c.issued_ms / 1000)) / 4) <= :now
          AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = c.id)
          AND NOT EXISTS (SELECT 1 FROM certificates n WHERE n.replaces = c.id
            AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = n.id))

@@ -71,6 +71,18 @@ test('CAA is asked for again at finalize after eight hours, and the order waits 
   expect((await client.finalize(order.json.finalize, csr)).json.status).toBe('valid')
 })
 
+test('CAA is asked for again where the proof is of a clock that was ahead', async () => {
+  acme.ca.now += 30 * 86_400_000
+  const client = await acme.client()
+  const order = await proven(client, 'example.test')
+  expect(order.json.status).toBe('ready')
+  acme.ca.now -= 30 * 86_400_000
+  client.forgetNonces()
+  allow('other.test')
+  const csr = csrDer(['dns:example.test'])
+  await acme.refuses(() => client.finalize(order.json.finalize, csr), 403, 'caa', /other\.test/)
+})
+
 test('CAA is asked for again after a start, which may be with other names of this CA', async () => {
   const caaIdentities = ['old.example.test']
   const renamed = await AcmeCa.create({

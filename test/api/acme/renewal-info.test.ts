@@ -7,7 +7,8 @@ import { certId } from './cert-id.ts'
 
 let acme: AcmeCa
 beforeAll(async () => {
-  acme = await AcmeCa.create()
+  const brief = { extends: 'server', validity: { default: '15m', maximum: '15m', backdate: '1h' } }
+  acme = await AcmeCa.create({}, { profiles: { brief } })
 })
 afterAll(() => acme.close())
 
@@ -24,11 +25,12 @@ async function windowOf(certificate: string) {
   return { start: Date.parse(json.suggestedWindow.start), end: Date.parse(json.suggestedWindow.end) }
 }
 
-/** What is suggested where nobody has called: from two thirds to three quarters of its life. */
-function ownWindow(certificate: string) {
+/** What is suggested where nobody has called: from two thirds to three quarters of its life, which begins with its issuance. */
+function ownWindow(certificate: string, backdate = 60) {
   const { validFromDate, validToDate } = new X509Certificate(certificate)
-  const life = (validToDate.getTime() - validFromDate.getTime()) / 1000
-  const at = (part: number) => validFromDate.getTime() + Math.floor(life * part) * 1000
+  const begin = validFromDate.getTime() + backdate * 1000
+  const life = (validToDate.getTime() - begin) / 1000
+  const at = (part: number) => begin + Math.floor(life * part) * 1000
   return { start: at(2 / 3), end: at(3 / 4) }
 }
 
@@ -46,8 +48,15 @@ describe('renewal information', () => {
 
   test('asks those with short lives to look more often', async () => {
     const { certificate } = await acme.ca.enrol(csrPem(['dns:web.example.test']), { validity: '24h' })
-    // A twenty-fourth of a day and the minute by which it is dated back.
-    expect((await info(certId(certificate))).headers['retry-after']).toBe('3602')
+    expect((await info(certId(certificate))).headers['retry-after']).toBe('3600')
+  })
+
+  test('of one that is dated back by more than it lasts is not over when it is issued', async () => {
+    acme.ca.now += DAY * 1000
+    const { certificate } = await acme.ca.enrol(csrPem(['dns:web.example.test']), { profile: 'brief' })
+    const window = await windowOf(certificate)
+    expect(window).toEqual(ownWindow(certificate, 3600))
+    expect(window.start).toBe(acme.ca.now + 600_000)
   })
 
   test('of a revoked or held certificate has a window that is over', async () => {
@@ -201,6 +210,17 @@ describe('an order that replaces a certificate', () => {
       status: 409,
       type: 'alreadyReplaced',
     })
+  })
+
+  test('may come long after that has ended, and its order is on record no more', async () => {
+    const { client, id } = await certified()
+    acme.ca.now += 100 * DAY * 1000
+    await acme.ca.service.store.write('sweepAcme', { now: acme.ca.seconds, limit: 100 })
+    const later = acme.stranger(client.key)
+    await later.newAccount({ onlyReturnExisting: true })
+    const order = await later.newOrder(['localhost'], replacing(id))
+    expect(order.status, order.text).toBe(201)
+    expect(order.json.replaces).toBe(id)
   })
 
   test('keeps others from doing so while it is open, not once it has failed', async () => {

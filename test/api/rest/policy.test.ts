@@ -206,6 +206,20 @@ describe('validity', () => {
     expect((await ask('long', csr, { notAfter: last })).status).toBe(201)
   })
 
+  test('an issuer that is not valid yet, by a clock that was set back, issues nothing', async () => {
+    const before = ca.now
+    const begin = ca.service.authorities.issuing().certificate.notBefore * 1000
+    try {
+      // Certificates of a life that ends before the issuer begins, and of one that ends later.
+      for (const now of [begin - 1000, begin - 100 * DAY * 1000]) {
+        ca.now = now
+        expectProblem(await ask('server', csr), 503, 'authorityNotReady', /is valid from .* set the clock\./)
+      }
+    } finally {
+      ca.now = before
+    }
+  })
+
   test('an issuer that has expired issues nothing', async () => {
     const before = ca.now
     ca.now = ca.service.authorities.issuing().certificate.notAfter * 1000

@@ -3,7 +3,7 @@ import { CaError } from '../../../src/errors.ts'
 import { readCrl } from '../../crl/published.ts'
 import { readAnswer } from '../../ocsp/answer.ts'
 import { certId, ocspRequest } from '../../ocsp/ocsp-request.ts'
-import { type Call, expectProblem, TestCa } from '../ca-fixture.ts'
+import { type Call, DAY, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../requests.ts'
 
 let ca: TestCa
@@ -335,4 +335,16 @@ describe('in bulk', () => {
       'forbidden',
     )
   })
+})
+
+test('below an authority that has ended a hold is set and lifted without a fault in the log: nobody needs another CRL', async () => {
+  const ended = await TestCa.create({ intermediate: { validity: 10 * DAY } })
+  const { serialNumber } = await ended.enrol(csrPem(['dns:r.example.test']))
+  ended.now += 11 * DAY * 1000
+  const path = `/v1/certificates/${serialNumber}`
+  const held = await ended.call(`${path}/revoke`, { body: { reason: 'certificateHold' } })
+  expect(held.status, held.text).toBe(200)
+  expect((await ended.call(`${path}/release`, { method: 'POST' })).status).toBe(200)
+  expect(ended.log.filter((line) => JSON.parse(line).level >= 50)).toEqual([])
+  await ended.close()
 })
