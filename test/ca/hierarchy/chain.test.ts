@@ -2,11 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { makeIntermediateCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
 import { proveAuthorityChain, proveRoot } from '../../../src/ca/hierarchy/chain.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
-import {
-  basicConstraints,
-  type Extension,
-  keyUsage,
-} from '../../../src/pki/certificate/extensions.ts'
+import { basicConstraints, type Extension, keyUsage } from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
 import { context, contextPrimitive, oid, sequence, setOf, TAG, tlv } from '../../../src/pki/der/write.ts'
