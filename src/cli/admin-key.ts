@@ -5,7 +5,7 @@ import { Command, Option } from 'commander'
 import { LONGEST_GRACE } from '../auth/admin-keys.ts'
 import { parseDuration } from '../config/duration.ts'
 import { dataDirectory } from '../config/load.ts'
-import { writeNewFile } from '../durable-files.ts'
+import { syncDirectory, writeNewFile } from '../durable-files.ts'
 import { ROLES, type Role } from '../store/commands.ts'
 import { createOffline, listOffline, revokeOffline, rotateOffline } from './admin-key-offline.ts'
 import { createOnline, listOnline, revokeOnline, rotateOnline } from './admin-key-online.ts'
@@ -116,6 +116,7 @@ async function replaceKeyFile(file: string, rotate: () => Promise<RotatedKey>): 
   writeFileSync(beside, content, { flag: 'r+', flush: true })
   truncateSync(beside, content.length)
   renameSync(beside, file)
+  syncDirectory(dirname(file))
   return formerUntil
 }
 

@@ -54,6 +54,8 @@ export function pageTable(
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  if (!/^[1-9]\d{0,4}$/.test(text)) {
+    throw new InvalidArgumentError('It must be a whole number from 1 to 99999; --all shows every row.')
+  }
   return Number(text)
 }

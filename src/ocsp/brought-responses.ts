@@ -1,8 +1,7 @@
 import type { Authority } from '../ca/authority.ts'
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import { DailyWarnings } from '../daily-warnings.ts'
-import { parseCrl } from '../pki/crl/parse.ts'
-import { readCrlEntries } from '../pki/crl/parse-entry.ts'
+import { listedSerials } from '../pki/crl/listed-serials.ts'
 import { DerReader } from '../pki/der/read.ts'
 import type { CrlRow, OcspResponseRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
@@ -40,8 +39,6 @@ export class BroughtResponses {
   readonly #context: BroughtResponsesContext
   #endings: readonly Ending[] = []
   readonly #warnings: DailyWarnings
-  /** The serial numbers in a CRL, which are read once. */
-  readonly #listed = new WeakMap<Listing, ReadonlySet<string>>()
 
   constructor(context: BroughtResponsesContext) {
     this.#context = context
@@ -110,12 +107,7 @@ export class BroughtResponses {
   #listing(authority: string, { serialNumber }: CertId): Listing | null {
     const crl = this.#context.crlOf(authority)
     if (crl === null || serialNumber === null) return null
-    let listed = this.#listed.get(crl)
-    if (!listed) {
-      listed = new Set([...readCrlEntries(parseCrl(crl.der).entries)].map((entry) => entry.serialNumber))
-      this.#listed.set(crl, listed)
-    }
-    return listed.has(serialNumber) ? crl : null
+    return listedSerials(crl).has(serialNumber) ? crl : null
   }
 
   #now(): number {

@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
+import { toolIsMissing } from '../pki/external-tool.ts'
 import { startServer } from '../start-server.ts'
 import { chancery } from './console.ts'
 import { runService } from './running-service.ts'
@@ -88,6 +91,22 @@ test('what is taken or wrong is refused, and no file is left or lost', async () 
     exitCode: 4,
   })
 })
+
+test.skipIf(toolIsMissing('strace'))(
+  'a new secret is in its file for good when the command ends',
+  async () => {
+    const dir = await initialised()
+    const [bin, trace] = [
+      fileURLToPath(new URL('../../bin/chancery.js', import.meta.url)),
+      join(dir, 'trace'),
+    ]
+    const rotate = [process.execPath, bin, 'admin-key', 'rotate', 'default', '--offline', '--dir', dir]
+    const calls = ['-f', '-qq', '-y', '-o', trace, '-e', 'trace=rename,fsync']
+    expect(spawnSync('strace', [...calls, ...rotate], { encoding: 'utf8' })).toMatchObject({ status: 0 })
+    const [, after] = readFileSync(trace, 'utf8').split(`"${join(dir, 'admin.key')}"`)
+    expect(after).toMatch(new RegExp(`fsync\\(\\d+<${dir}>\\)`))
+  },
+)
 
 test('over REST: a key is made, listed, rotated and revoked while the service runs', async () => {
   const service = await runService()

@@ -73,7 +73,8 @@ describe('usage errors end with 2, and nothing on standard output', () => {
 
 test.each([
   [['tokn', '--json'], /^unknown command 'tokn'/],
-  [['cert', 'list', '--limit', '0', '--json'], /It must be a whole number of at least 1\.$/],
+  [['cert', 'list', '--limit', '0', '--json'], /It must be a whole number from 1 to 99999;/],
+  [['cert', 'list', '--limit', '100000', '--json'], /from 1 to 99999; --all shows every row\.$/],
   [['cert', 'show', '--json'], /^missing required argument 'serial'/],
   [['cert', '--json'], /./],
   [['cert', 'revoke', '--json'], /^Give a serial number/],

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Browser, Route } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AcmeCa } from '../api/acme/acme-ca.ts'
-import { TestCa } from '../api/ca-fixture.ts'
+import { DAY, TestCa } from '../api/ca-fixture.ts'
 import { csrPem, keyPem, newKey } from '../api/requests.ts'
 import { eventually } from '../eventually.ts'
 import { ConsoleWindow, launch } from './browser.ts'
@@ -161,7 +161,8 @@ test('an auditor sees every page, and no button that changes anything', { timeou
   const window = await ConsoleWindow.open(browser, { ca, port })
   const changes: string[] = []
   window.page.on('request', (request) => {
-    if (request.method() !== 'GET' && !request.url().endsWith('/v1/session')) changes.push(request.url())
+    const isChange = !['GET', 'HEAD'].includes(request.method())
+    if (isChange && !request.url().endsWith('/v1/session')) changes.push(request.url())
   })
   await window.signIn(key)
   for (const [path, title] of [
@@ -213,6 +214,20 @@ test('an approval is narrowed, and a refusal gives its reason', async () => {
   await page.getByLabel('Reason').fill('Not this one.')
   await page.getByRole('button', { name: 'Refuse' }).click()
   await page.getByText('Not this one.').waitFor()
+  await window.close()
+})
+
+test('a request that asks for an end says which', async () => {
+  const names = { uri: ['spiffe://example.test/hotfix'] }
+  const { token } = await ca.token({ profile: 'code-signing', names, ttl: '7d' })
+  const csr = csrPem(['uri:spiffe://example.test/hotfix'])
+  const body = { csr, profile: 'code-signing', notAfter: new Date(ca.now + 5 * DAY * 1000).toISOString() }
+  const { id } = (await ca.call('/v1/certificates', { as: token, body })).json
+  const window = await ConsoleWindow.open(browser, { ca, port })
+  await window.signIn()
+  await window.goto(`approvals/${id}`)
+  await window.heading(`Request no. ${id}`)
+  await window.page.getByRole('definition').filter({ hasText: 'until' }).getByTitle('in 5 days').waitFor()
   await window.close()
 })
 

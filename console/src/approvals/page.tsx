@@ -48,7 +48,17 @@ function Facts({ request }: { request: ApprovalRequest }) {
         <dt>Authority</dt>
         <dd>{authority ?? 'the default one'}</dd>
         <dt>Life</dt>
-        <dd>{validity === null ? 'as the profile says' : life(validity)}</dd>
+        <dd>
+          {request.notAfter ? (
+            <>
+              until <At at={request.notAfter} />
+            </>
+          ) : validity === null ? (
+            'as the profile says'
+          ) : (
+            life(validity)
+          )}
+        </dd>
         <dt>Key</dt>
         <dd>
           {keyType}

@@ -1,13 +1,7 @@
 import { parseCertificate } from '../../pki/certificate/parse.ts'
-import { parseCrl } from '../../pki/crl/parse.ts'
-import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
+import { type HeldCrl, listedSerials } from '../../pki/crl/listed-serials.ts'
 import { nameToText } from '../../pki/distinguished-name.ts'
 import type { Authority } from '../authority.ts'
-
-/** A CRL that is here, and so proven: one and the same object until the next takes its place. */
-interface HeldCrl {
-  readonly der: Uint8Array
-}
 
 /** That an authority is revoked. */
 export interface Revoked {
@@ -35,19 +29,8 @@ export function revokedOf(
       )
     // The list of who issues for others may be long.
     const crl = issued.length > 0 ? crlOf(issuer.id) : null
-    const listed = crl && issued.find(({ serialNumber }) => serialsIn(crl).has(serialNumber))
+    const listed = crl && issued.find(({ serialNumber }) => listedSerials(crl).has(serialNumber))
     if (listed) return { subject: nameToText(listed.subject), by: issuer.id }
   }
   return null
-}
-
-const serials = new WeakMap<HeldCrl, ReadonlySet<string>>()
-
-function serialsIn(crl: HeldCrl): ReadonlySet<string> {
-  const known = serials.get(crl)
-  if (known) return known
-  const { entries } = parseCrl(crl.der, 'badCrl')
-  const read = new Set([...readCrlEntries(entries)].map(({ serialNumber }) => serialNumber))
-  serials.set(crl, read)
-  return read
 }
