@@ -31,9 +31,10 @@ const BUNDLES: readonly { entry: string; files: readonly (readonly string[])[] }
       ['server', 'cli/init', 'store/writer-here'],
     ],
   },
-  ...['index', 'crl/build-thread', 'store/search-thread', 'store/writer-thread', 'workers/thread'].map(
-    (entry) => ({ entry, files: [[entry]] }),
-  ),
+  ...[
+    ...['index', 'crl/build-thread', 'workers/thread'],
+    ...['store/checkpoint-thread', 'store/search-thread', 'store/writer-thread'],
+  ].map((entry) => ({ entry, files: [[entry]] })),
 ]
 
 // What is edited while this runs is newer than the bundle, which bin/chancery.js then passes over.

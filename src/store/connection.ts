@@ -11,12 +11,6 @@ export const BUSY_MILLISECONDS = 5000
 const WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 /**
- * Pages in the WAL (16 MiB) at which it is checkpointed. Four times SQLite's default: a page that many
- * commits touch, as those of indexes are, then goes to the database file once instead of four times.
- */
-const CHECKPOINT_PAGES = 4000
-
-/**
  * A connection to a new, empty file. Nothing is synced: whoever makes the database has to sync the file when this is closed,
  * before anybody relies on it.
  */
@@ -28,7 +22,7 @@ export function openForMaking(file: string): Connection {
 }
 
 /**
- * The one connection that may write. The file must exist: a missing mount must not become a fresh database. Where `identity` is
+ * A connection that may write, as the writer alone does. The file must exist: a missing mount must not become a fresh database. Where `identity` is
  * known, it must be that file: a connection is opened anew where the others have the first one open.
  */
 export function openForWriting(file: string, identity?: string | null): Connection {
@@ -36,7 +30,7 @@ export function openForWriting(file: string, identity?: string | null): Connecti
     if (identity) refuseAnother(file, identity)
     expectPragma(db, 'journal_mode', 'wal')
     db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
-    // By `checkpointer`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
+    // By `Checkpoints`: SQLite's own keeps its failures to itself, and the WAL grows until the disk is full.
     db.pragma('wal_autocheckpoint = 0')
     // 16 MiB (negative: KiB): what a batch touches, and the upper levels of the indexes whose pages are hit at random. Of the
     // others a database of millions has more than could be held here; the system's cache has them as well, a copy away.
@@ -45,17 +39,9 @@ export function openForWriting(file: string, identity?: string | null): Connecti
   })
 }
 
-/**
- * What moves a long WAL into the database file, to be called after each commit. Throws where that file cannot be written or
- * synced: nothing is lost by it, since the pages stay in the WAL and are written anew by the next attempt.
- */
-export function checkpointer(db: Connection): () => void {
-  // Prepared, since parsing it costs more than the answer.
-  const look = db.prepare<[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)')
-  return () => {
-    const { log, checkpointed } = look.get()!
-    if (log >= CHECKPOINT_PAGES && checkpointed < log) db.pragma('wal_checkpoint(PASSIVE)')
-  }
+/** Moves as much of the WAL into the database file as can be without waiting for anybody. Throws where that fails. */
+export function checkpoint(db: Connection): void {
+  db.pragma('wal_checkpoint(PASSIVE)')
 }
 
 /** A connection that can only read; the WAL lets it read while the writer writes. `identity` as for the one that writes. */

@@ -36,6 +36,13 @@ export function startSearcher(file: string, identity?: string | null): Worker {
   return startThread('search', { file, identity })
 }
 
+/** Ends with the thread that starts it, and keeps it from nothing. */
+export function startCheckpointer(file: string, identity: string | null): Worker {
+  const thread = startThread('checkpoint', { file, identity })
+  thread.unref()
+  return thread
+}
+
 function startThread(name: string, workerData: unknown): Worker {
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }

@@ -3,12 +3,14 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
 import { instant, secondsSince } from '../metrics/timings.ts'
 import { batchRunner } from './batch.ts'
-import { type Connection, checkpointer, openForWriting } from './connection.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { type Connection, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
 import { IN_DOUBT } from './doubt.ts'
 import { migrate } from './migrate.ts'
 import { identityOf, refuseAnother } from './same-file.ts'
 import { signIssuances } from './sign-issuances.ts'
+import { startCheckpointer } from './threads.ts'
 import type {
   Answer,
   BatchTimes,
@@ -40,7 +42,7 @@ export class Writer {
   #open: {
     readonly db: Connection
     readonly run: ReturnType<typeof batchRunner>
-    readonly checkpoint: () => void
+    readonly checkpoints: Checkpoints
   } | null = null
   #probe: NodeJS.Timeout | undefined
 
@@ -77,7 +79,7 @@ export class Writer {
       if (recovered) this.#post({ kind: 'recovered' })
       this.#checkpoint()
     }
-    if (closing) this.#close()
+    if (closing) void this.#close()
   }
 
   #run(queued: readonly QueuedCommand[]): Outcome {
@@ -112,10 +114,14 @@ export class Writer {
   /** Its failure is none of a command: all that was answered is in the WAL. But the WAL must not grow for ever. */
   #checkpoint(): void {
     try {
-      this.#open?.checkpoint()
+      this.#open?.checkpoints.look()
     } catch {
-      this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
+      this.#checkpointFailed()
     }
+  }
+
+  #checkpointFailed(): void {
+    this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
   }
 
   /**
@@ -128,9 +134,9 @@ export class Writer {
     this.#giveUp()
     try {
       this.#connect()
-      const { db, checkpoint } = this.#open!
+      const { db, checkpoints } = this.#open!
       // First, since on a full disk only a WAL that is folded has room: a long reader may have let it grow.
-      checkpoint()
+      checkpoints.atOnce()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
@@ -146,10 +152,11 @@ export class Writer {
   }
 
   #giveUp(): void {
-    const db = this.#open?.db
+    const open = this.#open
     this.#open = null
+    void open?.checkpoints.close()
     try {
-      db?.close()
+      open?.db.close()
     } catch {
       // It is not used again either way.
     }
@@ -162,16 +169,20 @@ export class Writer {
       migrate(db)
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(file))
-      this.#open = { db, run: batchRunner(db, notices), checkpoint: checkpointer(db) }
       this.#identity ??= identityOf(file)
+      const startThread = () => startCheckpointer(file, this.#identity)
+      const checkpoints = new Checkpoints(db, startThread, () => this.#checkpointFailed())
+      this.#open = { db, run: batchRunner(db, notices), checkpoints }
     } catch (error) {
       db.close()
       throw error
     }
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     clearTimeout(this.#probe)
+    // Of two that checkpoint at once, one gives up.
+    await this.#open?.checkpoints.close()
     try {
       this.#open?.db.pragma('wal_checkpoint(TRUNCATE)')
       this.#open?.db.close()

@@ -1,5 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { eventually } from '../eventually.ts'
 import { newCsr } from './csr.ts'
 import { startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
@@ -85,3 +88,33 @@ test.skipIf(missing('strace'))(
     await restarted.stop()
   },
 )
+
+test.skipIf(missing('strace'))('commits go on while a checkpoint waits for the disk', async () => {
+  const service = await startService()
+  const rest = service.rest()
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-trace-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(service.directory, 'chancery.db')
+  const trace = join(folder, 'trace')
+  // Five seconds each.
+  const calls = 'fsync,fdatasync'
+  const strace = await Strace.attach(service, [`trace=${calls}`, `inject=${calls}:delay_exit=5s`], {
+    paths: [file],
+    options: ['-o', trace],
+  })
+  const synced = () => readFileSync(trace, 'utf8').match(/= 0.*DELAYED/g)?.length ?? 0
+  const grown = () => statSync(`${file}-wal`).size
+  while (grown() < 4001 * 4120) await issueToken(rest)
+  // What comes now would wait for a checkpoint that is made before it; its first sync ends seconds later.
+  await Promise.all(Array.from({ length: 8 }, () => issueToken(rest)))
+  expect(synced()).toBe(0)
+  await eventually(() => expect(synced()).toBeGreaterThan(0))
+  await strace.detach()
+  rest.close()
+  await service.stop()
+})
+
+async function issueToken(rest: Rest): Promise<void> {
+  const { status, body } = await rest.call('POST', '/v1/tokens', { body: { names: { dns: NAMES } } })
+  expect(status, body.toString()).toBe(201)
+}

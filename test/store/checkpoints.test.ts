@@ -1,0 +1,182 @@
+import { EventEmitter } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
+import { checkpoint, openForReading, openForWriting } from '../../src/store/connection.ts'
+import { identityOf } from '../../src/store/same-file.ts'
+import { startCheckpointer } from '../../src/store/threads.ts'
+import { eventually } from '../eventually.ts'
+import { temporaryDatabase } from './temporary.ts'
+
+interface Log {
+  readonly log: number
+  readonly checkpointed: number
+}
+
+function opened() {
+  const file = temporaryDatabase()
+  const db = openForWriting(file)
+  onTestFinished(() => void db.close())
+  db.exec('CREATE TABLE pages (content BLOB)')
+  const insert = db.prepare('INSERT INTO pages SELECT zeroblob(4096 * 100)')
+  return {
+    ...{ file, db },
+    /** Commits so many hundreds of pages. */
+    commit(hundreds: number) {
+      for (let n = 0; n < hundreds; n++) insert.run()
+    },
+    log: () => (db.pragma('wal_checkpoint(NOOP)') as Log[])[0]!,
+  }
+}
+
+/** A thread whose work the test does, or does not. */
+class Steered extends EventEmitter implements CheckpointThread {
+  readonly messages: string[] = []
+
+  postMessage(message: string): void {
+    this.messages.push(message)
+  }
+}
+
+function unexpected(): never {
+  throw new Error('no checkpoint was to fail')
+}
+
+test('a long WAL is moved by a thread, and the rest by the writer, so that it begins anew', async () => {
+  const { file, db, commit, log } = opened()
+  const checkpoints = new Checkpoints(db, () => startCheckpointer(file, identityOf(file)), unexpected)
+  commit(39)
+  checkpoints.look()
+  expect(log().checkpointed).toBe(0)
+  commit(2)
+  checkpoints.look()
+  // Committed while the thread is at work, or before it begins.
+  commit(1)
+  await eventually(() => expect(log()).toEqual({ busy: 0, log: log().log, checkpointed: log().log }))
+  await checkpoints.close()
+  commit(1)
+  expect(log().log).toBeLessThan(200)
+})
+
+test('the thread is asked again for what was committed while it was at work, three times at most', () => {
+  const { file, db, commit, log } = opened()
+  const other = openForWriting(file)
+  const thread = new Steered()
+  const checkpoints = new Checkpoints(db, () => thread, unexpected)
+  commit(41)
+  checkpoints.look()
+  for (const asked of [1, 2, 3]) {
+    expect(thread.messages).toHaveLength(asked)
+    checkpoint(other)
+    commit(4)
+    // The next look is of a commit, not of the thread.
+    checkpoints.look()
+    thread.emit('message', true)
+  }
+  expect(thread.messages).toHaveLength(3)
+  expect(log().checkpointed).toBe(log().log)
+  other.close()
+})
+
+test('what is left is moved at once where it is little', () => {
+  const { file, db, commit, log } = opened()
+  const other = openForWriting(file)
+  const thread = new Steered()
+  const checkpoints = new Checkpoints(db, () => thread, unexpected)
+  commit(41)
+  checkpoints.look()
+  checkpoint(other)
+  commit(2)
+  thread.emit('message', true)
+  expect(thread.messages).toEqual(['checkpoint'])
+  expect(log().checkpointed).toBe(log().log)
+  other.close()
+})
+
+test.each([
+  ['fails', (thread: Steered) => thread.emit('message', false)],
+  [
+    'dies',
+    (thread: Steered) => {
+      thread.emit('error', new Error('out of memory'))
+      thread.emit('exit')
+    },
+  ],
+])('where the thread %s, the writer moves all, and starts another for the next', (_, happens) => {
+  const { db, commit, log } = opened()
+  const threads: Steered[] = []
+  const checkpoints = new Checkpoints(
+    db,
+    () => {
+      threads.push(new Steered())
+      return threads.at(-1)!
+    },
+    unexpected,
+  )
+  commit(41)
+  checkpoints.look()
+  happens(threads[0]!)
+  expect(log().checkpointed).toBe(log().log)
+  expect(threads[0]!.messages).toEqual(['checkpoint', 'close'])
+  // Said too late.
+  threads[0]!.emit('message', true)
+  commit(41)
+  checkpoints.look()
+  expect(threads[1]!.messages).toEqual(['checkpoint'])
+})
+
+test('where no thread can be started, the writer moves all', () => {
+  const { db, commit, log } = opened()
+  const refuses = () => {
+    throw new Error('too many threads')
+  }
+  const checkpoints = new Checkpoints(db, refuses, unexpected)
+  commit(41)
+  checkpoints.look()
+  expect(log().checkpointed).toBe(log().log)
+})
+
+test('a checkpoint that the writer cannot make either is told, by whom it was begun', () => {
+  const { db, commit } = opened()
+  const thread = new Steered()
+  let failures = 0
+  const checkpoints = new Checkpoints(
+    db,
+    () => thread,
+    () => failures++,
+  )
+  commit(41)
+  checkpoints.look()
+  const read = db.prepare('SELECT 1 FROM pages').iterate()
+  read.next()
+  // better-sqlite3 refuses what writes while a read is open.
+  thread.emit('message', false)
+  expect(failures).toBe(1)
+  expect(() => checkpoints.atOnce()).toThrow()
+  read.return?.()
+})
+
+test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
+  const { file, db, commit, log } = opened()
+  const reader = openForReading(file)
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM pages').get()
+  const thread = new Steered()
+  const checkpoints = new Checkpoints(db, () => thread, unexpected)
+  let passes = 0
+  const settle = () => {
+    for (; passes < thread.messages.length; passes++) thread.emit('message', true)
+  }
+  for (let n = 0; n < 60; n++) {
+    commit(1)
+    checkpoints.look()
+    settle()
+  }
+  // Three passes at each time, of which none gets anywhere.
+  expect(passes / 3).toBeLessThanOrEqual(1 + 20 / 5)
+  expect(passes).toBeGreaterThan(3)
+  reader.close()
+  commit(6)
+  checkpoints.look()
+  settle()
+  expect(log().checkpointed).toBe(log().log)
+})
