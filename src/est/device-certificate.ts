@@ -3,6 +3,7 @@ import { CaError } from '../errors.ts'
 import { readBasicConstraints } from '../pki/certificate/ca-constraints.ts'
 import { ANY_PURPOSE, EXTENDED_KEY_USAGES } from '../pki/certificate/extensions.ts'
 import { parseCertificate } from '../pki/certificate/parse.ts'
+import { nameToText } from '../pki/distinguished-name.ts'
 
 /** No manufacturer's hierarchy comes near. */
 const LONGEST_PATH = 8
@@ -24,12 +25,7 @@ export class DeviceTrust {
 
   /** DER. Throws `CaError` "badConfiguration" for a certificate that is no CA's. */
   constructor(anchors: readonly Buffer[]) {
-    this.#anchors = anchors.map((der) => {
-      const ca = readCa(der)
-      if (ca) return ca
-      const { subject } = new X509Certificate(der)
-      throw new CaError('badConfiguration', `A trust anchor is no CA certificate: "${subject}".`)
-    })
+    this.#anchors = anchors.map(readAnchor)
   }
 
   get isEmpty(): boolean {
@@ -71,6 +67,23 @@ interface Ca {
   readonly certificate: X509Certificate
   /** How many CAs may stand between it and a leaf. */
   readonly pathLength: number
+}
+
+function readAnchor(der: Buffer): Ca {
+  let ca: Ca | null
+  try {
+    ca = readCa(der)
+  } catch (cause) {
+    const name = nameToText(parseCertificate(der, 'badConfiguration').subject)
+    throw new CaError(
+      'badConfiguration',
+      `OpenSSL cannot read the trust anchor "${name}", nor check a client by it: look at the string types of its names.`,
+      { cause },
+    )
+  }
+  if (ca) return ca
+  const { subject } = new X509Certificate(der)
+  throw new CaError('badConfiguration', `A trust anchor is no CA certificate: "${subject}".`)
 }
 
 function readCa(der: Buffer): Ca | null {

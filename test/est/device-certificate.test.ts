@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { DeviceTrust } from '../../src/est/device-certificate.ts'
 import { make } from '../api/est/device-hierarchy.ts'
 import { newKey } from '../api/requests.ts'
+import { expectRefusal } from '../pki/refusal.ts'
 
 test('certificates that all fit each other are not tried in every order', () => {
   const key = newKey()
@@ -28,4 +29,15 @@ test('a device is known by way of the CAs that it sends along, in any order', ()
   prove([upper.der, lower.der])
   prove([lower.der, upper.der, root.der])
   expect(() => prove([upper.der])).toThrow('issued neither by this CA')
+})
+
+test('a trust anchor that OpenSSL cannot read is refused by its name, with what to look at', () => {
+  const { der } = make('Maker', null, { ca: true })
+  // A VisibleString, which no name may have.
+  const strange = Buffer.from(der.toString('latin1').replaceAll('\x0c\x05Maker', '\x1a\x05Maker'), 'latin1')
+  expectRefusal(
+    () => new DeviceTrust([strange]),
+    'badConfiguration',
+    /OpenSSL cannot read the trust anchor "CN=#1a054d616b6572"/,
+  )
 })

@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto'
 import { CaError } from '../../errors.ts'
+import { isOfCertificate } from '../../pki/certificate/authority-key-identifier.ts'
 import { readKeyUsage } from '../../pki/certificate/ca-constraints.ts'
 import type { CertificateInfo } from '../../pki/certificate/parse.ts'
 import { type CrlInfo, parseCrl } from '../../pki/crl/parse.ts'
@@ -46,11 +47,18 @@ function checkIssuer(crl: CrlInfo, issuer: CertificateInfo): void {
   }
   // RFC 5280 5.2.1. Without a subjectKeyIdentifier there is nothing to compare with, and the signature decides alone.
   const { subjectKeyIdentifier } = issuer
-  if (subjectKeyIdentifier && !crl.authorityKeyIdentifier) {
+  const { key } = crl.authorityKeyIdentifier
+  if (subjectKeyIdentifier && !key) {
     refuse('The CRL has no authorityKeyIdentifier (openssl: authorityKeyIdentifier=keyid:always).')
   }
-  if (subjectKeyIdentifier && !crl.authorityKeyIdentifier!.equals(subjectKeyIdentifier)) {
+  if (subjectKeyIdentifier && !key!.equals(subjectKeyIdentifier)) {
     refuse('The CRL is of another key of this name: its authorityKeyIdentifier is not the authority’s.')
+  }
+  // OpenSSL finds no CRL for the issuer's certificate where another for the same key is named, as before its renewal.
+  if (!isOfCertificate(crl.authorityKeyIdentifier, issuer)) {
+    refuse(
+      'The CRL is of another certificate of this CA: its authorityKeyIdentifier has other names or another serial number (openssl: authorityKeyIdentifier=keyid:always, without "issuer").',
+    )
   }
   // RFC 5280 6.3.3 (f): relying parties refuse it as well.
   if (readKeyUsage(issuer)?.has('cRLSign') === false) {

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { DerReader, type Element } from '../der/read.ts'
 import { integer, TAG } from '../der/write.ts'
 import { readName } from '../distinguished-name.ts'
+import { readAuthorityKeyIdentifier } from './authority-key-identifier.ts'
 import { EXTENSION, type Extension } from './extensions.ts'
 
 const VERSION = 0xa0
@@ -101,7 +102,7 @@ function readTbs(outer: DerReader, code: ErrorCode): TbsInfo {
     keyBits,
     extensions,
     subjectKeyIdentifier: readSubjectKeyIdentifier(extensions, code),
-    authorityKeyIdentifier: readAuthorityKeyIdentifier(extensions, WHAT, code),
+    authorityKeyIdentifier: readAuthorityKeyIdentifier(extensions, WHAT, code).key,
     signatureAlgorithm,
   }
 }
@@ -160,24 +161,6 @@ function readSubjectKeyIdentifier(extensions: readonly Extension[], code: ErrorC
   if (!value) return null
   const reader = new DerReader(value, WHAT, code)
   const id = reader.expect(TAG.octetString).content
-  reader.end()
-  return id
-}
-
-/** Its keyIdentifier; null if there is none. */
-export function readAuthorityKeyIdentifier(
-  extensions: readonly Extension[],
-  what: string,
-  code: ErrorCode,
-): Buffer | null {
-  const value = extensions.find((extension) => extension.oid === EXTENSION.authorityKeyIdentifier)?.value
-  if (!value) return null
-  const outer = new DerReader(value, what, code)
-  const reader = outer.enter()
-  outer.end()
-  const id = reader.optional(0x80)?.content ?? null
-  // RFC 5280 4.2.1.1: authorityCertIssuer and authorityCertSerialNumber come together or not at all.
-  if (reader.optional(0xa1)) reader.expect(0x82)
   reader.end()
   return id
 }

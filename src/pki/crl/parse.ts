@@ -1,6 +1,10 @@
 import { CaError, type ErrorCode } from '../../errors.ts'
+import {
+  type AuthorityKeyIdentifier,
+  readAuthorityKeyIdentifier,
+} from '../certificate/authority-key-identifier.ts'
 import { EXTENSION, type Extension } from '../certificate/extensions.ts'
-import { readAlgorithm, readAuthorityKeyIdentifier, readExtensions } from '../certificate/parse.ts'
+import { readAlgorithm, readExtensions } from '../certificate/parse.ts'
 import { DerReader } from '../der/read.ts'
 import { integer, TAG } from '../der/write.ts'
 import { readName } from '../distinguished-name.ts'
@@ -33,7 +37,7 @@ export interface CrlInfo {
   readonly nextUpdate: number | null
   /** cRLNumber: up to 20 octets (RFC 5280 5.2.3), so more than a number holds. */
   readonly number: bigint | null
-  readonly authorityKeyIdentifier: Buffer | null
+  readonly authorityKeyIdentifier: AuthorityKeyIdentifier
   /** How many certificates it lists. */
   readonly count: number
   /** The entries, one after the other, as `readCrlEntries` takes them. */

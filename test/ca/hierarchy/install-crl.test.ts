@@ -3,13 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Authority } from '../../../src/ca/authority.ts'
 import { makeRootCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
 import { installCrl } from '../../../src/ca/hierarchy/install-crl.ts'
+import { isCrlOf } from '../../../src/ca/hierarchy/prove-crl.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import type { Signer } from '../../../src/ca/signer.ts'
 import { basicConstraints, keyUsage } from '../../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../../src/pki/certificate/parse.ts'
 import { encodeTbs } from '../../../src/pki/certificate/tbs.ts'
 import { parseCrl } from '../../../src/pki/crl/parse.ts'
-import { integer, sequence } from '../../../src/pki/der/write.ts'
+import { context, contextPrimitive, integer, integerContent, sequence } from '../../../src/pki/der/write.ts'
 import { encodeName } from '../../../src/pki/distinguished-name.ts'
 import { type HashName, SIGNATURE_ALGORITHMS } from '../../../src/pki/keys/algorithms.ts'
 import { assembleSigned } from '../../../src/pki/signed.ts'
@@ -158,4 +159,41 @@ test('a root without subjectKeyIdentifier is known by its signature, and one wit
   await expect(install(stranger, await rootWith(['keyCertSign', 'cRLSign']))).rejects.toMatchObject({
     detail: expect.stringContaining('does not verify'),
   })
+})
+
+test('a CRL that names a certificate of its issuer is for that certificate alone, as OpenSSL has it', async () => {
+  const { certificate, keyIdentifier } = ca.root
+  const number = (await ca.store.read.latestCrl('root'))!.number + 1
+  const naming = (serialNumber: string, ...names: Buffer[]) => {
+    const value = sequence(
+      contextPrimitive(0, keyIdentifier),
+      context(1, ...names),
+      contextPrimitive(2, integerContent(Buffer.from(serialNumber, 'hex'))),
+    )
+    const extra = [{ oid: '2.5.29.35', critical: false, value }]
+    return crlToBring(ca, { number, keyIdentifier: null, extra })
+  }
+  const own = context(4, certificate.issuer)
+  const url = contextPrimitive(6, Buffer.from('http://ca.example.test'))
+  const otherName = context(4, encodeName([{ type: 'CN', value: 'Other' }]))
+  for (const der of [
+    // That of a renewed root, or of the one that it was before.
+    await naming('4f02', own),
+    await naming(certificate.serialNumber, otherName),
+  ]) {
+    await expect(install(der)).rejects.toMatchObject({
+      code: 'badCrl',
+      detail: expect.stringContaining('of another certificate of this CA'),
+    })
+  }
+  await expect(install(await naming(certificate.serialNumber, Buffer.of(0xa4)))).rejects.toMatchObject({
+    code: 'badCrl',
+  })
+  for (const names of [[own], [url, own], [url]])
+    expect(isCrlOf(await naming(certificate.serialNumber, ...names), certificate)).toBe(true)
+  const der = await naming(certificate.serialNumber, own)
+  const renewed = { ...ca.root, id: 'root-renewed', certificate: { ...certificate, serialNumber: '4f02' } }
+  // It is no CRL of the same CA by its other certificate, which has the one that it had.
+  const wish = audit('crl.install', 'root')
+  expect(await installCrl(ca.store, ca.root, der, ca.clock(), wish, [ca.root, renewed])).toEqual(['root'])
 })

@@ -68,7 +68,7 @@ test('a CRL of ours is read as it was meant', () => {
         thisUpdate: given.thisUpdate,
         nextUpdate: given.nextUpdate,
         number: BigInt(given.number),
-        authorityKeyIdentifier: Buffer.from(given.authorityKeyIdentifier),
+        authorityKeyIdentifier: { key: Buffer.from(given.authorityKeyIdentifier), certificate: null },
         count: entries.length,
         entries: Buffer.concat(encoded),
         isDelta: false,
@@ -134,7 +134,7 @@ describe('a CRL of somebody else', () => {
       thisUpdate: 1_000_000_000,
       nextUpdate: null,
       number: null,
-      authorityKeyIdentifier: null,
+      authorityKeyIdentifier: { key: null, certificate: null },
       count: 0,
     })
   })
@@ -305,7 +305,7 @@ describe.skipIf(toolIsMissing('openssl'))('openssl', () => {
     expect(info.entries).toHaveLength(0)
     expect(info.nextUpdate! - info.thisUpdate).toBe(30 * 86_400)
     expect(info.signatureAlgorithm.oid).toBe('1.2.840.10045.4.3.2')
-    expect(info.authorityKeyIdentifier).toHaveLength(20)
+    expect(info.authorityKeyIdentifier.key).toHaveLength(20)
     expect(info.unknownCritical).toBeNull()
   })
 
