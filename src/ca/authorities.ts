@@ -42,6 +42,8 @@ export class Authorities {
   #cross: readonly (CrossCertificateRow & { readonly notAfter: number })[] = []
   #paths = new Map<string, readonly TrustPath[]>()
   #reading: Promise<void> = Promise.resolve()
+  /** What was recorded while they are being read, which may have asked before that was durable; null while they are not. */
+  #meanwhile: Parameters<Authorities['recorded']>[] | null = null
 
   /** There is none of them before `reload`. */
   constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
@@ -59,6 +61,17 @@ export class Authorities {
   }
 
   async #read(): Promise<void> {
+    const missed: Parameters<Authorities['recorded']>[] = []
+    this.#meanwhile = missed
+    try {
+      await this.#readAll()
+    } finally {
+      this.#meanwhile = null
+    }
+    for (const one of missed) this.recorded(...one)
+  }
+
+  async #readAll(): Promise<void> {
     const byId = new Map<string, Authority>()
     const rows = await this.#store.read.authorities()
     for (const authority of await Promise.all(rows.map((row) => this.#load(row)))) {
@@ -189,6 +202,7 @@ export class Authorities {
    */
   recorded(id: string, { profile, notAfter }: { profile: string; notAfter: number }): void {
     if (profile === RESPONDER_PROFILE) return
+    this.#meanwhile?.push([id, { profile, notAfter }])
     const authority = this.#byId.get(id)
     if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
     this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })
