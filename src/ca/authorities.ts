@@ -135,12 +135,13 @@ export class Authorities {
 
   /**
    * The authority that issues for this name, and those of its line whose certificates are out there, or may soon be: who has one of these
-   * needs the way up from it as well.
+   * needs the way up from it as well. Where none is named it may have been any, as another was the default.
    */
   publishedFor(id?: string): readonly Authority[] {
     const issuing = this.issuing(id)
     const now = epochSeconds(this.#preference.clock())
-    return [issuing, ...lineOf(issuing, this.all()).filter((one) => !isSpent(one, now))]
+    const others = id === undefined ? this.all() : lineOf(issuing, this.all())
+    return [issuing, ...others.filter((one) => one.id !== issuing.id && one.signer && !isSpent(one, now))]
   }
 
   /** One whose key is here, retired or not: it answers for what it issued. */
