@@ -17,8 +17,11 @@ interface Bundle {
   readonly certificates: readonly Buffer[]
   /** Changes with every change of the set (SPIFFE Trust Domain and Bundle 4.1.1). */
   readonly sequence: number
-  /** Whether what is taken out leaves `sequence` as it was: then no date says what somebody has. */
-  readonly shrinks?: true
+  /**
+   * Whether `sequence` tells since when it is as it is, so that a date says what somebody has. Not so where something may be taken out,
+   * nor of an authority's certificate that was renewed: it is older than its installation.
+   */
+  readonly isDated: boolean
 }
 
 interface Format {
@@ -106,7 +109,7 @@ export async function bundleRoutes(app: FastifyInstance, { service }: { service:
         maxAge: REFRESH,
         etag: entry.etag,
         lastModified: Math.min(from, now),
-        ...(!bundle.shrinks && { served: { from, now } }),
+        ...(bundle.isDated && { served: { from, now } }),
         expires: now + REFRESH,
       })
     },
@@ -138,12 +141,12 @@ function bundleOf(name: string, { authorities }: Service): Bundle | null {
   if (name === 'cross') {
     const cross = authorities.crossCertificates()
     const newest = Math.max(sequence, ...cross.map(({ installedAt }) => installedAt))
-    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest, shrinks: true }
+    return { certificates: cross.map(({ certificate }) => certificate), sequence: newest, isDated: false }
   }
-  if (name === 'roots') return { certificates: authorities.roots(), sequence }
-  if (name === 'chain') return { certificates: intermediates(authorities.all()), sequence }
+  if (name === 'roots') return { certificates: authorities.roots(), sequence, isDated: true }
+  if (name === 'chain') return { certificates: intermediates(authorities.all()), sequence, isDated: false }
   const one = authorities.get(name)
-  return one ? { certificates: [one.certificate.der, ...one.chain], sequence } : null
+  return one ? { certificates: [one.certificate.der, ...one.chain], sequence, isDated: false } : null
 }
 
 /** Those of the authorities, and those between them and a root that is elsewhere, each once. */

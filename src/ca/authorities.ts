@@ -42,6 +42,8 @@ export class Authorities {
   #cross: readonly (CrossCertificateRow & { readonly notAfter: number })[] = []
   #paths = new Map<string, readonly TrustPath[]>()
   #reading: Promise<void> = Promise.resolve()
+  /** What was recorded while they are being read, which may have asked before that was durable; null while they are not. */
+  #meanwhile: Parameters<Authorities['recorded']>[] | null = null
 
   /** There is none of them before `reload`. */
   constructor(store: Store, directory: string, passphrase: string, preference: PathPreference) {
@@ -59,6 +61,17 @@ export class Authorities {
   }
 
   async #read(): Promise<void> {
+    const missed: Parameters<Authorities['recorded']>[] = []
+    this.#meanwhile = missed
+    try {
+      await this.#readAll()
+    } finally {
+      this.#meanwhile = null
+    }
+    for (const one of missed) this.recorded(...one)
+  }
+
+  async #readAll(): Promise<void> {
     const byId = new Map<string, Authority>()
     const rows = await this.#store.read.authorities()
     for (const authority of await Promise.all(rows.map((row) => this.#load(row)))) {
@@ -122,12 +135,13 @@ export class Authorities {
 
   /**
    * The authority that issues for this name, and those of its line whose certificates are out there, or may soon be: who has one of these
-   * needs the way up from it as well.
+   * needs the way up from it as well. Where none is named it may have been any, as another was the default.
    */
   publishedFor(id?: string): readonly Authority[] {
     const issuing = this.issuing(id)
     const now = epochSeconds(this.#preference.clock())
-    return [issuing, ...lineOf(issuing, this.all()).filter((one) => !isSpent(one, now))]
+    const others = id === undefined ? this.all() : lineOf(issuing, this.all())
+    return [issuing, ...others.filter((one) => one.id !== issuing.id && one.signer && !isSpent(one, now))]
   }
 
   /** One whose key is here, retired or not: it answers for what it issued. */
@@ -189,6 +203,7 @@ export class Authorities {
    */
   recorded(id: string, { profile, notAfter }: { profile: string; notAfter: number }): void {
     if (profile === RESPONDER_PROFILE) return
+    this.#meanwhile?.push([id, { profile, notAfter }])
     const authority = this.#byId.get(id)
     if (authority?.state !== 'retired' || authority.answersUntil >= notAfter + LAST_ANSWERS) return
     this.#byId.set(id, { ...authority, answersUntil: answersUntil(authority, notAfter) })

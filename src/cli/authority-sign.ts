@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { publicUrls } from '../ca/certificate-template.ts'
 import { makeIntermediateCertificate } from '../ca/hierarchy/ca-certificate.ts'
+import { EXTENSION } from '../pki/certificate/extensions.ts'
+import { readNameLimits } from '../pki/certificate/name-constraints.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { proveCsr } from '../pki/csr/prove.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
@@ -58,12 +60,16 @@ async function sign(file: string, options: SignOptions, terminal: Terminal): Pro
     throw new Failure(EXIT.failed, `${file} holds ${blocks.length} PEM blocks; one CSR belongs there.`)
   const csr = parseCsr(blocks[0]!.der)
   await proveCsr(csr)
+  // What cannot be read would be refused by each start.
+  readNameLimits(csr, 'malformedCsr')
   const root = await openRootFolder(options)
   const wish = {
     subject: csr.subject,
     spki: csr.publicKey.spki,
     pathLength: pathLengthOf(options),
     nameConstraints: constraintsOf(options),
+    // A renewal must not free a thief of the key of what bound the certificate before.
+    askedConstraints: csr.extensions.find(({ oid }) => oid === EXTENSION.nameConstraints)?.value,
     validity: options.validity,
     urls: publicUrls(options.publicUrl),
   }

@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodePem } from '../../src/pki/pem.ts'
+import { makeIntermediateCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
+import { decodePem, encodePem } from '../../src/pki/pem.ts'
 import { runTool, toolIsMissing } from '../pki/external-tool.ts'
-import { expectProblem, TestCa } from './ca-fixture.ts'
+import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
+import { ownRoot } from './new-authority.ts'
 
 let ca: TestCa
 let root: X509Certificate
@@ -148,4 +150,27 @@ test.for([
   'roots.__proto__',
 ])('there is no bundle %s', async (file) => {
   expectProblem(await get(`/bundles/${file}`), 404, 'notFound')
+})
+
+test('who asks by date alone gets the renewed certificate of an authority, however long that was on its way', async () => {
+  const { subject, spki } = ca.service.authorities.issuing().certificate
+  const own = await ownRoot(ca)
+  const wish = { subject, spki, pathLength: 0, nameConstraints: null, validity: 900 * DAY, urls: null }
+  ca.now += DAY * 1000
+  const { der } = await makeIntermediateCertificate(wish, own.certificate, own.id, own.signer, ca.clock())
+  ca.now += DAY * 1000
+  const downloaded = new Date(ca.now).toUTCString()
+  ca.now += DAY * 1000
+  const renewed = encodePem('CERTIFICATE', der)
+  const installed = await ca.call('/v1/authorities/intermediate/certificate', {
+    method: 'PUT',
+    body: renewed + ca.rootPem,
+    headers: { 'content-type': 'application/pem-certificate-chain' },
+  })
+  expect(installed.status, installed.text).toBe(200)
+  for (const name of ['chain', 'intermediate']) {
+    const { status, text } = await get(`/bundles/${name}.pem`, { 'if-modified-since': downloaded })
+    expect(status, name).toBe(200)
+    expect(text).toContain(renewed)
+  }
 })

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
+import { makeIntermediateCertificate, makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { type OpenRoot, rootId } from '../../src/ca/hierarchy/root.ts'
-import { encodePem } from '../../src/pki/pem.ts'
-import { DAY, TestCa } from './ca-fixture.ts'
-import { crossed, installRoots, ownRoot, secondRoot } from './new-authority.ts'
+import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { decodePem, encodePem } from '../../src/pki/pem.ts'
+import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
+import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from './new-authority.ts'
+import { csrPem } from './requests.ts'
 
 let ca: TestCa
 let root: OpenRoot
@@ -85,4 +87,31 @@ test('a cross-certificate by a root that was renewed with its key may outlive th
   expect(installed.json, installed.text).toMatchObject({ crossCertificates: 1 })
   const [listed] = (await renewed.call('/v1/cross-certificates')).json.crossCertificates
   expect(listed).toMatchObject({ subject: other.root.id, issuer: after.id })
+})
+
+test('a successor whose root has ended is installed below the renewed one: without it no service starts that could take that first', async () => {
+  const ended = await TestCa.create({ options: { rollover: { propagation: '0s' } } })
+  onTestFinished(() => ended.close())
+  const { signer, certificate: before } = await ownRoot(ended)
+  const next = await newAuthority(ended, 'next', { replaces: 'intermediate', validity: 5000 * DAY })
+  const body = { phase: 'active' }
+  expect((await ended.call('/v1/authorities/next/phase', { body })).status).toBe(200)
+  const renew = async () => {
+    const certificate = await makeRootCertificate(signer, before.subject, 3650 * DAY, ended.clock())
+    const { subject, spki } = parseCertificate(decodePem(next.json.certificate, 'certificate')[0]!.der)
+    const wish = { subject, spki, pathLength: 0, nameConstraints: null, validity: 900 * DAY, urls: null }
+    const { der } = await makeIntermediateCertificate(wish, certificate, 'root', signer, ended.clock())
+    const chain = encodePem('CERTIFICATE', der) + encodePem('CERTIFICATE', certificate.der)
+    const headers = { 'content-type': 'application/pem-certificate-chain' }
+    const path = '/v1/authorities/next/certificate'
+    return { certificate, installed: await ended.call(path, { method: 'PUT', body: chain, headers }) }
+  }
+  expectProblem((await renew()).installed, 409, 'conflict', /root install/)
+  ended.now += 3700 * DAY * 1000
+  const csr = csrPem(['dns:web.example.test'])
+  expect((await ended.call('/v1/certificates', { body: { csr } })).status).toBe(503)
+  const { certificate, installed } = await renew()
+  expect(installed.status, installed.text).toBe(200)
+  expect((await ended.enrol(csr)).authority).toBe('next')
+  expect(ended.service.authorities.roots()).toContainEqual(certificate.der)
 })

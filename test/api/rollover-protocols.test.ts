@@ -112,3 +112,16 @@ test('cacerts of EST has the chains of before and of what is staged, until those
   expect(await known(first.subject)).toBe(false)
   expect(await known('CN=third')).toBe(true)
 })
+
+test('and, where a label names no authority, of those that were the default', async () => {
+  const { subject } = (await newAuthority(acme.ca, 'other')).json
+  const choose = (id: string) =>
+    acme.ca.call(`/v1/authorities/${id}`, { method: 'PATCH', body: { isDefault: true } })
+  expect((await choose('other')).status).toBe(200)
+  acme.ca.now += 1000
+  const issuer = await estIssuer()
+  expect(issuer).toBe(subject)
+  expect((await choose('third')).status).toBe(200)
+  const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
+  expect(certificatesOf(body).map((one) => one.subject)).toContain(issuer)
+})

@@ -6,6 +6,7 @@ import type { AuthorityAnswer } from '../../src/cli/answers.ts'
 import { readBasicConstraints } from '../../src/pki/certificate/ca-constraints.ts'
 import { EXTENSION } from '../../src/pki/certificate/extensions.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { decodePem } from '../../src/pki/pem.ts'
 import { openStore } from '../../src/store/open.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
 import { chancery } from './console.ts'
@@ -16,6 +17,10 @@ beforeAll(async () => {
   service = await runService()
 })
 afterAll(() => service.close())
+
+function constraintsOf(der: Buffer) {
+  return parseCertificate(der).extensions.find(({ oid }) => oid === EXTENSION.nameConstraints)
+}
 
 function rootOptions(dir: string): string[] {
   return ['--root-folder', join(dir, 'root-offline'), '--root-passphrase-file', join(dir, 'root-passphrase')]
@@ -98,6 +103,28 @@ describe('init', () => {
       'secp384r1',
     )
   })
+})
+
+test('an intermediate that is signed again keeps the name constraints of its CSR, unless others are given', async () => {
+  const dir = join(temporaryDirectory(), 'data')
+  await chancery(['init', '--dir', dir, '--permit-dns', 'example.test', '--permit-ip', '10.0.0.0/8'])
+  const [csr, out] = [join(dir, 'csr.pem'), join(dir, 'chain.pem')]
+  await chancery(['authority', 'csr', '--dir', dir, '--offline', '--out', csr])
+  const sign = ['authority', 'sign', csr, ...rootOptions(dir), '--public-url', 'http://localhost:8080']
+  const signed = async (...options: string[]) => {
+    const { exitCode, stderr } = await chancery([...sign, '--out', out, ...options])
+    expect(exitCode, stderr).toBe(0)
+    return constraintsOf(decodePem(readFileSync(out, 'utf8'), 'chain')[0]!.der)
+  }
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  const [before] = await store.read.authorities()
+  await store.close()
+  const kept = constraintsOf(before!.certificate!)
+  expect(kept).toMatchObject({ critical: true })
+  expect(await signed()).toEqual(kept)
+  expect(await signed('--permit-dns', 'example.test', '--permit-ip', '10.0.0.0/8')).toEqual(kept)
+  const others = await signed('--permit-dns', 'other.test')
+  expect(others!.value.includes(Buffer.from('example.test'))).toBe(false)
 })
 
 describe('another intermediate', () => {

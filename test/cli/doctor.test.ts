@@ -271,3 +271,43 @@ test.skipIf(toolIsMissing('openssl'))(
     ])
   },
 )
+
+test('an authority that is revoked is a failure for as long as it issues, and a warning once it is retired', async () => {
+  server ??= await startServer(environment)
+  const file = (name: string) => join(parent, name)
+  const run = async (...argv: string[]) => {
+    const { exitCode, stderr } = await chancery(argv, environment)
+    expect(exitCode, stderr).toBe(0)
+  }
+  const base = `http://localhost:${environment.CHANCERY_HTTP_PORT}`
+  const fetched = async (path: string) => Buffer.from(await (await fetch(base + path)).arrayBuffer())
+  writeFileSync(file('last.crl'), await fetched('/crl/root.crl'))
+  const { serialNumber } = parseCertificate(await fetched('/ca/intermediate.crt'))
+  const root = [
+    ...['--root-folder', join(dir, 'root-offline')],
+    ...['--root-passphrase-file', join(dir, 'root-passphrase')],
+  ]
+  await run(
+    'root',
+    'crl',
+    ...root,
+    '--previous',
+    file('last.crl'),
+    '--revoke',
+    serialNumber,
+    '--out',
+    file('crl.pem'),
+  )
+  await run('crl', 'install', 'root', file('crl.pem'))
+  const listed = `${base}/crl/root.crl lists the certificate of "intermediate" as revoked.`
+  const find = async () => (await doctor()).findings.find(({ what }) => what === listed)
+  expect(await find()).toMatchObject({ verdict: 'failed' })
+
+  await run('authority', 'create', 'next', '--replaces', 'intermediate', '--subject', 'CN=Next')
+  await run('authority', 'csr', 'next', '--out', file('next.csr'))
+  const out = ['--public-url', base, '--out', file('next.pem')]
+  await run('authority', 'sign', file('next.csr'), ...root, ...out)
+  await run('authority', 'install', file('next.pem'), '--authority', 'next')
+  await run('authority', 'activate', 'next', '--force', 'propagation')
+  expect(await find()).toMatchObject({ verdict: 'warning', todo: expect.stringContaining('enrol again') })
+})

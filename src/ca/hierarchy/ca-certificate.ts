@@ -59,6 +59,8 @@ export interface IntermediateWish {
   readonly spki: Buffer
   readonly pathLength: number | undefined
   readonly nameConstraints: NameConstraints | null
+  /** Where these are null: as a CSR asks for them, encoded. */
+  readonly askedConstraints?: Buffer | undefined
   /** Seconds; cut at the root's end. */
   readonly validity: number
   /** Where the root's CRL and certificate are served, if that is known already. */
@@ -79,8 +81,10 @@ export async function makeIntermediateCertificate(
       'badName',
       'A CA needs a subject, such as "CN=Example Issuing CA": make its CSR with one.',
     )
+  const asked = wish.nameConstraints === null ? wish.askedConstraints : undefined
   const extensions = [
     ...caExtensions(wish),
+    ...(asked ? [{ oid: EXTENSION.nameConstraints, critical: true, value: asked }] : []),
     authorityKeyIdentifier(root.subjectKeyIdentifier!),
     // Without it the policies of profiles would count for nothing: RFC 5280 6.1.3 empties the tree at a CA that has none.
     certificatePolicies([ANY_POLICY]),

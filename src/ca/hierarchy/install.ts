@@ -33,7 +33,7 @@ export async function installAuthority(
   const [own, ...above] = proveAuthorityChain(chain, spki, epochSeconds(now))
   if (row.certificate) proveSuccessor(own!, parseCertificate(row.certificate, 'badAuthorityCertificate'))
   const root = above.at(-1)!
-  checkAbove(above, rows, row)
+  checkAbove(above, rows, row, epochSeconds(now))
   // A CA elsewhere may have given it another name than it asked for. What is in use must be renewed as it is.
   const elsewhere = await Promise.all(
     above.map(async (info, i) => ({
@@ -61,12 +61,14 @@ export async function installAuthority(
 
 /**
  * A root that is not known comes along with its first intermediate. But a successor takes the place of what all trust, at once or later,
- * and nobody's trust store has a root that is new, or retired. Of one between that is retired no bundle has the CRL.
+ * and nobody's trust store has a root that is new, or retired. Of one between that is retired no bundle has the CRL. Where its own way up
+ * has ended, nobody trusts it any more, and no service starts in which a root could be installed first.
  */
 function checkAbove(
   above: readonly CertificateInfo[],
   rows: readonly AuthorityRow[],
-  { state, replaces }: AuthorityRow,
+  { state, replaces, certificate: own, chain }: AuthorityRow,
+  now: number,
 ): void {
   const known = rows.filter(
     ({ role, certificate }) => role !== 'issuing' && above.some(({ der }) => certificate?.equals(der)),
@@ -79,6 +81,8 @@ function checkAbove(
       `The ${retired.role} "${retired.id}" is retired, and in no bundle: make it active first ("chancery authority activate ${retired.id}").`,
     )
   if (known.some(({ role }) => role === 'root') || replaces === null) return
+  const path = own === null ? [] : [own, ...chain]
+  if (path.some((der) => parseCertificate(der, 'badAuthorityCertificate').notAfter <= now)) return
   const root = above.at(-1)!
   throw new CaError(
     'conflict',

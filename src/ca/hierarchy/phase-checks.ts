@@ -94,11 +94,6 @@ export function checkBelow(
   { all, now }: Pick<PhaseCheckContext, 'all' | 'now'>,
 ): Promise<PhaseCheck> {
   return check('below', () => {
-    const others = all.filter(
-      ({ id, role, state }) => role === 'root' && state !== 'retired' && id !== authority.id,
-    )
-    if (authority.role === 'root' && others.length === 0)
-      refuse('It is the only root: the bundles would be empty.')
     const still = all.filter(
       ({ chain, answersUntil }) =>
         answersUntil > now && chain.some((der) => der.equals(authority.certificate.der)),

@@ -140,11 +140,22 @@ export class Phases {
         `${role === 'root' ? 'A root' : 'An intermediate'} is in the bundles, active, or not, retired: there is nothing between.`,
       )
     const moves = notNone(this.#moveOf(authority, phase), id, phase)
+    if (phase === 'retired') this.#refuseOnlyRoot(authority)
     const context = this.#checkContext()
     const checks = [
       await (phase === 'retired' ? checkBelow(authority, context) : checkCrl(authority, context)),
     ]
     return { checks, moves, becomesDefault: false }
+  }
+
+  /** No check, which could be forced: with root.pem empty no command would reach the service to take it back. */
+  #refuseOnlyRoot({ id, role }: Authority): void {
+    const isOther = (one: Authority) => one.role === 'root' && one.state !== 'retired' && one.id !== id
+    if (role !== 'root' || this.#context.authorities.all().some(isOther)) return
+    throw new CaError(
+      'conflict',
+      `Root "${id}" is the only root: the bundles would be empty. Install another first.`,
+    )
   }
 
   /** None where it is there already. */

@@ -24,15 +24,28 @@ export async function lookAsRelyingParty(all: Situation): Promise<Finding[]> {
     return [warning('crl', 'Nothing was fetched: no service runs.', 'Run the command while it does.')]
   const findings: Finding[] = []
   for (const authority of authorities) {
-    const { id, certificate, chain, answers } = authority
+    const { id, state, certificate, chain, answers } = authority
     if (!certificate || !answers) continue
     const above = chain[0] && parseCertificate(chain[0])
     if (above)
-      findings.push(...(await lookAtCertificate(`the certificate of "${id}"`, certificate, above, all)))
+      findings.push(
+        ...(await lookAtCertificate(
+          { of: `the certificate of "${id}"`, certificate, issuer: above, isRetired: state === 'retired' },
+          all,
+        )),
+      )
     if (authority.role !== 'issuing') continue
     const leaf = await newestOf(client, authority)
     if (leaf)
-      findings.push(...(await lookAtCertificate(`the newest certificate of "${id}"`, leaf, certificate, all)))
+      findings.push(
+        ...(await lookAtCertificate(
+          {
+            of: `the newest certificate of "${id}"`,
+            ...{ certificate: leaf, issuer: certificate, isRetired: false },
+          },
+          all,
+        )),
+      )
   }
   return findings
 }
@@ -50,12 +63,17 @@ async function newestOf(client: Client, { id }: KnownAuthority): Promise<Certifi
   return parseCertificate(decodePem(certificate, 'certificate')[0]!.der)
 }
 
-async function lookAtCertificate(
-  of: string,
-  certificate: CertificateInfo,
-  issuer: CertificateInfo,
-  { now }: Situation,
-): Promise<Finding[]> {
+/** What is looked at. */
+interface Shown {
+  readonly of: string
+  readonly certificate: CertificateInfo
+  readonly issuer: CertificateInfo
+  /** Whether it is that of an authority that issues no more. */
+  readonly isRetired: boolean
+}
+
+async function lookAtCertificate(shown: Shown, { now }: Situation): Promise<Finding[]> {
+  const { of, certificate, issuer } = shown
   const addresses = readAddresses(certificate)
   const [crls, ocsp, issuers] = [addresses.crls, addresses.ocsp, addresses.issuers].map((urls) =>
     urls.filter(isHttp),
@@ -68,8 +86,8 @@ async function lookAtCertificate(
     ...others.map(async (url) => [
       warning('crl', `${url}, in ${of}, was not looked at: it is no HTTP.`, 'Look whether it answers.'),
     ]),
-    ...crls.map((url) => look('crl', REACH, async () => lookAtCrl(url, of, certificate, issuer, now))),
-    ...ocsp.map((url) => look('ocsp', REACH, async () => lookAtOcsp(url, of, certificate, issuer, now))),
+    ...crls.map((url) => look('crl', REACH, async () => lookAtCrl(url, shown, now))),
+    ...ocsp.map((url) => look('ocsp', REACH, async () => lookAtOcsp(url, shown, now))),
     ...issuers.map((url) =>
       look('issuer', REACH, async () => {
         const same = (await fetched(url)).equals(issuer.der)
@@ -86,13 +104,8 @@ function isHttp(url: string): boolean {
   return /^https?:$/.test(URL.parse(url)?.protocol ?? '')
 }
 
-async function lookAtCrl(
-  url: string,
-  of: string,
-  { serialNumber }: CertificateInfo,
-  issuer: CertificateInfo,
-  now: number,
-): Promise<Finding> {
+async function lookAtCrl(url: string, shown: Shown, now: number): Promise<Finding> {
+  const { of, certificate, issuer } = shown
   const der = await fetched(url)
   // One of a partition says so, and cannot be whole.
   const prove = parseCrl(der, 'badCrl').isPartial ? proveCrlOrigin : proveCrl
@@ -104,28 +117,28 @@ async function lookAtCrl(
       'Its clients refuse everybody: see /readyz and the log.',
     )
   if (thisUpdate > now + FAR) return failed('crl', `${url} is from the future.`, 'Compare the clocks.')
-  const isListed = [...readCrlEntries(entries)].some((entry) => entry.serialNumber === serialNumber)
+  const isListed = [...readCrlEntries(entries)].some(
+    (entry) => entry.serialNumber === certificate.serialNumber,
+  )
   return isListed
-    ? failed('crl', `${url} lists ${of} as revoked.`, 'Replace what uses it.')
+    ? revoked('crl', `${url} lists ${of} as revoked.`, shown)
     : ok('crl', `${url}, for ${of}: proven, current until ${rfc3339(nextUpdate)}.`)
 }
 
-async function lookAtOcsp(
-  url: string,
-  of: string,
-  { serialNumber }: CertificateInfo,
-  issuer: CertificateInfo,
-  now: number,
-): Promise<Finding> {
-  const request = stapleRequest({ certificate: issuer }, serialNumber)
+async function lookAtOcsp(url: string, shown: Shown, now: number): Promise<Finding> {
+  const { of, certificate, issuer } = shown
+  const request = stapleRequest({ certificate: issuer }, certificate.serialNumber)
   const { status, nextUpdate } = proveOcspResponse(await fetched(url, request), issuer, now)
   return status === 'good'
     ? ok('ocsp', `${url} says of ${of}: good, proven, until ${rfc3339(nextUpdate)}.`)
-    : failed(
-        'ocsp',
-        `${url} says of ${of}: ${typeof status === 'object' ? 'revoked' : status}.`,
-        'Replace what uses it.',
-      )
+    : revoked('ocsp', `${url} says of ${of}: ${typeof status === 'object' ? 'revoked' : status}.`, shown)
+}
+
+/** That an authority was revoked once another had its place is as it should be. */
+function revoked(area: string, what: string, { isRetired }: Shown): Finding {
+  return isRetired
+    ? warning(area, what, 'It is retired, and issues no more: enrol again whatever of it is still in use.')
+    : failed(area, what, 'Replace what uses it.')
 }
 
 async function fetched(url: string, body?: Buffer): Promise<Buffer> {

@@ -22,8 +22,8 @@ export interface NameLimits {
 
 const TYPES = new Map<number, Subtree['type']>([...TYPE_BY_TAG, [0xa4, 'directory']])
 
-/** Null where the certificate has no name constraints. `CaError` with the given code if they cannot be read. */
-export function readNameLimits(info: TbsInfo, code: ErrorCode): NameLimits | null {
+/** Null where the certificate, or the CSR, has no name constraints. `CaError` with the given code if they cannot be read. */
+export function readNameLimits(info: Pick<TbsInfo, 'extensions'>, code: ErrorCode): NameLimits | null {
   const extension = info.extensions.find(({ oid }) => oid === EXTENSION.nameConstraints)
   if (!extension) return null
   const outer = new DerReader(extension.value, 'nameConstraints', code)

@@ -218,7 +218,8 @@ test('a cross-certificate that is taken out is gone for whoever asks by date as 
 })
 
 test('a root leaves the bundles when nothing below it is of use any more, and may come back', async () => {
-  expectProblem(await phase('root', { phase: 'retired' }), 409, 'conflict', /only root/)
+  for (const force of [[], ['below']])
+    expectProblem(await phase('root', { phase: 'retired', force }), 409, 'conflict', /only root/)
   await ca.enrol(csrPem(['dns:web.example.test']), { profile: 'short-lived' })
   await installRoots(ca, next.certificate, next.crl)
   expectProblem(
