@@ -3,10 +3,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openChancery } from '../src/index.ts'
 import type { RunningServer } from '../src/server.ts'
+import { certId, ocspRequest } from './ocsp/ocsp-request.ts'
 import { startServer } from './start-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-server-'))
@@ -78,6 +80,25 @@ test('requests and handshakes that were never finished do not hold up the end', 
   await close()
   await ended
 }, 15_000)
+
+test.each([0, 1])(
+  'with %d workers a client hears its answer also where it sends no more',
+  async (workers) => {
+    const { httpUrl, service } = await start({ workers })
+    const { rows } = await service.store.read.searchCertificates({ now: 0 }, { limit: 1 })
+    const asked = ocspRequest([certId(service.authorities.issuing().certificate, rows[0]!.serialNumber)])
+    for (const [head, body] of [
+      ['GET /bundles/roots.pem HTTP/1.1', ''],
+      // Nobody asked for it before, so that it has to be signed.
+      [`POST /ocsp HTTP/1.1\r\nContent-Length: ${asked.length}`, asked],
+    ] as const) {
+      const socket = connect({ port: Number(new URL(httpUrl).port), host: '127.0.0.1', allowHalfOpen: true })
+      socket.write(`${head}\r\nHost: localhost\r\n\r\n`)
+      socket.end(body)
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\n./s)
+    }
+  },
+)
 
 /** In a thread: connects as many clients to a port, and once it is told to, has all of them ask at once; posts how often which status came. */
 const CROWD = `
