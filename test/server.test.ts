@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openChancery } from '../src/index.ts'
-import type { RunningServer } from '../src/server.ts'
+import { type RunningServer, urlHost } from '../src/server.ts'
 import { certId, ocspRequest } from './ocsp/ocsp-request.ts'
 import { startServer } from './start-server.ts'
 
@@ -52,6 +52,16 @@ test.each([
     })
   },
 )
+
+test.each([
+  ['::', 'localhost'],
+  ['2001:db8::1', '[2001:db8::1]'],
+  ['fe80::1%eth0', '[fe80::1]'],
+  ['ca.example.test', 'ca.example.test'],
+])('the address %s is %s in a URL', (host, inUrl) => {
+  expect(urlHost({ host })).toBe(inUrl)
+  expect(URL.canParse(`https://${inUrl}:8443`)).toBe(true)
+})
 
 test('an admin key that others may read stops the start', async () => {
   chmodSync(join(directory, 'admin.key'), 0o644)
