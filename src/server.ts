@@ -66,7 +66,10 @@ export async function prepareServer(
   ready.catch(() => {})
   const closers: (() => Promise<void>)[] = [() => tls.close()]
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer()
+    for (const closer of closers.splice(0).reverse()) {
+      // Whatever it is, the database is still to be closed.
+      await closer().catch((err: unknown) => log.error({ err }, 'A part of the service could not be closed'))
+    }
   }
   async function start(): Promise<RunningServer> {
     try {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -109,6 +109,19 @@ test.each([0, 1])(
     }
   },
 )
+
+test('what cannot be cleared away keeps nothing else from being closed', async () => {
+  const place = join(directory, 'temporary')
+  mkdirSync(place)
+  vi.stubEnv('TMPDIR', place)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { close } = await start({ workers: 1 })
+  renameSync(place, `${place}-away`)
+  writeFileSync(place, '')
+  await close()
+  // The database's lock and both ports are free again.
+  await (await start()).close()
+})
 
 /** In a thread: connects as many clients to a port, and once it is told to, has all of them ask at once; posts how often which status came. */
 const CROWD = `
