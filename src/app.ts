@@ -14,6 +14,7 @@ import { closeAfterAnswer, readOnBehindRefusal } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
+import { answerHalfClosed } from './api/half-closed.ts'
 import { healthRoutes } from './api/health.ts'
 import { compilersAtFirstUse } from './api/lazy-compilers.ts'
 import { countRefused, countRequests, countUnrouted } from './api/metrics/http-figures.ts'
@@ -62,6 +63,7 @@ export function buildHttpApp(
   app.register(openapiRoute)
   answerBeforeAll(app.server, atOnce)
   paceRequests(app.server)
+  answerHalfClosed(app.server)
   return app
 }
 

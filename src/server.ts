@@ -66,7 +66,10 @@ export async function prepareServer(
   ready.catch(() => {})
   const closers: (() => Promise<void>)[] = [() => tls.close()]
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer()
+    for (const closer of closers.splice(0).reverse()) {
+      // Whatever it is, the database is still to be closed.
+      await closer().catch((err: unknown) => log.error({ err }, 'A part of the service could not be closed'))
+    }
   }
   async function start(): Promise<RunningServer> {
     try {
@@ -114,9 +117,10 @@ async function checkAdminKey(file: string): Promise<void> {
   if (existsSync(file)) await checkKeyFileMode(file)
 }
 
-function urlHost({ host }: Config): string {
+/** The zone of a link-local address, which has a meaning on this machine alone, cannot stand in a URL as Node and browsers read it. */
+export function urlHost({ host }: Pick<Config, 'host'>): string {
   if (host === '127.0.0.1' || host === '0.0.0.0' || host === '::' || host === '::1') return 'localhost'
-  return isIP(host) === 6 ? `[${host}]` : host
+  return isIP(host) === 6 ? `[${host.replace(/%.*$/, '')}]` : host
 }
 
 function portOf(app: FastifyInstance): number {

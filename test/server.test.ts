@@ -1,12 +1,14 @@
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openChancery } from '../src/index.ts'
-import type { RunningServer } from '../src/server.ts'
+import { type RunningServer, urlHost } from '../src/server.ts'
+import { certId, ocspRequest } from './ocsp/ocsp-request.ts'
 import { startServer } from './start-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'chancery-server-'))
@@ -51,6 +53,16 @@ test.each([
   },
 )
 
+test.each([
+  ['::', 'localhost'],
+  ['2001:db8::1', '[2001:db8::1]'],
+  ['fe80::1%eth0', '[fe80::1]'],
+  ['ca.example.test', 'ca.example.test'],
+])('the address %s is %s in a URL', (host, inUrl) => {
+  expect(urlHost({ host })).toBe(inUrl)
+  expect(URL.canParse(`https://${inUrl}:8443`)).toBe(true)
+})
+
 test('an admin key that others may read stops the start', async () => {
   chmodSync(join(directory, 'admin.key'), 0o644)
   await expect(start()).rejects.toMatchObject({
@@ -78,6 +90,38 @@ test('requests and handshakes that were never finished do not hold up the end', 
   await close()
   await ended
 }, 15_000)
+
+test.each([0, 1])(
+  'with %d workers a client hears its answer also where it sends no more',
+  async (workers) => {
+    const { httpUrl, service } = await start({ workers })
+    const { rows } = await service.store.read.searchCertificates({ now: 0 }, { limit: 1 })
+    const asked = ocspRequest([certId(service.authorities.issuing().certificate, rows[0]!.serialNumber)])
+    for (const [head, body] of [
+      ['GET /bundles/roots.pem HTTP/1.1', ''],
+      // Nobody asked for it before, so that it has to be signed.
+      [`POST /ocsp HTTP/1.1\r\nContent-Length: ${asked.length}`, asked],
+    ] as const) {
+      const socket = connect({ port: Number(new URL(httpUrl).port), host: '127.0.0.1', allowHalfOpen: true })
+      socket.write(`${head}\r\nHost: localhost\r\n\r\n`)
+      socket.end(body)
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\n./s)
+    }
+  },
+)
+
+test('what cannot be cleared away keeps nothing else from being closed', async () => {
+  const place = join(directory, 'temporary')
+  mkdirSync(place)
+  vi.stubEnv('TMPDIR', place)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { close } = await start({ workers: 1 })
+  renameSync(place, `${place}-away`)
+  writeFileSync(place, '')
+  await close()
+  // The database's lock and both ports are free again.
+  await (await start()).close()
+})
 
 /** In a thread: connects as many clients to a port, and once it is told to, has all of them ask at once; posts how often which status came. */
 const CROWD = `

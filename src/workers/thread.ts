@@ -6,6 +6,7 @@ import { type AtOnceContext, answerBeforeAll } from '../api/at-once/requests.ts'
 import { answerClientError } from '../api/client-error.ts'
 import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
+import { answerHalfClosed } from '../api/half-closed.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
 import { boundPipelined } from '../api/overload/pipelined.ts'
@@ -66,6 +67,7 @@ const endResting = answerOnConnections(server, atOnce)
 const limit = limitConnections(server, connections, log)
 answerBeforeAll(server, atOnce)
 paceRequests(server)
+answerHalfClosed(server)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout
 server.keepAliveTimeout = CONNECTION_LIMITS.keepAliveTimeout
 server.setTimeout(CONNECTION_LIMITS.connectionTimeout)

@@ -9,6 +9,8 @@ export interface ConnectionBounds {
 
 /** For the database, the threads, the CRL files, and what is asked of others. */
 const OWN = 100
+/** For the event loop of each worker, its listener and its way to the log. */
+const OF_WORKER = 8
 
 /** A little less than was asked for is no reason to change anything. */
 const NOTEWORTHY = 0.75
@@ -46,8 +48,9 @@ export function fitConnections(
   log: FaultLog,
 ): ConnectionBounds {
   const all = wanted.httpConnections * (workers > 0 ? FORWARDED : 1) + wanted.tlsConnections
-  if (descriptors === null || all + OWN <= descriptors) return wanted
-  const share = Math.max(0, descriptors - OWN) / all
+  const own = OWN + workers * OF_WORKER
+  if (descriptors === null || all + own <= descriptors) return wanted
+  const share = Math.max(0, descriptors - own) / all
   const fitted = {
     httpConnections: Math.max(LEAST, Math.floor(wanted.httpConnections * share)),
     tlsConnections: Math.max(LEAST, Math.floor(wanted.tlsConnections * share)),
@@ -55,7 +58,7 @@ export function fitConnections(
   if (share < NOTEWORTHY) {
     log.warn(
       { descriptors, ...fitted },
-      `The listeners hold fewer connections than limits.httpConnections and limits.tlsConnections allow: the process may have ${descriptors} files open, and they need ${all + OWN} (ulimit -n, LimitNOFILE)`,
+      `The listeners hold fewer connections than limits.httpConnections and limits.tlsConnections allow: the process may have ${descriptors} files open, and they need ${all + own} (ulimit -n, LimitNOFILE)`,
     )
   }
   return fitted

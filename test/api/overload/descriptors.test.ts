@@ -21,9 +21,10 @@ test('else both listeners give up the same share, and what the service needs its
   expect(outcome(20_000).told).toEqual([])
 })
 
-test('with workers a plain connection needs three: its own, and both ends of the one to the main thread', () => {
-  expect(outcome(53_348, 2)).toEqual({ fitted: WANTED, told: [] })
-  expect(outcome(1124, 2).fitted).toEqual({ httpConnections: 315, tlsConnections: 78 })
+test('with workers a plain connection needs three: its own, and both ends of the one to the main thread; and each worker needs some', () => {
+  expect(outcome(53_364, 2)).toEqual({ fitted: WANTED, told: [] })
+  expect(outcome(1140, 2).fitted).toEqual({ httpConnections: 315, tlsConnections: 78 })
+  expect(outcome(1636, 64).fitted).toEqual({ httpConnections: 315, tlsConnections: 78 })
 })
 
 test('a listener always has some', () => {
