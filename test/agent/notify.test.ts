@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../src/agent/notify/command.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
+import { unknowingHaproxy } from '../haproxy/unknowing.ts'
 import { AgentPlace } from './agent-fixture.ts'
 
 async function newPlace(): Promise<AgentPlace> {
@@ -91,4 +92,20 @@ test('a command that hangs is killed, and one that is not there is named', async
   await expect(runCommand(['/nowhere/at-all'], { timeout: 1, environment })).rejects.toThrow(
     /\/nowhere\/at-all cannot be run/,
   )
+})
+
+test('a HAProxy that is reloaded and names no such file was not told, and is not reloaded again for it', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  place.environment = { PATH: process.env.PATH }
+  const reloads = place.file('reloads')
+  const reload = ['sh', '-c', `echo reloaded >> ${reloads}`]
+  const certificate = {
+    files: { combined: 'web.pem' },
+    notify: [{ haproxy: await unknowingHaproxy(), reload }],
+  }
+  const unnamed = [expect.stringMatching(/was reloaded, and its configuration names no .*web\.pem/)]
+  expect(await place.once(certificate)).toEqual(unnamed)
+  expect(await place.once(certificate)).toEqual(unnamed)
+  expect(readFileSync(reloads, 'utf8')).toBe('reloaded\n')
 })
