@@ -56,7 +56,10 @@ test('who is told of staples alone hears nothing of certificates', async () => {
   expect(readFileSync(told, 'utf8')).toBe('staple\n')
 })
 
-test('a signal goes to the process in the file', async () => {
+test.each([
+  ['alone', ''],
+  ['before other lines, as PostgreSQL has it', '/var/lib/postgresql/15/main\n1795881600\n5432\n'],
+])('a signal goes to the process in the file, %s', async (_where, more) => {
   const place = await newPlace()
   await place.giveToken()
   const child = spawn('sh', ['-c', 'trap "echo hup; exit 0" HUP; echo ready; while :; do sleep 0.05; done'], {
@@ -65,7 +68,7 @@ test('a signal goes to the process in the file', async () => {
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   const pidFile = place.file('pid')
-  writeFileSync(pidFile, `${child.pid}\n`)
+  writeFileSync(pidFile, `${child.pid}\n${more}`)
   const ended = once(child, 'exit')
   expect(await place.once({ notify: [{ signal: 'HUP', pidFile }] })).toEqual([])
   expect((await ended)[0]).toBe(0)
