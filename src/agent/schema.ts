@@ -44,7 +44,7 @@ const Notification = Type.Object({
       description: 'Is sent to the process in `pidFile` or to the main process of `unit`.',
     }),
   ),
-  pidFile: Type.Optional(path('A file with the process id, for `signal`.')),
+  pidFile: Type.Optional(path('A file whose first line is the process id, for `signal`.')),
   unit: Type.Optional(
     text({ pattern: '^[A-Za-z0-9:_.@-]+$', wanted: 'a unit of systemd', description: 'For `signal`.' }),
   ),

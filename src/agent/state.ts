@@ -33,6 +33,8 @@ export interface Facts {
   readonly lastRenewal?: number
   /** For each consumer, by a digest of its options: for each part, the digest of what it was told of. */
   readonly notified?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Likewise, of what a reload was to read: where the consumer does not know the file, another would be in vain. */
+  readonly reloaded?: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
 type Kept = 'staple.der' | 'crls.pem' | 'roots.pem'

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { Command } from 'commander'
 import { Client } from '../client/client.ts'
+import { CaError } from '../errors.ts'
+import { LOOKS_AFTER_RELOAD, type NamedFile, requireNamed } from '../haproxy/named.ts'
 import { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { EXIT } from './exit-codes.ts'
 import { asFailure, Failure } from './failure.ts'
@@ -46,6 +48,8 @@ export function pushCommand(terminal: Terminal): Command {
     print(terminal, options.json, { deliveries, reloaded }, () => deliveries.map(line).join(''))
     if (failure) throw failure
     if (failures[0]) throw failures[0]
+    // Else each run would reload it again, for nothing.
+    if (reloaded) await requireNamed(options.socket, waiting.map(namedFile), LOOKS_AFTER_RELOAD)
     if (waiting.length > 0 && !reloaded) {
       throw new Failure(
         EXIT.failed,
@@ -86,6 +90,13 @@ async function deliverAll(
   } finally {
     client.close()
   }
+}
+
+/** By which name its configuration must have it. A staple is read with its certificate. */
+function namedFile({ what, file }: Delivery): NamedFile {
+  if (what === 'staple') return { kind: 'cert', file: file.replace(/\.ocsp$/, '') }
+  const kinds = { certificate: 'cert', CRLs: 'crl-file', roots: 'ca-file' } as const
+  return { kind: kinds[what], file }
 }
 
 function line({ what, file, state, reason }: Delivery): string {

@@ -37,11 +37,7 @@ export async function chooseCertificate(
       : choice.by === 'serial'
         ? await service.store.read.certificate(choice.serialNumber)
         : await newestWithName(choice.name, purpose, service)
-  if (!row)
-    throw new CaError(
-      'notFound',
-      `There is no certificate here, or none that has not expired, for ${shown(choice)}.`,
-    )
+  if (!row) throw new CaError('notFound', missing(choice, purpose))
   checkAllowed(row, own, principal, service)
   return row
 }
@@ -108,7 +104,12 @@ function checkAllowed(
   )
 }
 
-function shown(choice: CertificateChoice): string {
-  if (choice.by === 'name') return nameText(choice.name)
-  return choice.by === 'serial' ? choice.serialNumber : 'this client'
+function missing(choice: CertificateChoice, purpose: CertificateWish['purpose']): string {
+  if (choice.by !== 'name')
+    return `There is no certificate here for ${choice.by === 'serial' ? choice.serialNumber : 'this client'}.`
+  const [wanted, way] =
+    purpose === 'serverAuth'
+      ? ['servers', '"&use=client" asks for one of a TLS client']
+      : ['clients', 'without "use=client" one of a TLS server is asked for']
+  return `No certificate for ${nameText(choice.name)} is valid now and for TLS ${wanted}; ${way}.`
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../src/agent/notify/command.ts'
 import { temporaryDirectory } from '../config/temporary.ts'
+import { unknowingHaproxy } from '../haproxy/unknowing.ts'
 import { AgentPlace } from './agent-fixture.ts'
 
 async function newPlace(): Promise<AgentPlace> {
@@ -55,7 +56,10 @@ test('who is told of staples alone hears nothing of certificates', async () => {
   expect(readFileSync(told, 'utf8')).toBe('staple\n')
 })
 
-test('a signal goes to the process in the file', async () => {
+test.each([
+  ['alone', ''],
+  ['before other lines, as PostgreSQL has it', '/var/lib/postgresql/15/main\n1795881600\n5432\n'],
+])('a signal goes to the process in the file, %s', async (_where, more) => {
   const place = await newPlace()
   await place.giveToken()
   const child = spawn('sh', ['-c', 'trap "echo hup; exit 0" HUP; echo ready; while :; do sleep 0.05; done'], {
@@ -64,7 +68,7 @@ test('a signal goes to the process in the file', async () => {
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   const pidFile = place.file('pid')
-  writeFileSync(pidFile, `${child.pid}\n`)
+  writeFileSync(pidFile, `${child.pid}\n${more}`)
   const ended = once(child, 'exit')
   expect(await place.once({ notify: [{ signal: 'HUP', pidFile }] })).toEqual([])
   expect((await ended)[0]).toBe(0)
@@ -91,4 +95,20 @@ test('a command that hangs is killed, and one that is not there is named', async
   await expect(runCommand(['/nowhere/at-all'], { timeout: 1, environment })).rejects.toThrow(
     /\/nowhere\/at-all cannot be run/,
   )
+})
+
+test('a HAProxy that is reloaded and names no such file was not told, and is not reloaded again for it', async () => {
+  const place = await newPlace()
+  await place.giveToken()
+  place.environment = { PATH: process.env.PATH }
+  const reloads = place.file('reloads')
+  const reload = ['sh', '-c', `echo reloaded >> ${reloads}`]
+  const certificate = {
+    files: { combined: 'web.pem' },
+    notify: [{ haproxy: await unknowingHaproxy(), reload }],
+  }
+  const unnamed = [expect.stringMatching(/was reloaded, and its configuration names no .*web\.pem/)]
+  expect(await place.once(certificate)).toEqual(unnamed)
+  expect(await place.once(certificate)).toEqual(unnamed)
+  expect(readFileSync(reloads, 'utf8')).toBe('reloaded\n')
 })

@@ -21,7 +21,7 @@ interface Running {
   readonly web: Member
   readonly alice: Member
   as(identity?: Member): () => ReturnType<typeof visit>
-  /** A new CRL bundle, and what "apachectl graceful" does. */
+  /** CRLs and intermediates anew, and what "apachectl graceful" does. */
   refresh(): Promise<void>
 }
 
@@ -47,9 +47,11 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp', signer: Signer, own
   writeFileSync(file('web.pem'), web.certificate)
   writeFileSync(file('web.key'), web.key)
   writeFileSync(file('roots.pem'), ca.root)
-  writeFileSync(file('intermediate.pem'), await ca.fetch('/ca/intermediate.pem'))
-  const bundle = async () => writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
-  await bundle()
+  const bundles = async () => {
+    writeFileSync(file('crls.pem'), await ca.fetch('/bundles/roots.crl.pem'))
+    writeFileSync(file('signers.pem'), await ca.fetch('/bundles/chain.pem'))
+  }
+  await bundles()
   const page = adapted(block('apache', 'mod_ssl'), {
     '/etc/apache2/tls': folder,
     '/var/run/apache2/stapling': file('stapling'),
@@ -87,7 +89,7 @@ async function start(variant: 'mod_ssl' | 'mod_md' | 'ocsp', signer: Signer, own
     ...{ ca, apache, port, web, alice },
     as: (identity) => () => visit({ port, root: ca.root, identity }),
     async refresh() {
-      await bundle()
+      await bundles()
       apache.signal('SIGUSR1')
     },
   }
@@ -152,6 +154,27 @@ describe.skipIf(apacheIsMissing() || missing('openssl'))('Apache', () => {
       apache,
     )
     expect((await as(alice)()).answered).toBe(true)
+    await apache.stop()
+  })
+
+  test.each(SIGNERS)('asks about clients of a new intermediate as well, signed by %s', async (signer) => {
+    const { ca, apache, alice, as, refresh } = await start('ocsp', signer)
+    await until(as(alice), ({ answered }) => answered, apache)
+    const root = join(ca.service.directory, 'root-offline')
+    const [csr, chain] = [join(ca.folder, 'next.csr'), join(ca.folder, 'next.pem')]
+    const authority = async (...args: string[]) => {
+      const { status, stderr } = await ca.service.cli('authority', ...args)
+      expect(status, stderr).toBe(0)
+    }
+    await authority('create', 'next', '--replaces', 'intermediate', '--subject', 'CN=Next CA')
+    await authority('csr', 'next', '--out', csr)
+    await authority('sign', csr, '--root-folder', root, '--public-url', ca.service.httpUrl, '--out', chain)
+    await authority('install', chain, '--authority', 'next')
+    await refresh()
+    await authority('activate', 'next', '--force', 'propagation')
+    const bob = await ca.enrol('bob.example.test', 'client')
+    await until(as(bob), ({ answered }) => answered, apache)
+    await until(as(alice), ({ answered }) => answered, apache)
     await apache.stop()
   })
 

@@ -205,6 +205,14 @@ for (const [name, program, isMissing, configuration] of PROGRAMS)
       await reloaded.stop()
     })
 
+    test('a file that its configuration does not name is an error, whatever is reloaded', async () => {
+      const { haproxy, file, push, as } = await start()
+      await until(as(alice), ({ answered }) => answered, haproxy)
+      const { status, stderr } = await push('--crl-file', file('other.pem'), '--reload-command', 'true')
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/its configuration names no .*other\.pem/)])
+      await haproxy.stop()
+    })
+
     test('needs a current CRL of the root in the file, which the bundle has', async () => {
       const { haproxy, as, port } = await start((file) => {
         const [own] = readFileSync(file('crls.pem'), 'utf8').split(/(?<=END X509 CRL-----\n)/)

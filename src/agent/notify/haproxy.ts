@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { holdsCrls, holdsRoots, isDetached, servedSerial } from '../../haproxy/held.ts'
+import type { NamedFile } from '../../haproxy/named.ts'
 import {
   detached,
   type Outcome,
@@ -23,14 +24,10 @@ export async function pushToHaproxy(
   entry: NotificationConfig,
   changed: ReadonlySet<Part>,
   material: Material,
-  { directory, files }: CertificateConfig,
+  config: CertificateConfig,
 ): Promise<string | null> {
   const runtime = new HaproxyRuntime(entry.haproxy!)
-  const place = (given: string | undefined, name: string | undefined) =>
-    given ?? (name === undefined ? null : join(directory, name))
-  const certificate = place(entry.certificateName, files.combined)
-  const roots = place(entry.rootsName, files.roots)
-  const crls = place(entry.crlsName, files.crls)
+  const { certificate, roots, crls } = namesOf(entry, config)
   const steps: (() => Promise<Outcome | null>)[] = []
   if (certificate !== null && (changed.has('certificate') || changed.has('staple')))
     steps.push(() => bringCertificate(runtime, certificate, material))
@@ -44,6 +41,31 @@ export async function pushToHaproxy(
     if (outcome?.live === false) return outcome.reason
   }
   return null
+}
+
+/** What changed of it, by the names that HAProxy's configuration must have. */
+export function namedFiles(
+  entry: NotificationConfig,
+  changed: ReadonlySet<Part>,
+  config: CertificateConfig,
+): NamedFile[] {
+  const { certificate, roots, crls } = namesOf(entry, config)
+  const named: NamedFile[] = []
+  if (certificate !== null && (changed.has('certificate') || changed.has('staple')))
+    named.push({ kind: 'cert', file: certificate })
+  if (roots !== null && changed.has('roots')) named.push({ kind: 'ca-file', file: roots })
+  if (crls !== null && changed.has('crls')) named.push({ kind: 'crl-file', file: crls })
+  return named
+}
+
+function namesOf(entry: NotificationConfig, { directory, files }: CertificateConfig) {
+  const place = (given: string | undefined, name: string | undefined) =>
+    given ?? (name === undefined ? null : join(directory, name))
+  return {
+    certificate: place(entry.certificateName, files.combined),
+    roots: place(entry.rootsName, files.roots),
+    crls: place(entry.crlsName, files.crls),
+  }
 }
 
 async function bringCertificate(

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Environment } from '../../config/environment.ts'
 import { CaError } from '../../errors.ts'
+import { LOOKS_AFTER_RELOAD, requireNamed } from '../../haproxy/named.ts'
+import { HaproxyRuntime } from '../../haproxy/runtime.ts'
 import type { CertificateConfig, NotificationConfig } from '../config.ts'
 import { type Material, partDigests } from '../material.ts'
 import type { Part } from '../schema.ts'
 import type { CertificateState } from '../state.ts'
 import { ConsumerAway } from './away.ts'
 import { runCommand } from './command.ts'
-import { pushToHaproxy } from './haproxy.ts'
+import { namedFiles, pushToHaproxy } from './haproxy.ts'
 import { sendSignal } from './signal.ts'
 
 export interface NotifyContext {
@@ -55,13 +58,32 @@ export async function tell(
     const reason = await pushToHaproxy(entry, changed, material, config).catch(whereAway)
     if (reason !== null) {
       if (!entry.reload) throw new Error(`HAProxy must be reloaded. ${reason}`)
-      await runCommand(entry.reload, { timeout, environment })
+      const digests = partDigests(material, config.files)
+      const wasReloaded = isDeepStrictEqual(state.facts.reloaded?.[keyOf(entry)], digests)
+      if (!wasReloaded) {
+        await runCommand(entry.reload, { timeout, environment })
+        state.remember({ reloaded: withEntry(state.facts.reloaded, entry, digests, config) })
+      }
+      const looks = wasReloaded ? 1 : LOOKS_AFTER_RELOAD
+      await requireNamed(new HaproxyRuntime(entry.haproxy!), namedFiles(entry, changed, config), looks)
     }
   }
-  const notified = { ...state.facts.notified, [keyOf(entry)]: partDigests(material, config.files) }
-  const known = new Set(config.notify.map(keyOf))
-  const kept = Object.entries(notified).filter(([key]) => known.has(key))
-  state.remember({ notified: Object.fromEntries(kept) })
+  const digests = partDigests(material, config.files)
+  state.remember({ notified: withEntry(state.facts.notified, entry, digests, config) })
+}
+
+type Told = NonNullable<CertificateState['facts']['notified']>
+
+/** What is kept of each consumer, with that of this one; nothing of those that are configured no more. */
+function withEntry(
+  before: Told | undefined,
+  entry: NotificationConfig,
+  digests: Told[string],
+  { notify }: CertificateConfig,
+): Told {
+  const known = new Set(notify.map(keyOf))
+  const all = { ...before, [keyOf(entry)]: digests }
+  return Object.fromEntries(Object.entries(all).filter(([key]) => known.has(key)))
 }
 
 /** Changed options are another consumer, which has been told of nothing. */

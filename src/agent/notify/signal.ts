@@ -28,7 +28,8 @@ export async function sendSignal(
 
 function readPidFile(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    // PostgreSQL says more of itself on the lines below.
+    return readFileSync(file, 'utf8').trim().split(/\s/, 1)[0]!
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
     throw new ConsumerAway(`There is no ${file}: its process does not run.`, cause)

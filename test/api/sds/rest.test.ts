@@ -234,6 +234,12 @@ test.each([
 
 test('what is not there is a 404, and a body that is no JSON a 400', async () => {
   expectProblem(await ask(`dns:nobody.example.test?key=${KEY_FILE}`), 404, 'notFound')
+  await enrol('only-client.example.test', 'client')
+  const { json } = await ask(`dns:only-client.example.test?key=${KEY_FILE}`)
+  expect(json).toMatchObject({
+    detail:
+      'No certificate for dns:only-client.example.test is valid now and for TLS servers; "&use=client" asks for one of a TLS client.',
+  })
   expectProblem(await ask('nobody'), 404, 'notFound')
   const broken = await ca.send('/v3/discovery:secrets', {
     body: '{',
