@@ -1,4 +1,5 @@
-import { epochSeconds } from '../../clock.ts'
+import { epochSeconds, rfc3339 } from '../../clock.ts'
+import { CaError } from '../../errors.ts'
 import { readBasicConstraints } from '../../pki/certificate/ca-constraints.ts'
 import {
   authorityInformationAccess,
@@ -63,6 +64,22 @@ export interface IntermediateWish {
   readonly urls: PublicUrls | null
 }
 
+/**
+ * Machines that are offline often have wrong clocks. What is signed at a time at which the root is not valid, and may end before it
+ * begins, would be refused where it is installed, when the key is back in its safe. Throws `CaError` "conflict".
+ */
+export function refuseOutside({ notBefore, notAfter }: CertificateInfo, now: Date): void {
+  const seconds = epochSeconds(now)
+  if (seconds < notBefore) {
+    throw new CaError(
+      'conflict',
+      `The root’s certificate is valid from ${rfc3339(notBefore)} on, and this machine’s clock says ${rfc3339(seconds)}: set the clock.`,
+    )
+  }
+  if (seconds >= notAfter)
+    throw new CaError('conflict', 'The root’s certificate has expired; nobody would take what it signs.')
+}
+
 /** An intermediate, signed by the root. */
 export async function makeIntermediateCertificate(
   wish: IntermediateWish,
@@ -72,6 +89,7 @@ export async function makeIntermediateCertificate(
   now: Date,
 ): Promise<CertificateInfo> {
   const { notBefore, notAfter } = lifeOf(wish.validity, now)
+  refuseOutside(root, now)
   const extensions = [
     ...caExtensions(wish),
     authorityKeyIdentifier(root.subjectKeyIdentifier!),
@@ -109,6 +127,7 @@ export async function makeCrossCertificate(
 ): Promise<CertificateInfo> {
   const { of, urls } = wish
   const { notBefore, notAfter } = lifeOf(wish.validity, now)
+  refuseOutside(root.certificate, now)
   const { pathLength } = readBasicConstraints(of)
   return sign(root.signer, {
     issuer: root.certificate.subject,

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
 import { publicUrls } from '../../../src/ca/certificate-template.ts'
-import { makeCrossCertificate } from '../../../src/ca/hierarchy/ca-certificate.ts'
+import {
+  makeCrossCertificate,
+  makeIntermediateCertificate,
+} from '../../../src/ca/hierarchy/ca-certificate.ts'
+import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import {
   basicConstraints,
@@ -43,4 +47,29 @@ test('a cross-certificate keeps what limits the root that it is for', async () =
   const wish = { of, validity: 86_400, urls: publicUrls('http://ca.example.test') }
   const cross = await makeCrossCertificate(wish, root, new Date((NOT_BEFORE + 86_400) * 1000))
   expect(cross.extensions).toEqual(expect.arrayContaining(limits))
+})
+
+test('where the clock is before the root’s begin, or after its end, nothing is signed: it would be refused at the service', async () => {
+  const keys = newKeyPair()
+  const certificate = parseCertificate(makeRoot(keys))
+  const root = { id: 'root', certificate, signer: createKeySigner(keys.privateKey, null) }
+  const below = newKeyPair()
+  const wish = {
+    ...{ subject: encodeName([{ type: 'CN', value: 'Issuing' }]), pathLength: 0, nameConstraints: null },
+    ...{ spki: createKeySigner(below.privateKey, null).spki, validity: 86_400, urls: null },
+  }
+  for (const [time, why] of [
+    [NOT_BEFORE - 10 * 86_400, /is valid from .* set the clock/],
+    [NOT_AFTER, /has expired/],
+  ] as const) {
+    const now = new Date(time * 1000)
+    const urls = publicUrls('http://ca.example.test')
+    const signatures = [
+      () => makeIntermediateCertificate(wish, certificate, 'root', root.signer, now),
+      () => makeCrossCertificate({ of: certificate, validity: 86_400, urls }, root, now),
+      () => makeNextRootCrl(root, { previous: null, revoke: [], validity: 86_400 }, now),
+    ]
+    for (const sign of signatures)
+      await expect(sign()).rejects.toMatchObject({ code: 'conflict', detail: expect.stringMatching(why) })
+  }
 })
