@@ -1,7 +1,7 @@
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { isDue, type KeptIdentity } from './ca/kept-identity.ts'
-import { type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
+import { isDue, type KeptIdentity, mayIssue } from './ca/kept-identity.ts'
+import { hasItsChain, type ServiceIdentity, serviceIdentity } from './ca/service-identity.ts'
 import { serviceNames } from './ca/service-names.ts'
 import { epochSeconds } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -68,7 +68,11 @@ export async function startTls(
     showIdentity()
   }
   looks.start(async () => {
-    if (inQuestion || isDue(identity, epochSeconds(clock()), authorities.issuing())) await renew()
+    const now = epochSeconds(clock())
+    const issuing = authorities.issuing()
+    const isStale =
+      isDue(identity, now, issuing) || (mayIssue(issuing, now) && !hasItsChain(identity, authorities))
+    if (inQuestion || isStale) await renew()
   })
   service.onChange((serialNumbers) => {
     if (serialNumbers.length === 0 || serialNumbers.includes(identity.serialNumber)) looks.run(renew)

@@ -97,6 +97,30 @@ test.each(['http/1.1', 'http/1.0'])('a client that offers %s alone is served', a
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*newNonce/s)
 })
 
+test('the chain that is shown is the one that is to be sent by now: a cross-certificate in it may have ended', async () => {
+  const shownTop = async () => {
+    const socket = connect({ port: Number(new URL(server.tlsUrl).port), rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    let top = socket.getPeerCertificate(true)
+    while (top.issuerCertificate && top.issuerCertificate !== top) top = top.issuerCertificate
+    socket.destroy()
+    return top.subject.CN
+  }
+  const { authorities } = server.service
+  expect(await shownTop()).toMatch(/^Chancery Issuing CA/)
+  const { certificate, chain } = authorities.issuing()
+  const chainFor = vi.spyOn(authorities, 'chainFor').mockReturnValue([certificate.der, ...chain])
+  await eventually(async () => {
+    vi.advanceTimersByTime(1000)
+    expect(await shownTop()).toMatch(/^Chancery Root CA/)
+  })
+  chainFor.mockRestore()
+  await eventually(async () => {
+    vi.advanceTimersByTime(1000)
+    expect(await shownTop()).toMatch(/^Chancery Issuing CA/)
+  })
+})
+
 test('while nothing can be issued, before the authority begins and after it ends, no certificate is tried for', async () => {
   const { authorities, store } = server.service
   const { certificate, usableUntil } = authorities.issuing()

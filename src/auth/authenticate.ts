@@ -158,11 +158,6 @@ async function byCertificate(der: Buffer, { store, clock, access }: AuthContext)
   if (!row || row.der.length !== der.length || !timingSafeEqual(row.der, der)) {
     throw new CaError('unauthenticated', 'The client certificate was not issued by this CA.')
   }
-  if (row.revocation)
-    throw new CaError(
-      'certificateRevoked',
-      'The client certificate is revoked: enrol again with a new token.',
-    )
   const now = epochSeconds(clock())
   if (now > row.notAfter)
     throw new CaError(
@@ -174,6 +169,12 @@ async function byCertificate(der: Buffer, { store, clock, access }: AuthContext)
     throw new CaError(
       'unauthenticated',
       `The client certificate is not valid yet: it begins at ${rfc3339(row.notBefore)}.`,
+    )
+  // Last: secret discovery lets in whom nothing but this keeps out.
+  if (row.revocation)
+    throw new CaError(
+      'certificateRevoked',
+      'The client certificate is revoked: enrol again with a new token.',
     )
   const role = access?.roleOfCertificate(row) ?? null
   return { kind: 'certificate', id: `certificate:${serialNumber}`, serialNumber, ...(role && { role }) }

@@ -15,6 +15,8 @@ export interface ServiceIdentity {
   readonly key: string
   /** Leaf and intermediates, PEM. */
   readonly certificate: string
+  /** The intermediates, DER. */
+  readonly chain: readonly Buffer[]
   readonly serialNumber: string
   /** Seconds since 1970. */
   readonly notBefore: number
@@ -75,15 +77,23 @@ async function newIdentity(context: IdentityContext): Promise<ServiceIdentity> {
   return identity(await makeIdentity(wish, issuer, join(directory, FILE), passphrase, onFault), context)
 }
 
+/** Whether it goes with the certificates that are to be sent by now: a cross-certificate among them may have ended. */
+export function hasItsChain({ chain }: ServiceIdentity, authorities: Authorities): boolean {
+  const now = chainOf(authorities)
+  return chain.length === now.length && chain.every((der, i) => der.equals(now[i]!))
+}
+
+function chainOf(authorities: Authorities): readonly Buffer[] {
+  return authorities.chainFor({ authority: authorities.issuing().id, profile: SERVICE_PROFILE })
+}
+
 function identity({ key, certificate }: KeptIdentity, { authorities }: IdentityContext): ServiceIdentity {
   const { der, serialNumber, notBefore, notAfter } = certificate
-  const chain = [
-    der,
-    ...authorities.chainFor({ authority: authorities.issuing().id, profile: SERVICE_PROFILE }),
-  ]
+  const chain = chainOf(authorities)
   return {
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certificate: chain.map((one) => encodePem('CERTIFICATE', one)).join(''),
+    certificate: [der, ...chain].map((one) => encodePem('CERTIFICATE', one)).join(''),
+    chain,
     serialNumber,
     notBefore,
     notAfter,

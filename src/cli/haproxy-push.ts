@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { Command } from 'commander'
 import { Client } from '../client/client.ts'
-import { CaError } from '../errors.ts'
 import { LOOKS_AFTER_RELOAD, type NamedFile, requireNamed } from '../haproxy/named.ts'
 import { HaproxyRuntime } from '../haproxy/runtime.ts'
 import { EXIT } from './exit-codes.ts'

@@ -1,5 +1,6 @@
 import { isSpent } from '../ca/authorities.ts'
 import type { Authority } from '../ca/authority.ts'
+import { isInternal } from '../ca/internal-profiles.ts'
 import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { CrlPublisher } from '../crl/publisher.ts'
@@ -63,7 +64,8 @@ export class ComingEnds {
     do {
       const step: { rows: CertificateSummary[]; next: EndingPlace | null } =
         await store.read.endingCertificates(filter, place)
-      await this.#tell(step.rows.map(endOf))
+      // The service's own have no names, by which a successor would be found, and are replaced long before.
+      await this.#tell(step.rows.filter(({ profile }) => !isInternal(profile)).map(endOf))
       place = step.next
     } while (place !== null && !this.#stopped)
   }

@@ -5,6 +5,7 @@ import { hashSecret, newSecret, SECRET_PREFIX } from '../../src/auth/secrets.ts'
 import { createToken, LONGEST_TOKEN } from '../../src/auth/tokens.ts'
 import { CaError } from '../../src/errors.ts'
 import { decodePem } from '../../src/pki/pem.ts'
+import { authenticateClient } from '../../src/sds/authenticate-client.ts'
 import { TestCa } from '../api/ca-fixture.ts'
 import { csrPem } from '../api/requests.ts'
 import { audit } from '../store/records.ts'
@@ -131,6 +132,19 @@ describe('a certificate is not taken', () => {
     await expect(who(null, leaf)).rejects.toMatchObject({ code: 'certificateExpired' })
     ca.now = before
   })
+})
+
+test('a revoked certificate fetches secrets until it has ended, and then no more', async () => {
+  const issued = await ca.enrol(csrPem(['dns:gone.example.test']), { validity: '1h' })
+  expect((await ca.call(`/v1/certificates/${issued.serialNumber}/revoke`, { body: {} })).status).toBe(200)
+  const peerCertificate = decodePem(issued.certificate, 'certificate')[0]!.der
+  const client = () => authenticateClient({ bearer: null, peerCertificate }, context())
+  const before = ca.now
+  ca.now = Date.parse(issued.notAfter)
+  expect(await client()).toMatchObject({ kind: 'certificate', serialNumber: issued.serialNumber })
+  ca.now += 1000
+  await expect(client()).rejects.toMatchObject({ code: 'certificateExpired' })
+  ca.now = before
 })
 
 test('a session that a certificate opened stays open where the database cannot be read for a moment', async () => {

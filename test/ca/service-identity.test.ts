@@ -3,9 +3,10 @@ import { chmodSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync 
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { renewalTime } from '../../src/ca/kept-identity.ts'
-import { serviceIdentity } from '../../src/ca/service-identity.ts'
+import { hasItsChain, serviceIdentity } from '../../src/ca/service-identity.ts'
 import { decodePem } from '../../src/pki/pem.ts'
 import { DAY, PASSPHRASE, TestCa } from '../api/ca-fixture.ts'
+import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from '../api/new-authority.ts'
 
 let ca: TestCa
 beforeEach(async () => {
@@ -67,6 +68,28 @@ test('stays while the clock is set back to before its authority: the next would 
   ca.now = before
   expect(await identify()).toEqual(first)
   expect(faults).toEqual([])
+})
+
+test('goes without a cross-certificate that has ended, and keeps key and certificate', async () => {
+  await ca.close()
+  ca = await TestCa.create({ options: { tls: { chain: 'root' } } })
+  const { authorities } = ca.service
+  const next = await secondRoot(ca)
+  const cross = await crossed(ca, next.root, await ownRoot(ca), 10 * DAY)
+  await installRoots(ca, next.certificate, next.crl, cross)
+  await newAuthority(ca, 'next', { replaces: 'intermediate', root: next.root })
+  const body = { phase: 'active', force: ['propagation'] }
+  expect((await ca.call('/v1/authorities/next/phase', { body })).status).toBe(200)
+  const bridged = await identify()
+  expect(bridged.certificate.endsWith(cross)).toBe(true)
+  ca.now += 10 * DAY * 1000 - 1000
+  expect(hasItsChain(bridged, authorities)).toBe(true)
+  ca.now += 1000
+  expect(hasItsChain(bridged, authorities)).toBe(false)
+  const own = await identify()
+  expect(own).toMatchObject({ key: bridged.key, serialNumber: bridged.serialNumber })
+  expect(bridged.certificate).toBe(own.certificate + cross)
+  expect(hasItsChain(own, authorities)).toBe(true)
 })
 
 test('is made anew for other names, after its revocation, and where the file is spoilt or open to others', async () => {

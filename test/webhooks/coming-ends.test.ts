@@ -62,6 +62,25 @@ test('a certificate that is dated back by more than it lasts is told of in its l
   await eventually(() => expect(receiver.received.length).toBe(1))
 })
 
+test('what the service has certified for itself ends without a word: it has replaced it long before', async () => {
+  const receiver = await startReceiver()
+  const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }], {
+    ocsp: { signer: 'delegated' },
+  })
+  const forgotten = await ca.enrol(csrPem(['dns:forgotten.example.test']), { validity: '7d' })
+  // Two thirds of the responder's seven days are over, and its successor is there.
+  ca.now += 5 * DAY * 1000
+  await eventually(async () => {
+    const responders = (await ca.certificates()).filter(({ profile }) => profile === 'chancery-ocsp')
+    expect(responders).toHaveLength(2)
+  })
+  ca.now += DAY * 1000
+  await eventually(() => expect(receiver.received.length).toBeGreaterThan(0))
+  await eventually(async () => expect((await ca.service.store.read.webhookCounts())[0]!.waiting).toBe(0))
+  const told = receiver.received.map(({ json }) => json.data.serialNumber)
+  expect(told).toEqual([forgotten.serialNumber])
+})
+
 test('a renewal that was revoked renews nothing, and names are the same in any order', async () => {
   const receiver = await startReceiver()
   const { ca } = await webhookCa([{ ...receiver, options: { events: ['certificate.expiring'] } }])

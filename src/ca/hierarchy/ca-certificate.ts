@@ -155,24 +155,24 @@ function lifeOf(validity: number, now: Date) {
   return { notBefore: seconds - BACKDATE, notAfter: seconds + validity }
 }
 
-/**
- * Cut where one of the roots begins or ends. "conflict" where one is not valid now: the life would end before it begins, and clocks
- * of machines that are offline are often wrong.
- */
+/** Cut where one of the roots begins or ends. Throws what `refuseOutside` throws. */
 function lifeWithin(roots: readonly CertificateInfo[], validity: number, now: Date) {
+  for (const root of roots) refuseOutside(root, now)
   const { notBefore, notAfter } = lifeOf(validity, now)
-  const seconds = epochSeconds(now)
-  const over = roots.find((root) => seconds < root.notBefore || seconds >= root.notAfter)
-  if (over) {
-    throw new CaError(
-      'conflict',
-      `"${nameToText(over.subject)}" is valid from ${rfc3339(over.notBefore)} until ${rfc3339(over.notAfter)}, and by the clock of this machine it is ${rfc3339(seconds)}: nobody would take what is signed.`,
-    )
-  }
   return {
     notBefore: Math.max(notBefore, ...roots.map((root) => root.notBefore)),
     notAfter: Math.min(notAfter, ...roots.map((root) => root.notAfter)),
   }
+}
+
+/** "conflict" where a root is not valid now: the clock of a machine that is offline is often wrong. */
+export function refuseOutside({ subject, notBefore, notAfter }: CertificateInfo, now: Date): void {
+  const seconds = epochSeconds(now)
+  if (notBefore <= seconds && seconds < notAfter) return
+  throw new CaError(
+    'conflict',
+    `"${nameToText(subject)}" is valid from ${rfc3339(notBefore)} until ${rfc3339(notAfter)}, and by the clock of this machine it is ${rfc3339(seconds)}: nobody would take what is signed.`,
+  )
 }
 
 async function sign(

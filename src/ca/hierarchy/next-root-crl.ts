@@ -3,6 +3,7 @@ import { CaError } from '../../errors.ts'
 import { encodeCrlEntry } from '../../pki/crl/entry.ts'
 import { readCrlEntries } from '../../pki/crl/parse-entry.ts'
 import { REASON } from '../../pki/crl/reasons.ts'
+import { refuseOutside } from './ca-certificate.ts'
 import { proveCrl } from './prove-crl.ts'
 import { makeRootCrl, type OpenRoot } from './root.ts'
 
@@ -38,8 +39,7 @@ export async function makeNextRootCrl(
 ): Promise<MadeRootCrl> {
   const { certificate } = root
   const thisUpdate = epochSeconds(now)
-  if (certificate.notAfter <= thisUpdate)
-    throw new CaError('conflict', 'The root’s certificate has expired; nobody would take a CRL of it.')
+  refuseOutside(certificate, now)
   const last = previous && proveCrl(previous, certificate)
   // RFC 5280 5.2.3: a higher number must not come with an earlier time. Machines that are offline often have wrong clocks.
   if (last && last.thisUpdate > thisUpdate) {

@@ -4,6 +4,7 @@ import {
   makeCrossCertificate,
   makeIntermediateCertificate,
 } from '../../../src/ca/hierarchy/ca-certificate.ts'
+import { makeNextRootCrl } from '../../../src/ca/hierarchy/next-root-crl.ts'
 import { createKeySigner } from '../../../src/ca/key-signer.ts'
 import {
   basicConstraints,
@@ -81,6 +82,9 @@ test.each([
   const wish = { of: openedRoot().certificate, validity: 86_400, urls: URLS }
   const cross = makeCrossCertificate(wish, openedRoot(), new Date(seconds * 1000))
   await expectRefused(cross, 'conflict', /by the clock of this machine/)
+  const crl = { previous: null, revoke: [], validity: 86_400 }
+  const first = makeNextRootCrl(openedRoot(), crl, new Date(seconds * 1000))
+  await expectRefused(first, 'conflict', /by the clock of this machine/)
 })
 
 test('no intermediate is without a subject', async () => {
