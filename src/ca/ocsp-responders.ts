@@ -8,6 +8,7 @@ import { encodeCsr } from '../pki/csr/encode.ts'
 import { parseCsr } from '../pki/csr/parse.ts'
 import { encodeName } from '../pki/distinguished-name.ts'
 import { generateKey } from '../pki/keys/generate.ts'
+import { readPublicKey } from '../pki/keys/public-key.ts'
 import type { Store } from '../store/store.ts'
 import { SYSTEM_ORIGIN } from './audit.ts'
 import type { Authorities } from './authorities.ts'
@@ -168,9 +169,9 @@ export class OcspResponders {
     return kept ?? this.#make(id)
   }
 
-  /** The one on disk, if it is still good for a third of its life and for this authority. */
+  /** The one on disk, if it is still good for a third of its life, for this authority and by the options. */
   async #kept(id: string): Promise<OcspSigner | null> {
-    const { passphrase, authorities, store, onError } = this.#context
+    const { passphrase, authorities, store, options, onError } = this.#context
     const found = await loadIdentity(this.#file(id), passphrase).catch((error: unknown) => {
       onError(id, error)
       return null
@@ -181,7 +182,10 @@ export class OcspResponders {
       row?.der.equals(found.certificate.der) &&
       !row.revocation &&
       row.authority === id &&
-      found.certificate.issuer.equals(authorities.signing(id).certificate.subject)
+      found.certificate.issuer.equals(authorities.signing(id).certificate.subject) &&
+      // It says itself that nobody shall ask whether it is revoked: a life that was made shorter counts at once.
+      found.certificate.notAfter <= this.#endOfNext(id) &&
+      readPublicKey(found.certificate.spki).type === options(id).responderKeyType
     return isGood ? delegated(found.key, found.certificate) : null
   }
 
