@@ -1,8 +1,13 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { restoreBackup } from '../../src/ca/backup/restore.ts'
+import { takeBackup } from '../../src/ca/backup/take.ts'
 import { makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { type OpenRoot, rootId } from '../../src/ca/hierarchy/root.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { openStore } from '../../src/store/open.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
 import { DAY, TestCa } from './ca-fixture.ts'
 import { installRoots, ownRoot } from './new-authority.ts'
 
@@ -55,4 +60,18 @@ test('of a root that was renewed with its key, a CRL is served where either cert
   expect(again.json).toMatchObject({ roots: [], crls: ['root', root.id] })
   await ca.reopen()
   expect(await served('root')).toEqual(await served(root.id))
+})
+
+test('a restored database has a newer CRL of it for either certificate', async () => {
+  const [backup, directory] = ['backup', 'data'].map((name) => join(temporaryDirectory(), name)) as [
+    string,
+    string,
+  ]
+  await takeBackup({ directory: ca.directory, out: backup, include: [], clock: ca.clock })
+  const newer = await nextCrl()
+  const { carriedOver } = await restoreBackup({ directory, backup, crls: [newer], clock: ca.clock })
+  expect(carriedOver.map(({ authority }) => authority)).toEqual(['root', root.id])
+  const store = await openStore({ file: join(directory, 'chancery.db') })
+  for (const id of ['root', root.id]) expect((await store.read.latestCrl(id))?.der).toEqual(newer)
+  await store.close()
 })
