@@ -3,6 +3,7 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import type { OcspOptions } from '../config/authority-schema.ts'
 import { CaError } from '../errors.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
+import { readPublicKey } from '../pki/keys/public-key.ts'
 import type { Store } from '../store/store.ts'
 import type { Authorities } from './authorities.ts'
 import type { Authority } from './authority.ts'
@@ -163,9 +164,9 @@ export class OcspResponders {
     return kept ?? this.#make(id)
   }
 
-  /** The one on disk, if it is still good for a third of its life and for this authority. */
+  /** The one on disk, if it is still good for a third of its life, for this authority and by the options. */
   async #kept(id: string): Promise<OcspSigner | null> {
-    const { passphrase, authorities, store, onError } = this.#context
+    const { passphrase, authorities, store, options, onError } = this.#context
     const found = await loadIdentity(this.#file(id), passphrase).catch((error: unknown) => {
       onError(id, error)
       return null
@@ -178,7 +179,10 @@ export class OcspResponders {
       row?.der.equals(found.certificate.der) &&
       !row.revocation &&
       row.authority === id &&
-      found.certificate.issuer.equals(issuer.subject)
+      found.certificate.issuer.equals(issuer.subject) &&
+      // It says itself that nobody shall ask whether it is revoked: a life that was made shorter counts at once.
+      found.certificate.notAfter <= this.#endOfNext(id) &&
+      readPublicKey(found.certificate.spki).type === options(id).responderKeyType
     return isGood ? delegated(found) : null
   }
 

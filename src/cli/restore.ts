@@ -83,8 +83,8 @@ What happened after ${takenAt} is not here. Before you start the service:
   authority list". Bring the newest CRLs and OCSP responses of those whose key is elsewhere once more.
 - chancery.yaml is that of the backup: compare its profiles with what you have changed since.
 
-Numbers of tokens, accounts, orders and requests that were given since are not given again: they leap. The next CRLs
-are made at the start, with numbers beyond all that can have been given since.
+Numbers of tokens, admin keys, accounts, orders and requests that were given since are not given again: they leap. The
+next CRLs are made at the start, with numbers beyond all that can have been given since.
 `
 }
 

@@ -128,7 +128,12 @@ export class Publication {
     const isFullBehind = onRevocation === 'full' && full.through < (this.#delta?.through ?? full.through)
     if (isFullBehind) this.#fullWanted = true
     const known = (delta ? this.#delta : full)?.through ?? -1
-    const reshaped = delta !== (this.#delta !== null) || !sameList(full.locations, this.#locations())
+    const deltaUrl = this.#deltaUrl()
+    const reshaped =
+      delta !== (this.#delta !== null) ||
+      !sameList(full.locations, this.#locations()) ||
+      // Where the deltas were before `publicUrl` changed nobody finds them.
+      (deltaUrl !== null && !full.der.includes(deltaUrl))
     if (reshaped) this.#fullWanted = true
     const isBehind = (await this.#context.store.read.latestChange(this.scope)) > known
     if (isBehind && onRevocation === 'full') this.#fullWanted = true
@@ -158,7 +163,7 @@ export class Publication {
   }
 
   async #makeNext(): Promise<PublishedCrl> {
-    const { store, builder, authority, urls, onError, published } = this.#context
+    const { store, builder, authority, onError, published } = this.#context
     const { scope } = this
     const options = this.#options
     try {
@@ -171,7 +176,6 @@ export class Publication {
       this.#fullWanted = false
       this.#madeFull = full
       const previous = this.#full ?? this.#onRecord!.full
-      const deltaUrl = options.delta ? (urls()?.deltaCrl(scope.authority, scope.partition) ?? null) : null
       const wish = {
         scope,
         previous,
@@ -180,7 +184,7 @@ export class Publication {
         now,
         options,
         locations: this.#locations(),
-        deltaUrl,
+        deltaUrl: this.#deltaUrl(),
       }
       const made = await signNextCrls(issuer, builder, wish)
       // Stored before it is served: a number that was seen must never come again with other contents.
@@ -238,6 +242,12 @@ export class Publication {
     if (partition === null) return []
     const now = this.#context.urls()?.crl(authority, partition)
     return [...new Set([...(now === undefined ? [] : [now]), ...this.#issuedLocations])]
+  }
+
+  /** Null where there are none. */
+  #deltaUrl(): string | null {
+    const { authority, partition } = this.scope
+    return this.#options.delta ? (this.#context.urls()?.deltaCrl(authority, partition) ?? null) : null
   }
 
   get #options(): CrlOptions {

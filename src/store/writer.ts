@@ -166,7 +166,8 @@ export class Writer {
     const { file, notices } = this.#settings
     const db = openForWriting(file, this.#identity)
     try {
-      migrate(db)
+      // At the start alone: by now the package's folder may hold another version, whose schema is not that of this code.
+      if (this.#identity === null) migrate(db)
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(file))
       this.#identity ??= identityOf(file)

@@ -1,9 +1,14 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { restoreBackup } from '../../src/ca/backup/restore.ts'
+import { takeBackup } from '../../src/ca/backup/take.ts'
 import { makeIntermediateCertificate, makeRootCertificate } from '../../src/ca/hierarchy/ca-certificate.ts'
 import { makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { type OpenRoot, rootId } from '../../src/ca/hierarchy/root.ts'
 import { parseCertificate } from '../../src/pki/certificate/parse.ts'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
+import { openStore } from '../../src/store/open.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
 import { DAY, expectProblem, TestCa } from './ca-fixture.ts'
 import { crossed, installRoots, newAuthority, ownRoot, secondRoot } from './new-authority.ts'
 import { csrPem } from './requests.ts'
@@ -114,4 +119,18 @@ test('a successor whose root has ended is installed below the renewed one: witho
   expect(installed.status, installed.text).toBe(200)
   expect((await ended.enrol(csr)).authority).toBe('next')
   expect(ended.service.authorities.roots()).toContainEqual(certificate.der)
+})
+
+test('a restored database has a newer CRL of it for either certificate', async () => {
+  const [backup, directory] = ['backup', 'data'].map((name) => join(temporaryDirectory(), name)) as [
+    string,
+    string,
+  ]
+  await takeBackup({ directory: ca.directory, out: backup, include: [], clock: ca.clock })
+  const newer = await nextCrl()
+  const { carriedOver } = await restoreBackup({ directory, backup, crls: [newer], clock: ca.clock })
+  expect(carriedOver.map(({ authority }) => authority)).toEqual(['root', root.id])
+  const store = await openStore({ file: join(directory, 'chancery.db') })
+  for (const id of ['root', root.id]) expect((await store.read.latestCrl(id))?.der).toEqual(newer)
+  await store.close()
 })

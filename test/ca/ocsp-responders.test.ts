@@ -82,6 +82,20 @@ describe('the certificate of a responder', () => {
     expect((await answerAbout(serial)).responder.serialNumber).toBe(responder.serialNumber)
   })
 
+  test.each([
+    ['another key', 'responderKeyType: P-384'],
+    ['a shorter life', 'responderValidity: 3d'],
+  ])('is replaced at a start that wants %s', async (_, option) => {
+    const serial = await enrol()
+    const { responder } = await answerAbout(serial)
+    writeFileSync(join(ca.directory, 'chancery.yaml'), `ocsp: { ${option} }`)
+    await ca.reopen()
+    const next = (await answerAbout(serial)).responder
+    expect(next.serialNumber).not.toBe(responder.serialNumber)
+    await ca.reopen()
+    expect((await answerAbout(serial)).responder.serialNumber).toBe(next.serialNumber)
+  })
+
   test('that cannot be read is replaced, and the fault logged', async () => {
     const serial = await enrol()
     const { responder } = await answerAbout(serial)

@@ -185,6 +185,21 @@ describe('a delta CRL', () => {
     expect(delta(third).number).toBe(full(third).number)
   })
 
+  test('is pointed to where it is now once the address changed', async () => {
+    const old = publicUrls('http://old.example.test')
+    const first = await started({ delta: true }, { urls: () => old })
+    expect(scopeExtensions(full(first).der).freshest).toEqual([
+      'http://old.example.test/crl/issuing/delta.crl',
+    ])
+    await first.stop()
+    ca.now += 60_000
+    const next = await started({ delta: true })
+    expect(scopeExtensions(full(next).der).freshest).toEqual(['http://ca.example.test/crl/issuing/delta.crl'])
+    const { number } = full(next)
+    await next.stop()
+    expect(full(await started({ delta: true })).number).toBe(number)
+  })
+
   test('lapses no later than the certificate of its issuer', async () => {
     ca.now = ca.issuing.certificate.notAfter * 1000 - 600_000
     const publisher = await started({ delta: true })

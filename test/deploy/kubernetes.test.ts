@@ -73,6 +73,9 @@ test('the service reads its options, which agree with its ports, its probes and 
   const service = kind('chancery.yaml', 'Service')
   const set = kind('chancery.yaml', 'StatefulSet')
   const [container] = podOf(set).containers
+  // Some 20 s a million certificates on a busy machine, for a database of ten million with room to spare.
+  const { periodSeconds, failureThreshold } = container.startupProbe
+  expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(1200)
   expect(container.ports).toEqual([
     { name: 'http', containerPort: config.httpPort },
     { name: 'https', containerPort: config.tlsPort },

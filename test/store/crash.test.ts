@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -78,6 +79,29 @@ describe('a disk that fails', () => {
     await expectRecorded(again, [0, 5])
     for (const n of [1, 2, 3, 4]) expect(await again.read.certificate(serial(n))).toBeNull()
     await again.close()
+  })
+
+  test.runIf(has('prlimit'))('brings no database forward: that is for a start', async () => {
+    const file = temporaryDatabase()
+    const store = await openStore({ file, probeMilliseconds: 20 })
+    await store.write('recordAuthority', authority())
+    // As if a package with another migration had been installed meanwhile.
+    const db = new Database(file)
+    const before = (db.pragma('user_version', { simple: true }) as number) - 1
+    db.pragma(`user_version = ${before}`)
+    const limit = (bytes: string) =>
+      execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
+    limit(String(statSync(`${file}-wal`).size + 4096))
+    try {
+      await expect(store.write('recordIssuance', issuance(0))).rejects.toMatchObject({ code: 'storeFailed' })
+    } finally {
+      limit('unlimited')
+    }
+    await vi.waitFor(() => expect(store.healthy).toBe(true), { timeout: 30_000, interval: 10 })
+    await store.write('recordIssuance', issuance(1))
+    expect(db.pragma('user_version', { simple: true })).toBe(before)
+    db.close()
+    await store.close()
   })
 
   test.runIf(has('strace'))('acknowledges nothing that a failed sync left in doubt', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openCrlReader } from '../../src/store/crl-entries.ts'
-import { audit, authority, DAY, issuance, NOW, revocation, serial, token } from './records.ts'
+import { audit, authority, DAY, issuance, NOW, revocation, serial, sha256, token } from './records.ts'
 import { temporaryStore } from './temporary.ts'
 
 const WHOLE = { authority: 'issuing', partition: null }
@@ -68,6 +68,17 @@ test('after a leap no number that can have been given is given again', async () 
       ],
     })
   const enrolment = () => store.write('createToken', token(`secret ${++made}`))
+  const adminKey = () => {
+    const name = `key ${++made}`
+    const facts = {
+      name,
+      role: 'operator',
+      hash: sha256(name),
+      createdAt: NOW,
+      createdBy: 'system:cli',
+    } as const
+    return store.write('createAdminKey', { ...facts, audit: audit('admin-key.create', name) })
+  }
   const numbers = async () => {
     const ordered = await order()
     if (ordered.outcome !== 'created') throw new Error('no order was made')
@@ -75,7 +86,7 @@ test('after a leap no number that can have been given is given again', async () 
     const { challenges } = (await store.read.acmeAuthorization(authorizationId!))!
     return [
       ...[(await account()).accountId, (await enrolment()).tokenId, ordered.orderId, authorizationId!],
-      challenges[0]!.challengeId,
+      ...[challenges[0]!.challengeId, (await adminKey()).id],
     ]
   }
   const before = await numbers()

@@ -62,9 +62,8 @@ export async function carryOverCrls(
         `The CRL of "${id}" has number ${crl.number}, and the backup has number ${stored.number}: it is no newer, and brings nothing back. Leave it out, or give a newer one.`,
       )
     }
-    carried.push(
-      issuer.hasKey ? await carryOver(store, issuer, crl, now) : await keep(store, issuer, crl, now),
-    )
+    if (issuer.hasKey) carried.push(await carryOver(store, issuer, crl, now))
+    else carried.push(...(await keep(store, issuer, issuers, crl, now)))
   }
   return carried
 }
@@ -142,16 +141,21 @@ function checkedNumber(crl: ProvenCrl, now: Date): number {
   return Number(crl.number)
 }
 
-/** One of an authority whose key is elsewhere is served again as it is; what it lists was never recorded one by one. */
+/**
+ * One of an authority whose key is elsewhere is served again as it is, also where its certificate was renewed with its key; what it
+ * lists was never recorded one by one.
+ */
 async function keep(
   store: Store,
   { id, certificate }: Issuer,
+  issuers: readonly Issuer[],
   { der, number }: ProvenCrl,
   now: Date,
-): Promise<CarriedOver> {
+): Promise<CarriedOver[]> {
   const audit = auditOf('crl.install', id, now, {})
-  await installCrl(store, { id, certificate, signer: null }, der, now, audit)
-  return { authority: id, number: Number(number), recorded: 0, unknown: [] }
+  const elsewhere = issuers.filter(({ hasKey }) => !hasKey).map((one) => ({ ...one, signer: null }))
+  const ids = await installCrl(store, { id, certificate, signer: null }, der, now, audit, elsewhere)
+  return ids.map((authority) => ({ authority, number: Number(number), recorded: 0, unknown: [] }))
 }
 
 function auditOf(action: string, target: string, now: Date, detail: Record<string, unknown>) {

@@ -31,7 +31,7 @@ export interface Restored {
 /** By so much two machines' clocks may differ. Seconds. */
 const SKEW = 300
 
-/** Tokens, accounts, orders, requests: beyond what a machine records. */
+/** Tokens, keys, accounts, orders, requests: beyond what a machine records. */
 const NUMBERS_A_SECOND = 10_000
 
 /** CRLs of one scope are made one at a time and wait 50 ms for more revocations, so no more than these in a second. */

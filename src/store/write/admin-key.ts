@@ -2,6 +2,7 @@ import { CaError } from '../../errors.ts'
 import type { AdminKeyRecord, AdminKeyRotation, Commands } from '../commands.ts'
 import type { Connection } from '../connection.ts'
 import { auditWriter } from './audit.ts'
+import { nextNumber } from './number.ts'
 
 interface Living {
   name: string
@@ -12,8 +13,8 @@ interface Living {
 export function adminKeyHandlers(db: Connection) {
   const writeAudit = auditWriter(db)
   const insert = db.prepare(
-    `INSERT INTO admin_keys (name, role, hash, created_at, created_by) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
+    `INSERT INTO admin_keys (id, name, role, hash, created_at, created_by)
+     VALUES (${nextNumber('admin_keys')}, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   )
   const find = db.prepare<[number], Living>(
     'SELECT name, role, revoked_at AS revokedAt FROM admin_keys WHERE id = ?',

@@ -1,7 +1,7 @@
 import type { Connection } from '../connection.ts'
 
 /** Tables whose numbers stand in addresses, and in what others keep, as DNS records name accounts. Their rows are never removed. */
-const COUNTED = ['acme_accounts', 'tokens'] as const
+const COUNTED = ['acme_accounts', 'admin_keys', 'tokens'] as const
 /** Likewise, with AUTOINCREMENT: their rows may be removed. */
 const SEQUENCES = ['acme_orders', 'acme_authorizations', 'acme_challenges', 'requests'] as const
 
