@@ -180,8 +180,10 @@ export class OcspResponders {
       !row.revocation &&
       row.authority === id &&
       found.certificate.issuer.equals(issuer.subject) &&
-      // It says itself that nobody shall ask whether it is revoked: a life that was made shorter counts at once.
-      found.certificate.notAfter <= this.#endOfNext(id) &&
+      // It says itself that nobody shall ask whether it is revoked: a life that was made shorter counts at once. By its own
+      // begin where the clock was set back since.
+      found.certificate.notAfter <=
+        Math.max(this.#now(), row.issuedAt / 1000) + options(id).responderValidity &&
       readPublicKey(found.certificate.spki).type === options(id).responderKeyType
     return isGood ? delegated(found) : null
   }
