@@ -41,6 +41,7 @@ export function refuseRepeatedHeaders(app: FastifyInstance): void {
 }
 
 const principals = attached<FastifyRequest, Promise<Principal>>('principal')
+const laggards = attached<FastifyRequest, true>('late body')
 
 /**
  * Strangers, and those whose role does not suffice, are turned away before a byte of their body is read. Here, and nowhere
@@ -59,12 +60,22 @@ export function authenticateFirst(app: FastifyInstance, context: AuthContext): v
     checkRole(access.others ? await asked : await principalOf(request, context), access)
     if (session !== null) context.access?.sessions.use(session)
   }
-  app.addHook('onRequest', admit)
+  app.addHook('onRequest', async (request) => {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (!isRead) noteLateBody(request)
+    await admit(request)
+  })
   // A body may take half a minute, and whoever began it may have been shut out meanwhile. Of others than those with a role the store
   // looks itself, as it records what they may have.
   app.addHook('preHandler', async (request) => {
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
-    if (!isRead && roleOf(await applicantOf(request, context)) !== null) await admit(request)
+    if (laggards.get(request) && roleOf(await applicantOf(request, context)) !== null) await admit(request)
+  })
+}
+
+/** What comes with the head, as nearly all do, is there before this turn of the event loop ends, in which nobody is shut out. */
+function noteLateBody(request: FastifyRequest): void {
+  setImmediate(() => {
+    if (!request.raw.complete) laggards.set(request, true)
   })
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as httpsRequest } from 'node:https'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Answer, answer, expectProblem, TestCa } from '../ca-fixture.ts'
 import { csrPem, type Identity, keyPem, newKey } from '../requests.ts'
 
@@ -17,29 +17,32 @@ beforeAll(async () => {
 })
 afterAll(() => ca.close())
 
-/** A request for an admin key whose body comes last: at `end`, when the service has let its caller in. */
-async function begun(headers: Record<string, string>, identity?: Identity): Promise<() => Promise<Answer>> {
+/** A request for an admin key, of which nothing is sent yet, and its body. */
+function prepared(headers: Record<string, string>, identity?: Identity) {
   const body = JSON.stringify({ name: `late-${++made}`, role: 'admin' })
   const request = httpsRequest({
     ...{ host: '127.0.0.1', port, servername: 'localhost', ca: ca.rootPem, agent: false },
     ...{ method: 'POST', path: '/v1/admin-keys' },
     ...(identity ? { key: identity.key, cert: identity.certificate } : {}),
-    headers: {
-      ...headers,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      expect: '100-continue',
-    },
+    headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
   })
-  request.flushHeaders()
-  await once(request, 'continue')
-  return async () => {
-    const response = once(request, 'response')
-    request.end(body)
-    const [message] = await response
-    const chunks = await message.toArray()
-    return answer(message.statusCode, message.headers, Buffer.concat(chunks))
-  }
+  return { request, body }
+}
+
+async function ended({ request, body }: ReturnType<typeof prepared>): Promise<Answer> {
+  const response = once(request, 'response')
+  request.end(body)
+  const [message] = await response
+  const chunks = await message.toArray()
+  return answer(message.statusCode, message.headers, Buffer.concat(chunks))
+}
+
+/** One whose body comes last: at `end`, when the service has let its caller in. */
+async function begun(headers: Record<string, string>, identity?: Identity): Promise<() => Promise<Answer>> {
+  const late = prepared({ ...headers, expect: '100-continue' }, identity)
+  late.request.flushHeaders()
+  await once(late.request, 'continue')
+  return () => ended(late)
 }
 let made = 0
 
@@ -68,6 +71,16 @@ test('a request that waited for its body is that of who asks still', async () =>
   const { key } = await adminKey()
   const end = await begun(bearer(key))
   expect((await end()).status).toBe(201)
+})
+
+test('a body that comes with the head costs no second look at who asks', async () => {
+  const { key } = await adminKey()
+  const look = vi.spyOn(ca.service.store.read, 'adminKeyByHash')
+  expect((await ended(prepared(bearer(key)))).status).toBe(201)
+  expect(look).toHaveBeenCalledTimes(1)
+  const end = await begun(bearer(key))
+  expect((await end()).status).toBe(201)
+  expect(look).toHaveBeenCalledTimes(3)
 })
 
 test('an admin key that was revoked, or has another secret, ends no request that it began', async () => {
