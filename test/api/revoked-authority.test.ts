@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Authority } from '../../src/ca/authority.ts'
+import { revokedOf } from '../../src/ca/hierarchy/revoked.ts'
 import { DAY, TestCa } from './ca-fixture.ts'
 import { newAuthority, revokeByRoot } from './new-authority.ts'
 import { csrPem } from './requests.ts'
@@ -47,4 +49,21 @@ test('an active authority that its root has revoked issues on, and is said to be
   expect((await ca.call('/v1/authorities/next/phase', { body })).status).toBe(200)
   expect((await checks()).map(({ name }: { name: string }) => name)).toEqual(['authority:other'])
   expect(await revokedBy()).toMatchObject({ intermediate: 'root', next: null })
+})
+
+test('whether it is revoked is found without parsing what is known, since whoever asks /readyz asks for it', async () => {
+  await revokeByRoot(ca, ca.issuerPem)
+  const { authorities, crl } = ca.service
+  const known = authorities.all()
+  // Octets that nobody could parse, in the place of each certificate.
+  const veil = (der: Buffer) => Buffer.from(known.find((one) => one.certificate.der.equals(der))!.id)
+  const all = known.map(
+    (one): Authority => ({
+      ...one,
+      certificate: { ...one.certificate, der: veil(one.certificate.der) },
+      chain: one.chain.map(veil),
+    }),
+  )
+  const intermediate = all.find(({ id }) => id === 'intermediate')!
+  expect(revokedOf(intermediate, all, (id) => crl.current(id))).toMatchObject({ by: 'root' })
 })

@@ -20,13 +20,13 @@ export function revokedOf(
   all: readonly Pick<Authority, 'id' | 'certificate'>[],
   crlOf: (id: string) => HeldCrl | null,
 ): Revoked | null {
-  const path = [certificate.der, ...chain]
-  for (const issuer of all.filter((one) => path.some((der) => der.equals(one.certificate.der)))) {
-    const issued = path
-      .map((der) => parseCertificate(der))
-      .filter(
-        (one) => one.issuer.equals(issuer.certificate.subject) && !one.der.equals(issuer.certificate.der),
-      )
+  // /readyz asks at each call: what is known has been parsed before.
+  const knownOf = (der: Buffer) => all.find((one) => one.certificate.der.equals(der))
+  const path = [certificate, ...chain.map((der) => knownOf(der)?.certificate ?? parseCertificate(der))]
+  for (const issuer of all.filter((one) => path.some(({ der }) => der.equals(one.certificate.der)))) {
+    const issued = path.filter(
+      (one) => one.issuer.equals(issuer.certificate.subject) && !one.der.equals(issuer.certificate.der),
+    )
     // The list of who issues for others may be long.
     const crl = issued.length > 0 ? crlOf(issuer.id) : null
     const listed = crl && issued.find(({ serialNumber }) => listedSerials(crl).has(serialNumber))
