@@ -3,6 +3,9 @@ import { CaError } from '../../errors.ts'
 /** CA/Browser Forum, Baseline Requirements 6.1.6: no factor below 752. */
 const SMALL_PRIMES = oddPrimesBelow(752)
 
+/** The same in groups, with their product: to divide a long number costs much, and little by how much. */
+const GROUPS = groupsOf(SMALL_PRIMES).map((primes) => ({ primes, product: BigInt(productOf(primes)) }))
+
 /** The first 126 primes but 2: keys of the chips have all of them in what they are built around, from 2048 bits on. */
 const CHIP_PRIMES = SMALL_PRIMES.filter((prime) => prime <= 701)
 
@@ -14,12 +17,19 @@ const FERMAT_ROUNDS = 100
  * CVE-2017-15361), or both are close to each other (CVE-2022-26320). Takes a fraction of a millisecond.
  */
 export function checkRsaFactors(modulus: bigint): void {
-  if (SMALL_PRIMES.some((prime) => modulus % BigInt(prime) === 0n))
+  if (hasSmallFactor(modulus))
     throw weak('has a small factor, so it was damaged or made by a faulty generator')
   if (CHIP_PRIMES.every((prime) => isPowerOf65537(Number(modulus % BigInt(prime)), prime)))
     throw weak('is that of a faulty chip, so that its factors can be computed (ROCA, CVE-2017-15361)')
   if (hasCloseFactors(modulus))
     throw weak('has factors that are close to each other, so that they can be computed (CVE-2022-26320)')
+}
+
+function hasSmallFactor(n: bigint): boolean {
+  return GROUPS.some(({ primes, product }) => {
+    const rest = Number(n % product)
+    return primes.some((prime) => rest % prime === 0)
+  })
 }
 
 /**
@@ -36,18 +46,24 @@ function isPowerOf65537(residue: number, prime: number): boolean {
   return false
 }
 
-const FILTER = 5040
-/** One number in 26 is a square modulo 5040: only these are looked at. */
-const SQUARES = new Set(Array.from({ length: FILTER }, (_, n) => (n * n) % FILTER))
+const MODULI = [5040, 11, 13, 17, 19, 23]
+/** One number in six hundred is a square modulo all of them: only of these a root is taken, which costs more than all the rest. */
+const FILTERS = MODULI.map((modulus) => ({
+  modulus,
+  squares: new Set(Array.from({ length: modulus }, (_, n) => (n * n) % modulus)),
+}))
+const ALL_MODULI = BigInt(productOf(MODULI))
 
 /** By Fermat: n = a² - b², and a, the middle between its factors, is hardly more than the square root of n. */
 function hasCloseFactors(n: bigint): boolean {
   const root = squareRoot(n)
   const first = root * root === n ? root : root + 1n
-  const [firstRest, rest] = [Number(first % BigInt(FILTER)), Number(n % BigInt(FILTER))]
+  const [firstRest, rest] = [Number(first % ALL_MODULI), Number(n % ALL_MODULI)]
   for (let round = 0; round < FERMAT_ROUNDS; round++) {
-    const difference = ((firstRest + round) ** 2 + FILTER - rest) % FILTER
-    if (SQUARES.has(difference) && isSquare((first + BigInt(round)) ** 2n - n)) return true
+    const mayBeSquare = FILTERS.every(({ modulus, squares }) =>
+      squares.has((((firstRest + round) % modulus) ** 2 + modulus - (rest % modulus)) % modulus),
+    )
+    if (mayBeSquare && isSquare((first + BigInt(round)) ** 2n - n)) return true
   }
   return false
 }
@@ -72,6 +88,21 @@ function oddPrimesBelow(limit: number): number[] {
   const primes: number[] = []
   for (let n = 3; n < limit; n += 2) if (primes.every((prime) => n % prime !== 0)) primes.push(n)
   return primes
+}
+
+/** Each with a product that is exact as a number. */
+function groupsOf(primes: readonly number[]): number[][] {
+  const groups: number[][] = []
+  for (const prime of primes) {
+    const last = groups.at(-1)
+    if (last && productOf(last) * prime <= Number.MAX_SAFE_INTEGER) last.push(prime)
+    else groups.push([prime])
+  }
+  return groups
+}
+
+function productOf(factors: readonly number[]): number {
+  return factors.reduce((product, factor) => product * factor, 1)
 }
 
 function weak(reason: string): CaError {
