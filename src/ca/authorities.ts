@@ -91,9 +91,14 @@ export class Authorities {
    */
   crossCertificates(): readonly CrossCertificateRow[] {
     const now = epochSeconds(this.#preference.clock())
+    const standing = this.all().filter((one) => !isSpent(one, now))
+    // Also by another certificate for the same name and key, as where a root was renewed with it: the trust in that goes on.
     const answers = (id: string) => {
-      const one = this.#byId.get(id)
-      return one !== undefined && !isSpent(one, now)
+      const one = this.#byId.get(id)?.certificate
+      return standing.some(
+        ({ certificate }) =>
+          one && certificate.subject.equals(one.subject) && certificate.spki.equals(one.spki),
+      )
     }
     return this.#cross.filter(
       ({ notAfter, subject, issuer }) => notAfter > now && answers(subject) && answers(issuer),

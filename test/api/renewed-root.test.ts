@@ -134,3 +134,30 @@ test('a restored database has a newer CRL of it for either certificate', async (
   for (const id of ['root', root.id]) expect((await store.read.latestCrl(id))?.der).toEqual(newer)
   await store.close()
 })
+
+test('a cross-certificate by a root that was renewed with its key stays when the root of before leaves', async () => {
+  const renewed = await TestCa.create()
+  onTestFinished(() => renewed.close())
+  const other = await secondRoot(renewed)
+  const cross = await crossed(renewed, await ownRoot(renewed), other.root)
+  await installRoots(renewed, other.certificate, other.crl, cross)
+  renewed.now += DAY * 1000
+  const { signer, certificate: before, id } = other.root
+  const certificate = await makeRootCertificate(signer, before.subject, 3650 * DAY, renewed.clock())
+  const after = { id: rootId(certificate), certificate, signer }
+  const [previous] = decodePem(other.crl, 'CRL')
+  const wish = { previous: previous!.der, revoke: [], validity: 365 * DAY }
+  const { der } = await makeNextRootCrl(after, wish, renewed.clock())
+  const installed = await installRoots(
+    renewed,
+    ...[encodePem('CERTIFICATE', certificate.der), encodePem('X509 CRL', der)],
+  )
+  expect(installed.status, installed.text).toBe(200)
+  const bundle = async () => (await renewed.call('/bundles/cross.pem', { as: null }, renewed.http)).text
+  const retire = (one: string) => renewed.call(`/v1/authorities/${one}/phase`, { body: { phase: 'retired' } })
+  expect((await retire(id)).status).toBe(200)
+  // Whoever trusts the same name and key by the newer certificate has use for it.
+  expect(await bundle()).toBe(cross)
+  expect((await retire(after.id)).status).toBe(200)
+  expect(await bundle()).toBe('')
+})
