@@ -99,7 +99,7 @@ const BY_STATUS: Partial<Record<number, ErrorCode>> = {
 /** The pattern of a number. */
 const DIGITS = /^\^\[0-9\]\{1,(\d+)\}\$$/
 
-/** Where Ajv's own words leave open what to change: which key is not known, which values there are, and that a pattern means a number. */
+/** Where Ajv's own words leave open what to change: which key is not known, which values there are, and how a number or a time is written. */
 function validationFault({ validation = [], validationContext = 'body' }: FastifyError): string | null {
   const [first] = validation
   const where = `${validationContext}${first?.instancePath ?? ''}`
@@ -110,6 +110,9 @@ function validationFault({ validation = [], validationContext = 'body' }: Fastif
   if (digits) {
     // Who uses the command line did not write an address.
     return `${where.replace(/^params\//, 'The ')} must be a number of at most ${digits[1]} digits, such as 12`
+  }
+  if (first?.keyword === 'format' && first.params.format === 'date-time') {
+    return `${where} must be a time of RFC 3339, such as 2027-01-31T12:00:00Z`
   }
   const values = validation
     .filter(({ keyword }) => keyword === 'const')
