@@ -20,6 +20,15 @@ const { version } = JSON.parse(await readFile(new URL('../package.json', import.
   version: string
 }
 
+/** What opens and shows sessions takes other credentials than the rest under /v1, or none. */
+const OF_SESSIONS: Readonly<Record<string, Record<string, string[]>[]>> = {
+  'POST /v1/session': [{ bearer: [] }, { certificate: [] }],
+  'GET /v1/session': [{ session: [] }],
+  'DELETE /v1/session': [{ session: [] }],
+  'GET /v1/session/oidc': [],
+  'GET /v1/session/oidc/callback': [],
+}
+
 async function describe(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'chancery-openapi-'))
   const service = await openChancery({ directory, publicUrl: 'http://localhost:8080' })
@@ -68,9 +77,8 @@ async function describe(): Promise<string> {
       transform: ({ schema, url, route }) => {
         const hide = !schema?.summary || route.method === 'HEAD'
         const envoy = url.startsWith('/v3/') ? [{ bearer: [] }, { certificate: [] }] : []
-        const security = url.startsWith('/v1/')
-          ? [{ bearer: [] }, { session: [] }, { certificate: [] }]
-          : envoy
+        const ofRest = url.startsWith('/v1/') ? [{ bearer: [] }, { session: [] }, { certificate: [] }] : envoy
+        const security = OF_SESSIONS[`${route.method} ${url}`] ?? ofRest
         const access = ROUTE_ACCESS[`${route.method} ${url}`]
         const role = access ? { 'x-least-role': access.role } : {}
         const responses = { ...(schema?.response as object), '4XX': { $ref: 'urn:chancery:problem#' } }

@@ -16,6 +16,7 @@ import { refuseTakenDirectory, settleDataDirectory } from './ca/hierarchy/stagin
 import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
+import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
 import type { FaultLog } from './health.ts'
@@ -42,6 +43,7 @@ export interface ChanceryOptions {
 
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
+  refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const load = () => loadConfig({}, { ...options.options, publicUrl, dir: directory })
   const { config } = load()
@@ -64,6 +66,14 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
   const { passphrase } = secrets()
   if (passphrase === null) throw new CaError('badConfiguration', PASSPHRASE_MISSING)
   return openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl! })
+}
+
+/** In JavaScript nobody hears of a key that is not read: whoever bounds a profile beside "options" would think that the bounds hold. */
+function refuseMisplaced({ log: _log, publicUrl: _publicUrl, ...given }: ChanceryOptions): void {
+  const misplaced = Object.keys(given).filter((key) => Object.hasOwn(FileOptions.properties, key))
+  if (misplaced.length === 0) return
+  const example = `options: { ${misplaced.join(', ')} }`
+  throw new CaError('badConfiguration', `Options of chancery.yaml stand in "options": write ${example}.`)
 }
 
 const PASSPHRASE_MISSING =

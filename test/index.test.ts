@@ -269,6 +269,27 @@ test('a passphrase is made for a new CA alone: without that of one that is there
   await (await openChancery({ ...options, passphrase: 'of our own' })).close()
 })
 
+test('options of chancery.yaml count in "options", and are refused beside it, where nothing would read them', async () => {
+  app = Fastify()
+  const profiles = { server: { validity: { default: '1h' } } }
+  const options = { directory, publicUrl: 'http://ca.example.test' }
+  const misplaced = { ...options, profiles, acme: { enabled: false } }
+  const refusal = {
+    code: 'badConfiguration',
+    detail: 'Options of chancery.yaml stand in "options": write options: { profiles, acme }.',
+  }
+  await expect(openChancery(misplaced)).rejects.toMatchObject(refusal)
+  expect(readdirSync(directory)).toEqual([])
+  await app.register(chancery, {
+    prefix: '/pki',
+    ...options,
+    options: { profiles, acme: { enabled: false } },
+  })
+  expect((await app.inject('/pki/acme/directory')).statusCode).toBe(404)
+  const { notBefore, notAfter } = (await enrol()).json
+  expect(Date.parse(notAfter) - Date.parse(notBefore)).toBeLessThan(2 * 3_600_000)
+})
+
 test('an application that gave up waiting for the plugin closes the service all the same', async () => {
   app = Fastify({ pluginTimeout: 1 })
   const options = { directory, publicUrl: 'http://ca.example.test' }

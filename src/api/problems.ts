@@ -96,12 +96,23 @@ const BY_STATUS: Partial<Record<number, ErrorCode>> = {
   503: 'overloaded',
 }
 
-/** Where Ajv's own words leave open what to change: which key is not known, and which values there are. */
+/** The pattern of a number. */
+const DIGITS = /^\^\[0-9\]\{1,(\d+)\}\$$/
+
+/** Where Ajv's own words leave open what to change: which key is not known, which values there are, and how a number or a time is written. */
 function validationFault({ validation = [], validationContext = 'body' }: FastifyError): string | null {
   const [first] = validation
   const where = `${validationContext}${first?.instancePath ?? ''}`
   if (first?.keyword === 'additionalProperties') {
     return `${where} has ${JSON.stringify(String(first.params.additionalProperty).slice(0, 80))}, which is not known here`
+  }
+  const digits = first?.keyword === 'pattern' && DIGITS.exec(String(first.params.pattern))
+  if (digits) {
+    // Who uses the command line did not write an address.
+    return `${where.replace(/^params\//, 'The ')} must be a number of at most ${digits[1]} digits, such as 12`
+  }
+  if (first?.keyword === 'format' && first.params.format === 'date-time') {
+    return `${where} must be a time of RFC 3339, such as 2027-01-31T12:00:00Z`
   }
   const values = validation
     .filter(({ keyword }) => keyword === 'const')

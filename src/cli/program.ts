@@ -37,7 +37,7 @@ async function buildProgram(
 ): Promise<Command> {
   const program = new Command('chancery')
     .description(
-      'A certificate authority of your own: certificates over ACME and REST, OCSP, CRLs and trust bundles.',
+      'A certificate authority of your own: certificates over ACME, EST and REST, OCSP, CRLs and trust bundles.',
     )
     .version(packageVersion())
     .addHelpText('after', `\n${exitCodeTable()}`)

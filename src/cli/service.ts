@@ -75,7 +75,7 @@ function readRoots(file: string): string {
   } catch (error) {
     throw new Failure(
       EXIT.usage,
-      `The root certificate at ${file} cannot be read. Name it with --root; "chancery bundle fetch" fetches it by its fingerprint.`,
+      `The root certificate at ${file} cannot be read. Name it with --root, or the data directory with --dir; "chancery bundle fetch" fetches it by its fingerprint.`,
       { cause: error },
     )
   }

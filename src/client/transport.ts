@@ -133,5 +133,11 @@ function unreachable(url: URL, error: unknown): ServiceError {
       { cause: error },
     )
   }
-  return new ServiceError('lost', `${at} cannot be reached: ${message || code}.`, { cause: error })
+  if (code === 'EPROTO' && message.includes('wrong version number')) {
+    const hint = 'its address for enrolment and administration does'
+    return new ServiceError('lost', `What answers at ${at} does not speak TLS; ${hint}.`, { cause: error })
+  }
+  const closed = url.protocol === 'http:' && code === 'ECONNRESET'
+  const reason = closed ? 'the connection was closed, as by a port that speaks TLS (https://)' : message
+  return new ServiceError('lost', `${at} cannot be reached: ${reason || code}.`, { cause: error })
 }

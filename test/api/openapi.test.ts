@@ -12,6 +12,7 @@ type Content = Record<string, { schema: { format?: string } }>
 type Responses = Record<string, { content?: Content; headers?: object }>
 interface Operation {
   readonly operationId: string
+  readonly security: readonly object[]
   readonly parameters?: readonly { in: string; name: string; required: boolean }[]
   readonly requestBody?: { required: boolean; content: Content }
   readonly responses: Responses
@@ -42,6 +43,22 @@ test('every operation of the description has an answer that is no refusal, and r
   )
   expect(answers.filter(([, statuses]) => !statuses.some((status) => /^[23]/.test(status)))).toEqual([])
   expect(answers.filter(([, statuses]) => !['4XX', '5XX'].every((one) => statuses.includes(one)))).toEqual([])
+})
+
+test('credentials are described where they are asked for, and those that count', async () => {
+  const ca = await TestCa.create()
+  try {
+    const schemes = (path: string) => paths[path]!.get!.security.flatMap((one) => Object.keys(one))
+    for (const path of Object.keys(paths).filter((one) => paths[one]!.get && !one.includes('{'))) {
+      const app = path.startsWith('/v1/') ? ca.tls : ca.http
+      const status = async (as: string | null) => (await ca.call(path, { method: 'GET', as }, app)).status
+      expect([path, (await status(null)) === 401]).toEqual([path, schemes(path).length > 0])
+      const isTaken = schemes(path).length === 0 || schemes(path).includes('bearer')
+      expect([path, (await status(ca.adminKey)) !== 401]).toEqual([path, isTaken])
+    }
+  } finally {
+    await ca.close()
+  }
 })
 
 test('what the service answers has a media type that the description names, refusals and octets included', async () => {

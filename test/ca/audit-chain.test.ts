@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { exportAudit, headsIn, verifyExport } from '../../src/ca/audit-chain/export.ts'
 import { AuditHeads } from '../../src/ca/audit-chain/heads.ts'
 import { signHead } from '../../src/ca/audit-chain/signed-head.ts'
@@ -340,6 +340,19 @@ describe('an export', () => {
     expect(await verifyExport(lines(answer.text), roots())).toMatchObject({ faults: [], heads: 2 })
     expect((await ca.call('/v1/audit/export?after=99999')).status).toBe(404)
     expect((await ca.call('/v1/audit/export?after=x')).status).toBe(400)
+  })
+
+  test('HEAD says the same, and reads none of it', async () => {
+    const rows = vi.spyOn(ca.service.store.read, 'auditChain')
+    onTestFinished(() => rows.mockRestore())
+    expect((await ca.call('/v1/audit/export?after=99999', { method: 'HEAD' })).status).toBe(404)
+    rows.mockClear()
+    const head = await ca.call('/v1/audit/export', { method: 'HEAD' })
+    expect(head).toMatchObject({ status: 200, text: '', headers: { 'content-type': 'application/jsonl' } })
+    expect(head.headers['content-length']).toBeUndefined()
+    // What went on behind its answer would have read by then, too.
+    expect((await ca.call('/v1/audit/export')).status).toBe(200)
+    expect(rows).toHaveBeenCalledOnce()
   })
 })
 

@@ -66,3 +66,15 @@ test('nobody there ends with 3', async () => {
   const out = join(temporaryDirectory(), 'roots.pem')
   expect((await fetchRoot('http://127.0.0.1:1', 'ab'.repeat(32), out)).exitCode).toBe(3)
 })
+
+test('TLS where there is none, and none where there is, are said to be that', async () => {
+  const out = join(temporaryDirectory(), 'roots.pem')
+  const fetch = (url: string) => fetchRoot(url, service.rootFingerprint, out)
+  const plain = await fetch(service.httpUrl.replace('http:', 'https:'))
+  expect(plain).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringMatching(/^chancery: .*does not speak TLS.*\n$/),
+  })
+  const tls = await fetch(service.tlsUrl.replace('https:', 'http:'))
+  expect(tls).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('speaks TLS (https://)') })
+})

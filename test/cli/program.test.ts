@@ -64,6 +64,7 @@ describe('usage errors end with 2, and nothing on standard output', () => {
     [['init', '--public-url', 'https://a.test'], 'publicUrl must be an http:// address'],
     [['serve', '--tls-port', 'x', '--dir', '/nonexistent'], 'tlsPort must be a whole number'],
     [['serve', '--no-init', '--dir', '/nonexistent/data'], 'holds no CA'],
+    [['cert', 'list', '--dir', '/nonexistent'], 'or the data directory with --dir'],
   ])('%j', async (argv, words) => {
     const { exitCode, stdout, stderr } = await chancery(argv)
     expect({ exitCode, stdout }).toEqual({ exitCode: EXIT.usage, stdout: '' })

@@ -15,6 +15,11 @@ export function useOwnParsing(app: FastifyInstance): void {
       const { headers } = raw
       // curl -d '' and Python's urllib name a type for a body that is not there; PHP's generated clients, and many a fetch, do with DELETE.
       if (!hasBody(raw)) delete headers['content-type']
+      // Node takes away "chunked" alone, which must be the last (RFC 9112 6.1).
+      const coding = headers['transfer-encoding'] ?? 'chunked'
+      if (coding.toLowerCase() !== 'chunked') {
+        throw new CaError('notSupported', 'Send the body with no Transfer-Encoding other than chunked.')
+      }
       const encoding = headers['content-encoding']
       if (encoding !== undefined && encoding !== 'identity') {
         throw new CaError('unsupportedMediaType', 'Send the body as it is, without Content-Encoding.')

@@ -30,3 +30,21 @@ test.for([
 test('who may not ask at all hears that first', async () => {
   expectProblem(await ca.call('/v1/admin-keys?state=revoked', { as: null }), 401, 'unauthenticated')
 })
+
+test.for([
+  ['DELETE', '/v1/tokens/x', 'The id must be a number of at most 15 digits, such as 12.'],
+  ['GET', '/v1/requests/0x1', 'The id must be a number of at most 15 digits, such as 12.'],
+  ['GET', '/v1/tokens?limit=all', 'querystring/limit must be a number of at most 4 digits, such as 12.'],
+  [
+    'GET',
+    '/v1/audit?from=2027-01-31',
+    'querystring/from must be a time of RFC 3339, such as 2027-01-31T12:00:00Z.',
+  ],
+] as const)(
+  'a number and a time are asked for in words, not by pattern and format: %s %s',
+  async ([method, url, detail]) => {
+    const answer = await ca.call(url, { method })
+    expectProblem(answer, 400, 'malformedRequest')
+    expect(answer.json.detail).toBe(detail)
+  },
+)

@@ -103,6 +103,16 @@ describe('bodies', () => {
     expectProblem(await ca.call('/v1/certificates', { method: 'POST', headers: typed }), 400, 'malformedCsr')
   })
 
+  test('a transfer coding that is not known is named, and none of its body is misread', async () => {
+    const send = (coding: string) =>
+      ca.call('/v1/tokens', {
+        body: { names: { dns: ['a.test'] } },
+        headers: { 'transfer-encoding': coding },
+      })
+    expectProblem(await send('gzip, chunked'), 501, 'notSupported', /Transfer-Encoding/)
+    expect((await send('Chunked')).status).toBe(201)
+  })
+
   test('a compressed body is refused, not misread', async () => {
     const body = csrDer(['dns:a.example.test'])
     const gzip = { ...headers, 'content-encoding': 'gzip' }
