@@ -57,16 +57,23 @@ test('a long WAL is moved by a thread, and the rest by the writer, so that it be
   expect(log().log).toBeLessThan(200)
 })
 
-test('the thread is asked again for what was committed while it was at work, three times at most', () => {
+/** A WAL of which a checkpoint is under way: as much of it as there is by then is moved by `passes`, which says so later. */
+function underWay() {
   const { file, db, commit, log } = opened()
   const other = openForWriting(file)
+  onTestFinished(() => void other.close())
   const thread = new Steered()
   const checkpoints = new Checkpoints(db, () => thread, unexpected)
   commit(41)
   checkpoints.look()
+  return { commit, log, thread, checkpoints, passes: () => checkpoint(other) }
+}
+
+test('the thread is asked again for what was committed while it was at work, three times at most', () => {
+  const { commit, log, thread, checkpoints, passes } = underWay()
   for (const asked of [1, 2, 3]) {
     expect(thread.messages).toHaveLength(asked)
-    checkpoint(other)
+    passes()
     commit(4)
     // The next look is of a commit, not of the thread.
     checkpoints.look()
@@ -74,22 +81,15 @@ test('the thread is asked again for what was committed while it was at work, thr
   }
   expect(thread.messages).toHaveLength(3)
   expect(log().checkpointed).toBe(log().log)
-  other.close()
 })
 
 test('what is left is moved at once where it is little', () => {
-  const { file, db, commit, log } = opened()
-  const other = openForWriting(file)
-  const thread = new Steered()
-  const checkpoints = new Checkpoints(db, () => thread, unexpected)
-  commit(41)
-  checkpoints.look()
-  checkpoint(other)
+  const { commit, log, thread, passes } = underWay()
+  passes()
   commit(2)
   thread.emit('message', true)
   expect(thread.messages).toEqual(['checkpoint'])
   expect(log().checkpointed).toBe(log().log)
-  other.close()
 })
 
 test.each([
