@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { integerContent } from '../der/write.ts'
+import { DIRECTORY_NAME_TAG } from '../names/general-names.ts'
 import { EXTENSION, type Extension } from './extensions.ts'
 
 /** What an authorityKeyIdentifier says of whose key it is (RFC 5280 4.2.1.1). Nothing where there is none. */
@@ -31,13 +32,11 @@ export function readAuthorityKeyIdentifier(
   return { key, certificate: certificate ?? null }
 }
 
-const DIRECTORY_NAME = 0xa4
-
 function firstDirectoryName(names: DerReader): Buffer | null {
   let found: Buffer | null = null
   while (!names.done) {
     const { tag, content } = names.next()
-    if (tag === DIRECTORY_NAME) found ??= content
+    if (tag === DIRECTORY_NAME_TAG) found ??= content
   }
   return found
 }

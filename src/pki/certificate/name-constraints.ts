@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import { DerReader } from '../der/read.ts'
 import { readName } from '../distinguished-name.ts'
-import { TYPE_BY_TAG } from '../names/general-names.ts'
+import { DIRECTORY_NAME_TAG, TYPE_BY_TAG } from '../names/general-names.ts'
 import { ipBytes } from '../names/ip.ts'
 import type { NameType, SubjectName } from '../names/san.ts'
 import { directoryCovers } from './directory-subtrees.ts'
@@ -20,7 +20,7 @@ export interface NameLimits {
   readonly excluded: readonly Subtree[]
 }
 
-const TYPES = new Map<number, Subtree['type']>([...TYPE_BY_TAG, [0xa4, 'directory']])
+const TYPES = new Map<number, Subtree['type']>([...TYPE_BY_TAG, [DIRECTORY_NAME_TAG, 'directory']])
 
 /** Null where the certificate, or the CSR, has no name constraints. `CaError` with the given code if they cannot be read. */
 export function readNameLimits(info: Pick<TbsInfo, 'extensions'>, code: ErrorCode): NameLimits | null {

@@ -16,10 +16,13 @@ export const TYPE_BY_TAG: ReadonlyMap<number, NameType> = new Map(
   NAME_TYPES.map((type) => [NAME_TAG[type], type]),
 )
 
+/** Of the alternative that holds a Name. */
+export const DIRECTORY_NAME_TAG = 0xa4
+
 const OTHER_KIND_BY_TAG = new Map<number, string>([
   [0xa0, 'otherName'],
   [0xa3, 'x400Address'],
-  [0xa4, 'directoryName'],
+  [DIRECTORY_NAME_TAG, 'directoryName'],
   [0xa5, 'ediPartyName'],
   [0x88, 'registeredID'],
 ])
