@@ -385,12 +385,18 @@ test('the signer’s certificate is renewed in time, and replaced when it is rev
   })
 })
 
-test('while the clock is set back to before the authority no head is signed: it would prove nothing, for ever', async () => {
+/** A CA of its own that has signed one head. */
+async function signedOnce() {
   const own = await TestCa.create()
   const heads = headsOf(own)
   await own.token({ names: { dns: ['a.example.test'] } })
   own.now += 3600_000
   await heads.signIfDue()
+  return { own, heads }
+}
+
+test('while the clock is set back to before the authority no head is signed: it would prove nothing, for ever', async () => {
+  const { own, heads } = await signedOnce()
   const before = own.now
   own.now = (own.service.authorities.issuing().certificate.notBefore - DAY) * 1000
   await own.token({ names: { dns: ['b.example.test'] } })
@@ -404,11 +410,7 @@ test('while the clock is set back to before the authority no head is signed: it 
 })
 
 test('once the authority has ended no head is signed, and none is tried for, each time with a row of its own', async () => {
-  const own = await TestCa.create()
-  const heads = headsOf(own)
-  await own.token({ names: { dns: ['a.example.test'] } })
-  own.now += 3600_000
-  await heads.signIfDue()
+  const { own, heads } = await signedOnce()
   own.now = own.service.authorities.issuing().usableUntil * 1000
   for (let hour = 0; hour < 3; hour++) {
     await own.token({ names: { dns: ['b.example.test'] } })
