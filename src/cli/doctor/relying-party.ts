@@ -129,9 +129,11 @@ async function lookAtOcsp(url: string, shown: Shown, now: number): Promise<Findi
   const { of, certificate, issuer } = shown
   const request = stapleRequest({ certificate: issuer }, certificate.serialNumber)
   const { status, nextUpdate } = proveOcspResponse(await fetched(url, request), issuer, now)
-  return status === 'good'
-    ? ok('ocsp', `${url} says of ${of}: good, proven, until ${rfc3339(nextUpdate)}.`)
-    : revoked('ocsp', `${url} says of ${of}: ${typeof status === 'object' ? 'revoked' : status}.`, shown)
+  if (status === 'good')
+    return ok('ocsp', `${url} says of ${of}: good, proven, until ${rfc3339(nextUpdate)}.`)
+  return status === 'unknown'
+    ? failed('ocsp', `${url} says of ${of}: unknown.`, 'Replace what uses it.')
+    : revoked('ocsp', `${url} says of ${of}: revoked.`, shown)
 }
 
 /** That an authority was revoked once another had its place is as it should be. */
