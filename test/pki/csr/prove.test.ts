@@ -1,11 +1,18 @@
-import { constants, generateKeyPairSync, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
-import { beforeAll, describe, expect, it } from 'vitest'
+import {
+  constants,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  type SignKeyObjectInput,
+  sign,
+} from 'node:crypto'
+import { beforeAll, describe, expect, it, test } from 'vitest'
 import { parseCsr } from '../../../src/pki/csr/parse.ts'
-import { proveCsr } from '../../../src/pki/csr/prove.ts'
+import { possessionOf, proveCsr, prove as proveHere } from '../../../src/pki/csr/prove.ts'
 import { context, integer, NULL, oid, sequence } from '../../../src/pki/der/write.ts'
 import { type HashName, SIGNATURE_ALGORITHMS } from '../../../src/pki/keys/algorithms.ts'
 import { generateKey } from '../../../src/pki/keys/generate.ts'
-import { expectRefused } from '../refusal.ts'
+import { expectRefusal, expectRefused } from '../refusal.ts'
 import { buildCsr, type CsrParts } from './building.ts'
 
 const keys: Record<'ec' | 'rsa' | 'ed25519', KeyObject> = {
@@ -66,6 +73,15 @@ describe('signatures that do not', () => {
       /does not fit/,
     ),
   )
+})
+
+test('A key off its curve is a malformed CSR, in libuv’s pool and in the thread that waits', async () => {
+  const key = await generateKey('P-256')
+  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  spki[spki.length - 1]! ^= 1
+  const csr = parseCsr(buildCsr({ key, spki }))
+  await expectRefused(proveCsr(csr), 'malformedCsr', /not a valid key/)
+  expectRefusal(() => proveHere(possessionOf(csr)), 'malformedCsr', /not a valid key/)
 })
 
 describe('algorithms that are not accepted', () => {
