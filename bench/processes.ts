@@ -40,7 +40,7 @@ export async function startService(
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
   const environment = {
     ...process.env,
-    MALLOC_ARENA_MAX: '8',
+    MALLOC_ARENA_MAX: '16',
     MALLOC_MMAP_THRESHOLD_: '131072',
     CHANCERY_DIR: directory,
     CHANCERY_TLS_PORT: String(tlsPort),

@@ -44,7 +44,7 @@ function saveMemory() {
   const { execve, execPath, execArgv, argv, env } = process
   const chosen = `${execArgv.join(' ')} ${env.NODE_OPTIONS}`.includes('semi-space-size')
   if (!execve || chosen || env.MALLOC_ARENA_MAX !== undefined) return
-  const allocator = { MALLOC_ARENA_MAX: '8', MALLOC_MMAP_THRESHOLD_: '131072' }
+  const allocator = { MALLOC_ARENA_MAX: '16', MALLOC_MMAP_THRESHOLD_: '131072' }
   const flags = [...execArgv, '--max-semi-space-size=8']
   execve.call(process, execPath, [execPath, ...flags, ...argv.slice(1)], { ...allocator, ...env })
 }

@@ -49,7 +49,7 @@ describe('the bundle', () => {
       {
         cwd: copy,
         encoding: 'utf8',
-        env: { ...process.env, MALLOC_ARENA_MAX: '8', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+        env: { ...process.env, MALLOC_ARENA_MAX: '16', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
       },
     )
     const written = `${stdout}${stderr}`
