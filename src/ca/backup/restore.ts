@@ -63,6 +63,7 @@ export async function restoreBackup({ backup, directory, crls, clock }: RestoreW
       await copyAll(backup, manifest, staging)
       return goOn(dataFiles(staging).database, manifest, crls, clock())
     },
+    'restored',
     async () => refuseTaken(manifest, directory),
   )
   return { manifest, carriedOver }

@@ -7,8 +7,10 @@ import { CaError } from '../../errors.ts'
 import { lockDatabase } from '../../store/lock.ts'
 import { settleKeys } from '../custody/settle.ts'
 
-/** Where all of a new CA is made, before it is moved into place. */
-const STAGING = '.initialising'
+/** Where all of a CA is put together before it is moved into place: of a new one, and of one that is restored from a backup. */
+const STAGING = { new: '.initialising', restored: '.restoring' } as const
+
+type Kind = keyof typeof STAGING
 
 /** Written into it last of all: what is there is whole, and on the disk. */
 const COMPLETE = 'complete'
@@ -23,9 +25,13 @@ export interface Settled {
   readonly finished: boolean
 }
 
-/** Completes or clears what an interrupted start, or an interrupted change of the keys, left. `conflict` while another process is at it. */
-export async function settleDataDirectory(directory: string): Promise<Settled> {
-  if (existsSync(join(directory, STAGING))) return aloneIn(directory, () => settle(directory))
+/**
+ * Completes or clears what an interrupted start, or an interrupted change of the keys, left. `conflict` while another process
+ * is at it, and where a restore did not come to its end: only another restore begins that anew.
+ */
+export async function settleDataDirectory(directory: string, wanted: Kind = 'new'): Promise<Settled> {
+  if (Object.values(STAGING).some((name) => existsSync(join(directory, name))))
+    return aloneIn(directory, () => settle(directory, wanted))
   await settleKeys(directory)
   return { initialised: existsSync(dataFiles(directory).database), finished: false }
 }
@@ -47,20 +53,21 @@ export async function refuseTakenDirectory(directory: string): Promise<void> {
 export async function makeInStaging<T>(
   directory: string,
   make: (staging: string) => Promise<T>,
+  kind: Kind = 'new',
   refuseTaken: (directory: string) => Promise<void> = refuseLeftovers,
 ): Promise<T> {
   // Before the lock as well: a service that runs holds it, and "there is a CA" says more than "somebody is at it".
-  refuseCa(directory, await settleDataDirectory(directory))
+  refuseCa(directory, await settleDataDirectory(directory, kind))
   makePrivateDirectory(directory)
   return aloneIn(directory, async () => {
-    refuseCa(directory, await settle(directory))
+    refuseCa(directory, await settle(directory, kind))
     await refuseTaken(directory)
     refuseJournals(directory)
-    const staging = join(directory, STAGING)
+    const staging = join(directory, STAGING[kind])
     makePrivateDirectory(staging)
     const made = await whole(staging, make)
     writeNewFile(join(staging, COMPLETE), '', 0o600)
-    await publish(directory)
+    await publish(directory, staging)
     return made
   })
 }
@@ -99,17 +106,27 @@ async function aloneIn<T>(directory: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-async function settle(directory: string): Promise<Settled> {
-  const staging = join(directory, STAGING)
-  const finished = existsSync(join(staging, COMPLETE))
-  if (finished) await publish(directory)
-  else await rm(staging, { recursive: true, force: true })
-  return { initialised: existsSync(dataFiles(directory).database), finished }
+async function settle(directory: string, wanted: Kind): Promise<Settled> {
+  const fresh = join(directory, STAGING.new)
+  const restored = join(directory, STAGING.restored)
+  const complete = [fresh, restored].find((staging) => existsSync(join(staging, COMPLETE)))
+  if (complete) await publish(directory, complete)
+  if (wanted !== 'restored') refuseHalfRestored(directory, restored)
+  for (const staging of [fresh, restored]) await rm(staging, { recursive: true, force: true })
+  return { initialised: existsSync(dataFiles(directory).database), finished: complete !== undefined }
+}
+
+/** A service that is started again by itself would make a new CA where one with a history is wanted. */
+function refuseHalfRestored(directory: string, staging: string): void {
+  if (!existsSync(staging)) return
+  throw new CaError(
+    'conflict',
+    `A restore into ${directory} was interrupted, and what it was to bring is not there. Restore the backup again; or, for a new CA, remove ${staging}.`,
+  )
 }
 
 /** Can be interrupted anywhere and begun again: what was moved is no longer in staging. */
-async function publish(directory: string): Promise<void> {
-  const staging = join(directory, STAGING)
+async function publish(directory: string, staging: string): Promise<void> {
   const database = basename(dataFiles(directory).database)
   const move = (name: string) => rename(join(staging, name), join(directory, name))
   for (const name of await readdir(staging)) {

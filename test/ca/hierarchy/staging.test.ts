@@ -88,6 +88,33 @@ test('after a run that was interrupted early it begins anew', async () => {
   await expectWhole(directory)
 })
 
+describe('a restore that was interrupted early', () => {
+  const halfRestored = () => {
+    const directory = temporaryDirectory()
+    mkdirSync(join(directory, '.restoring'))
+    writeFileSync(join(directory, '.restoring', 'admin.key'), 'old')
+    return directory
+  }
+
+  test('is no place for a new CA', async () => {
+    const directory = halfRestored()
+    const refusal = { code: 'conflict', detail: expect.stringContaining('Restore the backup again') }
+    await expect(settleDataDirectory(directory)).rejects.toMatchObject(refusal)
+    await expect(initialise(wish(directory))).rejects.toMatchObject(refusal)
+    expect(readdirSync(join(directory, '.restoring'))).toEqual(['admin.key'])
+  })
+
+  test('is begun anew by another restore, whose folder is published as any', async () => {
+    const directory = halfRestored()
+    const make = async (staging: string) => writeFileSync(join(staging, 'chancery.db'), 'restored')
+    await makeInStaging(directory, make, 'restored')
+    expect(readdirSync(directory).filter((name) => !name.startsWith('chancery.db.lock'))).toEqual([
+      'chancery.db',
+    ])
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: false })
+  })
+})
+
 const hasStrace = spawnSync('strace', ['--version']).status === 0
 const CLI = new URL('../../../src/cli.ts', import.meta.url).pathname
 
