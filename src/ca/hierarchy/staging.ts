@@ -111,9 +111,11 @@ async function settle(directory: string, wanted: Kind): Promise<Settled> {
   const restored = join(directory, STAGING.restored)
   const complete = [fresh, restored].find((staging) => existsSync(join(staging, COMPLETE)))
   if (complete) await publish(directory, complete)
-  if (wanted !== 'restored') refuseHalfRestored(directory, restored)
+  const initialised = existsSync(dataFiles(directory).database)
+  // With the database in its place it is what the end of a restore had no time to remove.
+  if (!initialised && wanted !== 'restored') refuseHalfRestored(directory, restored)
   for (const staging of [fresh, restored]) await rm(staging, { recursive: true, force: true })
-  return { initialised: existsSync(dataFiles(directory).database), finished: complete !== undefined }
+  return { initialised, finished: complete !== undefined }
 }
 
 /** A service that is started again by itself would make a new CA where one with a history is wanted. */

@@ -104,6 +104,13 @@ describe('a restore that was interrupted early', () => {
     expect(readdirSync(join(directory, '.restoring'))).toEqual(['admin.key'])
   })
 
+  test('at its very end, with the database in place, is none', async () => {
+    const directory = halfRestored()
+    writeFileSync(join(directory, 'chancery.db'), 'restored')
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: false })
+    expect(existsSync(join(directory, '.restoring'))).toBe(false)
+  })
+
   test('is begun anew by another restore, whose folder is published as any', async () => {
     const directory = halfRestored()
     const make = async (staging: string) => writeFileSync(join(staging, 'chancery.db'), 'restored')
