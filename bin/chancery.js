@@ -35,7 +35,7 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
 }
 
 /**
- * What V8 and glibc keep for later is as much as the service needs: 340 MB under load instead of 220. Most of it is told at the
+ * What V8 and glibc keep for later is as much as the service needs: 340 MB under load instead of 235. Most of it is told at the
  * start of a process alone, so this one starts once more in its own place, unless somebody has chosen something for it.
  */
 function saveMemory() {
