@@ -1,4 +1,4 @@
-import { constants, type VerifyKeyObjectInput, type VerifyPublicKeyInput, verify } from 'node:crypto'
+import { constants, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CaError } from '../../errors.ts'
 import { oid, sequence } from '../der/write.ts'
@@ -64,10 +64,9 @@ export function prove(possession: Possession): void {
   throw notProven()
 }
 
-/** As octets: a `KeyObject`, of which nothing else has need, would cost as much again as a tenth of the proof. */
-function keyOf({ spki, options }: Possession): VerifyPublicKeyInput {
-  const key = Buffer.from(spki.buffer, spki.byteOffset, spki.length)
-  return { key, format: 'der', type: 'spki', ...options }
+/** As octets: a `KeyObject`, which nothing else needs, would cost a tenth of the proof. */
+function keyOf({ spki, options }: Possession) {
+  return { key: spki, format: 'der', type: 'spki', ...options } as const
 }
 
 /** What kept OpenSSL from verifying at all: the key, as far as is known. */
