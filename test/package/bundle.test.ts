@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,6 +55,47 @@ describe('the bundle', () => {
     const written = `${stdout}${stderr}`
     expect(written).toMatch(/cli-serve-[^/]+\.js was accepted/)
     expect(written).not.toMatch(/\/dist\/.* was (?:not found|rejected)/)
+  })
+
+  it('starts with what V8 compiled before: of Node’s own modules, and of an earlier start that has ended', () => {
+    const [uncached, data] = [join(copy, 'uncached.json'), join(copy, 'served')]
+    // What Node knows of its own modules, once the service is ready; which then ends.
+    const look = join(copy, 'look.cjs')
+    writeFileSync(
+      look,
+      `const { internalBinding } = require('internal/test/binding')
+      const write = process.stdout.write.bind(process.stdout)
+      process.stdout.write = (text, ...rest) => {
+        if (String(text).includes('is ready')) {
+          const { compiledWithoutCache } = internalBinding('builtins').getCacheUsage()
+          require('node:fs').writeFileSync(${JSON.stringify(uncached)}, JSON.stringify([...compiledWithoutCache]))
+          setImmediate(() => process.kill(process.pid, 'SIGTERM'))
+        }
+        return write(text, ...rest)
+      }`,
+    )
+    const serve = () =>
+      spawnSync(
+        process.execPath,
+        ['--max-semi-space-size=8', '--expose-internals', '--require', look, 'bin/chancery.js', 'serve'],
+        {
+          cwd: copy,
+          encoding: 'utf8',
+          env: {
+            ...process.env,
+            ...{ CHANCERY_DIR: data, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' },
+            ...{ MALLOC_ARENA_MAX: '16', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+            // Not where others have left theirs.
+            NODE_COMPILE_CACHE: join(copy, 'compiled'),
+          },
+        },
+      )
+    expect(serve().status).toBe(0)
+    const { status, stderr } = serve()
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(readFileSync(uncached, 'utf8'))).toEqual([])
+    expect(stderr).toMatch(/\/dist\/server-[^/]+\.js was accepted/)
+    expect(stderr).not.toMatch(/\/dist\/.* was (?:not found|rejected)/)
   })
 
   it('makes a hierarchy, so that it finds what the package brings and its threads', () => {
