@@ -58,18 +58,21 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const { tlsUrl, httpUrl, rootFingerprint, adminKeyFile } = server
   const running: Running = { tlsUrl, httpUrl, rootFingerprint, adminKeyFile }
   print(terminal, options.json, running, () => banner(running, variablesFor(config, tlsUrl)))
-  boundHeapGrowth()
+  tuneV8()
   await stopped
   await endWithin(server.close(), END_MILLISECONDS)
   ;(await import('../log.ts')).endLog()
 }
 
 /**
- * From here on V8 collects once there is twice of what was alive, and not four times: 40 MB less under load, at the same speed. Not
- * sooner, since V8 takes compiled code from no cache that was made with other flags, and not that of Node's own modules either.
+ * What V8 is told for a service. Only now, since it takes compiled code from no cache that was made with other flags, not even that of
+ * Node's own modules.
  */
-function boundHeapGrowth(): void {
+function tuneV8(): void {
+  // Collects once there is twice of what was alive, and not four times: 40 MB less under load, at the same speed.
   setFlagsFromString('--heap-growing-percent=100')
+  // Of 3,000, which what runs once for each certificate has after some 17,000: all of it at once, half a second at half the speed.
+  setFlagsFromString('--invocation-count-for-turbofan=1000')
 }
 
 async function initialiseFirst(
