@@ -105,7 +105,8 @@ async function* startAll(
 async function startChancery(what: string, service: RunningService) {
   const asked = (await requestsOfNew(service, CERTIFICATES)).filter(isServedByCfssl)
   // The hash of the issuer's key stands in each: of a hundred keys one has them.
-  if (asked.length === 0) throw new Error('The issuer is one of which cfssl redirects each request; start again.')
+  if (asked.length === 0)
+    throw new Error('The issuer is one of which cfssl redirects each request; start again.')
   const GET = asked.map((request) => asGet(request, '/ocsp/'))
   const POST = asked.map((request) => asPost(request, '/ocsp'))
   const running = { ...service, port: service.httpPort }
