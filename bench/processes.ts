@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/free-port.ts'
+import { npmStart } from './npm-start.ts'
 
 export interface Running {
   readonly process: ChildProcess
@@ -38,10 +39,10 @@ export async function startService(
   if (Object.keys(options).length > 0)
     await writeFile(join(directory, 'chancery.yaml'), JSON.stringify(options))
   const [tlsPort, httpPort] = [await freePort(), await freePort()]
+  const { environment: bounds, flags } = npmStart(checkout)
   const environment = {
     ...process.env,
-    MALLOC_ARENA_MAX: '16',
-    MALLOC_MMAP_THRESHOLD_: '131072',
+    ...bounds,
     CHANCERY_DIR: directory,
     CHANCERY_TLS_PORT: String(tlsPort),
     CHANCERY_HTTP_PORT: String(httpPort),
@@ -49,7 +50,7 @@ export async function startService(
   }
   const child = startChild(
     process.execPath,
-    ['--max-semi-space-size=8', ...extraNodeFlags, join(checkout, 'bin/chancery.js'), 'serve'],
+    [...flags, ...extraNodeFlags, join(checkout, 'bin/chancery.js'), 'serve'],
     {
       env: environment,
       stdio: ['ignore', 'pipe', 'inherit'],
