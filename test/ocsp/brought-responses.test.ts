@@ -1,14 +1,23 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
 import { type MadeRootCrl, makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
+import { createKeySigner } from '../../src/ca/key-signer.ts'
 import { installOcspResponse } from '../../src/ocsp/install-response.ts'
+import { parseOcspRequest } from '../../src/ocsp/request.ts'
 import { createOcspResponder } from '../../src/ocsp/responder.ts'
 import { makeRootResponse } from '../../src/ocsp/root-response.ts'
+import { signResponse } from '../../src/ocsp/sign-response.ts'
+import { extendedKeyUsage, keyUsage } from '../../src/pki/certificate/extensions.ts'
+import { parseCertificate } from '../../src/pki/certificate/parse.ts'
+import { encodeTbs } from '../../src/pki/certificate/tbs.ts'
 import { REASON } from '../../src/pki/crl/reasons.ts'
+import { encodeName } from '../../src/pki/distinguished-name.ts'
+import { newSerialNumber } from '../../src/pki/serial-number.ts'
+import { assembleSigned } from '../../src/pki/signed.ts'
 import { readAnswer } from './answer.ts'
 import { certId, ocspRequest } from './ocsp-request.ts'
 import { RESPONDER_DEFAULTS } from './options.ts'
-import { SmallCa } from './small-ca.ts'
+import { generateEcKey, SmallCa } from './small-ca.ts'
 
 const DAY = 86_400
 
@@ -58,4 +67,47 @@ test('a response that says good is not given beside a CRL that was brought since
   crl = await nextCrl()
   expect(await answer()).toBe('revoked')
   expect(responder.health()).toMatchObject([{ authority: 'root', reason: null }])
+})
+
+test('a response is given no longer than the certificate of its responder is valid', async () => {
+  const ca = await SmallCa.create()
+  onTestFinished(() => ca.close())
+  const responder = createOcspResponder({
+    ...RESPONDER_DEFAULTS,
+    ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
+    onError: (error) => expect.unreachable(String(error)),
+  })
+  onTestFinished(() => responder.stop())
+  const asked = ocspRequest([certId(ca.root.certificate, ca.issuing.certificate.serialNumber)])
+  const signer = createKeySigner(generateEcKey(), null)
+  const { subject } = ca.root.certificate
+  const end = ca.seconds + 40 * DAY
+  const tbs = encodeTbs({
+    ...{ serialNumber: newSerialNumber(), signature: ca.rootSigner.algorithm, issuer: subject },
+    ...{ subject: encodeName([{ type: 'CN', value: 'Responder' }]), spki: signer.spki },
+    ...{ notBefore: ca.seconds, notAfter: end },
+    extensions: [keyUsage(['digitalSignature']), extendedKeyUsage(['OCSPSigning'])],
+  })
+  const der = assembleSigned(tbs, ca.rootSigner.algorithm, await ca.rootSigner.sign(tbs))
+  const certificate = parseCertificate(der)
+  // openssl lets a response outlive the certificate of its responder; what is signed here would end with it.
+  const lasting = { ...certificate, notAfter: end + 365 * DAY }
+  const response = await signResponse(
+    { signer, certificate: lasting, isDelegated: true },
+    {
+      ...{ request: parseOcspRequest(asked), statuses: ['good'], now: ca.seconds },
+      authorityEnd: ca.root.certificate.notAfter,
+      options: { validity: 90 * DAY, responderId: 'key' },
+    },
+  )
+  const audit = auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
+  const { nextUpdate } = await installOcspResponse(ca.store, ca.root, response.der, ca.clock(), audit)
+  expect(nextUpdate).toBe(end)
+  await responder.responseBrought()
+  expect(responder.health()).toEqual([{ authority: 'root', reason: null, until: end }])
+  ca.now = (end - 1) * 1000
+  expect((await responder.respond(asked)).der).toEqual(response.der)
+  expect(responder.health()).toMatchObject([{ reason: expect.stringContaining('ends at') }])
+  ca.now = end * 1000
+  expect((await responder.respond(asked)).status).toBe('unauthorized')
 })
