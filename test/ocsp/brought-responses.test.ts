@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { auditEntry, SYSTEM_ORIGIN } from '../../src/ca/audit.ts'
+import { installCrl } from '../../src/ca/hierarchy/install-crl.ts'
 import { type MadeRootCrl, makeNextRootCrl } from '../../src/ca/hierarchy/next-root-crl.ts'
 import { createKeySigner } from '../../src/ca/key-signer.ts'
 import { installOcspResponse } from '../../src/ocsp/install-response.ts'
@@ -67,6 +68,60 @@ test('a response that says good is not given beside a CRL that was brought since
   crl = await nextCrl()
   expect(await answer()).toBe('revoked')
   expect(responder.health()).toMatchObject([{ authority: 'root', reason: null }])
+})
+
+test('a response that was made by a CRL of before says good of nothing that is revoked for ever, whichever came first', async () => {
+  const ca = await SmallCa.create()
+  onTestFinished(() => ca.close())
+  const root = { id: 'root', certificate: ca.root.certificate, signer: ca.rootSigner }
+  const { der: certificate, serialNumber } = ca.issuing.certificate
+  let held: MadeRootCrl | null = null
+  const responder = createOcspResponder({
+    ...RESPONDER_DEFAULTS,
+    ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
+    crlOf: (authority) => (authority === 'root' ? held : null),
+    onError: (error) => expect.unreachable(String(error)),
+  })
+  onTestFinished(() => responder.stop())
+  const audit = () =>
+    auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
+  const bringCrl = async (crl: MadeRootCrl) => {
+    await installCrl(ca.store, ca.root, crl.der, ca.clock(), audit())
+    held = crl
+  }
+  const nextCrl = (previous: MadeRootCrl | null, ...revoke: { serialNumber: string; reason: number }[]) =>
+    makeNextRootCrl(root, { previous: previous?.der ?? null, revoke, validity: 365 * DAY }, ca.clock())
+  const bringBy = async ({ der: crl }: MadeRootCrl) => {
+    ca.now += 1000
+    const wish = { certificate, crl, validity: 90 * DAY, hash: 'sha1' } as const
+    const { der } = await makeRootResponse(root, wish, ca.clock())
+    await installOcspResponse(ca.store, ca.root, der, ca.clock(), audit())
+  }
+  const answer = async () => {
+    const { der } = await responder.respond(ocspRequest([certId(root.certificate, serialNumber)]))
+    const { status, singles } = readAnswer(der, ca.root)
+    return singles[0]?.status ?? status
+  }
+
+  const first = await nextCrl(null)
+  await bringCrl(first)
+  ca.now += 1000
+  const onHold = await nextCrl(first, { serialNumber, reason: REASON.certificateHold })
+  const final = await nextCrl(onHold, { serialNumber, reason: REASON.keyCompromise })
+  await bringBy(first)
+  expect(await answer()).toBe('good')
+  // A hold may have been lifted since.
+  await bringCrl(onHold)
+  expect(await answer()).toBe('good')
+  await bringBy(first)
+  await bringCrl(final)
+  expect(await answer()).toBe('unauthorized')
+  await bringBy(final)
+  await expect(bringBy(first)).rejects.toMatchObject({
+    code: 'conflict',
+    detail: expect.stringContaining(`says “good” of ${serialNumber}`),
+  })
+  expect(await answer()).toBe('revoked')
 })
 
 test('a response is given no longer than the certificate of its responder is valid', async () => {
