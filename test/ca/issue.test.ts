@@ -170,6 +170,7 @@ describe('nothing is signed', () => {
     ]
     await expect(newIssuer({ nameLimits: narrower }).issue(renewal, ADMIN, ORIGIN)).rejects.toMatchObject({
       code: 'nameNotAllowed',
+      detail: expect.stringContaining('"O=EXAMPLE", which a renewal keeps: enrol again'),
     })
     await expect(newIssuer({ nameLimits }).issue(request, ADMIN, ORIGIN)).resolves.toBeDefined()
   })

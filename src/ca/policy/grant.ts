@@ -113,7 +113,7 @@ function renewal(
   }
   checkNames(old.names, profile, authority, principal)
   const subject = renewedSubject(old, profile, authority)
-  checkSubject(subject, authority)
+  checkSubject(subject, authority, true)
   const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now)
   return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
 }

@@ -127,14 +127,18 @@ export function ownSubject(subject: Buffer, { nameLimits }: Pick<Authority, 'nam
   return [subject, ...below].find(isWithin) ?? subject
 }
 
-/** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. */
+/** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. `isKept`: in a renewal. */
 export function checkSubject(
   subject: Buffer,
   { id, nameLimits }: Pick<Authority, 'id' | 'nameLimits'>,
+  isKept = false,
 ): void {
   if (!nameLimits.some((limits) => isSubjectOutside(subject, limits))) return
+  const help = isKept
+    ? ', which a renewal keeps: enrol again, where the profile has another'
+    : '; an admin sets it in the profile'
   throw new CaError(
     'nameNotAllowed',
-    `The name constraints of authority "${id}" leave out the subject "${nameToText(subject)}"; an admin sets it in the profile.`,
+    `The name constraints of authority "${id}" leave out the subject "${nameToText(subject)}"${help}.`,
   )
 }
