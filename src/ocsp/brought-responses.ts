@@ -3,9 +3,10 @@ import { type Clock, epochSeconds, rfc3339 } from '../clock.ts'
 import { DailyWarnings } from '../daily-warnings.ts'
 import { listedSerials } from '../pki/crl/listed-serials.ts'
 import { DerReader } from '../pki/der/read.ts'
-import type { CrlRow, OcspResponseRow } from '../store/queries.ts'
+import type { OcspResponseRow } from '../store/queries.ts'
 import type { Store } from '../store/store.ts'
 import { type CertId, readCertId } from './cert-id.ts'
+import { isOvertaken, type Listing } from './overtaken.ts'
 import { parseOcspResponse } from './parse-response.ts'
 import { responseTag, type SignedResponse } from './sign-response.ts'
 
@@ -21,8 +22,6 @@ interface Ending {
   /** Whether it says "good" of what the CRL lists. */
   readonly isOvertaken: boolean
 }
-
-type Listing = Pick<CrlRow, 'der' | 'thisUpdate'>
 
 export interface BroughtResponsesContext {
   readonly authorities: () => readonly Authority[]
@@ -45,7 +44,7 @@ export class BroughtResponses {
     this.#warnings = new DailyWarnings(context.onWarning)
   }
 
-  /** Null where there is none for exactly this CertID, or it has ended, or a CRL that was brought since revokes the certificate. */
+  /** Null where there is none for exactly this CertID, or it has ended, or says good of what the CRL revokes. */
   async find(authority: string, certId: CertId): Promise<SignedResponse | null> {
     const found = await this.#context.store.read.ocspResponse(authority, certId.bytes)
     return found && found.nextUpdate > this.#now() && !this.#isOvertaken(authority, certId, found)
@@ -97,10 +96,9 @@ export class BroughtResponses {
   }
 
   /** Whoever is told "good" for months would trust what everybody who reads the CRL refuses. */
-  #isOvertaken(authority: string, certId: CertId, { der, thisUpdate }: OcspResponseRow): boolean {
+  #isOvertaken(authority: string, certId: CertId, { der }: OcspResponseRow): boolean {
     const crl = this.#listing(authority, certId)
-    if (crl === null || crl.thisUpdate < thisUpdate) return false
-    return parseOcspResponse(der).responses.some(({ status }) => status === 'good')
+    return crl !== null && parseOcspResponse(der).responses.some((one) => isOvertaken(one, crl))
   }
 
   /** The CRL, where it lists the certificate. */

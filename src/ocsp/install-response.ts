@@ -3,11 +3,13 @@ import { epochSeconds, rfc3339 } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import type { AuditEntry } from '../store/commands.ts'
 import type { Store } from '../store/store.ts'
+import { isOvertaken } from './overtaken.ts'
 import { type ProvenResponse, proveOcspResponse } from './prove-response.ts'
 
 /**
  * Takes over an OCSP response of an authority whose key is elsewhere, to be handed out as it is. Throws `CaError`:
- * "badOcspResponse" with the reason; "conflict" where the key is here, or where one that is as new is here already.
+ * "badOcspResponse" with the reason; "conflict" where the key is here, where one that is as new is here already, or where
+ * the CRL that is here revokes what it calls good.
  */
 export async function installOcspResponse(
   store: Store,
@@ -33,6 +35,13 @@ export async function installOcspResponse(
   }
   const { certId, thisUpdate, nextUpdate } = proven
   const { serialNumber } = certId
+  const crl = await store.read.latestCrl(id)
+  if (crl && isOvertaken(proven, crl)) {
+    throw new CaError(
+      'conflict',
+      `The OCSP response says “good” of ${serialNumber}, which CRL ${crl.number} of "${id}" revokes. Make one by that CRL.`,
+    )
+  }
   await store.write('recordOcspResponse', {
     ...{ authority: id, certId: certId.bytes, thisUpdate, nextUpdate, der: proven.der },
     audit: { ...audit, detail: { ...audit.detail, serialNumber } },

@@ -18,6 +18,7 @@ const MAX_AHEAD = 300
 export interface ProvenResponse extends StatusInfo {
   readonly der: Buffer
   readonly producedAt: number
+  /** When it ends: where its signer's certificate does so earlier, with that one, since nobody takes it from then on. */
   readonly nextUpdate: number
 }
 
@@ -37,8 +38,10 @@ export function proveOcspResponse(der: Uint8Array, issuer: CertificateInfo, now:
   const nextUpdate = checkTimes(single, now)
   const unknown = [...response.extensions, ...single.extensions].find(({ critical }) => critical)
   if (unknown) refuse(`It has a critical extension that is not known here (${unknown.oid}).`)
-  checkSignature(response, signerOf(response, issuer, now))
-  return { ...single, der: response.der, producedAt: response.producedAt, nextUpdate }
+  const signer = signerOf(response, issuer, now)
+  checkSignature(response, signer)
+  const end = Math.min(nextUpdate, signer.notAfter)
+  return { ...single, der: response.der, producedAt: response.producedAt, nextUpdate: end }
 }
 
 function checkTimes({ thisUpdate, nextUpdate }: StatusInfo, now: number): number {

@@ -51,6 +51,16 @@ export function nameBelow(above: Uint8Array, name: Uint8Array): Buffer {
   )
 }
 
+/** A DER Name without the RDNs that have an attribute of this type. */
+export function nameWithout(name: Uint8Array, type: NameAttribute['type']): Buffer {
+  const kept = readName(name).filter((attributes) =>
+    attributes.every((one) => one.oid !== attributeOid(type)),
+  )
+  return sequence(
+    ...kept.map((attributes) => setOf(...attributes.map(({ oid: id, bytes }) => sequence(oid(id), bytes)))),
+  )
+}
+
 /** The OBJECT IDENTIFIER of a subject attribute, dotted. */
 export function attributeOid(type: NameAttribute['type']): string {
   return ATTRIBUTES[type].oid

@@ -170,6 +170,7 @@ describe('nothing is signed', () => {
     ]
     await expect(newIssuer({ nameLimits: narrower }).issue(renewal, ADMIN, ORIGIN)).rejects.toMatchObject({
       code: 'nameNotAllowed',
+      detail: expect.stringContaining('"O=EXAMPLE", which a renewal keeps: enrol again'),
     })
     await expect(newIssuer({ nameLimits }).issue(request, ADMIN, ORIGIN)).resolves.toBeDefined()
   })
@@ -236,6 +237,21 @@ test('a common name that is no DNS name is left out where relying parties hold i
   expect(await subjectOf(true, 'client', ['email:jo@example.test'], 'jo@example.test')).toBe(
     'CN=jo@example.test',
   )
+  // A renewal by an authority that has such constraints, where the one before had none.
+  for (const [names, kept] of [
+    [['ip:10.0.0.1'], 'O=Example'],
+    [both, 'CN=10.0.0.1,O=Example'],
+  ] as const) {
+    const server = ca.service.profiles.get('server')!
+    const profiles = new Map([['server', { ...server, subject: [{ type: 'O' as const, value: 'Example' }] }]])
+    const csr = parseCsr(csrDer([...names], { commonName: '10.0.0.1' }))
+    const wish = { proof: { kind: 'csr' as const, csr } }
+    const { certificate } = await newIssuer({ profiles }).issue(() => wish, ADMIN, ORIGIN)
+    expect(certificate.subject).toBe('CN=10.0.0.1,O=Example')
+    const renewal = { ...wish, renewalOf: certificate }
+    const renewed = await newIssuer({ profiles, nameLimits }).issue(() => renewal, ADMIN, ORIGIN)
+    expect(renewed.certificate.subject).toBe(kept)
+  }
 })
 
 test('an ACME order, which cannot wait, is refused where its profile has come to need approval', async () => {

@@ -2,7 +2,6 @@ import type { Principal } from '../../auth/principal.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import { EXTENSION } from '../../pki/certificate/extensions.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
 import { encodeName, nameToText } from '../../pki/distinguished-name.ts'
 import type { StatedKey } from '../../pki/keys/public-key.ts'
 import { distinctNames, nameText, type SubjectName } from '../../pki/names/san.ts'
@@ -14,7 +13,7 @@ import { type IssuanceRequest, requestedKey } from '../request.ts'
 import { checkNames } from './names.ts'
 import { narrowLife, narrowNames } from './narrowing.ts'
 import { checkPurposes } from './purposes.ts'
-import { checkSubject, csrNames, grantSubject, ownSubject, renewedNames } from './subject.ts'
+import { checkSubject, csrNames, grantSubject, ownSubject, renewedNames, renewedSubject } from './subject.ts'
 import { grantValidity, type Validity } from './validity.ts'
 
 /** What policy allows: the certificate that will be made holds exactly this, and is compared with it before signing. */
@@ -113,8 +112,8 @@ function renewal(
     )
   }
   checkNames(old.names, profile, authority, principal)
-  const { subject } = parseCertificate(old.der)
-  checkSubject(subject, authority)
+  const subject = renewedSubject(old, profile, authority)
+  checkSubject(subject, authority, true)
   const validity = grantValidity(narrowLife(request, profile, now), profile, authority, now)
   return { ...chosen, names: old.names, subject, validity, replaces: old.serialNumber }
 }

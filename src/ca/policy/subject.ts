@@ -3,11 +3,15 @@ import { hasPurpose } from '../../config/profile-rules.ts'
 import type { Profile } from '../../config/profile-schema.ts'
 import { CaError } from '../../errors.ts'
 import { isOutside, isSubjectOutside, permittedDirectories } from '../../pki/certificate/name-constraints.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
+import { readCommonNames } from '../../pki/csr/common-names.ts'
 import type { CertificationRequest } from '../../pki/csr/parse.ts'
-import { type NameAttribute, nameBelow, nameToText } from '../../pki/distinguished-name.ts'
+import { DerReader } from '../../pki/der/read.ts'
+import { type NameAttribute, nameBelow, nameToText, nameWithout } from '../../pki/distinguished-name.ts'
 import { normaliseIp } from '../../pki/names/ip.ts'
 import { normaliseName } from '../../pki/names/normalise.ts'
 import type { SubjectName } from '../../pki/names/san.ts'
+import type { CertificateRow } from '../../store/queries.ts'
 import type { Authority } from '../authority.ts'
 
 /** ub-common-name (RFC 5280 A.1): a longer name stands in the SAN alone. */
@@ -67,6 +71,23 @@ export function grantSubject(
   return attributes
 }
 
+/**
+ * The subject (a DER Name) that a renewal keeps: without a common name for which relying parties would refuse the certificate,
+ * where the authority of before had no such constraints.
+ */
+export function renewedSubject(
+  { der, names }: Pick<CertificateRow, 'der' | 'names'>,
+  profile: Profile,
+  authority: Pick<Authority, 'nameLimits'>,
+): Buffer {
+  const { subject } = parseCertificate(der)
+  const commonNames = readCommonNames(new DerReader(subject, 'subject').enter())
+  const isLeftOut = names.some(
+    (name) => commonNames.includes(name.value) && isMisjudged(name, names, profile, authority),
+  )
+  return isLeftOut ? nameWithout(subject, 'CN') : subject
+}
+
 /** As names are compared: IPv6 in one of its many forms, and an e-mail address with capitals in its host, are names too. */
 function canonical(text: string): string {
   const at = text.lastIndexOf('@')
@@ -106,14 +127,18 @@ export function ownSubject(subject: Buffer, { nameLimits }: Pick<Authority, 'nam
   return [subject, ...below].find(isWithin) ?? subject
 }
 
-/** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. */
+/** Refuses a subject (a DER Name) that relying parties would, by the name constraints above it. `isKept`: in a renewal. */
 export function checkSubject(
   subject: Buffer,
   { id, nameLimits }: Pick<Authority, 'id' | 'nameLimits'>,
+  isKept = false,
 ): void {
   if (!nameLimits.some((limits) => isSubjectOutside(subject, limits))) return
+  const help = isKept
+    ? ', which a renewal keeps: enrol again, where the profile has another'
+    : '; an admin sets it in the profile'
   throw new CaError(
     'nameNotAllowed',
-    `The name constraints of authority "${id}" leave out the subject "${nameToText(subject)}"; an admin sets it in the profile.`,
+    `The name constraints of authority "${id}" leave out the subject "${nameToText(subject)}"${help}.`,
   )
 }
