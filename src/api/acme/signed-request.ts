@@ -5,6 +5,7 @@ import { type AccountKey, readJwk } from '../../acme/jws/jwk.ts'
 import { type ParsedJws, parseJws, requireUrl } from '../../acme/jws/parse.ts'
 import { verifyJws } from '../../acme/jws/verify.ts'
 import { AcmeError } from '../../acme/problem.ts'
+import { targetOf } from '../host.ts'
 import type { AcmeUrls } from './urls.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -59,7 +60,7 @@ export class SignedRequests {
       throw new AcmeError('malformed', 'The body must be a JWS, as application/jose+json.', { status: 415 })
     }
     const jws = parseJws(request.body)
-    requireUrl(jws, urls.origin + request.raw.url)
+    requireUrl(jws, urls.origin + targetOf(request))
     this.#acme.nonces.spend(jws.header.nonce)
     return { jws, urls }
   }
