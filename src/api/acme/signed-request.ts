@@ -6,6 +6,7 @@ import { type ParsedJws, parseJws, requireUrl } from '../../acme/jws/parse.ts'
 import { verifyJws } from '../../acme/jws/verify.ts'
 import { AcmeError } from '../../acme/problem.ts'
 import { targetOf } from '../host.ts'
+import { notJose } from './problems.ts'
 import type { AcmeUrls } from './urls.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -56,9 +57,7 @@ export class SignedRequests {
   #read(request: FastifyRequest): Signed {
     const urls = this.#urls(request)
     // Fastify asks for no type where there is no body.
-    if (!Buffer.isBuffer(request.body)) {
-      throw new AcmeError('malformed', 'The body must be a JWS, as application/jose+json.', { status: 415 })
-    }
+    if (!Buffer.isBuffer(request.body)) throw notJose()
     const jws = parseJws(request.body)
     requireUrl(jws, urls.origin + targetOf(request))
     this.#acme.nonces.spend(jws.header.nonce)
