@@ -26,6 +26,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Null is how serializers of .NET and Go write a member that was not set. */
+export function isThere(member: unknown): boolean {
+  return member !== undefined && member !== null
+}
+
 /** A name that one object has twice, however it is escaped; null if there is none. `json` must be valid. */
 function repeatedName(json: string): string | null {
   const open: Set<string>[] = []

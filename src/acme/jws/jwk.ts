@@ -5,7 +5,7 @@ import { quoted } from '../../pki/names/quoted.ts'
 import { AcmeError } from '../problem.ts'
 import type { SignatureAlgorithmName } from './algorithms.ts'
 import { readBase64url } from './base64url.ts'
-import { isObject, type JsonObject } from './json.ts'
+import { isObject, isThere, type JsonObject } from './json.ts'
 
 /** A public key that may sign requests. Reading one costs more than a look into a cache: keep it. */
 export interface AccountKey {
@@ -60,7 +60,7 @@ const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
  */
 export function readJwk(value: unknown): AccountKey {
   if (!isObject(value)) throw bad('The JWK is not a JSON object.')
-  const secret = SECRET_MEMBERS.find((name) => name in value)
+  const secret = SECRET_MEMBERS.find((name) => isThere(value[name]))
   if (secret !== undefined) {
     throw bad(`The JWK has the member "${secret}" of a secret key, which is known now; generate a new key.`)
   }

@@ -2,7 +2,7 @@ import { quoted } from '../../pki/names/quoted.ts'
 import { AcmeError } from '../problem.ts'
 import { requireAlgorithm, SIGNATURE_ALGORITHM_NAMES } from './algorithms.ts'
 import { readBase64url } from './base64url.ts'
-import { isObject, type JsonObject, parseJsonObject } from './json.ts'
+import { isObject, isThere, type JsonObject, parseJsonObject } from './json.ts'
 
 /** Octets of a request's body: a CSR of 64 KiB in base64url twice, and room for the header. */
 export const LARGEST_JWS: number = 128 * 1024
@@ -43,7 +43,7 @@ export function parseJws(body: Buffer): ParsedJws {
 export function readJws(value: unknown, what: string, algorithms: readonly string[]): ParsedJws {
   if (!isObject(value)) throw new AcmeError('malformed', `${capital(what)} is not a JSON object.`)
   for (const name of ['signatures', 'header']) {
-    if (name in value) {
+    if (isThere(value[name])) {
       throw new AcmeError(
         'malformed',
         `${capital(what)} has the member "${name}"; send the flattened form with one signature, all of its header protected.`,
@@ -112,11 +112,6 @@ function readHeader(members: JsonObject, what: string, algorithms: readonly stri
       ? `The "jwk" in the header of ${what} is not a JSON object.`
       : `The "kid" in the header of ${what} is not a string.`,
   )
-}
-
-/** Null is how serializers of .NET and Go write a member that was not set. */
-function isThere(member: unknown): boolean {
-  return member !== undefined && member !== null
 }
 
 /** RFC 8555 6.5.2: one that is not base64url is malformed, rather than a bad nonce that a client should try again. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type AcmeError, problemOf } from '../../acme/problem.ts'
+import { AcmeError, problemOf } from '../../acme/problem.ts'
 import { asAcmeError } from '../../acme/refusal.ts'
 import { CaError } from '../../errors.ts'
 import { logFailure } from '../failure-log.ts'
@@ -29,5 +29,12 @@ function refusalOf(error: unknown): AcmeError {
   if (ours.type !== 'serverInternal' || error instanceof CaError) return ours
   // Fastify's own, such as a body that is too large or of another type.
   const framework = asCaError(error)
+  // REST's words are of REST's types.
+  if (framework.code === 'unsupportedMediaType') return notJose()
   return framework.code === 'internal' ? ours : asAcmeError(framework)
+}
+
+/** RFC 8555 6.2. */
+export function notJose(): AcmeError {
+  return new AcmeError('malformed', 'The body must be a JWS, as application/jose+json.', { status: 415 })
 }

@@ -5,6 +5,8 @@ import { type AccountKey, readJwk } from '../../acme/jws/jwk.ts'
 import { type ParsedJws, parseJws, requireUrl } from '../../acme/jws/parse.ts'
 import { verifyJws } from '../../acme/jws/verify.ts'
 import { AcmeError } from '../../acme/problem.ts'
+import { targetOf } from '../host.ts'
+import { notJose } from './problems.ts'
 import type { AcmeUrls } from './urls.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -55,11 +57,9 @@ export class SignedRequests {
   #read(request: FastifyRequest): Signed {
     const urls = this.#urls(request)
     // Fastify asks for no type where there is no body.
-    if (!Buffer.isBuffer(request.body)) {
-      throw new AcmeError('malformed', 'The body must be a JWS, as application/jose+json.', { status: 415 })
-    }
+    if (!Buffer.isBuffer(request.body)) throw notJose()
     const jws = parseJws(request.body)
-    requireUrl(jws, urls.origin + request.raw.url)
+    requireUrl(jws, urls.origin + targetOf(request))
     this.#acme.nonces.spend(jws.header.nonce)
     return { jws, urls }
   }

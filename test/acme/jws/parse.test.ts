@@ -45,6 +45,10 @@ describe('a request', () => {
     const unknown = { ...good, protected: base64url({ ...HEADER, typ: 'x', x5c: [1] }), extra: {} }
     expect(parseJws(body(unknown)).header).toEqual(HEADER)
   })
+
+  it('has no header beside the protected one, and no other signatures, where it says null', () => {
+    expect(parseJws(body({ ...good, header: null, signatures: null })).header).toEqual(HEADER)
+  })
 })
 
 describe('the form', () => {

@@ -88,6 +88,19 @@ describe('newAccount (RFC 8555 7.3)', () => {
     expect((await client.post(client.kid!, { contact: null })).json.contact).toEqual(contact)
   })
 
+  test('is made by a client that writes null for all that it has not set, in the key and in the JWS too', async () => {
+    const stranger = acme.stranger(newAccountKey('RS256'))
+    const unset = { d: null, p: null, q: null, dp: null, dq: null, qi: null, use: null, alg: null, kid: null }
+    const reply = await stranger.newAccount(
+      { termsOfServiceAgreed: true, contact: null, status: null, key: null, orders: null },
+      {
+        header: { jwk: { ...unset, ...stranger.key.jwk }, kid: null },
+        edit: (jws) => ({ header: null, ...jws }),
+      },
+    )
+    expect(reply.status, reply.text).toBe(201)
+  })
+
   test('takes no status and no orders from the client', async () => {
     const fields = { termsOfServiceAgreed: true, status: 'revoked', orders: 'https://elsewhere.test/' }
     const reply = await acme.stranger().newAccount(fields)

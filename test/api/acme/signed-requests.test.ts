@@ -119,9 +119,9 @@ describe('the form (RFC 8555 6.2)', () => {
   })
 
   test.each(['application/json', 'application/jose', 'text/plain', 'application/x-www-form-urlencoded'])(
-    'the type %s is answered with 415',
+    'the type %s is answered with 415, which says what ACME takes',
     async (contentType) => {
-      await acme.refuses(() => newOrder({ contentType }), 415, 'malformed')
+      await acme.refuses(() => newOrder({ contentType }), 415, 'malformed', /as application\/jose\+json/)
     },
   )
 

@@ -68,3 +68,21 @@ describe('under a prefix', () => {
     expectRefusal(await client.newOrder(['localhost'], {}, { header }), 400, 'accountDoesNotExist')
   })
 })
+
+test('a target in absolute form is read, and says which Host is meant (RFC 9112 3.2.2)', async () => {
+  const acme = await AcmeCa.create()
+  try {
+    const origin = `https://localhost:${await acme.ca.listen()}`
+    const client = new AcmeClient((path, message) => {
+      const headers = { ...message.headers, host: 'elsewhere.test' }
+      return acme.ca.send(`${origin}${path}`, { ...message, headers })
+    })
+    const made = await client.newAccount()
+    expect(made.status, made.text).toBe(201)
+    expect(client.kid).toMatch(new RegExp(`^${origin}/acme/account/[0-9]+$`))
+    const orders = await client.postAsGet(`${client.kid}/orders?cursor=`)
+    expectRefusal(orders, 400, 'malformed', /cursor/)
+  } finally {
+    await acme.close()
+  }
+})
