@@ -8,8 +8,7 @@ const INNER = 'the inner JWS'
 
 /**
  * The new key of keyChange (RFC 8555 7.3.5). `outer` is proven already, by the account's current key. Checks 2 to 8 of that
- * section are made here; that no account has the new key, this one included, is for the store to say (check 9: 409). A nonce, which
- * should not be in it, says nothing: LEClient (PHP) sends that of the outer JWS, which keeps both from being played again.
+ * section are made here; that no account has the new key, this one included, is for the store to say (check 9: 409).
  * AcmeError 'malformed', 'badSignatureAlgorithm', or 'badPublicKey' for the new key.
  */
 export async function readRollover(
@@ -21,8 +20,9 @@ export async function readRollover(
     throw new AcmeError('malformed', 'The JWS around a key change must name the account by "kid".')
   }
   const inner = readJws(outer.payload, INNER, SIGNATURE_ALGORITHM_NAMES)
-  const { jwk, url } = inner.header
+  const { jwk, nonce, url } = inner.header
   if (!jwk) throw new AcmeError('malformed', `The header of ${INNER} must have the new key as "jwk".`)
+  if (nonce !== null) throw new AcmeError('malformed', `The header of ${INNER} must not have a "nonce".`)
   if (url !== outer.header.url) {
     throw new AcmeError('malformed', `The "url" of ${INNER} is not that of the JWS around it.`)
   }
