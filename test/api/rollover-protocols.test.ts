@@ -125,3 +125,15 @@ test('and, where a label names no authority, of those that were the default', as
   const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
   expect(certificatesOf(body).map((one) => one.subject)).toContain(issuer)
 })
+
+test('cacerts leaves out what has expired, for which libest refuses all the others', async () => {
+  const known = async () => {
+    const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
+    return certificatesOf(body).map((one) => one.subject)
+  }
+  await newAuthority(acme.ca, 'short', { validity: 30 * DAY })
+  expect(await known()).toContain('CN=short')
+  acme.ca.now += 31 * DAY * 1000
+  expect(await known()).not.toContain('CN=short')
+  expect(await known()).toContain('CN=third')
+})
