@@ -26,6 +26,9 @@ export function estLabel(est: Frozen<EstConfig>, label: string | null): Frozen<E
   return Object.hasOwn(est.labels, label) ? est.labels[label] : undefined
 }
 
+/** RFC 7030 3.2.2: no label is the same as one of these, and libest asks at none that is. */
+const OPERATIONS = ['cacerts', 'simpleenroll', 'simplereenroll', 'fullcmc', 'serverkeygen', 'csrattrs']
+
 /** What each option allows by itself, and all together do not. */
 export function estContradictions(
   est: Frozen<EstConfig>,
@@ -35,7 +38,10 @@ export function estContradictions(
     ['est', est] as const,
     ...Object.entries(est.labels).map(([label, one]) => [`est.labels.${label}`, one] as const),
   ]
-  return all.flatMap(([where, { profile, trustAnchors, names }]) => [
+  const taken = Object.keys(est.labels)
+    .filter((label) => OPERATIONS.includes(label))
+    .map((label) => `est.labels.${label}: an operation of EST has that name, which no label may have.`)
+  const others = all.flatMap(([where, { profile, trustAnchors, names }]) => [
     ...(profile !== undefined && !Object.hasOwn(profiles, profile)
       ? [`${where}.profile: there is no profile "${profile}".`]
       : []),
@@ -43,4 +49,5 @@ export function estContradictions(
       ? [`${where}.trustAnchors needs ${where}.names: what the holders of such certificates may enrol.`]
       : []),
   ])
+  return [...taken, ...others]
 }

@@ -99,7 +99,13 @@ export async function renewingHolder(
   { options }: Label,
   context: AuthContext,
 ): Promise<Extract<Principal, { kind: 'certificate' }>> {
-  if (!peer || !options.auth.includes('certificate')) {
+  if (!options.auth.includes('certificate')) {
+    throw new CaError(
+      'unauthenticated',
+      'Client certificates open nothing here, and renew nothing: enrol anew, by HTTP Basic.',
+    )
+  }
+  if (!peer) {
     throw new CaError(
       'unauthenticated',
       'A re-enrolment shows the certificate that it renews as TLS client certificate. Without it, enrol anew.',

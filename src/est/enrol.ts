@@ -1,5 +1,6 @@
 import type { Origin, Principal } from '../auth/principal.ts'
 import type { Issued, Issuer, Pending } from '../ca/issue.ts'
+import { renewedNames } from '../ca/policy/subject.ts'
 import type { IssuanceRequest } from '../ca/request.ts'
 import { contentHash } from '../ca/request-identity.ts'
 import type { Profile } from '../config/profile-schema.ts'
@@ -112,9 +113,11 @@ function wish(
 }
 
 function checkSame(csr: CertificationRequest, old: CertificateRow): void {
-  const subject = nameToText(csr.subject)
   const oldSubject = nameToText(parseCertificate(old.der).subject)
-  if (subject !== oldSubject || texts(csr.names) !== texts(old.names)) {
+  // Names are compared without regard to case (RFC 5280 7.1), and an enrolment writes them in small letters.
+  const isOfSubject = nameToText(csr.subject).toLowerCase() === oldSubject.toLowerCase()
+  // As in an enrolment: without subjectAltName the common name is what is asked for, of which a name was made there.
+  if (!isOfSubject || texts(renewedNames(csr)) !== texts(old.names)) {
     throw new CaError(
       'nameNotAllowed',
       `A re-enrolment repeats subject and subjectAltName of the certificate that it renews: "${oldSubject}", ${old.names.map(nameText).join(', ')}.`,

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { decodePem, encodePem } from '../../src/pki/pem.ts'
+import { runTool } from '../pki/external-tool.ts'
 import { AcmeCa } from './acme/acme-ca.ts'
 import { certId } from './acme/cert-id.ts'
 import type { AcmeClient, Reply } from './acme/client.ts'
@@ -98,6 +100,26 @@ test('an ACME client gets the way up that its profile names first, and the other
   expect(ways).toEqual({ server: [newName, oldName], bridged: [oldName, newName] })
 })
 
+test('by what cacerts has beside roots, openssl proves the new authority with either root alone', async () => {
+  const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
+  const all = certificatesOf(body)
+  const roots = all.filter((one) => one.subject === one.issuer).map(String)
+  expect(roots).toHaveLength(2)
+  // The line of docs/est.md: a root that is not trusted would be the end of the chain for OpenSSL.
+  const betweenOnly = "awk '/^subject=/ { s = substr($0, 9) } /^issuer=/ { k = substr($0, 8) != s } k'"
+  expect(readFileSync(new URL('../../docs/est.md', import.meta.url), 'utf8')).toContain(betweenOnly)
+  for (const root of roots) {
+    const script = `openssl pkcs7 -inform DER -in all.p7b -print_certs | ${betweenOnly} > cacerts.pem
+      openssl verify -no_check_time -x509_strict -CAfile root.pem -untrusted cacerts.pem third.pem`
+    const files = {
+      'all.p7b': Buffer.from(body.toString(), 'base64'),
+      'root.pem': root,
+      'third.pem': String(all.find(({ subject }) => subject === 'CN=third')),
+    }
+    expect(runTool('sh', ['-ec', script], files)).toContain('third.pem: OK')
+  }
+})
+
 test('cacerts of EST has the chains of before and of what is staged, until those answer no more', async () => {
   await newAuthority(acme.ca, 'fourth', { replaces: 'third' })
   const { authorities } = (await acme.ca.call('/v1/authorities')).json
@@ -124,4 +146,16 @@ test('and, where a label names no authority, of those that were the default', as
   expect((await choose('third')).status).toBe(200)
   const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
   expect(certificatesOf(body).map((one) => one.subject)).toContain(issuer)
+})
+
+test('cacerts leaves out what has expired, for which libest refuses all the others', async () => {
+  const known = async () => {
+    const { body } = await acme.ca.call('/.well-known/est/cacerts', { as: null })
+    return certificatesOf(body).map((one) => one.subject)
+  }
+  await newAuthority(acme.ca, 'short', { validity: 30 * DAY })
+  expect(await known()).toContain('CN=short')
+  acme.ca.now += 31 * DAY * 1000
+  expect(await known()).not.toContain('CN=short')
+  expect(await known()).toContain('CN=third')
 })

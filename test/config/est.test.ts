@@ -25,6 +25,8 @@ test.each([
   [{ labels: { a: { profile: 'none' } } }, /est\.labels\.a\.profile/],
   [{ trustAnchors: ['maker.pem'] }, /est\.trustAnchors needs est\.names/],
   [{ labels: { A: {} } }, /labels/],
+  [{ labels: { pumps: {}, cacerts: {} } }, /est\.labels\.cacerts: an operation of EST has that name/],
+  [{ labels: { fullcmc: {} } }, /est\.labels\.fullcmc/],
   [{ auth: [] }, /auth/],
 ])('%o is refused', (est, reason) => {
   expect(() => build(est)).toThrow(reason)

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
+import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateEnrollee, renewingHolder } from '../../est/authenticate-enrollee.ts'
 import { csrAttributesOf } from '../../est/csr-attributes.ts'
 import { enrol, reenrol } from '../../est/enrol.ts'
 import { onRecord } from '../../est/on-record.ts'
+import { parseCertificate } from '../../pki/certificate/parse.ts'
 import type { Service } from '../../service.ts'
 import { originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendProperCase } from '../header-case.ts'
@@ -44,7 +46,10 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
     const all = new Map(
       [...chains, ...authorities.roots(), ...cross].map((der) => [der.toString('base64'), der]),
     )
-    return sendCertificates(reply, [...all.values()], label)
+    // libest proves each of them, and takes none where one has expired; nobody needs that.
+    const now = epochSeconds(service.clock())
+    const current = [...all.values()].filter((der) => parseCertificate(der).notAfter > now)
+    return sendCertificates(reply, current, label)
   })
   add('csrattrs', 'GET', 'What a CSR should hold', async (_request, reply, label) =>
     sendBase64(reply, 'application/csrattrs', csrAttributesOf(label), label),

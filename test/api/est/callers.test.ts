@@ -197,7 +197,9 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
 
   test('is closed where the label takes passwords alone', async () => {
     const { identity } = await est.holder(WEB)
-    expectChallenge(await est.refused({ at: `passwords/${at}`, csr, identity }))
+    const answer = await est.refused({ at: `passwords/${at}`, csr, identity })
+    expectChallenge(answer)
+    expect(answer.text).toContain('Client certificates open nothing here')
   })
 
   test('is closed to the page of another site in the holder’s browser', async () => {

@@ -80,6 +80,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (version) => {
       },
     )
 
+    test('the base64 may have line ends, as in what globalsign/est sends', async () => {
+      const client = await open()
+      const text = client.channelBinding
+      expect(await send(client, 'required', bound(`${text}\r\n`))).toBe(200)
+      expect(await send(client, 'required', bound(`${text.slice(0, 8)}\n${text.slice(8)}`))).toBe(200)
+      expect(await send(client, 'required', bound('\r\n'))).toBe(400)
+      expect(await send(client, 'required', bound(`${text}\r\nA`))).toBe(400)
+    })
+
     test('a CSR is refused on another connection than its own', async () => {
       const client = await open()
       const csr = bound(client.channelBinding)

@@ -62,6 +62,22 @@ test('gives the same subject and names, for a new key or the old one, in any ord
   expect(again.subjectAltName).toBe(`DNS:${WEB}`)
 })
 
+test.each([
+  ['a common name alone', WEB, context(0)],
+  ['capitals in its common name', WEB.toUpperCase(), requesting(dnsNames(WEB.toUpperCase()))],
+])('renews by the CSR that enrolled, which had %s', async (_, name, attributes) => {
+  const key = newKey()
+  const csr = buildCsr({ key, subject: commonName(name), attributes })
+  const first = await est.enrolled({ csr, user: await est.user() })
+  expect(first.subjectAltName).toBe(`DNS:${WEB}`)
+  const renewed = await est.enrolled({
+    at,
+    identity: { key: keyPem(key), certificate: first.toString() },
+    csr,
+  })
+  expect([renewed.subject, renewed.subjectAltName]).toEqual([`CN=${WEB}`, `DNS:${WEB}`])
+})
+
 test.each<[string, Asked]>([
   ['another common name', { ...SAME, subject: commonName('www.example.test') }],
   ['no subject', { ...SAME, subject: NONE }],
