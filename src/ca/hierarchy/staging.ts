@@ -31,10 +31,13 @@ export interface Settled {
  * is at it, and where a restore did not come to its end: only another restore begins that anew.
  */
 export async function settleDataDirectory(directory: string, wanted: Kind = 'new'): Promise<Settled> {
-  if (Object.values(STAGING).some((name) => existsSync(join(directory, name))))
-    return aloneIn(directory, () => settle(directory, wanted))
+  const isStaged = Object.values(STAGING).some((name) => existsSync(join(directory, name)))
+  const settled = isStaged
+    ? await aloneIn(directory, () => settle(directory, wanted))
+    : { initialised: existsSync(dataFiles(directory).database), finished: null }
+  // Also after what the end of a restore had no time to remove: the keys may have been changed since.
   await settleKeys(directory)
-  return { initialised: existsSync(dataFiles(directory).database), finished: null }
+  return settled
 }
 
 /** Throws "conflict" where no CA can be made in the directory. To be called before anything is put there for one, such as a passphrase. */

@@ -111,6 +111,16 @@ describe('a restore that was interrupted early', () => {
     expect(existsSync(join(directory, '.restoring'))).toBe(false)
   })
 
+  test('at its very end keeps no change of the keys from being completed, which was interrupted later', async () => {
+    const directory = temporaryDirectory()
+    await initialise(wish(directory))
+    mkdirSync(join(directory, '.restoring'))
+    const rekeying = join(directory, 'keys', '.rekeying')
+    mkdirSync(rekeying)
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: null })
+    expect(existsSync(rekeying)).toBe(false)
+  })
+
   test('is begun anew by another restore, whose folder is published as any', async () => {
     const directory = halfRestored()
     const make = async (staging: string) => writeFileSync(join(staging, 'chancery.db'), 'restored')
