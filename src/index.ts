@@ -15,7 +15,7 @@ import { initialise } from './ca/hierarchy/initialise.ts'
 import { refuseTakenDirectory, settleDataDirectory } from './ca/hierarchy/staging.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
-import { loadConfig } from './config/load.ts'
+import { dataDirectory, loadConfig } from './config/load.ts'
 import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
@@ -45,9 +45,10 @@ export interface ChanceryOptions {
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
+  const { initialised } = await settleDataDirectory(dataDirectory({}, directory))
+  // Not before: what was interrupted may have had yet to move chancery.yaml and the passphrase into place.
   const load = () => loadConfig({}, { ...options.options, publicUrl, dir: directory })
   const { config } = load()
-  const { initialised } = await settleDataDirectory(config.dir)
   const secrets = () =>
     options.passphrase === undefined ? load().secrets : { passphrase: options.passphrase }
   if (!initialised) {

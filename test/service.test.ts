@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -31,4 +31,18 @@ test.each([
     message: expect.stringContaining('not-there'),
   })
   await (await openChancery(given)).close()
+})
+
+test('options that an interrupted restore has yet to move into place are read once they are there', async () => {
+  const given = { directory, publicUrl: 'http://ca.example.test' }
+  await (await openChancery(given)).close()
+  const staging = join(directory, '.restoring')
+  const names = readdirSync(directory)
+  mkdirSync(staging)
+  for (const name of names) renameSync(join(directory, name), join(staging, name))
+  writeFileSync(join(staging, 'chancery.yaml'), 'crl: { partitions: 2 }\n')
+  writeFileSync(join(staging, 'complete'), '')
+  const service = await openChancery(given)
+  expect(service.config.crl.partitions).toBe(2)
+  await service.close()
 })

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { HIERARCHY_DEFAULTS } from '../ca/hierarchy/defaults.ts'
 import { settleDataDirectory } from '../ca/hierarchy/staging.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig, type Overrides } from '../config/load.ts'
+import { dataDirectory, loadConfig, type Overrides } from '../config/load.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { PreparedServer } from '../server.ts'
 import { startWriterAhead } from '../store/threads.ts'
@@ -41,15 +41,14 @@ export function serveCommand(terminal: Terminal): Command {
 }
 
 async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
-  const overrides = overridesFrom(options)
-  const load = () => loadConfig(terminal.environment, overrides)
-  const { config } = load()
-  const { initialised } = await settleDataDirectory(config.dir)
+  const { initialised } = await settleDataDirectory(dataDirectory(terminal.environment, options.dir))
+  // Not before: what was interrupted may have had yet to move chancery.yaml and the passphrase into place.
+  const { config, secrets } = loadConfig(terminal.environment, overridesFrom(options))
   if (initialised || options.init) startWriterAhead()
   const prepare = async (passphrase: string) =>
     (await import('../server.ts')).prepareServer(config, { passphrase }, { clock: terminal.clock })
   const prepared = initialised
-    ? await prepare(passphraseOf(load().secrets))
+    ? await prepare(passphraseOf(secrets))
     : await initialiseFirst(config, options, terminal, prepare)
 
   // Before the start: a signal during it must not kill the process halfway.

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs'
+import { closeSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { syncDirectory, syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
@@ -11,7 +11,7 @@ import type { NoticeSettings } from './notice-commands.ts'
 import type { CertificateFilter } from './queries.ts'
 import { pointReads } from './read/queries.ts'
 import type { CountStep } from './read/search.ts'
-import { identityOf } from './same-file.ts'
+import { identityOf, isDatabaseThere } from './same-file.ts'
 import { SearchQueue } from './search-queue.ts'
 import { makingError } from './storage-failure.ts'
 import type { Store } from './store.ts'
@@ -69,7 +69,7 @@ export function createDatabase(file: string): void {
  * missing, not ours, from a newer Chancery, or in use by another process.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  if (!existsSync(options.file)) {
+  if (!isDatabaseThere(options.file)) {
     throw new CaError(
       'badConfiguration',
       `There is no database at ${options.file}. Create one with "chancery init".`,

@@ -1,5 +1,16 @@
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { CaError } from '../errors.ts'
+
+/** Unlike `existsSync` it tells what nobody may look at from what is not there: another user's database is no missing one. */
+export function isDatabaseThere(file: string): boolean {
+  try {
+    return identityOf(file) !== null
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new CaError('badConfiguration', `The database ${file} cannot be reached: ${message}.`, { cause })
+  }
+}
 
 /** Which file a name leads to, by what SQLite itself tells files apart; null where there is none. */
 export function identityOf(file: string): string | null {

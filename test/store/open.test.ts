@@ -81,6 +81,16 @@ describe('openStore', () => {
     await expect(store.write('recordIssuance', issuance(1))).rejects.toMatchObject({ code: 'storeFailed' })
   })
 
+  test('does not call a database missing that it cannot reach', async () => {
+    const file = join(temporaryDirectory(), 'chancery.db')
+    // As a directory of another user does, which nothing keeps root from.
+    symlinkSync(file, file)
+    await expect(openStore({ file })).rejects.toMatchObject({
+      code: 'badConfiguration',
+      detail: expect.stringContaining('cannot be reached: ELOOP'),
+    })
+  })
+
   test('does not make a database that is missing', async () => {
     const file = join(temporaryDirectory(), 'chancery.db')
     await expect(openStore({ file })).rejects.toMatchObject({ code: 'badConfiguration' })

@@ -6,6 +6,7 @@ import { type Clock, epochSeconds } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
 import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
+import { isDatabaseThere } from '../../store/same-file.ts'
 import { copyDatabase } from '../../store/snapshot.ts'
 import { LAST_ANSWERS } from '../authorities.ts'
 import { copyFileSynced, sha256Of } from '../copy-file.ts'
@@ -42,7 +43,7 @@ export interface BackupWish {
  */
 export async function takeBackup(wish: BackupWish): Promise<Manifest> {
   const { directory, out } = wish
-  if (!existsSync(dataFiles(directory).database)) {
+  if (!isDatabaseThere(dataFiles(directory).database)) {
     throw new CaError('badConfiguration', `There is no database in ${directory} to take a backup of.`)
   }
   // Before the look at a change, and that before the copy of the database: what is one of old and new is found out then.

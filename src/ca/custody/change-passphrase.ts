@@ -34,7 +34,7 @@ export interface PassphraseChange {
 /**
  * Encrypts every key file, and each secret in the database, under another passphrase. Whenever it is interrupted, the old passphrase
  * opens all, or the new one does once `settlePassphrase` has run, which every start does. The names of the files that were changed.
- * Throws `CaError` "badConfiguration" where a file does not open; then nothing has changed.
+ * Throws `CaError` "badConfiguration" where a file does not open; then nothing has changed. "storeFailed": the new passphrase is the right one.
  */
 export async function changePassphrase(change: PassphraseChange): Promise<readonly string[]> {
   const { directory, store, old, next, isKept, reseal, audit, step = () => {} } = change
@@ -60,8 +60,23 @@ export async function changePassphrase(change: PassphraseChange): Promise<readon
   if (isKept) stage(PASSPHRASE, `${next}\n`)
   step()
   stage(COMPLETE, '')
-  await finish(directory, store, step)
+  try {
+    await finish(directory, store, step)
+  } catch (cause) {
+    throw unfinished(cause)
+  }
   return names
+}
+
+/** Whoever heard of a full disk alone, and that nothing was recorded, would go on with the old passphrase. */
+function unfinished(cause: unknown): CaError {
+  // That of the writer's thread has the lines of its stack below.
+  const [message] = (((cause as Error).cause ?? cause) as Error).message.split('\n', 1)
+  return new CaError(
+    'storeFailed',
+    `The new passphrase is the right one from now on, but the change to it is not complete: ${message}. Once that is mended the next start completes it; where the service has its passphrase from elsewhere, give it the new one first.`,
+    { cause },
+  )
 }
 
 /** Whether a change was interrupted after it had been decided: `settlePassphrase` completes it. */

@@ -64,6 +64,7 @@ export async function createRoot(
   now: Date,
   { isFirst = true }: { isFirst?: boolean } = {},
 ): Promise<OpenRoot> {
+  refuseTakenFolder(folder)
   const key = await generateKey(wish.keyType)
   const signer = createKeySigner(key, wish.hash)
   const certificate = await makeRootCertificate(signer, encodeName(wish.subject), wish.validity, now)
@@ -74,6 +75,17 @@ export async function createRoot(
   writeNewFile(join(folder, CERTIFICATE), encodePem('CERTIFICATE', certificate.der), 0o644)
   writeNewFile(join(folder, 'MOVE-OFFLINE.txt'), NOTICE, 0o644)
   return { id, certificate, signer }
+}
+
+/** The key comes first, and the certificate after it: without that nobody has ever seen anything that the key signed. */
+function refuseTakenFolder(folder: string): void {
+  if (!existsSync(join(folder, KEY))) return
+  throw new CaError(
+    'conflict',
+    existsSync(join(folder, CERTIFICATE))
+      ? `${folder} holds a root already. Name another folder.`
+      : `${folder} holds the key of a root without ${CERTIFICATE}. Put that back; or, where it was never made because this was interrupted, remove the folder, then try again.`,
+  )
 }
 
 /** Opens the folder that `createRoot` wrote. The hash to sign with is the one that the root signed itself with. */

@@ -11,6 +11,7 @@ import { settleKeys } from '../custody/settle.ts'
 const STAGING = { new: '.initialising', restored: '.restoring' } as const
 
 type Kind = keyof typeof STAGING
+const KINDS = ['new', 'restored'] as const satisfies readonly Kind[]
 
 /** Written into it last of all: what is there is whole, and on the disk. */
 const COMPLETE = 'complete'
@@ -21,8 +22,8 @@ const JOURNALS = ['-wal', '-journal']
 /** The CA that a directory holds, as far as a first start goes. */
 export interface Settled {
   readonly initialised: boolean
-  /** An earlier start had been interrupted while it moved things into place; that is done now. */
-  readonly finished: boolean
+  /** What had been interrupted while it moved things into place: an earlier start, or a restore; that is done now. */
+  readonly finished: Kind | null
 }
 
 /**
@@ -30,10 +31,13 @@ export interface Settled {
  * is at it, and where a restore did not come to its end: only another restore begins that anew.
  */
 export async function settleDataDirectory(directory: string, wanted: Kind = 'new'): Promise<Settled> {
-  if (Object.values(STAGING).some((name) => existsSync(join(directory, name))))
-    return aloneIn(directory, () => settle(directory, wanted))
+  const isStaged = Object.values(STAGING).some((name) => existsSync(join(directory, name)))
+  const settled = isStaged
+    ? await aloneIn(directory, () => settle(directory, wanted))
+    : { initialised: existsSync(dataFiles(directory).database), finished: null }
+  // Also after what the end of a restore had no time to remove: the keys may have been changed since.
   await settleKeys(directory)
-  return { initialised: existsSync(dataFiles(directory).database), finished: false }
+  return settled
 }
 
 /** Throws "conflict" where no CA can be made in the directory. To be called before anything is put there for one, such as a passphrase. */
@@ -64,8 +68,11 @@ export async function makeInStaging<T>(
     await refuseTaken(directory)
     refuseJournals(directory)
     const staging = join(directory, STAGING[kind])
+    // What a killed restore has left says so until one comes to its end: not the next try alone, which may fail as well.
+    const clear = existsSync(staging) ? clearFolder : removeFolder
+    await clear(staging)
     makePrivateDirectory(staging)
-    const made = await whole(staging, make)
+    const made = await whole(staging, make, clear)
     writeNewFile(join(staging, COMPLETE), '', 0o600)
     await publish(directory, staging)
     return made
@@ -73,7 +80,11 @@ export async function makeInStaging<T>(
 }
 
 /** All that was made, in the files that are moved; else nothing of it is left. */
-async function whole<T>(staging: string, make: (staging: string) => Promise<T>): Promise<T> {
+async function whole<T>(
+  staging: string,
+  make: (staging: string) => Promise<T>,
+  clear: (staging: string) => Promise<void>,
+): Promise<T> {
   try {
     const made = await make(staging)
     // A store that cannot fold its WAL into the database when it closes leaves it for the next start.
@@ -85,9 +96,15 @@ async function whole<T>(staging: string, make: (staging: string) => Promise<T>):
     }
     return made
   } catch (error) {
-    await rm(staging, { recursive: true, force: true })
+    await clear(staging)
     throw error
   }
+}
+
+const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true })
+
+async function clearFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await removeFolder(join(folder, name))
 }
 
 /** Under the lock that a service of this directory holds as well. */
@@ -107,20 +124,21 @@ async function aloneIn<T>(directory: string, work: () => Promise<T>): Promise<T>
 }
 
 async function settle(directory: string, wanted: Kind): Promise<Settled> {
-  const fresh = join(directory, STAGING.new)
-  const restored = join(directory, STAGING.restored)
-  const complete = [fresh, restored].find((staging) => existsSync(join(staging, COMPLETE)))
-  if (complete) await publish(directory, complete)
+  const places = KINDS.map((kind) => ({ kind, staging: join(directory, STAGING[kind]) }))
+  const complete = places.find(({ staging }) => existsSync(join(staging, COMPLETE)))
+  if (complete) await publish(directory, complete.staging)
   const initialised = existsSync(dataFiles(directory).database)
-  // With the database in its place it is what the end of a restore had no time to remove.
-  if (!initialised && wanted !== 'restored') refuseHalfRestored(directory, restored)
-  for (const staging of [fresh, restored]) await rm(staging, { recursive: true, force: true })
-  return { initialised, finished: complete !== undefined }
+  for (const { kind, staging } of places) {
+    // With the database in its place it is what the end of a restore had no time to remove.
+    const isHalfRestored = kind === 'restored' && !initialised && existsSync(staging)
+    if (!isHalfRestored) await removeFolder(staging)
+    else if (wanted !== 'restored') refuseHalfRestored(directory, staging)
+  }
+  return { initialised, finished: complete?.kind ?? null }
 }
 
 /** A service that is started again by itself would make a new CA where one with a history is wanted. */
-function refuseHalfRestored(directory: string, staging: string): void {
-  if (!existsSync(staging)) return
+function refuseHalfRestored(directory: string, staging: string): never {
   throw new CaError(
     'conflict',
     `A restore into ${directory} was interrupted, and what it was to bring is not there. Restore the backup again; or, for a new CA, remove ${staging}.`,
@@ -144,11 +162,19 @@ async function publish(directory: string, staging: string): Promise<void> {
 
 function refuseCa(directory: string, { initialised, finished }: Settled): void {
   if (!initialised) return
+  if (finished === null) {
+    throw new CaError(
+      'conflict',
+      `${directory} holds a CA already. Choose another directory, or start the service with it.`,
+    )
+  }
+  const earlier =
+    finished === 'restored'
+      ? 'A restore that was interrupted had brought'
+      : 'An earlier start that was interrupted had made'
   throw new CaError(
     'conflict',
-    finished
-      ? `An earlier start that was interrupted had made a CA in ${directory}, and that is complete now. Start the service with it, or choose another directory.`
-      : `${directory} holds a CA already. Choose another directory, or start the service with it.`,
+    `${earlier} a CA in ${directory}, and that is complete now. Start the service with it, or choose another directory.`,
   )
 }
 

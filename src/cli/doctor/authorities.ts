@@ -24,10 +24,18 @@ export async function lookAtChains({ authorities, config, now }: Situation): Pro
               `chancery authority csr ${id}, have it signed, and install it.`,
             )
           }
+          const path = [certificate, ...chain.map((der) => parseCertificate(der))]
+          // It was valid when it was installed.
+          const begin = Math.max(...path.map((one) => one.notBefore))
+          if (now < begin) {
+            return failed(
+              'chain',
+              `"${id}" (${state}): valid from ${rfc3339(begin)} on, and this machine’s clock says ${rfc3339(now)}.`,
+              'Set the clock.',
+            )
+          }
           proveAuthorityChain([certificate.der, ...chain], certificate.spki, now)
-          const end = Math.min(
-            ...[certificate, ...chain.map((der) => parseCertificate(der))].map((one) => one.notAfter),
-          )
+          const end = Math.min(...path.map((one) => one.notAfter))
           const what = `"${id}" (${state}): complete and valid, until ${rfc3339(end)}.`
           if (state !== 'active' || end > now + longest + 30 * DAY) return ok('chain', what)
           return warning(

@@ -74,7 +74,7 @@ describe('two first starts at once', () => {
     await expect(initialise(wish(directory))).rejects.toMatchObject({ code: 'conflict' })
     expect(readdirSync(join(directory, '.initialising'))).toEqual(['admin.key'])
     lock.release()
-    expect(await settleDataDirectory(directory)).toEqual({ initialised: false, finished: false })
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: false, finished: null })
     await initialise(wish(directory))
     await expectWhole(directory)
   })
@@ -107,8 +107,18 @@ describe('a restore that was interrupted early', () => {
   test('at its very end, with the database in place, is none', async () => {
     const directory = halfRestored()
     writeFileSync(join(directory, 'chancery.db'), 'restored')
-    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: false })
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: null })
     expect(existsSync(join(directory, '.restoring'))).toBe(false)
+  })
+
+  test('at its very end keeps no change of the keys from being completed, which was interrupted later', async () => {
+    const directory = temporaryDirectory()
+    await initialise(wish(directory))
+    mkdirSync(join(directory, '.restoring'))
+    const rekeying = join(directory, 'keys', '.rekeying')
+    mkdirSync(rekeying)
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: null })
+    expect(existsSync(rekeying)).toBe(false)
   })
 
   test('is begun anew by another restore, whose folder is published as any', async () => {
@@ -118,7 +128,39 @@ describe('a restore that was interrupted early', () => {
     expect(readdirSync(directory).filter((name) => !name.startsWith('chancery.db.lock'))).toEqual([
       'chancery.db',
     ])
-    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: false })
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: null })
+  })
+
+  test('stays one after another that fails', async () => {
+    const directory = halfRestored()
+    const failing = async (staging: string) => {
+      writeFileSync(join(staging, 'admin.key'), 'new')
+      throw new Error('torn')
+    }
+    await expect(makeInStaging(directory, failing, 'restored')).rejects.toThrow('torn')
+    expect(readdirSync(join(directory, '.restoring'))).toEqual([])
+    const refusal = { code: 'conflict', detail: expect.stringContaining('Restore the backup again') }
+    await expect(initialise(wish(directory))).rejects.toMatchObject(refusal)
+    const taken = async () => Promise.reject(new Error('taken'))
+    await expect(makeInStaging(directory, failing, 'restored', taken)).rejects.toThrow('taken')
+    await expect(initialise(wish(directory))).rejects.toMatchObject(refusal)
+  })
+
+  test('where a first one fails, nothing is left of it', async () => {
+    const directory = temporaryDirectory()
+    const failing = async () => Promise.reject(new Error('torn'))
+    await expect(makeInStaging(directory, failing, 'restored')).rejects.toThrow('torn')
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: false, finished: null })
+  })
+})
+
+test('a restore that was interrupted as it moved into place is completed, and called one', async () => {
+  const directory = temporaryDirectory()
+  mkdirSync(join(directory, '.restoring'))
+  for (const name of ['chancery.db', 'complete']) writeFileSync(join(directory, '.restoring', name), '')
+  await expect(initialise(wish(directory))).rejects.toMatchObject({
+    code: 'conflict',
+    detail: expect.stringContaining('A restore that was interrupted had brought'),
   })
 })
 
@@ -142,7 +184,7 @@ describe.runIf(hasStrace)('killed', () => {
       const trace = ['-o', '/dev/null', '-e', 'trace=rename', '-e', `inject=rename:signal=KILL:when=${when}`]
       tracedInit(directory, ...trace)
       expect(existsSync(join(directory, '.initialising', 'complete'))).toBe(true)
-      expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: true })
+      expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: 'new' })
       const secret = (name: string) => readFileSync(join(directory, name), 'utf8').trim()
       await expectWhole(directory, secret('passphrase'), secret('root-passphrase'))
       // Who asked for another CA there is told of the one that is.
@@ -157,7 +199,7 @@ describe.runIf(hasStrace)('killed', () => {
       code: 'conflict',
       detail: expect.stringContaining('is complete now'),
     })
-    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: false })
+    expect(await settleDataDirectory(directory)).toEqual({ initialised: true, finished: null })
   })
 
   test.for([1, 2, 4, 6, 8])('at file %i that is made, the next start begins anew', async (when) => {
