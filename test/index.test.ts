@@ -290,6 +290,24 @@ test('options of chancery.yaml count in "options", and are refused beside it, wh
   expect(Date.parse(notAfter) - Date.parse(notBefore)).toBeLessThan(2 * 3_600_000)
 })
 
+test.each([
+  ['Deno 2.9.6', { node: '26.3.0', deno: '2.9.6' }],
+  ['20.19.5', { node: '20.19.5', deno: undefined }],
+])('%s is refused by its name, before anything is written', async (name, versions) => {
+  app = Fastify()
+  const own = Object.getOwnPropertyDescriptor(process, 'versions')!
+  Object.defineProperty(process, 'versions', { ...own, value: { ...process.versions, ...versions } })
+  try {
+    await expect(openChancery({ directory, publicUrl: 'http://ca.example.test' })).rejects.toMatchObject({
+      code: 'badConfiguration',
+      detail: expect.stringContaining(`needs Node.js 24 or newer, and this is ${name}`),
+    })
+  } finally {
+    Object.defineProperty(process, 'versions', own)
+  }
+  expect(readdirSync(directory)).toEqual([])
+})
+
 test('an application that gave up waiting for the plugin closes the service all the same', async () => {
   app = Fastify({ pluginTimeout: 1 })
   const options = { directory, publicUrl: 'http://ca.example.test' }
