@@ -318,6 +318,18 @@ test('an application that gave up waiting for the plugin closes the service all 
   await (await openChancery(options)).close()
 })
 
+test('an application with a CA for each of many tenants is not warned of a leak', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+  app = Fastify()
+  for (let tenant = 0; tenant < 12; tenant++) app.register(chancery, { prefix: `/tenant-${tenant}`, service })
+  await app.ready()
+  const { server } = app
+  const listeners = server.eventNames().map((event) => [event, server.listenerCount(event)] as const)
+  expect(listeners.filter(([, count]) => count > server.getMaxListeners())).toEqual([])
+  expect(server.listenerCount('secureConnection')).toBe(1)
+  await service.close()
+})
+
 test('a service that was opened outside stays open when the application closes', async () => {
   const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
   app = Fastify()
