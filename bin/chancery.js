@@ -18,7 +18,9 @@ const sources = new URL('../src', here)
 const entry = existsSync(sources) && !isUpToDate() ? new URL('../src/cli.ts', here) : built
 
 if (process.env.npm_command === 'exec') endWithParent()
-if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
+// They say that they are a Node.js, and lack some of it: Bun part of node:tls, Deno what the database's writer needs.
+const { node, deno, bun } = process.versions
+if (!deno && !bun && Number(node.split('.')[0]) >= MINIMUM) {
   // Compiled code is kept beside the package, where only its owner can write; where nobody can, it is compiled each time.
   module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/chancery', here)))
   await import(entry.href)
@@ -26,8 +28,9 @@ if (Number(process.versions.node.split('.')[0]) >= MINIMUM) {
   const newer = newerNode()
   if (newer) await runWith(newer)
   else {
+    const own = deno ? `Deno ${deno}` : bun ? `Bun ${bun}` : process.version
     process.stderr.write(
-      `chancery needs Node.js ${MINIMUM} or newer, and this is ${process.version}. Install a newer one, or "npm install node" beside chancery.\n`,
+      `chancery needs Node.js ${MINIMUM} or newer, and this is ${own}. Install that, or "npm install node" beside chancery.\n`,
     )
     process.exitCode = 2
   }

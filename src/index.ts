@@ -20,6 +20,7 @@ import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
 import type { FaultLog } from './health.ts'
+import { refuseOtherRuntimes } from './runtime.ts'
 import { openService, type Service } from './service.ts'
 
 /** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
@@ -43,6 +44,7 @@ export interface ChanceryOptions {
 
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
+  refuseOtherRuntimes(process.versions)
   refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const { initialised } = await settleDataDirectory(dataDirectory({}, directory))

@@ -263,7 +263,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'pki',
     'clock.ts',
   ],
-  'index.ts': ['api', 'health.ts', 'service.ts', 'ca', 'config', 'clock.ts', 'errors.ts'],
+  'runtime.ts': ['errors.ts'],
+  'index.ts': ['api', 'health.ts', 'runtime.ts', 'service.ts', 'ca', 'config', 'clock.ts', 'errors.ts'],
   cli: [
     'server.ts',
     'log.ts',

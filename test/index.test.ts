@@ -290,6 +290,24 @@ test('options of chancery.yaml count in "options", and are refused beside it, wh
   expect(Date.parse(notAfter) - Date.parse(notBefore)).toBeLessThan(2 * 3_600_000)
 })
 
+test.each([
+  ['Deno 2.9.6', { node: '26.3.0', deno: '2.9.6' }],
+  ['20.19.5', { node: '20.19.5', deno: undefined }],
+])('%s is refused by its name, before anything is written', async (name, versions) => {
+  app = Fastify()
+  const own = Object.getOwnPropertyDescriptor(process, 'versions')!
+  Object.defineProperty(process, 'versions', { ...own, value: { ...process.versions, ...versions } })
+  try {
+    await expect(openChancery({ directory, publicUrl: 'http://ca.example.test' })).rejects.toMatchObject({
+      code: 'badConfiguration',
+      detail: expect.stringContaining(`needs Node.js 24 or newer, and this is ${name}`),
+    })
+  } finally {
+    Object.defineProperty(process, 'versions', own)
+  }
+  expect(readdirSync(directory)).toEqual([])
+})
+
 test('an application that gave up waiting for the plugin closes the service all the same', async () => {
   app = Fastify({ pluginTimeout: 1 })
   const options = { directory, publicUrl: 'http://ca.example.test' }
@@ -298,6 +316,18 @@ test('an application that gave up waiting for the plugin closes the service all 
   await app.close()
   expect(existsSync(join(directory, 'chancery.db'))).toBe(true)
   await (await openChancery(options)).close()
+})
+
+test('an application with a CA for each of many tenants is not warned of a leak', async () => {
+  const service = await openChancery({ directory, publicUrl: 'http://ca.example.test' })
+  app = Fastify()
+  for (let tenant = 0; tenant < 12; tenant++) app.register(chancery, { prefix: `/tenant-${tenant}`, service })
+  await app.ready()
+  const { server } = app
+  const listeners = server.eventNames().map((event) => [event, server.listenerCount(event)] as const)
+  expect(listeners.filter(([, count]) => count > server.getMaxListeners())).toEqual([])
+  expect(server.listenerCount('secureConnection')).toBe(1)
+  await service.close()
 })
 
 test('a service that was opened outside stays open when the application closes', async () => {

@@ -17,6 +17,13 @@ export function channelBinding(socket: Partial<TLSSocket>): Buffer | null {
 }
 
 /** RFC 7030 3.5: tls-unique is that of the first handshake, so no second one may take its place. TLS 1.3 knows none. */
-export function keepFirstHandshake(app: FastifyInstance): void {
-  app.server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
+export function keepFirstHandshake({ server }: FastifyInstance): void {
+  // An application may mount one CA for each of its tenants, and Node warns of a leak at the eleventh listener.
+  if (!server.listeners('secureConnection').includes(refuseRenegotiation)) {
+    server.on('secureConnection', refuseRenegotiation)
+  }
+}
+
+function refuseRenegotiation(socket: TLSSocket): void {
+  socket.disableRenegotiation()
 }
