@@ -20,6 +20,7 @@ import { compilersAtFirstUse } from './api/lazy-compilers.ts'
 import { countRefused, countRequests, countUnrouted } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
 import { answerBadOcspUrl } from './api/ocsp.ts'
+import { refuseSecondHost } from './api/one-host.ts'
 import { openapiRoute } from './api/openapi.ts'
 import { Admission } from './api/overload/admission.ts'
 import type { ConnectionLimit } from './api/overload/connections.ts'
@@ -62,6 +63,7 @@ export function buildHttpApp(
   if (config.metrics.public) app.register(metricsRoute, { service, to: 'anybody' })
   app.register(openapiRoute)
   answerBeforeAll(app.server, atOnce)
+  refuseSecondHost(app.server)
   paceRequests(app.server)
   answerHalfClosed(app.server)
   return app
@@ -93,6 +95,7 @@ export function buildTlsApp(service: Service, log: FastifyBaseLogger): FastifyIn
   app.register(metricsRoute, { service, to: 'admins' })
   app.register(openapiRoute)
   app.register(consoleRoutes)
+  refuseSecondHost(app.server)
   paceRequests(app.server)
   return app
 }
@@ -119,6 +122,7 @@ export function buildMetricsApp(service: Service, log: FastifyBaseLogger): Fasti
   prepare(app, service)
   app.register(healthRoutes, { service })
   app.register(metricsRoute, { service, to: 'anybody' })
+  refuseSecondHost(app.server)
   return app
 }
 

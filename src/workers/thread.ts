@@ -7,6 +7,7 @@ import { answerClientError } from '../api/client-error.ts'
 import { Closing } from '../api/closing.ts'
 import { CONNECTION_LIMITS, TIMING } from '../api/connection-limits.ts'
 import { answerHalfClosed } from '../api/half-closed.ts'
+import { refuseSecondHost } from '../api/one-host.ts'
 import { limitConnections } from '../api/overload/connections.ts'
 import { paceRequests } from '../api/overload/paced-requests.ts'
 import { boundPipelined } from '../api/overload/pipelined.ts'
@@ -66,6 +67,7 @@ const atOnce: AtOnceContext = {
 const endResting = answerOnConnections(server, atOnce)
 const limit = limitConnections(server, connections, log)
 answerBeforeAll(server, atOnce)
+refuseSecondHost(server)
 paceRequests(server)
 answerHalfClosed(server)
 server.requestTimeout = CONNECTION_LIMITS.requestTimeout

@@ -26,6 +26,7 @@ import { checkType, type DiscoveryResponse, response, serviceDefinition } from '
 import { grpcError, type Refusal } from './grpc-error.ts'
 import { LongAnswers, paceAnswers } from './long-answers.ts'
 import { paceCalls } from './paced-calls.ts'
+import { boundResets } from './resets.ts'
 import { refuseCompressed } from './uncompressed.ts'
 
 type Stream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>
@@ -94,6 +95,7 @@ export class GrpcSds {
         ),
       ],
     })
+    boundResets(this.#server)
     this.#server.addService(serviceDefinition(), {
       StreamSecrets: (stream: Stream) => this.#stream(stream),
       FetchSecrets: (
