@@ -22,40 +22,52 @@ import { generateEcKey, SmallCa } from './small-ca.ts'
 
 const DAY = 86_400
 
-test('a response that says good is not given beside a CRL that was brought since and revokes, until the next is brought', async () => {
+/** A root whose key is elsewhere: what is brought of it, about the one authority below it. */
+async function prepared() {
   const ca = await SmallCa.create()
   onTestFinished(() => ca.close())
   const root = { id: 'root', certificate: ca.root.certificate, signer: ca.rootSigner }
   const { der: certificate, serialNumber } = ca.issuing.certificate
-  let crl: MadeRootCrl | null = null
+  const held: { crl: MadeRootCrl | null } = { crl: null }
   const responder = createOcspResponder({
     ...RESPONDER_DEFAULTS,
     ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
-    crlOf: (authority) => (authority === 'root' ? crl : null),
+    crlOf: (authority) => (authority === 'root' ? held.crl : null),
     onError: (error) => expect.unreachable(String(error)),
   })
   onTestFinished(() => responder.stop())
+  const audit = () =>
+    auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
+  return {
+    ...{ ca, responder, serialNumber, held, audit },
+    nextCrl: (previous: MadeRootCrl | null, ...revoke: { serialNumber: string; reason: number }[]) =>
+      makeNextRootCrl(root, { previous: previous?.der ?? null, revoke, validity: 365 * DAY }, ca.clock()),
+    /** A response that is made by this CRL, now. */
+    async bringBy({ der: crl }: MadeRootCrl): Promise<void> {
+      const wish = { certificate, crl, validity: 90 * DAY, hash: 'sha1' } as const
+      const { der } = await makeRootResponse(root, wish, ca.clock())
+      await installOcspResponse(ca.store, ca.root, der, ca.clock(), audit())
+    },
+    async answer() {
+      const { der } = await responder.respond(ocspRequest([certId(root.certificate, serialNumber)]))
+      const { status, singles } = readAnswer(der, ca.root)
+      return singles[0]?.status ?? status
+    },
+  }
+}
 
-  const nextCrl = (...revoke: { serialNumber: string; reason: number }[]) =>
-    makeNextRootCrl(root, { previous: crl?.der ?? null, revoke, validity: 365 * DAY }, ca.clock())
+test('a response that says good is not given beside a CRL that was brought since and revokes, until the next is brought', async () => {
+  const { ca, responder, serialNumber, held, nextCrl, bringBy, answer } = await prepared()
   const bring = async () => {
-    const wish = { certificate, crl: crl!.der, validity: 90 * DAY, hash: 'sha1' } as const
-    const { der } = await makeRootResponse(root, wish, ca.clock())
-    const audit = auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
-    await installOcspResponse(ca.store, ca.root, der, ca.clock(), audit)
+    await bringBy(held.crl!)
     await responder.responseBrought()
   }
-  const answer = async () => {
-    const { der } = await responder.respond(ocspRequest([certId(root.certificate, serialNumber)]))
-    const { status, singles } = readAnswer(der, ca.root)
-    return singles[0]?.status ?? status
-  }
 
-  crl = await nextCrl()
+  held.crl = await nextCrl(held.crl)
   await bring()
   expect(await answer()).toBe('good')
   ca.now += 1000
-  crl = await nextCrl({ serialNumber, reason: REASON.cACompromise })
+  held.crl = await nextCrl(held.crl, { serialNumber, reason: REASON.cACompromise })
   expect(await answer()).toBe('unauthorized')
   await responder.responseBrought()
   expect(responder.health()).toMatchObject([
@@ -65,42 +77,20 @@ test('a response that says good is not given beside a CRL that was brought since
   expect(await answer()).toBe('revoked')
   // A later CRL says the same.
   ca.now += 1000
-  crl = await nextCrl()
+  held.crl = await nextCrl(held.crl)
   expect(await answer()).toBe('revoked')
   expect(responder.health()).toMatchObject([{ authority: 'root', reason: null }])
 })
 
 test('a response that was made by a CRL of before says good of nothing that is revoked for ever, whichever came first', async () => {
-  const ca = await SmallCa.create()
-  onTestFinished(() => ca.close())
-  const root = { id: 'root', certificate: ca.root.certificate, signer: ca.rootSigner }
-  const { der: certificate, serialNumber } = ca.issuing.certificate
-  let held: MadeRootCrl | null = null
-  const responder = createOcspResponder({
-    ...RESPONDER_DEFAULTS,
-    ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
-    crlOf: (authority) => (authority === 'root' ? held : null),
-    onError: (error) => expect.unreachable(String(error)),
-  })
-  onTestFinished(() => responder.stop())
-  const audit = () =>
-    auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
+  const { ca, serialNumber, held, audit, nextCrl, answer, ...brought } = await prepared()
   const bringCrl = async (crl: MadeRootCrl) => {
     await installCrl(ca.store, ca.root, crl.der, ca.clock(), audit())
-    held = crl
+    held.crl = crl
   }
-  const nextCrl = (previous: MadeRootCrl | null, ...revoke: { serialNumber: string; reason: number }[]) =>
-    makeNextRootCrl(root, { previous: previous?.der ?? null, revoke, validity: 365 * DAY }, ca.clock())
-  const bringBy = async ({ der: crl }: MadeRootCrl) => {
+  const bringBy = (crl: MadeRootCrl) => {
     ca.now += 1000
-    const wish = { certificate, crl, validity: 90 * DAY, hash: 'sha1' } as const
-    const { der } = await makeRootResponse(root, wish, ca.clock())
-    await installOcspResponse(ca.store, ca.root, der, ca.clock(), audit())
-  }
-  const answer = async () => {
-    const { der } = await responder.respond(ocspRequest([certId(root.certificate, serialNumber)]))
-    const { status, singles } = readAnswer(der, ca.root)
-    return singles[0]?.status ?? status
+    return brought.bringBy(crl)
   }
 
   const first = await nextCrl(null)
@@ -125,14 +115,7 @@ test('a response that was made by a CRL of before says good of nothing that is r
 })
 
 test('a response is given no longer than the certificate of its responder is valid', async () => {
-  const ca = await SmallCa.create()
-  onTestFinished(() => ca.close())
-  const responder = createOcspResponder({
-    ...RESPONDER_DEFAULTS,
-    ...{ authorities: ca.authorities, store: ca.store, clock: ca.clock },
-    onError: (error) => expect.unreachable(String(error)),
-  })
-  onTestFinished(() => responder.stop())
+  const { ca, responder, audit } = await prepared()
   const asked = ocspRequest([certId(ca.root.certificate, ca.issuing.certificate.serialNumber)])
   const signer = createKeySigner(generateEcKey(), null)
   const { subject } = ca.root.certificate
@@ -155,8 +138,7 @@ test('a response is given no longer than the certificate of its responder is val
       options: { validity: 90 * DAY, responderId: 'key' },
     },
   )
-  const audit = auditEntry('ocsp.install', 'ok', 'root', { id: 'system:cli' }, SYSTEM_ORIGIN, ca.clock())
-  const { nextUpdate } = await installOcspResponse(ca.store, ca.root, response.der, ca.clock(), audit)
+  const { nextUpdate } = await installOcspResponse(ca.store, ca.root, response.der, ca.clock(), audit())
   expect(nextUpdate).toBe(end)
   await responder.responseBrought()
   expect(responder.health()).toEqual([{ authority: 'root', reason: null, until: end }])

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { npmStart } from '../../bench/npm-start.ts'
 
 /** A checkout of its own, whose sources may be edited. */
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
+/** As `npm start` starts it: V8 takes code only where its flags are the same. */
+const { environment: bounds, flags } = npmStart(checkout)
 const copy = mkdtempSync(join(tmpdir(), 'chancery-bundle-'))
 
 beforeAll(() => {
@@ -42,16 +45,11 @@ function mark(): void {
 describe('the bundle', () => {
   it('is started ahead, and its code kept for the first start that somebody waits for', () => {
     run('scripts/warm-start.ts')
-    // As `npm start` starts it: V8 takes code only where its flags are the same.
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--max-semi-space-size=8', 'bin/chancery.js', 'serve', '--help'],
-      {
-        cwd: copy,
-        encoding: 'utf8',
-        env: { ...process.env, MALLOC_ARENA_MAX: '16', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
-      },
-    )
+    const { stdout, stderr } = spawnSync(process.execPath, [...flags, 'bin/chancery.js', 'serve', '--help'], {
+      cwd: copy,
+      encoding: 'utf8',
+      env: { ...process.env, ...bounds, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+    })
     const written = `${stdout}${stderr}`
     expect(written).toMatch(/cli-serve-[^/]+\.js was accepted/)
     expect(written).not.toMatch(/\/dist\/.* was (?:not found|rejected)/)
@@ -77,14 +75,14 @@ describe('the bundle', () => {
     const serve = () =>
       spawnSync(
         process.execPath,
-        ['--max-semi-space-size=8', '--expose-internals', '--require', look, 'bin/chancery.js', 'serve'],
+        [...flags, '--expose-internals', '--require', look, 'bin/chancery.js', 'serve'],
         {
           cwd: copy,
           encoding: 'utf8',
           env: {
             ...process.env,
             ...{ CHANCERY_DIR: data, CHANCERY_TLS_PORT: '0', CHANCERY_HTTP_PORT: '0' },
-            ...{ MALLOC_ARENA_MAX: '16', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+            ...{ ...bounds, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
             // Not where others have left theirs.
             NODE_COMPILE_CACHE: join(copy, 'compiled'),
           },
