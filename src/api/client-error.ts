@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { http } from '../node-http.ts'
-import { PROBLEMS, type Problem, problemType } from './problems.ts'
+import { unnumberedProblem } from './problems.ts'
 
 const FAULTS: Readonly<Record<string, { status: number; detail: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'The request did not arrive in time. Send it again.' },
@@ -17,13 +17,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     socket.destroy(error)
     return
   }
-  const problem: Omit<Problem, 'instance'> = {
-    type: problemType('malformedRequest'),
-    title: PROBLEMS.malformedRequest.title,
-    status,
-    detail,
-  }
-  const body = JSON.stringify(problem)
+  const body = unnumberedProblem('malformedRequest', detail, status)
   // Destroyed only once the answer has gone out: over TLS it is not yet when this returns.
   socket.end(
     `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

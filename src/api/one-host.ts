@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
-import { PROBLEMS, type Problem, problemType } from './problems.ts'
+import { unnumberedProblem } from './problems.ts'
 import { standBefore } from './stand-before.ts'
 
 /** Of protocols that refuse it in their own words. */
@@ -12,13 +12,7 @@ const IN_OWN_WORDS = /^\/(?:acme|\.well-known\/est)\//
 export function refuseSecondHost(server: Server): void {
   standBefore(server, (goOn) => (request, response) => {
     if (!hasSecondHost(request) || IN_OWN_WORDS.test(request.url ?? '')) return goOn(request, response)
-    const problem: Omit<Problem, 'instance'> = {
-      type: problemType('malformedRequest'),
-      title: PROBLEMS.malformedRequest.title,
-      status: 400,
-      detail: 'The header host stands twice; send it once.',
-    }
-    const body = JSON.stringify(problem)
+    const body = unnumberedProblem('malformedRequest', 'The header host stands twice; send it once.')
     response.writeHead(400, {
       connection: 'close',
       'content-type': 'application/problem+json',

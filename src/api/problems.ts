@@ -45,7 +45,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   internal: { status: 500, title: 'Internal error' },
 }
 
-export interface Problem {
+interface Problem {
   type: string
   title: string
   status: number
@@ -125,6 +125,21 @@ export function useOwnAnswers(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
   // Fastify's types do not know that there may be none.
   app.setReplySerializer(null as never)
+}
+
+/** The problem document, JSON, for a request that is answered before it has a number. */
+export function unnumberedProblem(
+  code: ErrorCode,
+  detail: string,
+  status: number = PROBLEMS[code].status,
+): string {
+  const problem: Omit<Problem, 'instance'> = {
+    type: problemType(code),
+    title: PROBLEMS[code].title,
+    status,
+    detail,
+  }
+  return JSON.stringify(problem)
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { OCSP_RESPONSE } from '../api/ocsp.ts'
-import { PROBLEMS, problemType } from '../api/problems.ts'
+import { unnumberedProblem } from '../api/problems.ts'
 import { http } from '../node-http.ts'
 import { encodeOcspError } from '../ocsp/response.ts'
 
@@ -78,13 +78,7 @@ function sendUnavailable({ url = '' }: IncomingMessage, response: ServerResponse
     response.end(der)
     return
   }
-  const { status, title } = PROBLEMS.overloaded
-  const problem = {
-    type: problemType('overloaded'),
-    title,
-    status,
-    detail: 'The service does not answer at present. Try again.',
-  }
-  response.writeHead(status, { 'content-type': 'application/problem+json', 'retry-after': '5' })
-  response.end(JSON.stringify(problem))
+  const problem = unnumberedProblem('overloaded', 'The service does not answer at present. Try again.')
+  response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '5' })
+  response.end(problem)
 }

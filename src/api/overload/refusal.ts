@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { CaError } from '../../errors.ts'
-import { PROBLEMS, problemType } from '../problems.ts'
+import { unnumberedProblem } from '../problems.ts'
 
 /** Seconds until a refused client may ask again. */
 const RETRY_AFTER = 2
@@ -28,12 +28,7 @@ const FORMS: readonly Form[] = [
   {
     path: /^/,
     type: 'application/problem+json',
-    body: JSON.stringify({
-      type: problemType('overloaded'),
-      title: PROBLEMS.overloaded.title,
-      status: 503,
-      detail: DETAIL,
-    }),
+    body: unnumberedProblem('overloaded', DETAIL),
   },
 ]
 
