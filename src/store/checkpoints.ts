@@ -2,10 +2,10 @@ import type { ToCheckpointer } from './checkpoint-thread.ts'
 import { type Connection, checkpoint } from './connection.ts'
 
 /**
- * Pages in the WAL (16 MiB) at which it is checkpointed. Four times SQLite's default: a page that many
- * commits touch, as those of indexes are, then goes to the database file once instead of four times.
+ * Pages in the WAL (32 MiB) at which it is checkpointed. Eight times SQLite's default: a page that many
+ * commits touch, as those of indexes are, then goes to the database file once instead of eight times.
  */
-const CHECKPOINT_PAGES = 4000
+const CHECKPOINT_PAGES = 8000
 
 /** The WAL did not begin anew, as where somebody reads for long: with so many more it is tried again. */
 const MORE_PAGES = 500
@@ -59,9 +59,17 @@ export class Checkpoints {
     if (this.#isDue()) this.#pass()
   }
 
-  /** As `look`, and it is over when this returns. */
+  /**
+   * Moves what there is, and it is over when this returns. Throws as `look` does, but only where a checkpoint is due: a WAL that is
+   * short may grow.
+   */
   atOnce(): void {
-    if (this.#isDue()) this.#finish()
+    const isDue = this.#isDue()
+    try {
+      this.#finish()
+    } catch (error) {
+      if (isDue) throw error
+    }
   }
 
   /** Resolves when the thread has closed its connection. */

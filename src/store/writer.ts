@@ -135,7 +135,7 @@ export class Writer {
     try {
       this.#connect()
       const { db, checkpoints } = this.#open!
-      // First, since on a full disk only a WAL that is folded has room: a long reader may have let it grow.
+      // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
       checkpoints.atOnce()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>

@@ -15,7 +15,7 @@ import { missing } from './tools.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-/** Names enough that a token fills pages: a checkpoint is due after 4,000 of them. */
+/** Names enough that a token fills pages: a checkpoint is due after 8,000 of them. */
 const NAMES = Array.from({ length: 100 }, (_, n) => `${'n'.repeat(50)}${n}.${'x'.repeat(60)}.example.test`)
 
 /** Makes tokens until one is refused, and gives what was said then. Bounded, for a fault that is never met. */
@@ -104,7 +104,7 @@ test.skipIf(missing('strace'))('commits go on while a checkpoint waits for the d
   })
   const synced = () => readFileSync(trace, 'utf8').match(/= 0.*DELAYED/g)?.length ?? 0
   const grown = () => statSync(`${file}-wal`).size
-  while (grown() < 4001 * 4120) await issueToken(rest)
+  while (grown() < 8001 * 4120) await issueToken(rest)
   // What comes now would wait for a checkpoint that is made before it; its first sync ends seconds later.
   await Promise.all(Array.from({ length: 8 }, () => issueToken(rest)))
   expect(synced()).toBe(0)

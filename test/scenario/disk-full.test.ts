@@ -103,33 +103,36 @@ test('a disk that fills up under issuance costs no acknowledged certificate, and
   await restarted.stop()
 })
 
-test('a WAL that a long reader let grow until the disk was full is folded when the reader is done', async ({
-  skip,
-}) => {
-  // More than the 16 MiB from which on a WAL is folded.
-  const disk = smallDisk(24)
-  if (!disk) return skip('this user may not mount a file system')
-  const file = join(disk, 'chancery.db')
-  createDatabase(file)
-  const store = await openStore({ file, probeMilliseconds: 20 })
-  const { id } = await store.write('createAdminKey', {
-    ...{ name: 'ops', role: 'admin', hash: Buffer.alloc(32), createdAt: NOW, createdBy: 'system:cli' },
-    audit: audit('admin-key.create'),
-  })
-  const reader = new Database(file, { readonly: true })
-  reader.exec('BEGIN')
-  reader.prepare('SELECT count(*) FROM audit').get()
-  // The same page again and again: what is in the WAL takes no more room in the database.
-  let at = NOW
-  const fillWal = async () => {
-    for (;;) await store.write('adminKeyUsed', { id, at: ++at })
-  }
-  await expect(fillWal()).rejects.toMatchObject({ code: 'storeFailed' })
-  reader.exec('COMMIT')
-  reader.close()
-  await eventually(() => store.write('adminKeyUsed', { id, at: ++at }))
-  await store.close()
-})
+test.for([
+  ['shorter', 24],
+  ['longer', 40],
+] as const)(
+  'a WAL %s than what is folded anyhow, on a disk that it filled, is folded when its reader is done',
+  async ([, size], { skip }) => {
+    const disk = smallDisk(size)
+    if (!disk) return skip('this user may not mount a file system')
+    const file = join(disk, 'chancery.db')
+    createDatabase(file)
+    const store = await openStore({ file, probeMilliseconds: 20 })
+    const { id } = await store.write('createAdminKey', {
+      ...{ name: 'ops', role: 'admin', hash: Buffer.alloc(32), createdAt: NOW, createdBy: 'system:cli' },
+      audit: audit('admin-key.create'),
+    })
+    const reader = new Database(file, { readonly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM audit').get()
+    // The same page again and again: what is in the WAL takes no more room in the database.
+    let at = NOW
+    const fillWal = async () => {
+      for (;;) await store.write('adminKeyUsed', { id, at: ++at })
+    }
+    await expect(fillWal()).rejects.toMatchObject({ code: 'storeFailed' })
+    reader.exec('COMMIT')
+    reader.close()
+    await eventually(() => store.write('adminKeyUsed', { id, at: ++at }))
+    await store.close()
+  },
+)
 
 test('a first start on a full disk says so, and leaves nothing that the next one stumbles over', async ({
   skip,

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
 import { checkpoint, openForReading, openForWriting } from '../../src/store/connection.ts'
 import { identityOf } from '../../src/store/same-file.ts'
@@ -44,7 +44,7 @@ function unexpected(): never {
 test('a long WAL is moved by a thread, and the rest by the writer, so that it begins anew', async () => {
   const { file, db, commit, log } = opened()
   const checkpoints = new Checkpoints(db, () => startCheckpointer(file, identityOf(file)), unexpected)
-  commit(39)
+  commit(79)
   checkpoints.look()
   expect(log().checkpointed).toBe(0)
   commit(2)
@@ -64,7 +64,7 @@ function underWay() {
   onTestFinished(() => void other.close())
   const thread = new Steered()
   const checkpoints = new Checkpoints(db, () => thread, unexpected)
-  commit(41)
+  commit(81)
   checkpoints.look()
   return { commit, log, thread, checkpoints, passes: () => checkpoint(other) }
 }
@@ -112,14 +112,14 @@ test.each([
     },
     unexpected,
   )
-  commit(41)
+  commit(81)
   checkpoints.look()
   happens(threads[0]!)
   expect(log().checkpointed).toBe(log().log)
   expect(threads[0]!.messages).toEqual(['checkpoint', 'close'])
   // Said too late.
   threads[0]!.emit('message', true)
-  commit(41)
+  commit(81)
   checkpoints.look()
   expect(threads[1]!.messages).toEqual(['checkpoint'])
 })
@@ -130,7 +130,7 @@ test('where no thread can be started, the writer moves all', () => {
     throw new Error('too many threads')
   }
   const checkpoints = new Checkpoints(db, refuses, unexpected)
-  commit(41)
+  commit(81)
   checkpoints.look()
   expect(log().checkpointed).toBe(log().log)
 })
@@ -144,7 +144,7 @@ test('a checkpoint that the writer cannot make either is told, by whom it was be
     () => thread,
     () => failures++,
   )
-  commit(41)
+  commit(81)
   checkpoints.look()
   const read = db.prepare('SELECT 1 FROM pages').iterate()
   read.next()
@@ -153,6 +153,21 @@ test('a checkpoint that the writer cannot make either is told, by whom it was be
   expect(failures).toBe(1)
   expect(() => checkpoints.atOnce()).toThrow()
   read.return?.()
+})
+
+test('a short WAL is moved at once where that is asked for, and grows where it cannot be moved', () => {
+  const { db, commit, log } = opened()
+  const checkpoints = new Checkpoints(db, unexpected, unexpected)
+  commit(1)
+  const fails = vi.spyOn(db, 'pragma').mockImplementation(() => {
+    throw new Error('database or disk is full')
+  })
+  checkpoints.atOnce()
+  expect(fails).toHaveBeenCalledOnce()
+  fails.mockRestore()
+  expect(log().checkpointed).toBe(0)
+  checkpoints.atOnce()
+  expect(log().checkpointed).toBe(log().log)
 })
 
 test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
@@ -166,7 +181,7 @@ test('while somebody reads for long it is tried again with each five hundred pag
   const settle = () => {
     for (; passes < thread.messages.length; passes++) thread.emit('message', true)
   }
-  for (let n = 0; n < 60; n++) {
+  for (let n = 0; n < 100; n++) {
     commit(1)
     checkpoints.look()
     settle()
