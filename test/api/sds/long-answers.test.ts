@@ -12,7 +12,11 @@ vi.mock('../../../src/crl/bundle.ts', async (original) => ({
   ...(await original<object>()),
   bundledCrls: () => [CRL],
 }))
-const CRL = { pem: 'x'.repeat(LONG), nextUpdate: 4_000_000_000 }
+const CRL = {
+  pemOctets: Promise.resolve(Buffer.alloc(LONG, 'x')),
+  etag: '"one"',
+  nextUpdate: 4_000_000_000,
+}
 
 function answers() {
   const going: string[] = []
