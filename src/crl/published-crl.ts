@@ -1,5 +1,5 @@
 import { entityTag } from '../entity-tag.ts'
-import { encodeLongPem, encodePem } from '../pki/pem.ts'
+import { encodeLongPem } from '../pki/pem.ts'
 import type { CrlRow } from '../store/queries.ts'
 
 /**
@@ -11,9 +11,10 @@ const SIGNED_END = 8192
 /** A CRL as it is served. */
 export interface PublishedCrl {
   readonly der: Buffer
-  /** Made when it is first asked for: a long list takes a third more as text. */
-  readonly pem: string
-  /** The same in ASCII, one copy for all who ask: made in slices, so that it holds nobody up. */
+  /**
+   * In ASCII, one copy for all who ask. Made when it is first asked for, since a long list takes a third more, and in slices, so that it
+   * holds nobody up.
+   */
   readonly pemOctets: Promise<Buffer>
   readonly number: number
   /** Seconds since 1970. */
@@ -32,7 +33,6 @@ export function publishedCrl(
   { der, number, thisUpdate, nextUpdate, entries }: CrlRow,
   now: number,
 ): PublishedCrl {
-  let pem: string | undefined
   let pemOctets: Promise<Buffer> | undefined
   return {
     ...{
@@ -43,10 +43,6 @@ export function publishedCrl(
       entries,
       etag: entityTag(der.subarray(-SIGNED_END)),
       servedFrom: now + 1,
-    },
-    get pem() {
-      pem ??= encodePem('X509 CRL', der)
-      return pem
     },
     get pemOctets() {
       pemOctets ??= encodeLongPem('X509 CRL', der)

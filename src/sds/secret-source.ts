@@ -10,7 +10,7 @@ import type { Service } from '../service.ts'
 import type { CertificateRow } from '../store/queries.ts'
 import { chooseCertificate } from './choose-certificate.ts'
 import { parseResourceName, type ResourceName } from './resource-name.ts'
-import { type Secret, type SecretContent, secret } from './secret.ts'
+import { type Secret, type SecretContent, secret, secretVersion } from './secret.ts'
 
 type Wish<Kind extends ResourceName['kind']> = Extract<ResourceName, { kind: Kind }>
 type Parts = Pick<Service, 'authorities' | 'clock' | 'config' | 'crl' | 'ocsp' | 'store'>
@@ -36,7 +36,7 @@ export async function findSecret(name: string, principal: Principal, service: Pa
     : certificateSecret(name, wish, principal, service)
 }
 
-function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Parts): Secret {
+async function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Parts): Promise<Secret> {
   const now = epochSeconds(service.clock())
   // Without CRLs none is missing.
   const begun = crl ? service.crl : { hasPublished: () => true }
@@ -54,13 +54,16 @@ function trustSecret(name: string, { bundle, crl }: Wish<'trust'>, service: Part
     throw new CaError('authorityNotReady', `No root of the bundle "${bundle}" is to be trusted any more.`)
   const crls = crl ? bundledCrls(authorities, service.crl, now) : null
   const refreshAt = Math.min(now + REFRESH, ...(crls ?? []).map(({ nextUpdate }) => nextUpdate))
-  return { ...assemble(name, [...roots.values()], crls, service), refreshAt }
+  return { ...(await assemble(name, [...roots.values()], crls, service)), refreshAt }
 }
 
 type Assembled = Omit<Secret, 'refreshAt'>
 
 /** By the name of the secret. There are a few for each authority. */
-const assembled = new WeakMap<Parts['crl'], Map<string, { of: readonly object[]; secret: Assembled }>>()
+const assembled = new WeakMap<
+  Parts['crl'],
+  Map<string, { of: readonly object[]; secret: Promise<Assembled> }>
+>()
 
 /** With long CRLs it is many megabytes, and many Envoys are told of each change: so it is made once, until a part is replaced. */
 function assemble(
@@ -68,22 +71,34 @@ function assemble(
   roots: readonly Buffer[],
   crls: readonly PublishedCrl[] | null,
   { crl }: Parts,
-): Assembled {
+): Promise<Assembled> {
   const known = assembled.get(crl) ?? new Map()
   assembled.set(crl, known)
   const of = [...roots, ...(crls ?? [])]
   const before = known.get(name)
   if (before?.of.length === of.length && of.every((one, i) => one === before.of[i])) return before.secret
+  const fresh = putTogether(name, roots, crls)
+  known.set(name, { of, secret: fresh })
+  return fresh
+}
+
+/** Long CRLs are encoded in slices, and told apart by their tags: to hash them too would hold everybody up. */
+async function putTogether(
+  name: string,
+  roots: readonly Buffer[],
+  crls: readonly PublishedCrl[] | null,
+): Promise<Assembled> {
+  const anchors = roots.map((der) => encodePem('CERTIFICATE', der)).join('')
+  const lists = crls && (await Promise.all(crls.map(({ pemOctets }) => pemOctets)))
   const content: SecretContent = {
     name,
     validation_context: {
-      trusted_ca: { inline_string: roots.map((der) => encodePem('CERTIFICATE', der)).join('') },
-      ...(crls ? { crl: { inline_string: crls.map(({ pem }) => pem).join('') } } : {}),
+      trusted_ca: { inline_string: anchors },
+      ...(lists ? { crl: { inline_string: lists.map((pem) => pem.toString('latin1')).join('') } } : {}),
     },
   }
-  const fresh = secret(content, 0)
-  known.set(name, { of, secret: fresh })
-  return fresh
+  const tags = crls?.map(({ etag }) => etag) ?? null
+  return { content, version: secretVersion(JSON.stringify([name, anchors, tags])) }
 }
 
 async function certificateSecret(

@@ -44,11 +44,11 @@ const later = (seconds: number) => {
 }
 
 test('CRLs and certificates are served as DER and PEM', async () => {
-  const { der, pem } = publisher.current('issuing')!
+  const { der, pemOctets } = publisher.current('issuing')!
   const { root, issuing } = ca
   for (const [url, type, body] of [
     ['/crl/issuing.crl', 'application/pkix-crl', der],
-    ['/crl/issuing.pem', 'application/x-pem-file', Buffer.from(pem)],
+    ['/crl/issuing.pem', 'application/x-pem-file', await pemOctets],
     ['/ca/issuing.crt', 'application/pkix-cert', issuing.certificate.der],
     ['/ca/root.crt', 'application/pkix-cert', root.certificate.der],
     ['/ca/root.pem', 'application/x-pem-file', Buffer.from(encodePem('CERTIFICATE', root.certificate.der))],

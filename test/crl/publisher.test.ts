@@ -80,7 +80,7 @@ describe('the first CRL', () => {
       thisUpdate: ca.seconds,
       nextUpdate: ca.seconds + 7 * DAY,
     })
-    expect(crl.pem).toBe(encodePem('X509 CRL', crl.der))
+    expect(String(await crl.pemOctets)).toBe(encodePem('X509 CRL', crl.der))
     expect(readCrl(crl.der, ca.issuing)).toEqual({
       issuer: ca.issuing.certificate.subject,
       thisUpdate: ca.seconds,
@@ -483,7 +483,7 @@ describe.skipIf(toolIsMissing('openssl'))('openssl', () => {
     const files = {
       'root.pem': encodePem('CERTIFICATE', ca.root.certificate.der),
       'issuing.pem': encodePem('CERTIFICATE', ca.issuing.certificate.der),
-      'crls.pem': publisher.current('root')!.pem + publisher.current('issuing')!.pem,
+      'crls.pem': ['root', 'issuing'].map((id) => encodePem('X509 CRL', publisher.current(id)!.der)).join(''),
     }
     const verify = ({ der }: Leaf) =>
       runTool(

@@ -361,7 +361,10 @@ describe.skipIf(toolIsMissing('openssl'))('openssl', () => {
       }
       const pem = (der: Buffer) => encodePem('CERTIFICATE', der)
       const anchors = file('ca.pem', pem(ca.root.certificate.der) + pem(ca.issuing.certificate.der))
-      const crls = file('crls.pem', base.pem + delta(publisher).pem)
+      const crls = file(
+        'crls.pem',
+        [base, delta(publisher)].map(({ der }) => encodePem('X509 CRL', der)).join(''),
+      )
       const verify = (leaf: Leaf, ...flags: string[]) =>
         runTool('openssl', [
           ...['verify', '-attime', String(ca.seconds), '-CAfile', anchors, '-CRLfile', crls],

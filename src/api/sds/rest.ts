@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import type { Principal } from '../../auth/principal.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateClient } from '../../sds/authenticate-client.ts'
-import { discoveryJson, SECRET_TYPE, type Secret, type SecretContent } from '../../sds/secret.ts'
+import { discoveryOctets, SECRET_TYPE, type Secret } from '../../sds/secret.ts'
 import { findSecret } from '../../sds/secret-source.ts'
 import type { Service } from '../../service.ts'
 import { attached } from '../attached.ts'
@@ -40,26 +40,28 @@ export async function sdsRoutes(app: FastifyInstance, { service }: { service: Se
     const found = await orClose(reply, findSecret(name, principals.get(request)!, service))
     reply.header('cache-control', 'no-store')
     if (found.version === version) return reply.code(304).send()
-    const body = bodies.of(found)
-    return sendBody(reply.type('application/json'), body, () => bodies.isCurrent(found, body))
+    const sent = found.version
+    const body = await bodies.of(found)
+    // By the version, since the function lasts as long as somebody reads: it must not keep the same as text.
+    return sendBody(reply.type('application/json'), body, () => bodies.isCurrent(name, sent))
   })
 }
 
 /** Answers as octets. Trust with its CRLs is many megabytes, and each client that read it slowly would hold one of its own. */
 class Bodies {
   /** By the name of the secret, of which there are a few for each authority. */
-  readonly #kept = new Map<string, { readonly content: SecretContent; readonly body: Buffer }>()
+  readonly #kept = new Map<string, { readonly version: string; readonly body: Promise<Buffer> }>()
 
-  of({ content, version }: Secret): Buffer {
+  of({ content, version }: Secret): Promise<Buffer> {
     const known = this.#kept.get(content.name)
-    if (known?.content === content) return known.body
-    const body = Buffer.from(discoveryJson({ content, version }))
-    if (content.validation_context) this.#kept.set(content.name, { content, body })
+    if (known?.version === version) return known.body
+    const body = discoveryOctets({ content, version })
+    if (content.validation_context) this.#kept.set(content.name, { version, body })
     return body
   }
 
-  isCurrent({ content: { name } }: Secret, body: Buffer): boolean {
-    return this.#kept.get(name)?.body === body
+  isCurrent(name: string, version: string): boolean {
+    return this.#kept.get(name)?.version === version
   }
 }
 

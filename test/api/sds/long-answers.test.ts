@@ -1,6 +1,8 @@
 import { connect } from 'node:http2'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { ServerInterceptingCallInterface } from '@grpc/grpc-js'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { LongAnswers } from '../../../src/api/sds/long-answers.ts'
+import { LongAnswers, paceAnswers } from '../../../src/api/sds/long-answers.ts'
 import { SECRET_TYPE } from '../../../src/sds/secret.ts'
 import { eventually } from '../../eventually.ts'
 import { TestCa } from '../ca-fixture.ts'
@@ -12,7 +14,11 @@ vi.mock('../../../src/crl/bundle.ts', async (original) => ({
   ...(await original<object>()),
   bundledCrls: () => [CRL],
 }))
-const CRL = { pem: 'x'.repeat(LONG), nextUpdate: 4_000_000_000 }
+const CRL = {
+  pemOctets: Promise.resolve(Buffer.alloc(LONG, 'x')),
+  etag: '"one"',
+  nextUpdate: 4_000_000_000,
+}
 
 function answers() {
   const going: string[] = []
@@ -66,6 +72,28 @@ test('who does not read is cut off once somebody waits, be it before or after th
   expect(cut).toEqual(['a'])
   vi.advanceTimersByTime(1)
   expect(cut).toEqual(['a', 'b'])
+})
+
+test('of long answers that come at once, each is written in a turn of its own, unless its call is over by then', async () => {
+  const sent: number[] = []
+  const pace = paceAnswers(new LongAnswers(), {
+    octetsOf: () => LONG,
+    clientOf: (peer) => peer,
+    cut: () => {},
+  })
+  const calls = Array.from({ length: 4 }, (_, n) => {
+    const call = { sendMessage: () => void sent.push(n), sendStatus: () => {}, getPeer: () => `client ${n}` }
+    pace({} as never, call as unknown as ServerInterceptingCallInterface)
+    return call as unknown as ServerInterceptingCallInterface
+  })
+  for (const call of calls) call.sendMessage({}, () => {})
+  calls[2]!.sendStatus({ code: 0, details: '' })
+  expect(sent).toEqual([0])
+  await turn()
+  expect(sent).toEqual([0, 1])
+  await turn()
+  await turn()
+  expect(sent).toEqual([0, 1, 3])
 })
 
 test('clients that do not read hold a bounded memory, and those that do hear everything', async () => {
