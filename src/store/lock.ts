@@ -1,5 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { giveToOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 
 export interface DatabaseLock {
@@ -40,6 +42,7 @@ export function lockDatabase(file: string): DatabaseLock | null {
 function createPrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
+    giveToOwner(dirname(file), file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
