@@ -42,8 +42,9 @@ export function lockDatabase(file: string): DatabaseLock | null {
 function createPrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
-    giveToOwner(dirname(file), file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
+  // Also one that is there: root may have been interrupted behind making it.
+  giveToOwner(dirname(file), file)
 }

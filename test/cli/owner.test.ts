@@ -45,6 +45,13 @@ describe.skipIf(process.geteuid?.() !== 0)(
       expect(notOfNobody(dir)).toEqual([])
     })
 
+    test('the lock that root has left in it, too', async () => {
+      const dir = ofNobody()
+      writeFileSync(join(dir, 'chancery.db.lock'), '', { mode: 0o600 })
+      await done('init', '--dir', dir)
+      expect(notOfNobody(dir)).toEqual([])
+    })
+
     test('an admin key that is given a new secret', async () => {
       const dir = ofNobody()
       await done('init', '--dir', dir)
