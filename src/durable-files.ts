@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import {
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
+  lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -74,7 +75,20 @@ export function makePrivateDirectory(directory: string): void {
 export function keepOwner(of: string, file: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statSync(of)
-  chownSync(file, uid, gid)
+  const now = lstatSync(file)
+  if (now.uid !== uid || now.gid !== gid) lchownSync(file, uid, gid)
+}
+
+/**
+ * What root makes in a directory of a service's user is that user's, which could not serve it otherwise. Where root may give
+ * nothing away (a container without CAP_CHOWN, a file system that knows no owners) it stays as it is.
+ */
+export function giveToOwner(directory: string, file: string): void {
+  try {
+    keepOwner(directory, file)
+  } catch (error) {
+    if (!['EPERM', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }
 
 /**

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { LONGEST_GRACE } from '../auth/admin-keys.ts'
 import { parseDuration } from '../config/duration.ts'
 import { dataDirectory } from '../config/load.ts'
-import { syncDirectory, writeNewFile } from '../durable-files.ts'
+import { giveToOwner, syncDirectory, writeNewFile } from '../durable-files.ts'
 import { ROLES, type Role } from '../store/commands.ts'
 import { createOffline, listOffline, revokeOffline, rotateOffline } from './admin-key-offline.ts'
 import { createOnline, listOnline, revokeOnline, rotateOnline } from './admin-key-online.ts'
@@ -115,6 +115,7 @@ async function replaceKeyFile(file: string, rotate: () => Promise<RotatedKey>): 
   const content = `${key}\n`
   writeFileSync(beside, content, { flag: 'r+', flush: true })
   truncateSync(beside, content.length)
+  if (existsSync(file)) giveToOwner(file, beside)
   renameSync(beside, file)
   syncDirectory(dirname(file))
   return formerUntil

@@ -1,4 +1,6 @@
-import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { exportAudit } from '../ca/audit-chain/export.ts'
@@ -75,16 +77,15 @@ function exportCommand(terminal: Terminal): Command {
   addServiceOptions(command).action(async (options: ExportOptions) => {
     const { after = '0', out } = options
     if (!/^\d{1,15}$/.test(after)) throw new Failure(EXIT.usage, '--after is the id of a row.')
-    if (out !== undefined && existsSync(out))
-      throw new Failure(EXIT.failed, `${out} exists already, and was left as it is. Choose another file.`)
+    if (out !== undefined) refuseExisting(out)
     if (!options.offline) {
       const client = adminClient(options, terminal.environment)
-      await write(client.stream('/v1/audit/export', { query: { after } }), out, terminal)
+      await write(client.stream('/v1/audit/export', { query: { after } }), options, terminal)
       return
     }
     const source = openAuditLog(options, terminal)
     try {
-      await write(exportAudit(source, Number(after)), out, terminal)
+      await write(exportAudit(source, Number(after)), options, terminal)
     } finally {
       source.close()
     }
@@ -94,7 +95,7 @@ function exportCommand(terminal: Terminal): Command {
 
 async function write(
   parts: AsyncIterable<string | Buffer>,
-  out: string | undefined,
+  { out, json }: ExportOptions,
   terminal: Terminal,
 ): Promise<void> {
   if (out === undefined) {
@@ -112,11 +113,19 @@ async function write(
     yield first.value
     yield* { [Symbol.asyncIterator]: () => rest }
   }
+  // A part of it would look like an export, and stand in the way of the next one: the name comes last.
+  const beside = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}`)
   try {
-    await pipeline(all, createWriteStream(out, { flags: 'wx', mode: 0o600 }))
-  } catch (error) {
-    // A part of it would look like an export, and stand in the way of the next one.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(out, { force: true })
-    throw error
+    await pipeline(all, createWriteStream(beside, { flags: 'wx', mode: 0o600, flush: true }))
+    refuseExisting(out)
+    renameSync(beside, out)
+  } finally {
+    rmSync(beside, { force: true })
   }
+  print(terminal, json, { file: out }, () => '')
+}
+
+function refuseExisting(out: string): void {
+  if (existsSync(out))
+    throw new Failure(EXIT.failed, `${out} exists already, and was left as it is. Choose another file.`)
 }

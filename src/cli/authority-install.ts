@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { installAuthority } from '../ca/hierarchy/install.ts'
 import { dataFiles } from '../config/data-directory.ts'
+import { giveToOwner } from '../durable-files.ts'
 import { decodePem, encodePem } from '../pki/pem.ts'
 import { writeFiles } from '../write-files.ts'
 import { isOffline, type OfflineOptions, offlineAudit, withStore } from './offline.ts'
@@ -46,6 +47,8 @@ async function installOffline(pem: string, options: InstallOptions, terminal: Te
     const audit = offlineAudit('authority.install', options.authority, terminal)
     await installAuthority(store, options.authority, chain, terminal.clock(), audit)
     // From now on commands prove the service with this root.
-    writeFiles([{ path: dataFiles(dir).root, content: encodePem('CERTIFICATE', chain.at(-1)!), mode: 0o644 }])
+    const { root } = dataFiles(dir)
+    writeFiles([{ path: root, content: encodePem('CERTIFICATE', chain.at(-1)!), mode: 0o644 }])
+    giveToOwner(dir, root)
   })
 }

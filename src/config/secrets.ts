@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { makePrivateDirectory, writeNewFile } from '../durable-files.ts'
+import { giveToOwner, makePrivateDirectory, writeNewFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { dataFiles } from './data-directory.ts'
 import type { Environment } from './environment.ts'
@@ -59,6 +59,7 @@ function keepNewSecret(dir: string, file: string): void {
   makePrivateDirectory(dir)
   try {
     writeNewFile(file, `${newSecret()}\n`, 0o600)
+    giveToOwner(dir, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }

@@ -1,5 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { giveToOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 
 export interface DatabaseLock {
@@ -43,4 +45,6 @@ function createPrivate(file: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
+  // Also one that is there: root may have been interrupted behind making it.
+  giveToOwner(dirname(file), file)
 }

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../config/temporary.ts'
+import { eventually } from '../eventually.ts'
 import { chancery } from './console.ts'
 import { type RunningService, runService } from './running-service.ts'
 
@@ -54,16 +56,35 @@ test('the audit log of a running service is listed, exported and verified', asyn
     expect(await service.command('audit', 'verify', ...argv)).toMatchObject({ exitCode: 2 })
 })
 
-test('an export that breaks off leaves no file', async () => {
-  const own = join(service.work, 'own')
+/** Where `answer` is what the service says. */
+async function another(answer: (response: ServerResponse) => void): Promise<string> {
+  const own = join(temporaryDirectory(), 'own')
   expect((await service.command('cert', 'request', '--name', 'localhost', '--out', own)).exitCode).toBe(0)
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(own, name)))
-  const server = createServer({ key: key!, cert: cert! }, (_request, response) => {
-    response.write('{"type":"start"}\n', () => response.destroy())
-  })
+  const server = createServer({ key: key!, cert: cert! }, (_request, response) => answer(response))
   onTestFinished(() => void server.close())
   await once(server.listen(0, 'localhost'), 'listening')
-  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  return `https://localhost:${(server.address() as AddressInfo).port}`
+}
+
+test('an export has its name once it is whole, and --json says which', async () => {
+  const begun = Promise.withResolvers<ServerResponse>()
+  const url = await another((response) => response.write('{"type":"start"}\n', () => begun.resolve(response)))
+  const folder = temporaryDirectory()
+  const out = join(folder, 'audit.jsonl')
+  const exporting = service.command('audit', 'export', '--out', out, '--url', url, '--json')
+  const response = await begun.promise
+  await eventually(() => expect(readdirSync(folder)).toHaveLength(1))
+  expect(existsSync(out)).toBe(false)
+  response.end('{"type":"end"}\n')
+  const { exitCode, stdout } = await exporting
+  expect({ exitCode, document: JSON.parse(stdout) }).toEqual({ exitCode: 0, document: { file: out } })
+  expect(readdirSync(folder)).toEqual(['audit.jsonl'])
+  expect(readFileSync(out, 'utf8')).toBe('{"type":"start"}\n{"type":"end"}\n')
+})
+
+test('an export that breaks off leaves no file', async () => {
+  const url = await another((response) => response.write('{"type":"start"}\n', () => response.destroy()))
   const out = join(service.work, 'broken.jsonl')
   const broken = await service.command('audit', 'export', '--out', out, '--url', url)
   expect(broken).toMatchObject({ exitCode: 3, stdout: '' })

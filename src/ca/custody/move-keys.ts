@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { keepOwner, makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
@@ -12,7 +12,7 @@ const FORMER = 'keys.former'
 /**
  * Moves every key file to another directory, such as an encrypted or a removable disk; `keys` in the data directory becomes a link to
  * it. To be called while no service runs. Whenever it is interrupted, the keys are in the old place or in the new one, whole, once
- * `settleMove` has run, which every start does. Throws `CaError` "conflict" where something is there already.
+ * `settleMove` has run, which every start does; the same move again takes over what it left before that. Throws `CaError` "conflict" where something is there already.
  */
 export async function moveKeys(
   directory: string,
@@ -21,10 +21,13 @@ export async function moveKeys(
 ): Promise<readonly string[]> {
   const target = resolve(to)
   const keys = join(directory, 'keys')
-  if (existsSync(target) && (await readdir(target)).length > 0)
+  const [from, there] = [await realpath(keys), await realPlace(target)]
+  if (there === from) throw new CaError('conflict', `The keys are in ${target} already.`)
+  const left = existsSync(target) ? await readdir(target) : []
+  if (!left.every((name) => isCopy(join(target, name), join(keys, name))))
     throw new CaError('conflict', `${target} is not empty. Name a new directory, or an empty one.`)
   // What the keys leave goes away at the end, with all that is in it.
-  if (`${await realPlace(target)}${sep}`.startsWith(`${await realpath(keys)}${sep}`))
+  if (`${there}${sep}`.startsWith(`${from}${sep}`))
     throw new CaError(
       'conflict',
       `${target} is within the place that the keys are to leave. Name another one.`,
@@ -33,6 +36,7 @@ export async function moveKeys(
     makePrivateDirectory(target)
     keepOwner(keys, target)
   }
+  for (const name of left) await rm(join(target, name))
   const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
     step()
@@ -84,6 +88,13 @@ export async function settleMove(directory: string, step: () => void = () => {})
   syncDirectory(old)
   await rm(former, { recursive: true })
   syncDirectory(dirname(former))
+}
+
+/** Of a key that is still in its place, whole or begun: what a move leaves that was interrupted before the link, or by a full disk. */
+function isCopy(file: string, key: string): boolean {
+  if (!isThere(key) || !lstatSync(file).isFile()) return false
+  const content = readFileSync(file)
+  return readFileSync(key).subarray(0, content.length).equals(content)
 }
 
 /** Without links, also where it is not there yet. */

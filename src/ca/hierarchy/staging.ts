@@ -2,7 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { dataFiles } from '../../config/data-directory.ts'
-import { makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
+import { giveToOwner, makePrivateDirectory, syncDirectory, writeNewFile } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { lockDatabase } from '../../store/lock.ts'
 import { settleKeys } from '../custody/settle.ts'
@@ -73,6 +73,8 @@ export async function makeInStaging<T>(
     await clear(staging)
     makePrivateDirectory(staging)
     const made = await whole(staging, make, clear)
+    for (const name of [...(await readdir(staging, { recursive: true })), '.'])
+      giveToOwner(directory, join(staging, name))
     writeNewFile(join(staging, COMPLETE), '', 0o600)
     await publish(directory, staging)
     return made

@@ -50,6 +50,33 @@ test('a place with something in it is left as it is', async () => {
   expectKeys(directory)
 })
 
+test('the same move again takes over what one left that was interrupted, also in the middle of a file', async () => {
+  const { parent, directory } = prepared()
+  const place = join(parent, 'disk')
+  let steps = 0
+  const killed = moveKeys(directory, place, () => {
+    if (++steps === 2) throw new Error('killed')
+  })
+  await expect(killed).rejects.toThrow('killed')
+  expect(readdirSync(place)).toEqual(['a.key.pem'])
+  writeFileSync(join(place, 'b.pem'), 'key of', { mode: 0o600 })
+  await moveKeys(directory, place)
+  expectKeys(directory)
+  expect(readdirSync(place)).toEqual(['a.key.pem', 'b.pem'])
+  expect(readdirSync(directory)).toEqual(['keys'])
+})
+
+test('where the keys are in the place already, that is said, and they stay', async () => {
+  const { parent, directory } = prepared()
+  const place = join(parent, 'disk')
+  await moveKeys(directory, place)
+  await expect(moveKeys(directory, place)).rejects.toMatchObject({
+    code: 'conflict',
+    detail: `The keys are in ${place} already.`,
+  })
+  expectKeys(directory)
+})
+
 test('a place within the one that the keys leave is refused, and they stay', async () => {
   const { directory } = prepared()
   const keys = join(directory, 'keys')
