@@ -8,6 +8,7 @@ import { onRecord } from '../../est/on-record.ts'
 import type { Service } from '../../service.ts'
 import { originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendProperCase } from '../header-case.ts'
+import { otherMethods } from '../other-methods.ts'
 import { CERTS_ONLY, sendBase64, sendIssued } from './answers.ts'
 import { keepFirstHandshake } from './channel-binding.ts'
 import { estCredentials } from './credentials.ts'
@@ -33,6 +34,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   sendProperCase(app)
   keepFirstHandshake(app)
 
+  const allowedAt = otherMethods(app)
   const add = operations(app, labels)
   const caCertificates = new CaCertificates(authorities, service.clock)
   add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) =>
@@ -64,5 +66,17 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   for (const path of ['/.well-known/est', '/.well-known/est/:label'])
     refuse(app, METHODS, `${path}/fullcmc`, noCmc)
   // Also what is not there is said in plain text, to clients that read nothing else.
-  refuse(app, METHODS, '/.well-known/est/*', nothing)
+  for (const url of ['/.well-known/est', '/.well-known/est/*']) refuse(app, METHODS, url, nothing)
+  app.register(
+    async (below) => {
+      // What comes by TRACE, or another method that no route takes.
+      below.setNotFoundHandler((request, reply) => {
+        const allowed = allowedAt(request)
+        if (allowed === '') throw nothing
+        reply.header('allow', allowed)
+        throw new CaError('methodNotAllowed', `This address takes ${allowed} alone.`)
+      })
+    },
+    { prefix: '/.well-known/est' },
+  )
 }
