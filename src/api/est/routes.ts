@@ -6,7 +6,7 @@ import { csrAttributesOf } from '../../est/csr-attributes.ts'
 import { enrol, reenrol } from '../../est/enrol.ts'
 import { onRecord } from '../../est/on-record.ts'
 import type { Service } from '../../service.ts'
-import { originOf, refuseRepeatedHeaders } from '../caller.ts'
+import { noteCaller, originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendProperCase } from '../header-case.ts'
 import { otherMethods } from '../other-methods.ts'
 import { CERTS_ONLY, sendBase64, sendIssued } from './answers.ts'
@@ -46,6 +46,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
     const origin = originOf(request, 'est')
     const principal = await authenticateEnrollee(estCredentials(request), label, service)
+    noteCaller(request, principal)
     const issued = await onRecord(principal, origin, service, async () =>
       enrol(readLinkedCsr(request, label), principal, label, origin, service),
     )
@@ -54,6 +55,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
     const origin = originOf(request, 'est')
     const holder = await renewingHolder(estCredentials(request), label, service)
+    noteCaller(request, holder)
     const issued = await onRecord(holder, origin, service, async () =>
       reenrol(readLinkedCsr(request, label), holder, label, origin, service),
     )

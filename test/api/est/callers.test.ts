@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { printableString } from '../../../src/pki/der/write.ts'
+import { eventually } from '../../eventually.ts'
 import { expectProblem } from '../ca-fixture.ts'
 import { csrDer, newKey } from '../requests.ts'
 import { attributedCsr } from './attributed-csr.ts'
@@ -231,4 +232,36 @@ describe('a certificate of this CA', () => {
     expect((await est.refused({ at: 'final/simpleenroll', csr: csrDer(WEB), identity })).status).toBe(403)
     expect((await est.refused({ at: 'final/simplereenroll', csr: csrDer(WEB), identity })).status).toBe(403)
   })
+})
+
+test('the request log says who asked, and a spent token that is shown, whose refusals nothing else has', async () => {
+  const csr = csrDer(WEB)
+  const { id, token } = await est.ca.token({ names: { dns: ['web.example.test'] } })
+  const { identity, serialNumber } = await est.holder(WEB)
+  const [name, password] = await est.user()
+  const before = est.ca.log.length
+  await est.enrolled({ csr, user: ['x', token] })
+  await est.refused({ csr: csrDer(['dns:other.example.test']), user: ['x', token] })
+  await est.enrolled({ csr, user: [name, password] })
+  await est.refused({ at: 'serverkeygen', csr: csrDer(['dns:web.example.org']), user: [name, password] })
+  await est.enrolled({ at: 'simplereenroll', csr, identity })
+  await est.refused({ csr, user: [name, 'wrong'] })
+  const lines = () => est.ca.log.slice(before).map((line) => JSON.parse(line))
+  const callers = () =>
+    lines().flatMap(({ msg, path, principal }) =>
+      msg === 'request' && path.startsWith('/.well-known/est/') ? [principal] : [],
+    )
+  const user = `est:${name}`
+  // A line is written once the answer has gone out.
+  await eventually(() => expect(callers()).toHaveLength(6))
+  expect(callers()).toEqual([
+    `token:${id}`,
+    `token:${id}`,
+    user,
+    user,
+    `certificate:${serialNumber}`,
+    undefined,
+  ])
+  const spent = lines().filter(({ msg }) => msg === 'A spent token was shown')
+  expect(spent.map(({ principal }) => principal)).toEqual([`token:${id}`])
 })
