@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { PasswordWanted } from '../../est/authenticate-enrollee.ts'
 import { peerCertificate } from '../caller.ts'
 import { logFailure } from '../failure-log.ts'
 import { asCaError, offerHeader, PROBLEMS } from '../problems.ts'
@@ -17,9 +18,11 @@ export function sendEstProblem(error: unknown, request: FastifyRequest, reply: F
   if (status >= 500 && status !== 501) logFailure(request, status, problem, problem.cause)
   if (status === 401) {
     offerHeader(reply, 'www-authenticate', 'Basic realm="chancery"')
-    // BouncyCastle sends its password when it is asked for it, and fails where that question has a body.
-    if (request.headers.authorization === undefined && !peerCertificate(request))
-      return reply.code(401).send()
+    // BouncyCastle sends its password when it is asked for it, also beside a certificate, and fails where that question has a body.
+    const saysNothing = request.headers.authorization === undefined && !peerCertificate(request)
+    if (saysNothing) return reply.code(401).send()
+    if (problem instanceof PasswordWanted)
+      return reply.code(401).header('chancery-detail', problem.detail).send()
   }
   const { retryAfter } = problem
   if (retryAfter !== undefined || status === 503)

@@ -200,7 +200,9 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     const { identity } = await est.holder(WEB)
     const answer = await est.refused({ at: `passwords/${at}`, csr, identity })
     expectChallenge(answer)
-    expect(answer.text).toContain('Client certificates open nothing here')
+    expect(answer.headers['chancery-detail'] ?? answer.text).toContain(
+      'Client certificates open nothing here',
+    )
   })
 
   test('is closed to the page of another site in the holder’s browser', async () => {
@@ -209,6 +211,24 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     expect((await est.refused({ at, csr, identity, headers })).status).toBe(403)
   })
 })
+
+test.each(['simpleenroll', 'serverkeygen'])(
+  '%s asks beside a certificate for a password that may help, without a body that BouncyCastle would have to read',
+  async (at) => {
+    const csr = csrDer(WEB)
+    const { identity, serialNumber } = await est.holder(WEB)
+    await est.ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+    const { text, headers } = await est.refused({ at, csr, identity })
+    expect([text, headers['content-length'], headers['chancery-detail']]).toEqual([
+      '',
+      '0',
+      expect.stringContaining('revoked'),
+    ])
+    expect((await est.ask({ at, csr, identity, user: await est.user() })).status).toBe(200)
+    const alone = await est.refused({ at: `certificates/${at}`, csr, identity })
+    expect([alone.status, alone.text]).toEqual([403, expect.stringContaining('revoked')])
+  },
+)
 
 test('simplereenroll is closed without a certificate, whatever the password', async () => {
   const csr = csrDer(WEB)
