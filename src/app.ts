@@ -13,6 +13,7 @@ import { answerClientError } from './api/client-error.ts'
 import { closeAfterAnswer, readOnBehindRefusal } from './api/closing.ts'
 import { BODY_LIMIT, CONNECTION_LIMITS, TIMING } from './api/connection-limits.ts'
 import { consoleRoutes } from './api/console/routes.ts'
+import { answerBadEstUrl } from './api/est/problems.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { answerHalfClosed } from './api/half-closed.ts'
 import { healthRoutes } from './api/health.ts'
@@ -160,7 +161,8 @@ function serverOptions(service: Service, log: FastifyBaseLogger): FastifyServerO
     frameworkErrors: (error, request, reply) => {
       logUnrouted(request, reply)
       countUnrouted(request, reply, service)
-      if (!answerBadOcspUrl(request, reply)) sendProblem(error, request, reply)
+      if (!answerBadOcspUrl(request, reply) && !answerBadEstUrl(error, request, reply))
+        sendProblem(error, request, reply)
     },
   } as FastifyServerOptions
 }

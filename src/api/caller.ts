@@ -114,11 +114,16 @@ async function identify(
   context: AuthContext,
 ): Promise<Principal> {
   const caller = await authenticate(credentials, context)
+  noteCaller(request, caller)
+  return caller
+}
+
+/** For the log, of a caller that was just established. */
+export function noteCaller(request: FastifyRequest, caller: Principal): void {
   nameCaller(request, caller)
   // Its refusals are not audited, so that its holder cannot fill the store with them.
   if (caller.kind === 'token' && caller.token.spentOn !== null)
     request.log.warn({ principal: caller.id }, 'A spent token was shown')
-  return caller
 }
 
 /** Who is asking, if it is somebody with a role, be it the least one; anyone else is refused. */

@@ -16,23 +16,28 @@ export interface EstCredentials {
   readonly peer: PeerCertificates | null
 }
 
-/** A password decides if there is one; else the TLS client certificate. Throws `CaError`. */
+/** "unauthenticated", said to whoever may yet send a password: clients keep it to themselves until they are asked (RFC 7030 3.2.3). */
+export class PasswordWanted extends CaError {
+  constructor(detail: string) {
+    super('unauthenticated', detail)
+  }
+}
+
+/** A password decides if there is one; else the TLS client certificate. Throws `CaError`, and `PasswordWanted` where one was not sent. */
 export async function authenticateEnrollee(
   { basic, peer }: EstCredentials,
   label: Label,
   context: AuthContext,
 ): Promise<Principal> {
   if (basic) return byPassword(basic, label, context)
-  if (!peer) {
-    throw new CaError(
-      'unauthenticated',
-      'Say who enrols: by HTTP Basic with a name and a password or an enrolment token, or by a TLS client certificate.',
-    )
+  try {
+    return await byCertificate(peer, label, context)
+  } catch (error) {
+    const isRefused = error instanceof CaError && REFUSALS.has(error.code)
+    if (isRefused && label.options.auth.some((one) => one !== 'certificate'))
+      throw new PasswordWanted(error.detail)
+    throw error
   }
-  if (!label.options.auth.includes('certificate')) {
-    throw new CaError('unauthenticated', 'Client certificates open nothing here: use HTTP Basic.')
-  }
-  return byCertificate(peer, label, context)
 }
 
 async function byPassword(
@@ -59,11 +64,28 @@ async function byPassword(
   return { kind: 'enrollee', id: `est:${row.name}`, grant }
 }
 
-/** What is said of a certificate of ours that is good no more. */
-const ENDED: ReadonlySet<string> = new Set<ErrorCode>(['certificateRevoked', 'certificateExpired'])
+/** What is said of a certificate that opens nothing, or is one of ours and good no more. */
+const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
+  'unauthenticated',
+  'certificateRevoked',
+  'certificateExpired',
+])
 
-async function byCertificate(peer: PeerCertificates, label: Label, context: AuthContext): Promise<Principal> {
+async function byCertificate(
+  peer: PeerCertificates | null,
+  label: Label,
+  context: AuthContext,
+): Promise<Principal> {
   const { profile, patterns, devices, options } = label
+  if (!peer) {
+    throw new CaError(
+      'unauthenticated',
+      'Say who enrols: by HTTP Basic with a name and a password or an enrolment token, or by a TLS client certificate.',
+    )
+  }
+  if (!options.auth.includes('certificate')) {
+    throw new CaError('unauthenticated', 'Client certificates open nothing here: use HTTP Basic.')
+  }
   try {
     const own = await authenticate({ bearer: null, peerCertificate: peer.certificate }, context)
     if (own.kind !== 'certificate') return own
@@ -75,9 +97,6 @@ async function byCertificate(peer: PeerCertificates, label: Label, context: Auth
     }
   } catch (error) {
     if (!(error instanceof CaError)) throw error
-    // RFC 7030 3.2.3: clients such as libest keep their password to themselves until a 401 asks for it.
-    if (ENDED.has(error.code) && options.auth.some((one) => one !== 'certificate'))
-      throw new CaError('unauthenticated', error.detail)
     if (error.code !== 'unauthenticated' || devices.isEmpty) throw error
     devices.prove(peer, context.clock())
     const print = fingerprint(peer.certificate).slice(0, 32)

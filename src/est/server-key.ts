@@ -5,6 +5,7 @@ import type { Issuer } from '../ca/issue.ts'
 import { signKeyPackage } from '../ca/key-package.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
+import { checkCapabilities } from '../pki/cms/capabilities.ts'
 import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { readKeyProtection } from '../pki/csr/key-protection.ts'
@@ -57,6 +58,7 @@ export async function enrolWithServerKey(
   refuseNameChange(csr)
   const protection = readKeyProtection(csr.attributes)
   const recipient = protection && keyRecipient(protection, caller.credentials)
+  if (recipient) checkCapabilities(protection.capabilities, recipient)
   const type = profile.keyTypes.find((one) => one === csr.publicKey.type) ?? profile.keyTypes[0]!
   const key = await generateInTurn(type)
   // All of them, since a profile may refuse what is asked for beside names.

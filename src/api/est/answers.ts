@@ -15,21 +15,14 @@ export function sendIssued(
   label: Label,
   { approvals }: Pick<Config, 'approvals'>,
 ): FastifyReply {
-  if (issued.outcome === 'issued') return sendCertificates(reply, [issued.certificate.der], label)
+  if (issued.outcome === 'issued')
+    return sendBase64(reply, CERTS_ONLY, certsOnly([issued.certificate.der]), label)
   // BouncyCastle fails where this answer has a body: which request it is stands in the header.
   return reply
     .code(202)
     .header('retry-after', String(approvals.retryAfter))
     .header('chancery-request', String(issued.request.requestId))
     .send()
-}
-
-export function sendCertificates(
-  reply: FastifyReply,
-  certificates: readonly Buffer[],
-  label: Label,
-): FastifyReply {
-  return sendBase64(reply, CERTS_ONLY, certsOnly(certificates), label)
 }
 
 export function sendBase64(

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
-import { epochSeconds } from '../../clock.ts'
 import { CaError } from '../../errors.ts'
 import { authenticateEnrollee, renewingHolder } from '../../est/authenticate-enrollee.ts'
+import { CaCertificates } from '../../est/ca-certificates.ts'
 import { csrAttributesOf } from '../../est/csr-attributes.ts'
 import { enrol, reenrol } from '../../est/enrol.ts'
 import { onRecord } from '../../est/on-record.ts'
-import { parseCertificate } from '../../pki/certificate/parse.ts'
 import type { Service } from '../../service.ts'
-import { originOf, refuseRepeatedHeaders } from '../caller.ts'
+import { noteCaller, originOf, refuseRepeatedHeaders } from '../caller.ts'
 import { sendProperCase } from '../header-case.ts'
-import { sendBase64, sendCertificates, sendIssued } from './answers.ts'
+import { otherMethods } from '../other-methods.ts'
+import { CERTS_ONLY, sendBase64, sendIssued } from './answers.ts'
 import { keepFirstHandshake } from './channel-binding.ts'
 import { estCredentials } from './credentials.ts'
 import { METHODS, operations, readLinkedCsr, refuse } from './operation.ts'
@@ -34,29 +34,19 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   sendProperCase(app)
   keepFirstHandshake(app)
 
+  const allowedAt = otherMethods(app)
   const add = operations(app, labels)
-  add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) => {
-    // RFC 7030 4.1.3: what is needed for a certificate that was issued here, also by the one before; the enrolment brings no chain.
-    const paths = authorities
-      .publishedFor(label.authority)
-      .flatMap(({ id: authority }) => authorities.pathsFor({ authority, profile: label.profile.name }))
-    const chains = paths.flatMap(({ certificates }) => certificates)
-    // RFC 7030 4.1.3: OldWithNew and NewWithOld (RFC 4210 4.4) go along, so that whoever trusts either root comes to trust the other.
-    const cross = authorities.crossCertificates().map(({ certificate }) => certificate)
-    const all = new Map(
-      [...chains, ...authorities.roots(), ...cross].map((der) => [der.toString('base64'), der]),
-    )
-    // libest proves each of them, and takes none where one has expired; nobody needs that.
-    const now = epochSeconds(service.clock())
-    const current = [...all.values()].filter((der) => parseCertificate(der).notAfter > now)
-    return sendCertificates(reply, current, label)
-  })
+  const caCertificates = new CaCertificates(authorities, service.clock)
+  add('cacerts', 'GET', 'CA certificates', async (_request, reply, label) =>
+    sendBase64(reply, CERTS_ONLY, caCertificates.for(label), label),
+  )
   add('csrattrs', 'GET', 'What a CSR should hold', async (_request, reply, label) =>
     sendBase64(reply, 'application/csrattrs', csrAttributesOf(label), label),
   )
   add('simpleenroll', 'POST', 'Enrol', async (request, reply, label) => {
     const origin = originOf(request, 'est')
     const principal = await authenticateEnrollee(estCredentials(request), label, service)
+    noteCaller(request, principal)
     const issued = await onRecord(principal, origin, service, async () =>
       enrol(readLinkedCsr(request, label), principal, label, origin, service),
     )
@@ -65,6 +55,7 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   add('simplereenroll', 'POST', 'Renew', async (request, reply, label) => {
     const origin = originOf(request, 'est')
     const holder = await renewingHolder(estCredentials(request), label, service)
+    noteCaller(request, holder)
     const issued = await onRecord(holder, origin, service, async () =>
       reenrol(readLinkedCsr(request, label), holder, label, origin, service),
     )
@@ -77,5 +68,17 @@ export async function estRoutes(app: FastifyInstance, { service }: { service: Se
   for (const path of ['/.well-known/est', '/.well-known/est/:label'])
     refuse(app, METHODS, `${path}/fullcmc`, noCmc)
   // Also what is not there is said in plain text, to clients that read nothing else.
-  refuse(app, METHODS, '/.well-known/est/*', nothing)
+  for (const url of ['/.well-known/est', '/.well-known/est/*']) refuse(app, METHODS, url, nothing)
+  app.register(
+    async (below) => {
+      // What comes by TRACE, or another method that no route takes.
+      below.setNotFoundHandler((request, reply) => {
+        const allowed = allowedAt(request)
+        if (allowed === '') throw nothing
+        reply.header('allow', allowed)
+        throw new CaError('methodNotAllowed', `This address takes ${allowed} alone.`)
+      })
+    },
+    { prefix: '/.well-known/est' },
+  )
 }

@@ -4,7 +4,7 @@ import { enrolWithServerKey } from '../../est/server-key.ts'
 import { certsOnly } from '../../pki/bundle/pkcs7.ts'
 import { multipartMixed } from '../../pki/est/multipart.ts'
 import type { Service } from '../../service.ts'
-import { originOf } from '../caller.ts'
+import { noteCaller, originOf } from '../caller.ts'
 import { CERTS_ONLY } from './answers.ts'
 import { writeBase64 } from './base64-body.ts'
 import { estCredentials } from './credentials.ts'
@@ -15,6 +15,7 @@ export function serverKeyRoute(add: AddOperation, service: Service): void {
   add('serverkeygen', 'POST', 'Enrol with a key made here', async (request, reply, label) => {
     const credentials = estCredentials(request)
     const principal = await authenticateEnrollee(credentials, label, service)
+    noteCaller(request, principal)
     const origin = originOf(request, 'est')
     const caller = { principal, credentials, origin }
     const { key, isEncrypted, certificate } = await onRecord(principal, origin, service, async () =>

@@ -33,10 +33,12 @@ describe.each(['', 'devices/'])('at /.well-known/est/%s', (label) => {
       const { status, headers } = await est.refused({ at, method, user })
       expect([status, headers.allow], method).toEqual([405, 'POST'])
     }
-    // No client sends TRACE, but scanners do.
-    for (const method of ['HEAD', 'TRACE']) {
-      const { status, headers } = await est.ask({ at, method: method as 'HEAD' })
-      expect([status, headers.allow], method).toEqual([405, 'POST'])
+    const { status, headers } = await est.ask({ at, method: 'HEAD' })
+    expect([status, headers.allow]).toEqual([405, 'POST'])
+    // No client sends them, but scanners do.
+    for (const method of ['TRACE', 'PROPFIND']) {
+      const refusal = await est.refused({ at, method: method as 'GET' })
+      expect([refusal.status, refusal.headers.allow], method).toEqual([405, 'POST'])
     }
   })
 
@@ -56,6 +58,23 @@ describe.each(['', 'devices/'])('at /.well-known/est/%s', (label) => {
     },
   )
 })
+
+test.each(['', '/', '?a', '/%zz', '/%zz/cacerts', '/nothing?a=%zz'])(
+  'nothing is at /.well-known/est%s, which is said in plain text',
+  async (rest) => {
+    for (const method of ['GET', 'POST', 'TRACE']) {
+      const { status, headers, text } = await est.ca.send(`/.well-known/est${rest}`, {
+        as: null,
+        method: method as 'GET',
+      })
+      expect([status, headers['content-type']], method).toEqual([
+        /^\/%zz/.test(rest) ? 400 : 404,
+        'text/plain; charset=utf-8',
+      ])
+      expect(text).toMatch(/^\S.*\.\n$/)
+    }
+  },
+)
 
 test.each(['nowhere', 'Devices', '__proto__', 'constructor', '%2e%2e', 'cacerts'])(
   'there is no label "%s"',

@@ -139,7 +139,8 @@ test.each([
   'application/pkcs7-mime',
   'application/x-pem-file',
 ])('a body of type %s is refused with 415', async (type) => {
-  expect((await est.refused({ user, csr: good, headers: { 'content-type': type } })).status).toBe(415)
+  const { status, text } = await est.refused({ user, csr: good, headers: { 'content-type': type } })
+  expect([status, text]).toEqual([415, 'The Content-Type must be application/pkcs10.\n'])
 })
 
 test('a body without a type is refused with 415', async () => {

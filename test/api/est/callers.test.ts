@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { printableString } from '../../../src/pki/der/write.ts'
+import { eventually } from '../../eventually.ts'
 import { expectProblem } from '../ca-fixture.ts'
 import { csrDer, newKey } from '../requests.ts'
 import { attributedCsr } from './attributed-csr.ts'
@@ -199,7 +200,9 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     const { identity } = await est.holder(WEB)
     const answer = await est.refused({ at: `passwords/${at}`, csr, identity })
     expectChallenge(answer)
-    expect(answer.text).toContain('Client certificates open nothing here')
+    expect(answer.headers['chancery-detail'] ?? answer.text).toContain(
+      'Client certificates open nothing here',
+    )
   })
 
   test('is closed to the page of another site in the holder’s browser', async () => {
@@ -208,6 +211,24 @@ describe.each(['simpleenroll', 'simplereenroll', 'serverkeygen'])('%s by certifi
     expect((await est.refused({ at, csr, identity, headers })).status).toBe(403)
   })
 })
+
+test.each(['simpleenroll', 'serverkeygen'])(
+  '%s asks beside a certificate for a password that may help, without a body that BouncyCastle would have to read',
+  async (at) => {
+    const csr = csrDer(WEB)
+    const { identity, serialNumber } = await est.holder(WEB)
+    await est.ca.call(`/v1/certificates/${serialNumber}/revoke`, { body: {} })
+    const { text, headers } = await est.refused({ at, csr, identity })
+    expect([text, headers['content-length'], headers['chancery-detail']]).toEqual([
+      '',
+      '0',
+      expect.stringContaining('revoked'),
+    ])
+    expect((await est.ask({ at, csr, identity, user: await est.user() })).status).toBe(200)
+    const alone = await est.refused({ at: `certificates/${at}`, csr, identity })
+    expect([alone.status, alone.text]).toEqual([403, expect.stringContaining('revoked')])
+  },
+)
 
 test('simplereenroll is closed without a certificate, whatever the password', async () => {
   const csr = csrDer(WEB)
@@ -231,4 +252,36 @@ describe('a certificate of this CA', () => {
     expect((await est.refused({ at: 'final/simpleenroll', csr: csrDer(WEB), identity })).status).toBe(403)
     expect((await est.refused({ at: 'final/simplereenroll', csr: csrDer(WEB), identity })).status).toBe(403)
   })
+})
+
+test('the request log says who asked, and a spent token that is shown, whose refusals nothing else has', async () => {
+  const csr = csrDer(WEB)
+  const { id, token } = await est.ca.token({ names: { dns: ['web.example.test'] } })
+  const { identity, serialNumber } = await est.holder(WEB)
+  const [name, password] = await est.user()
+  const before = est.ca.log.length
+  await est.enrolled({ csr, user: ['x', token] })
+  await est.refused({ csr: csrDer(['dns:other.example.test']), user: ['x', token] })
+  await est.enrolled({ csr, user: [name, password] })
+  await est.refused({ at: 'serverkeygen', csr: csrDer(['dns:web.example.org']), user: [name, password] })
+  await est.enrolled({ at: 'simplereenroll', csr, identity })
+  await est.refused({ csr, user: [name, 'wrong'] })
+  const lines = () => est.ca.log.slice(before).map((line) => JSON.parse(line))
+  const callers = () =>
+    lines().flatMap(({ msg, path, principal }) =>
+      msg === 'request' && path.startsWith('/.well-known/est/') ? [principal] : [],
+    )
+  const user = `est:${name}`
+  // A line is written once the answer has gone out.
+  await eventually(() => expect(callers()).toHaveLength(6))
+  expect(callers()).toEqual([
+    `token:${id}`,
+    `token:${id}`,
+    user,
+    user,
+    `certificate:${serialNumber}`,
+    undefined,
+  ])
+  const spent = lines().filter(({ msg }) => msg === 'A spent token was shown')
+  expect(spent.map(({ principal }) => principal)).toEqual([`token:${id}`])
 })

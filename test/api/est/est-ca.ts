@@ -62,10 +62,15 @@ export class EstCa {
     const before = await this.ca.inventory()
     const answer = await this.ask(call)
     expect(answer.status, answer.text).toBeGreaterThanOrEqual(400)
+    const detail = answer.headers['chancery-detail']
     // Whoever has said nothing of themselves is asked to, without a word more.
     if (answer.status === 401 && !call.user && !call.identity && !call.headers?.authorization)
-      expect(answer.text).toBe('')
-    else {
+      expect([answer.text, detail]).toEqual(['', undefined])
+    // Whoever has sent a certificate alone is asked for a password, and told beside it why.
+    else if (detail !== undefined) {
+      expect([answer.status, answer.text]).toEqual([401, ''])
+      expect(detail).toMatch(/^\S.*\.$/)
+    } else {
       expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8')
       expect(answer.text).toMatch(/^\S.*\.\n$/)
     }

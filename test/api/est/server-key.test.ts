@@ -120,6 +120,40 @@ describe('is refused, and nothing recorded,', () => {
     expect(text).toContain('keyAgreement')
   })
 
+  test('to a client that reads none of the algorithms that are used here', async () => {
+    const capabilities = (...ids: string[]) =>
+      ['1.2.840.113549.1.9.15', sequence(...ids.map((id) => sequence(oid(id))))] as const
+    const [TRIPLE_DES, AES_256_GCM, AES_128_CBC] = [
+      '1.2.840.113549.3.7',
+      '2.16.840.1.101.3.4.1.46',
+      '2.16.840.1.101.3.4.1.2',
+    ] as const
+    const user = await est.user()
+    const bySecret = (...ids: string[]) => ({
+      ...{ at: 'serverkeygen', user },
+      csr: attributedCsr(NAMES, [[SYMMETRIC, octetString(Buffer.from(user[0]))], capabilities(...ids)]),
+    })
+    for (const ids of [[TRIPLE_DES], [AES_256_GCM, '1.2.840.113549.1.1.1']]) {
+      const { status, text } = await est.refused(bySecret(...ids))
+      expect([status, text]).toEqual([400, expect.stringContaining('AES-CBC')])
+    }
+    expect((await est.ask(bySecret(TRIPLE_DES, AES_128_CBC))).status).toBe(200)
+
+    const { identity } = await est.holder(NAMES, { profile: 'agreeing' })
+    const shown = parseCertificate(new X509Certificate(identity.certificate).raw)
+    const toKey = (...ids: string[]) => ({
+      ...{ at: 'serverkeygen', identity },
+      csr: attributedCsr(NAMES, [
+        [ASYMMETRIC, octetString(shown.subjectKeyIdentifier!)],
+        capabilities(...ids),
+      ]),
+    })
+    const [BY_SHA1, BY_SHA256] = ['1.3.133.16.840.63.0.2', '1.3.132.1.11.1'] as const
+    const { status, text } = await est.refused(toKey(AES_128_CBC, BY_SHA1))
+    expect([status, text]).toEqual([400, expect.stringContaining('sha256kdf')])
+    expect((await est.ask(toKey(AES_128_CBC, BY_SHA1, BY_SHA256))).status).toBe(200)
+  })
+
   test.each(['simpleenroll', 'serverkeygen'])(
     'by %s alike: other names, and extensions',
     async (operation) => {
