@@ -112,7 +112,7 @@ export interface AcmeOrderRecord {
 /** "alreadyReplaced": another order that is not invalid replaces the certificate; nothing was written. */
 export type AcmeOrderOutcome = AcmeCreatedOrder | { outcome: 'alreadyReplaced' }
 
-/** What of an order only the store can tell. `authorizations` by rising id, as in `AcmeOrderRow`. */
+/** What of an order only the store can tell. `authorizations` as in `AcmeOrderRow`. */
 export interface AcmeCreatedOrder {
   outcome: 'created'
   orderId: number

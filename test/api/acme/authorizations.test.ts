@@ -106,6 +106,23 @@ describe('an authorization (RFC 8555 7.5)', () => {
     expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
   })
 
+  test('stands in an order where its identifier does, however old it is', async () => {
+    await client.authorize(await client.newOrder(['localhost']), acme.solve)
+    const order = await client.newOrder(['b.test', 'localhost', 'a.test', '*.b.test'], { profile: 'wild' })
+    expect(order.status, order.text).toBe(201)
+    const again = await client.postAsGet(String(order.headers.location))
+    for (const { json } of [order, again]) {
+      const proofs = await Promise.all(json.authorizations.map((url: string) => client.authorization(url)))
+      const named = proofs.map(({ json: { identifier, wildcard } }) => [identifier.value, wildcard === true])
+      expect(named).toEqual([
+        ['b.test', false],
+        ['localhost', false],
+        ['a.test', false],
+        ['b.test', true],
+      ])
+    }
+  })
+
   test('that is deactivated while it is validated stays so, and nobody is asked any more', async () => {
     const { url, http } = await open()
     acme.answers.set(http.token!, client.keyAuthorization(http.token!))
