@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { readIdentifier } from '../../acme/identifier.ts'
-import { AcmeError } from '../../acme/problem.ts'
+import { identifierOf, readIdentifier } from '../../acme/identifier.ts'
+import { AcmeError, problemOf } from '../../acme/problem.ts'
 import { pauseAfter } from '../../acme/validator.ts'
 import { epochSeconds } from '../../clock.ts'
 import type { AcmeAuthorizationRow } from '../../store/acme-queries.ts'
@@ -41,8 +41,14 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       if (one.jws.payload.status !== 'deactivated') {
         throw new AcmeError('malformed', 'The status of an authorization may be set to "deactivated" alone.')
       }
-      const { authorizationId } = current
-      await store.write('deactivateAcmeAuthorization', { authorizationId })
+      const { authorizationId, identifier } = current
+      const { value } = identifierOf(identifier)
+      const lost = new AcmeError(
+        'unauthorized',
+        `The authorization of ${value} was deactivated: make a new order.`,
+      )
+      const error = JSON.stringify(problemOf(lost))
+      await store.write('deactivateAcmeAuthorization', { authorizationId, error })
       current = (await store.read.acmeAuthorization(authorizationId))!
     }
     sayWhen(current, reply)

@@ -99,7 +99,14 @@ describe('an authorization (RFC 8555 7.5)', () => {
     expect(orders[1]!.json.authorizations).toEqual([url])
     await client.post(url, { status: 'deactivated' })
     for (const { headers, json } of orders) {
-      expect(await statusOf(String(headers.location))).toBe('invalid')
+      expect((await client.postAsGet(String(headers.location))).json).toMatchObject({
+        status: 'invalid',
+        error: {
+          type: 'urn:ietf:params:acme:error:unauthorized',
+          detail: expect.stringMatching(/localhost was deactivated/),
+          status: 403,
+        },
+      })
       const csr = csrDer(['dns:localhost'])
       await acme.refuses(() => client.finalize(json.finalize, csr), 403, 'orderNotReady')
     }

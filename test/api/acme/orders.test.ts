@@ -223,7 +223,14 @@ describe('an order', () => {
     pass(DAY - 1)
     expect((await client.postAsGet(String(order.headers.location))).json.status).toBe('pending')
     pass(1)
-    expect((await client.postAsGet(String(order.headers.location))).json.status).toBe('invalid')
+    expect((await client.postAsGet(String(order.headers.location))).json).toMatchObject({
+      status: 'invalid',
+      error: {
+        type: 'urn:ietf:params:acme:error:unauthorized',
+        detail: expect.stringMatching(/expired/),
+        status: 403,
+      },
+    })
     expect((await client.authorization(order.json.authorizations[0])).json.status).toBe('expired')
     const csr = csrDer(['dns:localhost'])
     await acme.refuses(() => client.finalize(order.json.finalize, csr), 403, 'orderNotReady', /expired/)
