@@ -168,6 +168,22 @@ describe('a challenge (RFC 8555 7.5.1)', () => {
     expect(await statusOf(http.url)).toBe('pending')
   })
 
+  test('of an authorization that has ended is refused: it would be pending for ever', async () => {
+    const [failed, ended] = [await open('b.test'), await open()]
+    const others = await Promise.all(
+      [failed, ended].map(async ({ url }) => (await client.authorization(url)).json.challenges[1]),
+    )
+    await client.answer(failed.http)
+    await client.settled(failed.url)
+    await client.post(ended.url, { status: 'deactivated' })
+    for (const [at, status] of ['invalid', 'deactivated'].entries()) {
+      const detail = new RegExp(`is ${status}: .* new order`)
+      await acme.refuses(() => client.answer(others[at]), 400, 'malformed', detail)
+      expect(await statusOf(others[at].url)).toBe('pending')
+    }
+    expect((await client.answer(failed.http)).json.status).toBe('invalid')
+  })
+
   test('is begun by an object, with whatever is in it', async () => {
     const { url, http } = await open()
     acme.answers.set(http.token!, client.keyAuthorization(http.token!))
