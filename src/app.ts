@@ -111,7 +111,9 @@ function guard(
   const { requests: waiting, wait: patience } = service.config.limits
   const { clock } = service
   const refused = () => countRefused(service)
-  return new Admission({ limits: { waiting, patience }, clock, log, refused }).guard(app, { connections })
+  const nonce = () => service.acme.nonces.issue()
+  const limits = { waiting, patience }
+  return new Admission({ limits, clock, log, refused, nonce }).guard(app, { connections })
 }
 
 /** The listener for those who watch the service: who reaches it may read. */

@@ -7,7 +7,7 @@ import { normaliseName, parseNameText } from '../pki/names/normalise.ts'
 import { nameText } from '../pki/names/san.ts'
 import type { AcmeOrderRow } from '../store/acme-queries.ts'
 import { type AcmeContext, accountPrincipal, type Holder } from './context.ts'
-import { AcmeError } from './problem.ts'
+import { AcmeError, problemOf } from './problem.ts'
 
 /**
  * The certificate of an order that is ready (RFC 8555 7.4). It is signed and recorded while the client waits, and the order
@@ -67,14 +67,12 @@ export async function finalize(
   }
 }
 
-/** An order whose time is over before it was fulfilled is invalid, though nobody has written that down. */
-function currentStatus({ status, expiresAt }: AcmeOrderRow, now: number): AcmeOrderRow['status'] {
-  return (status === 'pending' || status === 'ready') && expiresAt <= now ? 'invalid' : status
-}
-
-/** The order as it stands at this moment. */
+/** The order as it stands at this moment: one whose time is over before it was fulfilled is invalid, though nobody has written that down. */
 export function orderNow(order: AcmeOrderRow, { clock }: Pick<AcmeContext, 'clock'>): AcmeOrderRow {
-  return { ...order, status: currentStatus(order, epochSeconds(clock())) }
+  const isOpen = order.status === 'pending' || order.status === 'ready'
+  if (!isOpen || order.expiresAt > epochSeconds(clock())) return order
+  const expired = new AcmeError('unauthorized', 'The order expired before it was finalised: make a new one.')
+  return { ...order, status: 'invalid', error: JSON.stringify(problemOf(expired)) }
 }
 
 function notReady(status: Exclude<AcmeOrderRow['status'], 'ready'>): AcmeError {

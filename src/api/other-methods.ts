@@ -33,18 +33,22 @@ export function otherMethods(app: FastifyInstance): (request: FastifyRequest) =>
 
 /**
  * Answers with 405 and `Allow` (RFC 9110 15.5.6) what comes to an address below `folder` by a method that it does not take: before
- * its body is looked at, and whoever asks, since the methods are no secret. What is at no address stays with the application's 404. To be
- * called before the routes of this scope are added. `error` gets the methods that the address takes.
+ * its body is looked at, and whoever asks, since the methods are no secret. To be called before the routes of this scope are added.
+ * `error` gets the methods that the address takes. What is at no address gets `missing`, or the application's 404 where there is none.
  */
 export function refuseOtherMethods(
   app: FastifyInstance,
   folder: string,
   error: (allowed: string) => Error,
+  missing?: (request: FastifyRequest) => Error,
 ): void {
   const allowedAt = otherMethods(app)
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
     const allowed = allowedAt(request)
-    if (allowed === '') return reply.callNotFound()
+    if (allowed === '') {
+      if (missing) throw missing(request)
+      return reply.callNotFound()
+    }
     reply.header('allow', allowed)
     throw error(allowed)
   }

@@ -10,8 +10,9 @@ export interface AcmeCommands {
   rollAcmeAccountKey: { input: AcmeKeyRollover; output: AcmeRolloverOutcome }
   createAcmeOrder: { input: AcmeOrderRecord; output: AcmeOrderOutcome }
   createAcmeAuthorization: { input: AcmeAuthorizationRecord; output: { authorizationId: number } }
+  /** `error` becomes that of the open orders that it was for. */
   deactivateAcmeAuthorization: {
-    input: { authorizationId: number }
+    input: { authorizationId: number; error: string }
     output: { changed: boolean }
   }
   /** From pending to processing; no change where it is so already, or where its authorization is not pending. */
@@ -112,7 +113,7 @@ export interface AcmeOrderRecord {
 /** "alreadyReplaced": another order that is not invalid replaces the certificate; nothing was written. */
 export type AcmeOrderOutcome = AcmeCreatedOrder | { outcome: 'alreadyReplaced' }
 
-/** What of an order only the store can tell. `authorizations` by rising id, as in `AcmeOrderRow`. */
+/** What of an order only the store can tell. `authorizations` as in `AcmeOrderRow`. */
 export interface AcmeCreatedOrder {
   outcome: 'created'
   orderId: number

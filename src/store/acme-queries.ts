@@ -71,6 +71,7 @@ export interface AcmeOrderRow {
   replaces: string | null
   error: string | null
   serialNumber: string | null
+  /** In the order of the identifiers. Those of an order that was fulfilled may be gone. */
   authorizations: number[]
 }
 

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { readIdentifier } from '../../acme/identifier.ts'
-import { AcmeError } from '../../acme/problem.ts'
+import { authorizationStatus } from '../../acme/authorization-status.ts'
+import { identifierOf, readIdentifier } from '../../acme/identifier.ts'
+import { AcmeError, problemOf } from '../../acme/problem.ts'
 import { pauseAfter } from '../../acme/validator.ts'
 import { epochSeconds } from '../../clock.ts'
-import type { AcmeAuthorizationRow } from '../../store/acme-queries.ts'
+import type { AcmeAuthorizationRow, AcmeChallengeRow } from '../../store/acme-queries.ts'
 import { type AcmeRouting, addLink, type IdRequest, idOf } from './routing.ts'
 import { payloadOf, type SignedByAccount } from './signed-request.ts'
 import { type PersistTerms, showAuthorization, showChallenge } from './views.ts'
@@ -41,8 +42,14 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       if (one.jws.payload.status !== 'deactivated') {
         throw new AcmeError('malformed', 'The status of an authorization may be set to "deactivated" alone.')
       }
-      const { authorizationId } = current
-      await store.write('deactivateAcmeAuthorization', { authorizationId })
+      const { authorizationId, identifier } = current
+      const { value } = identifierOf(identifier)
+      const lost = new AcmeError(
+        'unauthorized',
+        `The authorization of ${value} was deactivated: make a new order.`,
+      )
+      const error = JSON.stringify(problemOf(lost))
+      await store.write('deactivateAcmeAuthorization', { authorizationId, error })
       current = (await store.read.acmeAuthorization(authorizationId))!
     }
     sayWhen(current, reply)
@@ -62,13 +69,11 @@ export function authorizationRoutes(app: FastifyInstance, { service, acme, signe
       if (changed) acme.validator.submit(challengeId, account.accountId)
     }
     const current = (await store.read.acmeAuthorizationOf(challengeId))!
+    const challenge = current.challenges.find((one) => one.challengeId === challengeId)!
+    if (one.jws.payload !== null) refuseEnded(current, challenge, epochSeconds(clock()))
     sayWhen(current, reply)
     addLink(reply, one.urls.authorization(current.authorizationId), 'up')
-    return showChallenge(
-      current.challenges.find((challenge) => challenge.challengeId === challengeId)!,
-      one.urls,
-      termsFor(one),
-    )
+    return showChallenge(challenge, one.urls, termsFor(one))
   })
 }
 
@@ -78,6 +83,16 @@ function own(found: AcmeAuthorizationRow | null, { holder }: SignedByAccount): A
     throw new AcmeError('unauthorized', 'The authorization is another account’s.')
   }
   return found
+}
+
+/** One that would stay pending for ever: some clients look at the challenge alone until it is not, uacme for more than an hour. */
+function refuseEnded(authorization: AcmeAuthorizationRow, { status }: AcmeChallengeRow, now: number): void {
+  const proof = authorizationStatus(authorization, now)
+  if (status !== 'pending' || proof === 'pending' || proof === 'valid') return
+  throw new AcmeError(
+    'malformed',
+    `The authorization is ${proof}: its challenges count for nothing any more. Make a new order.`,
+  )
 }
 
 /** Retry-After while a challenge is being looked at (RFC 8555 7.5.1). */

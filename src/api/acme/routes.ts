@@ -46,7 +46,8 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
       reply.header('content-type', 'application/json')
     }
   })
-  // RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET.
+  // RFC 8555 6.3: 405 and "malformed", above all for a GET of what must be asked for by POST-as-GET. And 6.7: what is at no address
+  // is told in ACME's words, too, also where the plugin stands in an application with a 404 of its own.
   refuseOtherMethods(
     app,
     '/acme',
@@ -54,6 +55,14 @@ export async function acmeRoutes(app: FastifyInstance, { service }: { service: S
       new AcmeError('malformed', `This address takes ${allowed} alone: ACME reads by POST-as-GET.`, {
         status: 405,
       }),
+    ({ method, url }) =>
+      new AcmeError(
+        'malformed',
+        `Nothing is at ${method} ${url.split('?')[0]}: the directory has the addresses.`,
+        {
+          status: 404,
+        },
+      ),
   )
 
   directoryRoutes(app, routing)

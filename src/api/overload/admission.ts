@@ -25,6 +25,8 @@ interface AdmissionContext {
   readonly log: FaultLog
   /** Hears of each request that is refused before its route is looked at. */
   readonly refused: () => void
+  /** Of ACME, fresh. */
+  readonly nonce: () => string
 }
 
 /** Not measured against others: enough to fill several of the writer's batches, few enough to bound what they hold. */
@@ -55,12 +57,13 @@ export class Admission {
   readonly #clock: Clock
   readonly #log: FaultLog
   readonly #counted: () => void
+  readonly #nonce: () => string
   readonly #refused: Tally
   readonly #dropped: Tally
   #refusals: (() => void)[] = []
   readonly #comers = attached<FastifyRequest, { readonly gate: Gate; readonly comer: Comer }>('at the gate')
 
-  constructor({ limits, clock, log, refused }: AdmissionContext) {
+  constructor({ limits, clock, log, refused, nonce }: AdmissionContext) {
     const gate = () => new Gate({ ...limits, clock, atWork: AT_WORK, perTurn: PER_TURN })
     this.#revocations = gate()
     this.#acmeRevocations = gate()
@@ -69,6 +72,7 @@ export class Admission {
     this.#clock = clock
     this.#log = log
     this.#counted = refused
+    this.#nonce = nonce
     this.#dropped = new Tally((connections) =>
       log.warn({ connections }, 'Connections were closed whose TLS handshake waited too long'),
     )
@@ -119,7 +123,7 @@ export class Admission {
       const { method = '', url = '' } = request
       if (this.#gateOf(method, url)?.isFull) {
         this.#refusedUnseen()
-        this.#refuseLater(() => refuse(url, response, { close: false }))
+        this.#refuseLater(() => refuse(url, response, { close: false, nonce: this.#nonce }))
       } else goOn(request, response)
     })
     boundPipelined(server, () => this.#refusedUnseen())

@@ -17,10 +17,12 @@ interface Form {
   readonly body: string
 }
 
+const ACME = /^\/acme\//
+
 /** Each protocol in its own words: RFC 8555 6.7, RFC 7030 4.2.3, and RFC 9457 for all others. */
 const FORMS: readonly Form[] = [
   {
-    path: /^\/acme\//,
+    path: ACME,
     type: 'application/problem+json',
     body: JSON.stringify({ type: 'urn:ietf:params:acme:error:serverInternal', detail: DETAIL, status: 503 }),
   },
@@ -32,8 +34,14 @@ const FORMS: readonly Form[] = [
   },
 ]
 
+interface RefusalOptions {
+  readonly close: boolean
+  /** RFC 8555 6.5: what a client of ACME signs its next attempt with. */
+  readonly nonce?: () => string
+}
+
 /** Answers a request of which nothing but its path was looked at: the cheapest answer that there is. */
-export function refuse(path: string, response: ServerResponse, { close }: { close: boolean }): void {
+export function refuse(path: string, response: ServerResponse, { close, nonce }: RefusalOptions): void {
   const { type, body } = FORMS.find((form) => form.path.test(path))!
   response.writeHead(503, {
     'retry-after': String(RETRY_AFTER),
@@ -41,6 +49,7 @@ export function refuse(path: string, response: ServerResponse, { close }: { clos
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...(close ? { connection: 'close' } : {}),
+    ...(nonce && ACME.test(path) ? { 'Replay-Nonce': nonce() } : {}),
   })
   response.end(body)
 }

@@ -119,11 +119,12 @@ export const acmeOrderRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
   )
 }
 
-function show(row: AcmeOrderRow, service: Service): Static<typeof OrderView> {
+function show(stored: AcmeOrderRow, service: Service): Static<typeof OrderView> {
+  const row = orderNow(stored, service)
   return {
     id: row.orderId,
     account: row.accountId,
-    status: orderNow(row, service).status,
+    status: row.status,
     names: showNames(row.identifiers.map(parseNameText)),
     profile: row.profile,
     notBefore: showTimeOrNull(row.notBefore),

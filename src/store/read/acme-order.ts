@@ -16,8 +16,7 @@ type Stored = Omit<AcmeOrderRow, 'identifiers' | 'authorizations' | 'profileAske
 const SELECT = `SELECT o.id AS orderId, o.account AS accountId, o.status AS status, o.expires_at AS expiresAt,
     o.created_at AS createdAt, o.identifiers AS identifiers, o.profile AS profile, o.profile_asked AS profileAsked,
     o.not_before AS notBefore, o.not_after AS notAfter, o.replaces_text AS replaces, o.error AS error,
-    (SELECT c.serial FROM certificates c WHERE c.id = o.certificate) AS serial,
-    (SELECT json_group_array(l.authorization) FROM acme_order_authorizations l WHERE l."order" = o.id) AS authorizations
+    o.authorizations AS authorizations, (SELECT c.serial FROM certificates c WHERE c.id = o.certificate) AS serial
   FROM acme_orders o`
 
 export function acmeOrderQueries(db: Connection) {

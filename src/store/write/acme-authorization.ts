@@ -24,9 +24,9 @@ export function acmeAuthorizationHandlers(db: Connection) {
       return { authorizationId: insert(record) }
     },
 
-    deactivateAcmeAuthorization({ authorizationId }: { authorizationId: number }) {
-      const changed = deactivate.run(authorizationId).changes === 1
-      if (changed) settle.ordersLost(authorizationId, null)
+    deactivateAcmeAuthorization(wish: Commands['deactivateAcmeAuthorization']['input']) {
+      const changed = deactivate.run(wish.authorizationId).changes === 1
+      if (changed) settle.ordersLost(wish.authorizationId, wish.error)
       return { changed }
     },
 
@@ -109,7 +109,7 @@ function authorizationSettler(db: Connection) {
     failed(id: number, error: string | null): void {
       if (fail.run(id).changes === 1) ordersLost.run(error, id)
     },
-    ordersLost(id: number, error: string | null): void {
+    ordersLost(id: number, error: string): void {
       ordersLost.run(error, id)
     },
   }

@@ -11,8 +11,8 @@ export function acmeOrderHandlers(db: Connection) {
   const findReplaced = replaceableCertificate(db)
   const insert = db.prepare(
     `INSERT INTO acme_orders (account, status, expires_at, created_at, identifiers, profile, profile_asked,
-       not_before, not_after, replaces, replaces_text)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       not_before, not_after, replaces, replaces_text, authorizations)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const link = db.prepare('INSERT INTO acme_order_authorizations ("order", authorization) VALUES (?, ?)')
   return {
@@ -33,6 +33,7 @@ export function acmeOrderHandlers(db: Connection) {
       const status = authorizations.every(({ isValid }) => isValid) ? 'ready' : 'pending'
       // An order must not be fulfilled by what has expired meanwhile.
       const expiresAt = Math.min(record.expiresAt, ...authorizations.map(({ expiresAt }) => expiresAt))
+      const ids = [...new Set(authorizations.map(({ id }) => id))]
       const { lastInsertRowid } = insert.run(
         accountId,
         status,
@@ -45,9 +46,9 @@ export function acmeOrderHandlers(db: Connection) {
         record.notAfter,
         replaces?.id ?? null,
         record.replaces?.text ?? null,
+        JSON.stringify(ids),
       )
       const orderId = Number(lastInsertRowid)
-      const ids = [...new Set(authorizations.map(({ id }) => id))].sort((one, other) => one - other)
       for (const id of ids) link.run(orderId, id)
       return { outcome: 'created', orderId, status, expiresAt, authorizations: ids }
     },

@@ -99,11 +99,35 @@ describe('an authorization (RFC 8555 7.5)', () => {
     expect(orders[1]!.json.authorizations).toEqual([url])
     await client.post(url, { status: 'deactivated' })
     for (const { headers, json } of orders) {
-      expect(await statusOf(String(headers.location))).toBe('invalid')
+      expect((await client.postAsGet(String(headers.location))).json).toMatchObject({
+        status: 'invalid',
+        error: {
+          type: 'urn:ietf:params:acme:error:unauthorized',
+          detail: expect.stringMatching(/localhost was deactivated/),
+          status: 403,
+        },
+      })
       const csr = csrDer(['dns:localhost'])
       await acme.refuses(() => client.finalize(json.finalize, csr), 403, 'orderNotReady')
     }
     expect((await client.newOrder(['localhost'])).json.status).toBe('pending')
+  })
+
+  test('stands in an order where its identifier does, however old it is', async () => {
+    await client.authorize(await client.newOrder(['localhost']), acme.solve)
+    const order = await client.newOrder(['b.test', 'localhost', 'a.test', '*.b.test'], { profile: 'wild' })
+    expect(order.status, order.text).toBe(201)
+    const again = await client.postAsGet(String(order.headers.location))
+    for (const { json } of [order, again]) {
+      const proofs = await Promise.all(json.authorizations.map((url: string) => client.authorization(url)))
+      const named = proofs.map(({ json: { identifier, wildcard } }) => [identifier.value, wildcard === true])
+      expect(named).toEqual([
+        ['b.test', false],
+        ['localhost', false],
+        ['a.test', false],
+        ['b.test', true],
+      ])
+    }
   })
 
   test('that is deactivated while it is validated stays so, and nobody is asked any more', async () => {
@@ -142,6 +166,22 @@ describe('a challenge (RFC 8555 7.5.1)', () => {
     expect(String(reply.headers.link)).toContain(`<${url}>;rel="up"`)
     expect(acme.asked.has(http.token!)).toBe(false)
     expect(await statusOf(http.url)).toBe('pending')
+  })
+
+  test('of an authorization that has ended is refused: it would be pending for ever', async () => {
+    const [failed, ended] = [await open('b.test'), await open()]
+    const others = await Promise.all(
+      [failed, ended].map(async ({ url }) => (await client.authorization(url)).json.challenges[1]),
+    )
+    await client.answer(failed.http)
+    await client.settled(failed.url)
+    await client.post(ended.url, { status: 'deactivated' })
+    for (const [at, status] of ['invalid', 'deactivated'].entries()) {
+      const detail = new RegExp(`is ${status}: .* new order`)
+      await acme.refuses(() => client.answer(others[at]), 400, 'malformed', detail)
+      expect(await statusOf(others[at].url)).toBe('pending')
+    }
+    expect((await client.answer(failed.http)).json.status).toBe('invalid')
   })
 
   test('is begun by an object, with whatever is in it', async () => {

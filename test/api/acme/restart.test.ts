@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from '../../eventually.ts'
 import { DAY } from '../ca-fixture.ts'
 import { csrDer } from '../requests.ts'
-import { AcmeCa } from './acme-ca.ts'
+import { AcmeCa, expectRefusal } from './acme-ca.ts'
 import type { AcmeClient, Challenge } from './client.ts'
 
 let acme: AcmeCa
@@ -79,6 +79,10 @@ test('the sweep removes what has been over for a week, and nothing else', async 
   acme.ca.now += 29 * DAY * 1000
   // The proof is worth nothing any more; the order says who may revoke the certificate.
   expect(await sweep()).toEqual([true, false, false, false])
+  client.forgetNonces()
+  const { json } = await client.postAsGet(String(first.headers.location))
+  expect(json).toMatchObject({ status: 'valid', authorizations: first.json.authorizations })
+  expectRefusal(await client.authorization(json.authorizations[0]), 404, 'malformed')
   const [row] = await acme.ca.certificates()
   acme.ca.now = (row!.notAfter + 7 * DAY) * 1000
   expect(await sweep()).toEqual([true, false, false, false])

@@ -251,6 +251,18 @@ describe('POST-as-GET (RFC 8555 6.3)', () => {
     }
   })
 
+  test('what is at no address is a 404 in the words of ACME, with a nonce', async () => {
+    const { newOrder: orders } = await client.directory()
+    const urls = ['nothing', 'new-order/', 'New-Order', '', 'order/1/x'].map((path) =>
+      orders.replace('new-order', path),
+    )
+    for (const url of urls) {
+      await acme.refuses(() => client.postAsGet(url), 404, 'malformed', /Nothing is at POST .*directory/)
+      const ask = (): Promise<Reply> => acme.ca.call(new URL(url).pathname, { as: null })
+      await acme.refuses(ask, 404, 'malformed', /Nothing is at GET/)
+    }
+  })
+
   test('a PUT is answered with 405 whatever it carries', async () => {
     for (const type of ['application/jose+json', 'application/json', 'text/plain']) {
       const call = { method: 'PUT', as: null, headers: { 'content-type': type }, body: '{}' } as const

@@ -64,6 +64,7 @@ describe('under a prefix', () => {
       405,
       'malformed',
     )
+    expectRefusal(await client.postAsGet(`${client.kid}/nothing`), 404, 'malformed', /\/ca\/acme\/account\//)
     const header = { kid: client.kid!.replace('/ca/', '/') }
     expectRefusal(await client.newOrder(['localhost'], {}, { header }), 400, 'accountDoesNotExist')
   })

@@ -82,7 +82,8 @@ test('the time that is over shows', async () => {
   const id = idOf((await client.newOrder(['localhost'])).headers.location)
   acme.ca.now += DAY * 1000
   const late = (await get(`/${id}`)).json
-  expect(late).toMatchObject({ status: 'invalid', authorizations: [{ status: 'expired' }] })
+  const error = { detail: expect.stringMatching(/expired/) }
+  expect(late).toMatchObject({ status: 'invalid', error, authorizations: [{ status: 'expired' }] })
 })
 
 test('the list is that of all accounts or of one, by pages', async () => {
