@@ -9,6 +9,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import { traceRequests } from './api/trace-requests.ts'
+import { refuseReadBodies } from './api/unread-bodies.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
 import { initialise } from './ca/hierarchy/initialise.ts'
@@ -95,6 +96,7 @@ export async function chancery(
 ): Promise<void> {
   const service = 'service' in options ? options.service : await openWith(app, options)
   useOwnAnswers(app)
+  refuseReadBodies(app)
   traceRequests(app, service)
   countRequests(app, service)
   app.register(restRoutes, { service })
