@@ -21,6 +21,7 @@ import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
 import type { FaultLog } from './health.ts'
+import { refuseBundled } from './package-files.ts'
 import { refuseOtherRuntimes } from './runtime.ts'
 import { openService, type Service } from './service.ts'
 
@@ -46,6 +47,7 @@ export interface ChanceryOptions {
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   refuseOtherRuntimes(process.versions)
+  refuseBundled()
   refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const { initialised } = await settleDataDirectory(dataDirectory({}, directory))
