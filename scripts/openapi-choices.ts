@@ -15,5 +15,7 @@ export function joinChoices(node: unknown): void {
     Reflect.deleteProperty(node, 'anyOf')
     Object.assign(node, { type: 'string', enum: anyOf.flatMap((one) => one.enum ?? []) })
   }
+  // Of an enum of booleans openapi-generator makes Java that does not compile. Its description says which it may be.
+  if ((node as Alternative).type === 'boolean') Reflect.deleteProperty(node, 'enum')
   for (const value of Object.values(node)) joinChoices(value)
 }

@@ -9,6 +9,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
 import { sdsRoutes } from './api/sds/rest.ts'
 import { traceRequests } from './api/trace-requests.ts'
+import { refuseReadBodies } from './api/unread-bodies.ts'
 import { publicUrls } from './ca/certificate-template.ts'
 import { defaultHierarchy } from './ca/hierarchy/defaults.ts'
 import { initialise } from './ca/hierarchy/initialise.ts'
@@ -20,6 +21,7 @@ import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
 import type { FaultLog } from './health.ts'
+import { refuseBundled } from './package-files.ts'
 import { refuseOtherRuntimes } from './runtime.ts'
 import { openService, type Service } from './service.ts'
 
@@ -45,6 +47,7 @@ export interface ChanceryOptions {
 /** Opens the CA for use in this process: to mount its routes, or to call `issuer` and `revoker` directly. Close it at the end. */
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   refuseOtherRuntimes(process.versions)
+  refuseBundled()
   refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const { initialised } = await settleDataDirectory(dataDirectory({}, directory))
@@ -95,6 +98,7 @@ export async function chancery(
 ): Promise<void> {
   const service = 'service' in options ? options.service : await openWith(app, options)
   useOwnAnswers(app)
+  refuseReadBodies(app)
   traceRequests(app, service)
   countRequests(app, service)
   app.register(restRoutes, { service })

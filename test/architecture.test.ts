@@ -51,10 +51,10 @@ function resolved(file: SourceFile, { types } = { types: true }): string[] {
 /** What each part may import beside itself, from the deepest up. A new part must be given its place here. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   'clock.ts': [],
-  'package-files.ts': [],
   'node-http.ts': [],
   'entity-tag.ts': [],
   'errors.ts': [],
+  'package-files.ts': ['errors.ts'],
   'health.ts': [],
   metrics: [],
   'turns.ts': [],
@@ -264,7 +264,17 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'clock.ts',
   ],
   'runtime.ts': ['errors.ts'],
-  'index.ts': ['api', 'health.ts', 'runtime.ts', 'service.ts', 'ca', 'config', 'clock.ts', 'errors.ts'],
+  'index.ts': [
+    'api',
+    'health.ts',
+    'runtime.ts',
+    'service.ts',
+    'ca',
+    'config',
+    'clock.ts',
+    'errors.ts',
+    'package-files.ts',
+  ],
   cli: [
     'server.ts',
     'log.ts',

@@ -54,6 +54,9 @@ export function asAcmeError(error: unknown): AcmeError {
       cause: error,
     })
   }
+  if (code === 'notSupported') {
+    return new AcmeError('serverInternal', detail, { status: 501, cause: error })
+  }
   const type = TYPES[code]
   if (!type) return new AcmeError('serverInternal', 'Internal error.', { cause: error })
   const status = STATUS[code]

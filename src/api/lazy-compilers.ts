@@ -9,10 +9,9 @@ type BuildSerializer = ReturnType<Serializers['default']>
 type Validate = ReturnType<FastifySchemaCompiler<unknown>>
 type Serialize = ReturnType<FastifySerializerCompiler<unknown>>
 
-const require = createRequire(import.meta.url)
-
 /** Fastify's own compilers: more than a hundred files, which would be loaded with it. */
 export function loadCompilers() {
+  const require = createRequire(import.meta.url)
   const { default: validators }: Validators = require('@fastify/ajv-compiler')
   const { default: serializers }: Serializers = require('@fastify/fast-json-stringify-compiler')
   return { validators, serializers }

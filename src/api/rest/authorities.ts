@@ -46,7 +46,9 @@ const NewAuthority = Type.Object(
 
 const Change = Type.Object(
   {
-    isDefault: Type.Optional(Type.Literal(true)),
+    isDefault: Type.Optional(
+      Type.Literal(true, { description: 'true alone: the one that was the default is it no more.' }),
+    ),
     state: Type.Optional(oneOf('active', 'retired')),
   },
   { additionalProperties: false, minProperties: 1 },
