@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { afterAll, expect, test, vi } from 'vitest'
 import { createDatabase, openStore } from '../../src/store/open.ts'
 import { eventually } from '../eventually.ts'
-import { audit, NOW } from '../store/records.ts'
+import { audit, NOW, sha256 } from '../store/records.ts'
 import { newCsr } from './csr.ts'
 import { cli, startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
@@ -166,4 +166,28 @@ test('commands that find no room for a database say so, and call it no defect', 
     expect(stderr).toMatch(/could not be written: database or disk is full\. Make room/)
     expect(stderr).not.toContain('defect')
   }
+})
+
+test('a disk smaller than the WAL may get takes writes for as long as the database itself has room', async ({
+  skip,
+}) => {
+  const disk = smallDisk(16)
+  if (!disk) return skip('this user may not mount a file system')
+  const file = join(disk, 'chancery.db')
+  createDatabase(file)
+  const store = await openStore({ file, probeMilliseconds: 20 })
+  // One by one, so that each is a transaction: together they write many times what the disk has, and keep little of it.
+  for (let n = 0; n < 3000; n++) {
+    await store.write('createAdminKey', {
+      ...{
+        name: `ops-${n}`,
+        role: 'admin',
+        hash: sha256(`key ${n}`),
+        createdAt: NOW,
+        createdBy: 'system:cli',
+      },
+      audit: audit('admin-key.create'),
+    })
+  }
+  await store.close()
 })
