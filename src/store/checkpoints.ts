@@ -34,7 +34,7 @@ export interface CheckpointThread {
 export class Checkpoints {
   readonly #db: Connection
   readonly #startThread: () => CheckpointThread
-  readonly #onFailure: () => void
+  readonly #onFailure: (error: unknown) => void
   readonly #look: () => { log: number; checkpointed: number }
   #thread: CheckpointThread | null = null
   /** Of the thread, since a checkpoint was due; 0 where none is. */
@@ -49,7 +49,7 @@ export class Checkpoints {
   constructor(
     db: Connection,
     startThread: () => CheckpointThread,
-    onFailure: () => void,
+    onFailure: (error: unknown) => void,
     room: (file: string) => number = roomLeft,
   ) {
     this.#db = db
@@ -75,6 +75,12 @@ export class Checkpoints {
   atOnce(): void {
     if (this.#reason() === 'long') this.#finish()
     else this.#tryToFinish()
+  }
+
+  /** Moves what there is, and gives the WAL's blocks back, unless somebody reads for long. Throws where it fails. */
+  beginAnew(): void {
+    this.#passes = 0
+    this.#db.pragma('wal_checkpoint(TRUNCATE)')
   }
 
   /** Resolves when the thread has closed its connection. */
@@ -143,8 +149,8 @@ export class Checkpoints {
       const { log, checkpointed } = this.#look()
       if (log - checkpointed > FEW_PAGES && this.#passes < PASSES) this.#pass()
       else this.#finish()
-    } catch {
-      this.#onFailure()
+    } catch (error) {
+      this.#onFailure(error)
     }
   }
 

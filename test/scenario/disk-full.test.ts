@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, expect, test, vi } from 'vitest'
@@ -7,6 +7,7 @@ import { createDatabase, openStore } from '../../src/store/open.ts'
 import { eventually } from '../eventually.ts'
 import { audit, NOW, sha256 } from '../store/records.ts'
 import { newCsr } from './csr.ts'
+import { fill } from './fill.ts'
 import { cli, startService } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 import { Journal } from './journal.ts'
@@ -27,18 +28,6 @@ function smallDisk(size = 4): string | null {
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'none', folder]).status !== 0) return null
   mounts.push(folder)
   return folder
-}
-
-/** Takes all the room that is left, also where somebody writes meanwhile. */
-function fill(file: string): void {
-  const descriptor = openSync(file, 'w')
-  try {
-    for (;;) writeSync(descriptor, Buffer.alloc(4096))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-  } finally {
-    closeSync(descriptor)
-  }
 }
 
 test('a disk that fills up under issuance costs no acknowledged certificate, and room brings the service back', async ({

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { statSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
 import { checkpoint, openForReading, openForWriting } from '../../src/store/connection.ts'
@@ -209,6 +210,14 @@ test('where nobody can tell what room is left, a WAL may be as long as ever', ()
   commit(60)
   checkpoints.look()
   expect(log().checkpointed).toBe(0)
+})
+
+test('a WAL that begins anew has given its blocks back', () => {
+  const { file, db, commit } = opened()
+  const checkpoints = new Checkpoints(db, unexpected, unexpected)
+  commit(1)
+  checkpoints.beginAnew()
+  expect(statSync(`${file}-wal`).size).toBe(0)
 })
 
 test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
