@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import type { ToCheckpointer } from './checkpoint-thread.ts'
 import { type Connection, checkpoint } from './connection.ts'
 
@@ -7,8 +8,10 @@ import { type Connection, checkpoint } from './connection.ts'
  */
 const CHECKPOINT_PAGES = 8000
 
-/** The WAL did not begin anew, as where somebody reads for long: with so many more it is tried again. */
+/** Pages between two looks at whether a WAL that is shorter must be moved, and between two attempts at one that did not begin anew. */
 const MORE_PAGES = 500
+
+const PAGE_BYTES = 4096
 
 /** As many take the writer itself about as long as a commit does. */
 const FEW_PAGES = 250
@@ -31,21 +34,28 @@ export interface CheckpointThread {
 export class Checkpoints {
   readonly #db: Connection
   readonly #startThread: () => CheckpointThread
-  readonly #onFailure: () => void
+  readonly #onFailure: (error: unknown) => void
   readonly #look: () => { log: number; checkpointed: number }
   #thread: CheckpointThread | null = null
   /** Of the thread, since a checkpoint was due; 0 where none is. */
   #passes = 0
+  readonly #room: (file: string) => number
   /** Pages of the WAL at the last look. */
   #seen = 0
-  /** Pages of the WAL at which a checkpoint is due. */
-  #due = CHECKPOINT_PAGES
+  /** Pages of the WAL from which on it is looked at what is to be done. */
+  #next = MORE_PAGES
 
-  /** `db`: the one that writes. `onFailure`: a checkpoint failed after `look` had returned. */
-  constructor(db: Connection, startThread: () => CheckpointThread, onFailure: () => void) {
+  /** `db`: the one that writes. `onFailure`: a checkpoint failed after `look` had returned. `room`: octets that are left where a file is. */
+  constructor(
+    db: Connection,
+    startThread: () => CheckpointThread,
+    onFailure: (error: unknown) => void,
+    room: (file: string) => number = roomLeft,
+  ) {
     this.#db = db
     this.#startThread = startThread
     this.#onFailure = onFailure
+    this.#room = room
     // Prepared, since parsing it costs more than the answer.
     const look = db.prepare<[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)')
     this.#look = () => look.get()!
@@ -56,20 +66,21 @@ export class Checkpoints {
    * pages stay in the WAL and are written anew by the next attempt.
    */
   look(): void {
-    if (this.#isDue()) this.#pass()
+    const reason = this.#reason()
+    if (reason === 'long') this.#pass()
+    else if (reason === 'tight') this.#tryToFinish()
   }
 
-  /**
-   * Moves what there is, and it is over when this returns. Throws as `look` does, but only where a checkpoint is due: a WAL that is
-   * short may grow.
-   */
+  /** Moves what there is, and it is over when this returns. Throws as `look` does, but only where the WAL is long. */
   atOnce(): void {
-    const isDue = this.#isDue()
-    try {
-      this.#finish()
-    } catch (error) {
-      if (isDue) throw error
-    }
+    if (this.#reason() === 'long') this.#finish()
+    else this.#tryToFinish()
+  }
+
+  /** Moves what there is, and gives the WAL's blocks back, unless somebody reads for long. Throws where it fails. */
+  beginAnew(): void {
+    this.#passes = 0
+    this.#db.pragma('wal_checkpoint(TRUNCATE)')
   }
 
   /** Resolves when the thread has closed its connection. */
@@ -83,12 +94,28 @@ export class Checkpoints {
     })
   }
 
-  #isDue(): boolean {
-    if (this.#passes > 0) return false
+  /** Why a checkpoint is due; null where none is. */
+  #reason(): 'long' | 'tight' | null {
+    if (this.#passes > 0) return null
     const { log, checkpointed } = this.#look()
-    if (log < this.#seen) this.#due = CHECKPOINT_PAGES
+    if (log < this.#seen) this.#next = MORE_PAGES
     this.#seen = log
-    return log >= this.#due && checkpointed < log
+    if (log < this.#next || checkpointed === log) return null
+    if (log >= CHECKPOINT_PAGES) return 'long'
+    this.#next = Math.min(log + MORE_PAGES, CHECKPOINT_PAGES)
+    return this.#isTight(log) ? 'tight' : null
+  }
+
+  /**
+   * Whether the disk may be full before the WAL is long. Then it could not be moved any more, for the database file grows by that: by
+   * as much as the WAL has, at most. What is written until the next look needs room, too.
+   */
+  #isTight(log: number): boolean {
+    try {
+      return this.#room(this.#db.name) < (log + 2 * MORE_PAGES) * PAGE_BYTES
+    } catch {
+      return false
+    }
   }
 
   #pass(): void {
@@ -122,8 +149,8 @@ export class Checkpoints {
       const { log, checkpointed } = this.#look()
       if (log - checkpointed > FEW_PAGES && this.#passes < PASSES) this.#pass()
       else this.#finish()
-    } catch {
-      this.#onFailure()
+    } catch (error) {
+      this.#onFailure(error)
     }
   }
 
@@ -131,6 +158,20 @@ export class Checkpoints {
     this.#passes = 0
     checkpoint(this.#db)
     this.#seen = this.#look().log
-    this.#due = this.#seen + MORE_PAGES
+    this.#next = this.#seen + MORE_PAGES
   }
+
+  /** For a WAL that may as well grow. */
+  #tryToFinish(): void {
+    try {
+      this.#finish()
+    } catch {
+      // Nothing is lost by it. It is tried again at the next look, and told once the WAL is long.
+    }
+  }
+}
+
+function roomLeft(file: string): number {
+  const { bavail, bsize } = statfsSync(file)
+  return bavail * bsize
 }

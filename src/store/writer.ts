@@ -25,6 +25,12 @@ import { storeFailed } from './writer-messages.ts'
 /** The transaction was never whole in the WAL. After other failures, of a sync above all, it may be. */
 const NEVER_WRITTEN = /^SQLITE_(FULL|IOERR_WRITE|READONLY_DBMOVED)/
 
+/**
+ * Where blocks that the WAL had grown by could not be written, ext4 reads them as zeros after the next mount, though they were written
+ * and synced again since, and each sync succeeded.
+ */
+const DAMAGING = /^SQLITE_IOERR/
+
 interface Outcome {
   readonly answers: Answer[]
   /** It had failed, and can write again. */
@@ -45,6 +51,8 @@ export class Writer {
     readonly checkpoints: Checkpoints
   } | null = null
   #probe: NodeJS.Timeout | undefined
+  /** Whether the WAL's blocks may be damaged. */
+  #isDamaged = false
 
   constructor(port: MessagePort, settings: WriterSettings) {
     this.#port = port
@@ -103,8 +111,8 @@ export class Writer {
       return { answers, recovered: false, failed: false, times: { ...times, signing } }
     } catch (cause) {
       // Before anybody is told: a whole transaction whose sync failed lies in the WAL, where the next start would find it.
-      const recovered = this.#replace()
       const code = codeOf(cause)
+      const recovered = this.#replace(code)
       const isUndone = recovered || NEVER_WRITTEN.test(code)
       const what = `The database could not be written (${code}).`
       return { answers: refusals(commands, what, { isUndone, cause }), recovered, failed: true, times: null }
@@ -115,37 +123,41 @@ export class Writer {
   #checkpoint(): void {
     try {
       this.#open?.checkpoints.look()
-    } catch {
-      this.#checkpointFailed()
+    } catch (error) {
+      this.#checkpointFailed(error)
     }
   }
 
-  #checkpointFailed(): void {
-    this.#post({ kind: this.#replace() ? 'recovered' : 'failed' })
+  #checkpointFailed(cause: unknown): void {
+    this.#post({ kind: this.#replace(codeOf(cause)) ? 'recovered' : 'failed' })
   }
 
   /**
    * After a failed sync nobody knows which pages reached the disk, and the kernel reports the failure only once: a second
    * sync that succeeds proves nothing, so this connection must not commit again. A new one goes on behind the last
    * transaction that was synced. It must prove itself by a probe, which is written over what failed, and synced. False where
-   * that fails; then it is tried again later.
+   * that fails; then it is tried again later. `code`: of what failed last.
    */
-  #replace(): boolean {
+  #replace(code: string): boolean {
     this.#giveUp()
     try {
       this.#connect()
       const { db, checkpoints } = this.#open!
+      if (DAMAGING.test(code)) this.#isDamaged = true
       // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
-      checkpoints.atOnce()
+      // But the database file must not grow by blocks that cannot be written.
+      if (!DAMAGING.test(code)) checkpoints.atOnce()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
       ).immediate()
+      if (this.#isDamaged) checkpoints.beginAnew()
+      this.#isDamaged = false
       return true
-    } catch {
+    } catch (error) {
       this.#giveUp()
       this.#probe = setTimeout(() => {
-        if (this.#replace()) this.#post({ kind: 'recovered' })
+        if (this.#replace(codeOf(error))) this.#post({ kind: 'recovered' })
       }, this.#settings.probeMilliseconds)
       return false
     }
@@ -172,7 +184,7 @@ export class Writer {
       syncDirectory(dirname(file))
       this.#identity ??= identityOf(file)
       const startThread = () => startCheckpointer(file, this.#identity)
-      const checkpoints = new Checkpoints(db, startThread, () => this.#checkpointFailed())
+      const checkpoints = new Checkpoints(db, startThread, (error) => this.#checkpointFailed(error))
       this.#open = { db, run: batchRunner(db, notices), checkpoints }
     } catch (error) {
       db.close()

@@ -109,7 +109,7 @@ test.skipIf(missing('strace'))(
     const wal = join(service.directory, 'chancery.db-wal')
     const strace = await Strace.attach(
       service,
-      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:error=EIO:when=1+3'],
+      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:error=EIO:when=1+7'],
       { paths: [wal] },
     )
     let refused = 0

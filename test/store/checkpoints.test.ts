@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { statSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
 import { checkpoint, openForReading, openForWriting } from '../../src/store/connection.ts'
@@ -168,6 +169,55 @@ test('a short WAL is moved at once where that is asked for, and grows where it c
   expect(log().checkpointed).toBe(0)
   checkpoints.atOnce()
   expect(log().checkpointed).toBe(log().log)
+})
+
+test('a short WAL is moved where the disk has little more room than that takes, and grows where it cannot be moved', () => {
+  const { file, db, commit, log } = opened()
+  const MIB = 1024 * 1024
+  let room = 64 * MIB
+  const asked: string[] = []
+  const checkpoints = new Checkpoints(db, unexpected, unexpected, (name) => {
+    asked.push(name)
+    return room
+  })
+  const commits = (hundreds: number) => {
+    for (let n = 0; n < hundreds; n++) {
+      commit(1)
+      checkpoints.look()
+    }
+  }
+  commits(19)
+  expect(log().checkpointed).toBe(0)
+  // Not with each commit, since it costs a call of the system.
+  expect(asked).toEqual([file, file, file])
+  room = 8 * MIB
+  const fails = vi.spyOn(db, 'pragma').mockImplementation(() => {
+    throw new Error('database or disk is full')
+  })
+  commits(10)
+  expect(fails).toHaveBeenCalledTimes(2)
+  fails.mockRestore()
+  expect(log().checkpointed).toBe(0)
+  commits(5)
+  expect(log().log).toBeLessThan(1000)
+})
+
+test('where nobody can tell what room is left, a WAL may be as long as ever', () => {
+  const { db, commit, log } = opened()
+  const checkpoints = new Checkpoints(db, unexpected, unexpected, () => {
+    throw new Error('statfs: EIO')
+  })
+  commit(60)
+  checkpoints.look()
+  expect(log().checkpointed).toBe(0)
+})
+
+test('a WAL that begins anew has given its blocks back', () => {
+  const { file, db, commit } = opened()
+  const checkpoints = new Checkpoints(db, unexpected, unexpected)
+  commit(1)
+  checkpoints.beginAnew()
+  expect(statSync(`${file}-wal`).size).toBe(0)
 })
 
 test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
