@@ -12,16 +12,19 @@ const FORMER = 'keys.former'
 /**
  * Moves every key file to another directory, such as an encrypted or a removable disk; `keys` in the data directory becomes a link to
  * it. To be called while no service runs. Whenever it is interrupted, the keys are in the old place or in the new one, whole, once
- * `settleMove` has run, which every start does. Throws `CaError` "conflict" where something is there already.
+ * `settleMove` has run, which every start does. `record` is called when all has its room and nothing was moved: where it fails, nothing
+ * is. Throws `CaError` "conflict" where something is there already, "storeFailed" with where the keys are then.
  */
 export async function moveKeys(
   directory: string,
   to: string,
+  record: () => Promise<unknown>,
   step: () => void = () => {},
 ): Promise<readonly string[]> {
   const target = resolve(to)
   const keys = join(directory, 'keys')
-  if (existsSync(target) && (await readdir(target)).length > 0)
+  const isNew = !existsSync(target)
+  if (!isNew && (await readdir(target)).length > 0)
     throw new CaError('conflict', `${target} is not empty. Name a new directory, or an empty one.`)
   // What the keys leave goes away at the end, with all that is in it.
   if (`${await realPlace(target)}${sep}`.startsWith(`${await realpath(keys)}${sep}`))
@@ -29,11 +32,55 @@ export async function moveKeys(
       'conflict',
       `${target} is within the place that the keys are to leave. Name another one.`,
     )
+  const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
+  try {
+    await copyKeys(keys, target, names, step)
+    await rm(join(directory, NEXT), { force: true })
+    await symlink(target, join(directory, NEXT))
+    syncDirectory(directory)
+    step()
+    await record()
+  } catch (cause) {
+    await rm(join(directory, NEXT), { force: true })
+    // Before the copies go: what the next start finds must not lead to where none are.
+    syncDirectory(directory)
+    // The next try would find a place that is not empty.
+    for (const name of names) await rm(join(target, name), { force: true })
+    if (isNew) await rm(target, { recursive: true, force: true })
+    throw new CaError(
+      'storeFailed',
+      `${reasonOf(cause)} The keys were not moved: they are where they were.`,
+      {
+        cause,
+      },
+    )
+  }
+  try {
+    await settleMove(directory, step)
+  } catch (cause) {
+    throw new CaError(
+      'storeFailed',
+      `The keys are to be in ${target} from now on, but the move is not complete: ${reasonOf(cause)} Once that is mended the next start completes it.`,
+      { cause },
+    )
+  }
+  return names
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof CaError ? error.detail : `${(error as Error).message}.`
+}
+
+async function copyKeys(
+  keys: string,
+  target: string,
+  names: readonly string[],
+  step: () => void,
+): Promise<void> {
   if (!existsSync(target)) {
     makePrivateDirectory(target)
     keepOwner(keys, target)
   }
-  const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
     step()
     await copyFileSynced(join(keys, name), join(target, name), 0o600)
@@ -41,12 +88,6 @@ export async function moveKeys(
   }
   syncDirectory(target)
   step()
-  await rm(join(directory, NEXT), { force: true })
-  await symlink(target, join(directory, NEXT))
-  syncDirectory(directory)
-  step()
-  await settleMove(directory, step)
-  return names
 }
 
 /** Whether a move was interrupted after all had been copied. */
