@@ -1,6 +1,8 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { keepOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
+import { accessRefusal } from './database-access.ts'
 
 export interface DatabaseLock {
   release(): void
@@ -20,12 +22,16 @@ export function lockDatabase(file: string): DatabaseLock | null {
   let db: Database.Database | undefined
   try {
     createPrivate(lockFile)
+    // By root's command it would keep the service out for good.
+    if (existsSync(file)) keepOwner(file, lockFile)
     db = new Database(lockFile, { timeout: 0 })
     db.exec('BEGIN EXCLUSIVE')
     return { release: () => db?.close() }
   } catch (cause) {
     db?.close()
     if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) return null
+    const refusal = accessRefusal(file, cause)
+    if (refusal) throw refusal
     throw new CaError(
       'badConfiguration',
       `The lock ${lockFile} cannot be taken: ${(cause as Error).message}.`,
