@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { keepOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
@@ -23,7 +24,7 @@ export function lockDatabase(file: string): DatabaseLock | null {
   try {
     createPrivate(lockFile)
     // By root's command it would keep the service out for good.
-    if (existsSync(file)) keepOwner(file, lockFile)
+    keepOwner(existsSync(file) ? file : dirname(file), lockFile)
     db = new Database(lockFile, { timeout: 0 })
     db.exec('BEGIN EXCLUSIVE')
     return { release: () => db?.close() }

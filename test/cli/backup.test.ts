@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chownSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -253,6 +254,22 @@ test('CRLs that the backup has itself are no hindrance: where nothing happened s
   expect(stdout).toContain('of "root": 0 revocations brought back.')
   expect(stdout).toContain('of "intermediate": 0 revocations brought back.')
 })
+
+test.skipIf(process.geteuid?.() !== 0)(
+  'what root restores into the directory of the service’s user is that user’s, lock included',
+  async () => {
+    const NOBODY = 65_534
+    const dir = join(work, 'of-the-service')
+    mkdirSync(dir)
+    chownSync(dir, NOBODY, NOBODY)
+    expect(await chancery(['restore', backup, '--dir', dir])).toMatchObject({ exitCode: 0, stderr: '' })
+    const all = readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    expect(all).toEqual(
+      expect.arrayContaining(['chancery.db', 'chancery.db.lock', 'keys/intermediate.key.pem']),
+    )
+    expect(all.filter((name) => statSync(join(dir, name)).uid !== NOBODY)).toEqual([])
+  },
+)
 
 describe('nothing is restored', () => {
   const refused = async (from: string, exitCode: number, words: string, ...more: string[]) => {

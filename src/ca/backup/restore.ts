@@ -1,8 +1,8 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, epochSeconds, rfc3339 } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
-import { makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
+import { keepOwner, makePrivateDirectory, syncDirectory } from '../../durable-files.ts'
 import { CaError } from '../../errors.ts'
 import { newestSchema } from '../../store/migrate.ts'
 import { openStore } from '../../store/open.ts'
@@ -68,12 +68,26 @@ export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
     directory,
     async (staging) => {
       await copyAll(backup, manifest, staging)
-      return goOn(dataFiles(staging).database, { ...manifest, elapsedFrom: takenAt }, crls, clock())
+      const carried = await goOn(
+        dataFiles(staging).database,
+        { ...manifest, elapsedFrom: takenAt },
+        crls,
+        clock(),
+      )
+      giveToOwner(directory, staging)
+      return carried
     },
     'restored',
     async () => refuseTaken(manifest, directory),
   )
   return { manifest, carriedOver }
+}
+
+/** Where root restores into the directory of the service's user, that user could open nothing of it. */
+function giveToOwner(directory: string, staging: string): void {
+  // The folder last: until then nobody else can change what is given away in it.
+  for (const name of [...readdirSync(staging, { recursive: true, encoding: 'utf8' }), '.'])
+    keepOwner(directory, join(staging, name))
 }
 
 /** What was given out since the backup is told by the time that has passed. */
