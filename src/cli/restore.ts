@@ -88,8 +88,10 @@ What happened after ${takenAt} is not here. Before you start the service:
 - Revocations since are forgotten${hasCrl ? ', but for those in the CRLs given' : ''}. CRLs that were handed out may list more than the database: look for them in
   caches, proxies and at relying parties, and ${hasCrl ? 'compare them with' : 'restore again with --crl <file>, or compare them with'} "chancery crl show". Revoke anew what the request log shows.
 - Holds that were lifted since are on again: lift them with "chancery cert release".
-- Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
-  that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
+- Tokens and external keys that were spent or revoked since are good again, as are admin keys, EST users and ACME accounts that
+  were revoked since. Look at "chancery token list", "acme eab list", "admin-key list", "est user list" and "acme account list".
+  Those of all these that were made since are gone.
+- Calls for renewal since are forgotten: where one mattered, call again with "chancery acme call-for-renewal".
 - Keys that were replaced since are good again, and those that took their place are not: of admin keys that were rotated, and of ACME
   accounts. Rotate an admin key whose secret leaked once more; end such an account with "chancery acme account deactivate".
 - Requests that were approved or refused since wait again: look at "chancery request list" before one is approved twice.
