@@ -109,7 +109,8 @@ test.skipIf(missing('strace'))(
     const wal = join(service.directory, 'chancery.db-wal')
     const strace = await Strace.attach(
       service,
-      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:error=EIO:when=1+3'],
+      // By more than the syncs of a recovery: else the write behind each meets the next failure.
+      ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:error=EIO:when=1+5'],
       { paths: [wal] },
     )
     let refused = 0
