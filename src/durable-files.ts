@@ -83,9 +83,9 @@ export function keepOwner(of: string, file: string): void {
  * What root makes in a directory of a service's user is that user's, which could not serve it otherwise. Where root may give
  * nothing away (a container without CAP_CHOWN, a file system that knows no owners) it stays as it is.
  */
-export function giveToOwner(directory: string, file: string): void {
+export function giveToOwner(of: string, file: string): void {
   try {
-    keepOwner(directory, file)
+    keepOwner(of, file)
   } catch (error) {
     if (!['EPERM', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }

@@ -100,11 +100,11 @@ function moveCommand(terminal: Terminal): Command {
     .action(async (options: KeyOptions & { to: string }) => {
       const directory = dataDirectory(terminal.environment, options.dir)
       await settleKeys(directory)
-      const files = await withStore(options, terminal, async (store) => {
-        const moved = await moveKeys(directory, options.to)
-        await store.write('audit', offlineAudit('key.move', 'keys', terminal))
-        return moved
-      })
+      const files = await withStore(options, terminal, (store) =>
+        moveKeys(directory, options.to, () =>
+          store.write('audit', offlineAudit('key.move', 'keys', terminal)),
+        ),
+      )
       print(
         terminal,
         options.json,

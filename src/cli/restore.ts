@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { CarriedOver } from '../ca/backup/newer-crl.ts'
 import { restoreBackup } from '../ca/backup/restore.ts'
 import { rfc3339 } from '../clock.ts'
@@ -12,6 +12,7 @@ import { print, type Terminal } from './terminal.ts'
 
 interface RestoreOptions {
   readonly crl?: readonly string[]
+  readonly takenAt?: number
   readonly dir?: string
   readonly json?: boolean
 }
@@ -24,12 +25,17 @@ export function restoreCommand(terminal: Terminal): Command {
       '--crl <file...>',
       'CRL, PEM or DER, that was fetched after the backup: what it lists stays revoked; one for each authority',
     )
+    .option(
+      '--taken-at <time>',
+      'when the backup was taken indeed, if its clock was ahead: 2027-01-31T00:00:00Z; rather too early than too late',
+      utcTime,
+    )
     .option('--dir <directory>', 'data directory, which must hold no CA (CHANCERY_DIR, ./data)')
     .option('--json', 'machine-readable output: one JSON document')
     .action(async (backup: string, options: RestoreOptions) => {
       const directory = dataDirectory(terminal.environment, options.dir)
       const { manifest, carriedOver } = await restoreBackup({
-        ...{ directory, backup: resolve(backup), clock: terminal.clock },
+        ...{ directory, backup: resolve(backup), clock: terminal.clock, takenAt: options.takenAt },
         crls: (options.crl ?? []).map((file) => crlDer(readFileSync(file))),
       })
       const { takenAt, certificates, revocations, newestAudit } = manifest
@@ -50,10 +56,18 @@ export function restoreCommand(terminal: Terminal): Command {
             ['Certificates', `${certificates}, ${revocations} of them revoked`],
           ]) +
           carriedOver.map(broughtBack).join('') +
-          missing(rfc3339(takenAt), carriedOver.length > 0) +
+          missing(rfc3339(options.takenAt ?? takenAt), carriedOver.length > 0) +
           (document.passphrase ? '' : NO_PASSPHRASE),
       )
     })
+}
+
+/** In the form in which the commands show times. */
+function utcTime(text: string): number {
+  const seconds = Date.parse(text) / 1000
+  if (!Number.isSafeInteger(seconds) || seconds < 0 || rfc3339(seconds) !== text)
+    throw new InvalidArgumentError('It is a time such as 2027-01-31T00:00:00Z.')
+  return seconds
 }
 
 function broughtBack({ authority, number, recorded, unknown }: CarriedOver): string {
@@ -74,8 +88,10 @@ What happened after ${takenAt} is not here. Before you start the service:
 - Revocations since are forgotten${hasCrl ? ', but for those in the CRLs given' : ''}. CRLs that were handed out may list more than the database: look for them in
   caches, proxies and at relying parties, and ${hasCrl ? 'compare them with' : 'restore again with --crl <file>, or compare them with'} "chancery crl show". Revoke anew what the request log shows.
 - Holds that were lifted since are on again: lift them with "chancery cert release".
-- Tokens that were spent or revoked since are good again, as are admin keys, EST users, external keys and ACME accounts
-  that were revoked since. Look at "chancery token list", "admin-key list", "est user list" and "acme account list".
+- Tokens and external keys that were spent or revoked since are good again, as are admin keys, EST users and ACME accounts that
+  were revoked since. Look at "chancery token list", "acme eab list", "admin-key list", "est user list" and "acme account list".
+  Those of all these that were made since are gone.
+- Calls for renewal since are forgotten: where one mattered, call again with "chancery acme call-for-renewal".
 - Keys that were replaced since are good again, and those that took their place are not: of admin keys that were rotated, and of ACME
   accounts. Rotate an admin key whose secret leaked once more; end such an account with "chancery acme account deactivate".
 - Requests that were approved or refused since wait again: look at "chancery request list" before one is approved twice.

@@ -1,8 +1,9 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { giveToOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
+import { accessRefusal } from './database-access.ts'
 
 export interface DatabaseLock {
   release(): void
@@ -22,12 +23,16 @@ export function lockDatabase(file: string): DatabaseLock | null {
   let db: Database.Database | undefined
   try {
     createPrivate(lockFile)
+    // Also one that is there: by root's command, which may have been interrupted behind making it, it would keep the service out for good.
+    giveToOwner(existsSync(file) ? file : dirname(file), lockFile)
     db = new Database(lockFile, { timeout: 0 })
     db.exec('BEGIN EXCLUSIVE')
     return { release: () => db?.close() }
   } catch (cause) {
     db?.close()
     if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) return null
+    const refusal = accessRefusal(file, cause)
+    if (refusal) throw refusal
     throw new CaError(
       'badConfiguration',
       `The lock ${lockFile} cannot be taken: ${(cause as Error).message}.`,
@@ -45,6 +50,4 @@ function createPrivate(file: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  // Also one that is there: root may have been interrupted behind making it.
-  giveToOwner(dirname(file), file)
 }

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { syncDirectory, syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { openForMaking, openForReading } from './connection.ts'
+import { accessRefusal, refuseReadOnly } from './database-access.ts'
 import { keepAccounts } from './kept-accounts.ts'
 import { lockDatabase } from './lock.ts'
 import { createSchema } from './migrate.ts'
@@ -77,6 +78,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
   // Through symbolic links, so that one database has one lock by whatever path it is reached.
   const file = realpathSync(options.file)
+  refuseReadOnly(file)
   const lock = lockDatabase(file)
   if (!lock) {
     throw new CaError(
@@ -102,6 +104,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.stop()
     lock.release()
     if (error instanceof CaError && error.code !== 'internal') throw error
+    const refusal = accessRefusal(file, error)
+    if (refusal) throw refusal
     throw new CaError('badConfiguration', `The database ${file} cannot be opened: ${messageOf(error)}.`, {
       cause: error,
     })

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { CaError } from '../errors.ts'
+import { accessRefusal } from './database-access.ts'
 
 /** Unlike `existsSync` it tells what nobody may look at from what is not there: another user's database is no missing one. */
 export function isDatabaseThere(file: string): boolean {
@@ -8,6 +9,8 @@ export function isDatabaseThere(file: string): boolean {
     return identityOf(file) !== null
   } catch (cause) {
     const { message } = cause as Error
+    const refusal = accessRefusal(file, cause)
+    if (refusal) throw refusal
     throw new CaError('badConfiguration', `The database ${file} cannot be reached: ${message}.`, { cause })
   }
 }

@@ -4,7 +4,7 @@ import { syncFile } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { BUSY_MILLISECONDS } from './connection.ts'
 import { checkOurs } from './migrate.ts'
-import { isDamage, makingError, openingError } from './storage-failure.ts'
+import { isDamage, isOutOfReach, makingError, openingError } from './storage-failure.ts'
 
 /** What a copy of the database holds. */
 export interface SnapshotFacts {
@@ -35,11 +35,13 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   closeSync(openSync(target, 'wx', 0o600))
   // One read transaction, however long it takes; SQLite's backup would begin again at each commit of the service.
   // Not by openForReading, whose query_only forbids the copy as well.
-  const source = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS })
+  const source = openedForCopying(file)
   try {
     source.prepare('VACUUM INTO ?').run(target)
   } catch (error) {
-    throw isDamage(error) ? openingError(error, file) : makingError(error, target)
+    throw isDamage(error) || isOutOfReach(error, file)
+      ? openingError(error, file)
+      : makingError(error, target)
   } finally {
     source.close()
   }
@@ -47,6 +49,14 @@ export function copyDatabase(file: string, target: string, spent: SpentKeys): Sn
   // After SQLite has closed it: closing a descriptor would take SQLite's locks away.
   syncFile(target)
   return facts
+}
+
+function openedForCopying(file: string): Database.Database {
+  try {
+    return new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS })
+  } catch (error) {
+    throw openingError(error, file)
+  }
 }
 
 /** The first that knows since when an authority is retired. An older database is copied too: that is what one does before an upgrade. */

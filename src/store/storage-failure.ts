@@ -1,4 +1,5 @@
 import { CaError } from '../errors.ts'
+import { accessRefusal } from './database-access.ts'
 
 /** SQLite's result codes that speak of the disk or the file, not of one command. */
 const STORAGE_FAILURE =
@@ -14,6 +15,15 @@ export function isDamage(error: unknown): boolean {
   return isStorageFailure(error) && /^SQLITE_(CORRUPT|NOTADB)/.test((error as { code: string }).code)
 }
 
+/** Whether it is the file's owner and mode that keep this process out of it. */
+export function isOutOfReach(error: unknown, file: string): boolean {
+  return isNoAccess(error) && accessRefusal(file, error) !== null
+}
+
+function isNoAccess(error: unknown): boolean {
+  return isStorageFailure(error) && /^SQLITE_(CANTOPEN|READONLY|PERM)/.test((error as { code: string }).code)
+}
+
 /** What whoever reads is told: "storeFailed" where the disk or the file is at fault, else the error itself. */
 export function readError(error: unknown): unknown {
   if (!isStorageFailure(error)) return error
@@ -27,6 +37,10 @@ export function readError(error: unknown): unknown {
 /** The same of a file that may be damaged, for whoever opens it by hand. */
 export function openingError(error: unknown, file: string): unknown {
   if (!isStorageFailure(error)) return error
+  if (isNoAccess(error)) {
+    const refusal = accessRefusal(file, error)
+    if (refusal) return refusal
+  }
   return new CaError('storeFailed', `The database ${file} cannot be read: ${(error as Error).message}.`, {
     cause: error,
   })

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { restoreBackup } from '../../src/ca/backup/restore.ts'
+import { rfc3339 } from '../../src/clock.ts'
 import { crlDer } from '../../src/pki/crl/der-or-pem.ts'
 import { parseCrl } from '../../src/pki/crl/parse.ts'
 import { readCrlEntries } from '../../src/pki/crl/parse-entry.ts'
@@ -188,7 +189,15 @@ test('without a CRL the operator is told what may be missing, and the next CRL s
   expect(exitCode).toBe(0)
   for (const words of ['not on record', 'Revocations since are forgotten', '--crl <file>', 'Tokens'])
     expect(stdout).toContain(words)
-  for (const undone of ['rotated', 'refused since wait', 'retired since issue again', 'chancery.yaml is'])
+  for (const undone of [
+    'external keys that were spent',
+    'made since are gone',
+    'Calls for renewal',
+    'rotated',
+    'refused since wait',
+    'retired since issue again',
+    'chancery.yaml is',
+  ])
     expect(stdout).toContain(undone)
   await serving(dir, async (httpUrl, json) => {
     // An address that somebody was told does not become another's.
@@ -340,12 +349,17 @@ describe('nothing is restored', () => {
   test('where the clock is behind the backup, since numbers of CRLs would come again', async () => {
     const directory = join(mkdtempSync(join(work, 'early-')), 'data')
     const { takenAt } = JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8'))
-    const restored = (behind: number) =>
-      restoreBackup({ backup, directory, crls: [], clock: () => new Date((takenAt - behind) * 1000) })
+    const restored = (behind: number, said?: number) =>
+      restoreBackup({
+        ...{ backup, directory, crls: [], takenAt: said },
+        clock: () => new Date((takenAt - behind) * 1000),
+      })
     await expect(restored(3600)).rejects.toMatchObject({
       code: 'badConfiguration',
       detail: expect.stringContaining('clock'),
     })
+    await expect(restored(3600, takenAt)).rejects.toMatchObject({ code: 'badConfiguration' })
+    await expect(restored(0, takenAt + 1)).rejects.toMatchObject({ code: 'badConfiguration' })
     expect(existsSync(directory)).toBe(false)
     // Two machines differ by a little.
     await restored(60)
@@ -354,4 +368,30 @@ describe('nothing is restored', () => {
     await store.close()
     expect(full!.number).toBeGreaterThan(numberOf(readFileSync(newer)))
   })
+})
+
+test('a backup from a clock that was ahead is restored by when it was taken indeed, and CRL numbers go on from the wrong clock', async () => {
+  const ahead = copyOfBackup('ahead')
+  const file = join(ahead, 'manifest.json')
+  const manifest = JSON.parse(readFileSync(file, 'utf8'))
+  const wrong = manifest.takenAt + 86_400
+  writeFileSync(file, JSON.stringify({ ...manifest, takenAt: wrong }))
+  const dir = join(work, 'from-ahead')
+  const refused = await chancery(['restore', ahead, '--dir', dir])
+  expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--taken-at') })
+  const said = rfc3339(manifest.takenAt)
+  const unclear = await chancery(['restore', ahead, '--dir', dir, '--taken-at', 'yesterday'])
+  expect(unclear).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('such as 2027-01-31T00:00:00Z'),
+  })
+  const restored = await chancery(['restore', ahead, '--dir', dir, '--taken-at', said])
+  expect(restored).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(restored.stdout).toContain(`What happened after ${said} is not here.`)
+  const store = await openStore({ file: join(dir, 'chancery.db') })
+  const { full } = await store.read.scopeCrls({ authority: 'intermediate', partition: null })
+  const { rows } = await store.read.listAudit({ action: 'database.restore' }, { limit: 9 })
+  await store.close()
+  expect(full!.number).toBeGreaterThan(wrong)
+  expect(rows).toMatchObject([{ detail: { takenAt: rfc3339(wrong), saidToBeOf: said } }])
 })

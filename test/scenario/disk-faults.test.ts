@@ -109,6 +109,7 @@ test.skipIf(missing('strace'))(
     const wal = join(service.directory, 'chancery.db-wal')
     const strace = await Strace.attach(
       service,
+      // By more than the syncs of a recovery: else the write behind each meets the next failure.
       ['trace=fsync,fdatasync', 'inject=fsync,fdatasync:error=EIO:when=1+7'],
       { paths: [wal] },
     )

@@ -20,6 +20,8 @@ export interface RestoreWish {
   readonly directory: string
   /** DER: CRLs that relying parties have seen since. */
   readonly crls: readonly Uint8Array[]
+  /** When the backup was taken indeed, where the clock was ahead that its manifest has it from. Seconds since 1970. */
+  readonly takenAt?: number | undefined
   readonly clock: Clock
 }
 
@@ -27,6 +29,9 @@ export interface Restored {
   readonly manifest: Manifest
   readonly carriedOver: readonly CarriedOver[]
 }
+
+/** By the clock of then its numbers went on, and since when is told by the right one. */
+type DatedManifest = Manifest & { readonly elapsedFrom: number }
 
 /** By so much two machines' clocks may differ. Seconds. */
 const SKEW = 300
@@ -44,7 +49,8 @@ const FILE_MODES: Readonly<Record<string, number>> = { 'root.pem': 0o644, 'chanc
  * them, go on where none was given out before. Throws `CaError`: "conflict" where there is a CA, or files of one, or a service that runs;
  * "badConfiguration" where the backup is damaged or of a newer Chancery; "badCrl" as `carryOverCrls`.
  */
-export async function restoreBackup({ backup, directory, crls, clock }: RestoreWish): Promise<Restored> {
+export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
+  const { backup, directory, crls, clock } = wish
   const manifest = readManifest(backup)
   const newest = newestSchema()
   if (manifest.schema > newest) {
@@ -53,7 +59,8 @@ export async function restoreBackup({ backup, directory, crls, clock }: RestoreW
       `The backup has schema ${manifest.schema}, but this Chancery knows only up to ${newest}. Restore it with the Chancery that took it, or a newer one.`,
     )
   }
-  refuseEarlyClock(manifest, clock())
+  const takenAt = wish.takenAt ?? manifest.takenAt
+  refuseEarlyClock(manifest.takenAt, takenAt, clock())
   if (!manifest.files.some(({ name }) => name === basename(dataFiles(directory).database))) {
     throw new CaError('badConfiguration', `The manifest of ${backup} names no database.`)
   }
@@ -61,7 +68,7 @@ export async function restoreBackup({ backup, directory, crls, clock }: RestoreW
     directory,
     async (staging) => {
       await copyAll(backup, manifest, staging)
-      return goOn(dataFiles(staging).database, manifest, crls, clock())
+      return goOn(dataFiles(staging).database, { ...manifest, elapsedFrom: takenAt }, crls, clock())
     },
     'restored',
     async () => refuseTaken(manifest, directory),
@@ -70,12 +77,18 @@ export async function restoreBackup({ backup, directory, crls, clock }: RestoreW
 }
 
 /** What was given out since the backup is told by the time that has passed. */
-function refuseEarlyClock({ takenAt }: Manifest, now: Date): void {
+function refuseEarlyClock(manifest: number, takenAt: number, now: Date): void {
   const at = epochSeconds(now)
+  if (takenAt > manifest) {
+    throw new CaError(
+      'badConfiguration',
+      `The backup is of ${rfc3339(manifest)} by the clock of then, and can be older than that, not newer: CRL numbers would come again.`,
+    )
+  }
   if (at >= takenAt - SKEW) return
   throw new CaError(
     'badConfiguration',
-    `This machine’s clock says ${rfc3339(at)}, but the backup is of ${rfc3339(takenAt)}: CRL numbers would come again. Set the clock, then restore.`,
+    `This machine’s clock says ${rfc3339(at)}, but the backup is of ${rfc3339(takenAt)}: CRL numbers would come again. Set the clock, then restore; or, where the clock was ahead when the backup was taken, say by --taken-at when that was.`,
   )
 }
 
@@ -104,7 +117,7 @@ function damaged(file: string, how: string): CaError {
 /** Before anybody can open the database in its place, so that no CRL is made from the one that lacks revocations. */
 async function goOn(
   file: string,
-  manifest: Manifest,
+  manifest: DatedManifest,
   crls: readonly Uint8Array[],
   now: Date,
 ): Promise<CarriedOver[]> {
@@ -118,13 +131,13 @@ async function goOn(
 
 async function continueFrom(
   store: Store,
-  { takenAt, newestAudit }: Manifest,
+  { takenAt, newestAudit, elapsedFrom }: DatedManifest,
   crls: readonly Uint8Array[],
   now: Date,
 ): Promise<CarriedOver[]> {
   const carriedOver = await carryOverCrls(store, crls, now)
   const at = epochSeconds(now)
-  const seconds = at - takenAt + SKEW
+  const seconds = at - elapsedFrom + SKEW
   await store.write('leapNumbers', { by: NUMBERS_A_SECOND * seconds })
   // A burst of revocations takes the numbers ahead of the time, so the time alone may be behind what was given out.
   const leap = CRLS_A_SECOND * seconds
@@ -134,6 +147,7 @@ async function continueFrom(
   }
   const detail = {
     takenAt: rfc3339(takenAt),
+    ...(elapsedFrom === takenAt ? {} : { saidToBeOf: rfc3339(elapsedFrom) }),
     newestAudit,
     crls: carriedOver.map(({ authority, number, recorded, unknown }) => ({
       ...{ authority, number, recorded, unknown: unknown.length },

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
-import { readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, epochSeconds } from '../../clock.ts'
 import { dataFiles } from '../../config/data-directory.ts'
@@ -21,6 +20,7 @@ import {
   mayBeBackedUp,
   readManifest,
 } from './manifest.ts'
+import { stageBackup } from './staging.ts'
 
 /** What a backup has only where it is asked for: with these it opens the CA, or the root, to whoever has it. */
 export const SECRETS = ['passphrase', 'admin.key', 'root-offline'] as const
@@ -57,19 +57,33 @@ export async function takeBackup(wish: BackupWish): Promise<Manifest> {
   if (existsSync(out)) {
     throw new CaError('conflict', `${out} exists already. It was left as it is: give a new name.`)
   }
-  const temporary = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}`)
-  makePrivateDirectory(temporary)
+  const staging = await stageBackup(dirname(out))
   try {
-    await fill(temporary, before, wish)
-    // Takes the place of no file, and of no directory with anything in it.
-    await rename(temporary, out)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    throw error
+    makePrivateDirectory(staging.folder)
+    await fill(staging.folder, before, wish)
+    await giveName(staging.folder, out)
+  } finally {
+    await staging.end()
   }
   syncDirectory(dirname(out))
   return readManifest(out)
 }
+
+/** Takes the place of no file, and of no directory with anything in it. */
+async function giveName(folder: string, out: string): Promise<void> {
+  try {
+    await rename(folder, out)
+  } catch (cause) {
+    if (!TAKEN.includes((cause as NodeJS.ErrnoException).code)) throw cause
+    throw new CaError(
+      'conflict',
+      `${out} was made by another, such as a second backup of that name, while this one was taken. It was left as it is: give this one another name, and take it again.`,
+      { cause },
+    )
+  }
+}
+
+const TAKEN: readonly (string | undefined)[] = ['ENOTEMPTY', 'EEXIST', 'ENOTDIR']
 
 async function fill(
   temporary: string,

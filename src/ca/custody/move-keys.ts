@@ -12,18 +12,22 @@ const FORMER = 'keys.former'
 /**
  * Moves every key file to another directory, such as an encrypted or a removable disk; `keys` in the data directory becomes a link to
  * it. To be called while no service runs. Whenever it is interrupted, the keys are in the old place or in the new one, whole, once
- * `settleMove` has run, which every start does; the same move again takes over what it left before that. Throws `CaError` "conflict" where something is there already.
+ * `settleMove` has run, which every start does; the same move again takes over what it left before that. `record` is called when all has
+ * its room and nothing was moved: where it fails, nothing is. Throws `CaError` "conflict" where something is there already, "storeFailed"
+ * with where the keys are then.
  */
 export async function moveKeys(
   directory: string,
   to: string,
+  record: () => Promise<unknown>,
   step: () => void = () => {},
 ): Promise<readonly string[]> {
   const target = resolve(to)
   const keys = join(directory, 'keys')
   const [from, there] = [await realpath(keys), await realPlace(target)]
   if (there === from) throw new CaError('conflict', `The keys are in ${target} already.`)
-  const left = existsSync(target) ? await readdir(target) : []
+  const isNew = !existsSync(target)
+  const left = isNew ? [] : await readdir(target)
   if (!left.every((name) => isCopy(join(target, name), join(keys, name))))
     throw new CaError('conflict', `${target} is not empty. Name a new directory, or an empty one.`)
   // What the keys leave goes away at the end, with all that is in it.
@@ -32,12 +36,56 @@ export async function moveKeys(
       'conflict',
       `${target} is within the place that the keys are to leave. Name another one.`,
     )
+  for (const name of left) await rm(join(target, name))
+  const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
+  try {
+    await copyKeys(keys, target, names, step)
+    await rm(join(directory, NEXT), { force: true })
+    await symlink(target, join(directory, NEXT))
+    syncDirectory(directory)
+    step()
+    await record()
+  } catch (cause) {
+    await rm(join(directory, NEXT), { force: true })
+    // Before the copies go: what the next start finds must not lead to where none are.
+    syncDirectory(directory)
+    // The next try would find a place that is not empty.
+    for (const name of names) await rm(join(target, name), { force: true })
+    if (isNew) await rm(target, { recursive: true, force: true })
+    throw new CaError(
+      'storeFailed',
+      `${reasonOf(cause)} The keys were not moved: they are where they were.`,
+      {
+        cause,
+      },
+    )
+  }
+  try {
+    await settleMove(directory, step)
+  } catch (cause) {
+    throw new CaError(
+      'storeFailed',
+      `The keys are to be in ${target} from now on, but the move is not complete: ${reasonOf(cause)} Once that is mended the next start completes it.`,
+      { cause },
+    )
+  }
+  return names
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof CaError ? error.detail : `${(error as Error).message}.`
+}
+
+async function copyKeys(
+  keys: string,
+  target: string,
+  names: readonly string[],
+  step: () => void,
+): Promise<void> {
   if (!existsSync(target)) {
     makePrivateDirectory(target)
     keepOwner(keys, target)
   }
-  for (const name of left) await rm(join(target, name))
-  const names = (await readdir(keys)).filter((name) => name.endsWith('.pem')).sort()
   for (const name of names) {
     step()
     await copyFileSynced(join(keys, name), join(target, name), 0o600)
@@ -45,12 +93,6 @@ export async function moveKeys(
   }
   syncDirectory(target)
   step()
-  await rm(join(directory, NEXT), { force: true })
-  await symlink(target, join(directory, NEXT))
-  syncDirectory(directory)
-  step()
-  await settleMove(directory, step)
-  return names
 }
 
 /** Whether a move was interrupted after all had been copied. */

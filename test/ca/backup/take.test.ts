@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { restoreBackup } from '../../../src/ca/backup/restore.ts'
 import { takeBackup } from '../../../src/ca/backup/take.ts'
@@ -96,10 +96,48 @@ test('a database that is damaged or empty is named, and no room asked for', asyn
 test('keys that move while a backup is taken are in it as they are', async () => {
   const { directory, out } = await prepared()
   const step = async (name: string) => {
-    if (name.startsWith('keys/')) await moveKeys(directory, join(directory, '..', 'elsewhere'))
+    if (name.startsWith('keys/'))
+      await moveKeys(directory, join(directory, '..', 'elsewhere'), async () => {})
   }
   const { files } = await takeBackup({ directory, out, include: [], clock: systemClock, step })
   expect(files.map(({ name }) => name)).toContain('keys/intermediate.key.pem')
+})
+
+test('what a killed backup has left beside it goes with the next, and what may be another’s stays', async () => {
+  const { directory, out } = await prepared()
+  const parent = dirname(out)
+  const left = (name: string, ...files: string[]) => {
+    mkdirSync(join(parent, name, 'backup'), { recursive: true })
+    for (const file of files) writeFileSync(join(parent, name, file), '')
+    return name
+  }
+  const killed = left('.chancery-backup-00000000000a', 'backup.lock', 'backup/chancery.db')
+  const others = [left('.chancery-backup-00000000000b'), left('.chancery-backup-mine', 'backup.lock')]
+  const step = async () => {
+    expect(readdirSync(parent)).not.toContain(killed)
+    // Of one that runs, to the same place: it clears nothing of this one, and has its own name.
+    if (!existsSync(`${out}-2`))
+      await takeBackup({ directory, out: `${out}-2`, include: [], clock: systemClock })
+  }
+  await takeBackup({ directory, out, include: [], clock: systemClock, step })
+  expect(readdirSync(parent).sort()).toEqual([...others, 'backup', 'backup-2', 'data'])
+  for (const one of [out, `${out}-2`]) expect(readdirSync(one)).toContain('manifest.json')
+})
+
+test('of two backups at once to one name the second hears that it is taken, and the first stays', async () => {
+  const { directory, out } = await prepared()
+  const wish = { directory, include: [], clock: systemClock }
+  let second = false
+  const step = async () => {
+    if (second) return
+    second = true
+    await takeBackup({ ...wish, out })
+  }
+  await expect(takeBackup({ ...wish, out, step })).rejects.toMatchObject({
+    code: 'conflict',
+    detail: expect.stringContaining(`${out} was made by another`),
+  })
+  expect(readdirSync(dirname(out)).sort()).toEqual(['backup', 'data'])
 })
 
 test.each(['.DS_Store', 'root key (copy).pem', 'folder/'])(
