@@ -140,10 +140,11 @@ export class Writer {
    */
   #replace(code: string): boolean {
     this.#giveUp()
+    // Before anything else can fail, and hide what it was.
+    if (DAMAGING.test(code)) this.#isDamaged = true
     try {
       this.#connect()
       const { db, checkpoints } = this.#open!
-      if (DAMAGING.test(code)) this.#isDamaged = true
       // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
       // But the database file must not grow by blocks that cannot be written.
       if (!DAMAGING.test(code)) checkpoints.atOnce()
