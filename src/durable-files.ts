@@ -91,12 +91,17 @@ export function giveToOwner(of: string, file: string): void {
   }
 }
 
+/** A hidden name on the same file system, for what is to have the file's own once it is whole. */
+export function besideOf(file: string): string {
+  return join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+}
+
 /**
  * Writes a file that was not there before, durably: whoever finds it finds all of it, whatever crash came in between.
  * Throws EEXIST, and leaves what is there, if the name is taken. Where it throws, there is no new file.
  */
 export function writeNewFile(file: string, content: string, mode: number): void {
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+  const temporary = besideOf(file)
   try {
     writeFileSync(temporary, content, { mode, flag: 'wx', flush: true })
     // A rename would replace what another process has put there meanwhile.

@@ -1,7 +1,15 @@
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
-import { makeDirectories, syncDirectory } from './durable-files.ts'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { besideOf, makeDirectories, syncDirectory } from './durable-files.ts'
 
 export interface NewFile {
   readonly path: string
@@ -24,7 +32,7 @@ export function writeFiles(files: readonly NewFile[]): void {
       changed.add(directory)
       if (first !== undefined)
         for (let made = directory; made.startsWith(first); made = dirname(made)) changed.add(dirname(made))
-      const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+      const temporary = besideOf(path)
       written.push({ temporary, path })
       writeSynced(temporary, content, mode)
     }
@@ -35,7 +43,23 @@ export function writeFiles(files: readonly NewFile[]): void {
   }
 }
 
-/** A directory that may be written and not read, and file systems without such a sync. */
+/** Names a file that was written and synced beside its place. False, and nothing has changed, where something is there already. */
+export function nameNewFile(temporary: string, path: string): boolean {
+  try {
+    // A rename would replace what another process has put there meanwhile.
+    linkSync(temporary, path)
+  } catch (error) {
+    if (existsSync(path)) return false
+    // File systems without hard links.
+    if (!UNABLE.includes((error as NodeJS.ErrnoException).code)) throw error
+    renameSync(temporary, path)
+  }
+  rmSync(temporary, { force: true })
+  syncNames(resolve(dirname(path)))
+  return true
+}
+
+/** A directory that may be written and not read, and file systems without such a sync or link. */
 const UNABLE: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP']
 
 function syncNames(directory: string): void {

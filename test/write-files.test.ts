@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { writeFiles } from '../src/write-files.ts'
+import { nameNewFile, writeFiles } from '../src/write-files.ts'
 import { temporaryDirectory } from './config/temporary.ts'
 
 const synced = vi.hoisted((): string[] => [])
@@ -12,6 +12,37 @@ vi.mock('../src/durable-files.ts', async (original) => {
     files.syncDirectory(directory)
   }
   return { ...files, syncDirectory }
+})
+
+const links = vi.hoisted(() => ({ areThere: true }))
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>()
+  const linkSync: typeof fs.linkSync = (...names) => {
+    if (links.areThere) return fs.linkSync(...names)
+    throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' })
+  }
+  return { ...fs, linkSync }
+})
+
+test.each([
+  ['has hard links', true],
+  ['has none', false],
+])('a new file gets its name, and takes no other’s place, where the file system %s', (_, areThere) => {
+  const dir = temporaryDirectory()
+  const [beside, path] = [join(dir, '.beside'), join(dir, 'export')]
+  links.areThere = areThere
+  try {
+    synced.length = 0
+    writeFileSync(beside, 'first')
+    expect(nameNewFile(beside, path)).toBe(true)
+    expect(synced).toEqual([dir])
+    expect(readdirSync(dir)).toEqual(['export'])
+    writeFileSync(beside, 'second')
+    expect(nameNewFile(beside, path)).toBe(false)
+    expect(readFileSync(path, 'utf8')).toBe('first')
+  } finally {
+    links.areThere = true
+  }
 })
 
 test('the new names are synced, and those of directories that were made', () => {

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { LONGEST_GRACE } from '../auth/admin-keys.ts'
 import { parseDuration } from '../config/duration.ts'
 import { dataDirectory } from '../config/load.ts'
-import { giveToOwner, syncDirectory, writeNewFile } from '../durable-files.ts'
+import { besideOf, giveToOwner, syncDirectory, writeNewFile } from '../durable-files.ts'
 import { ROLES, type Role } from '../store/commands.ts'
 import { createOffline, listOffline, revokeOffline, rotateOffline } from './admin-key-offline.ts'
 import { createOnline, listOnline, revokeOnline, rotateOnline } from './admin-key-online.ts'
@@ -106,7 +105,7 @@ function rotateCommand(terminal: Terminal): Command {
 
 /** Its place, name and room, is on the disk before there is a secret that could be lost; what comes then takes nothing away. */
 async function replaceKeyFile(file: string, rotate: () => Promise<RotatedKey>): Promise<string | null> {
-  const beside = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+  const beside = besideOf(file)
   writeNewFile(beside, ' '.repeat(128), 0o600)
   const { key, formerUntil } = await rotate().catch((error: unknown) => {
     rmSync(beside, { force: true })

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { createWriteStream, existsSync, rmSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { exportAudit } from '../ca/audit-chain/export.ts'
+import { besideOf } from '../durable-files.ts'
+import { nameNewFile } from '../write-files.ts'
 import { openAuditLog } from './audit-log.ts'
 import { auditVerifyCommand } from './audit-verify.ts'
 import { EXIT } from './exit-codes.ts'
@@ -77,7 +77,7 @@ function exportCommand(terminal: Terminal): Command {
   addServiceOptions(command).action(async (options: ExportOptions) => {
     const { after = '0', out } = options
     if (!/^\d{1,15}$/.test(after)) throw new Failure(EXIT.usage, '--after is the id of a row.')
-    if (out !== undefined) refuseExisting(out)
+    if (out !== undefined && existsSync(out)) throw existing(out)
     if (!options.offline) {
       const client = adminClient(options, terminal.environment)
       await write(client.stream('/v1/audit/export', { query: { after } }), options, terminal)
@@ -114,18 +114,16 @@ async function write(
     yield* { [Symbol.asyncIterator]: () => rest }
   }
   // A part of it would look like an export, and stand in the way of the next one: the name comes last.
-  const beside = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}`)
+  const beside = besideOf(out)
   try {
     await pipeline(all, createWriteStream(beside, { flags: 'wx', mode: 0o600, flush: true }))
-    refuseExisting(out)
-    renameSync(beside, out)
+    if (!nameNewFile(beside, out)) throw existing(out)
   } finally {
     rmSync(beside, { force: true })
   }
   print(terminal, json, { file: out }, () => '')
 }
 
-function refuseExisting(out: string): void {
-  if (existsSync(out))
-    throw new Failure(EXIT.failed, `${out} exists already, and was left as it is. Choose another file.`)
+function existing(out: string): Failure {
+  return new Failure(EXIT.failed, `${out} exists already, and was left as it is. Choose another file.`)
 }
