@@ -37,7 +37,7 @@ export class Accounts {
   ): Promise<{ account: AcmeAccountRow; created: boolean }> {
     const { store, config, clock } = this.#context
     const known = await store.read.acmeAccountByThumbprint(key.thumbprint)
-    if (known) return { account: usable(known), created: false }
+    if (known) return { account: reusable(known), created: false }
     if (wish.onlyReturnExisting === true) {
       throw new AcmeError('accountDoesNotExist', 'There is no account with this key.')
     }
@@ -67,7 +67,7 @@ export class Accounts {
     const { accountId, created } = await this.#perAddress.counting([siteOf(origin.address)], () =>
       store.write('createAcmeAccount', record),
     )
-    return { account: usable((await store.read.acmeAccount(accountId))!), created }
+    return { account: reusable((await store.read.acmeAccount(accountId))!), created }
   }
 
   /** RFC 8555 7.3.2 and 7.3.6: contacts, agreement, deactivation. Other fields are ignored. */
@@ -153,6 +153,18 @@ export function usable(account: AcmeAccountRow): AcmeAccountRow {
     })
   }
   return account
+}
+
+/**
+ * Refuses a key whose account was ended. It is no request from that account (RFC 8555 7.3.6), so the type has its usual status: Ansible
+ * takes no other, nor a detail without the word, for "there is none", and others compare the sentence, which is Boulder's, whole.
+ */
+function reusable(account: AcmeAccountRow): AcmeAccountRow {
+  if (account.status === 'valid') return account
+  const ended = { deactivated: 'deactivated', revoked: 'revoked, which is deactivated by an admin' }[
+    account.status
+  ]
+  throw new AcmeError('unauthorized', `An account with the provided public key exists but is ${ended}`)
 }
 
 /** Whoever has one IPv6 address has all that share its first 64 bits. An IPv4 address may come mapped into IPv6. */
