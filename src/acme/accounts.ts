@@ -11,7 +11,7 @@ import type { AcmeContext, Holder } from './context.ts'
 import { bindExternally } from './external-accounts.ts'
 import { HourlyLimit } from './hourly-limits.ts'
 import type { AccountKey } from './jws/jwk.ts'
-import { AcmeError } from './problem.ts'
+import { AcmeError, problemOf } from './problem.ts'
 
 /** Fields of newAccount and of an account update, as they were sent (RFC 8555 7.3). */
 export type AccountWish = Readonly<Record<string, unknown>>
@@ -87,7 +87,7 @@ export class Accounts {
         accountId,
         contacts,
         termsAgreedAt: agrees ? epochSeconds(clock()) : undefined,
-        status: deactivates ? 'deactivated' : undefined,
+        ...(deactivates ? ending('deactivated') : {}),
         audit: deactivates
           ? auditEntry('account.deactivate', 'ok', name, { id: name }, origin, clock())
           : null,
@@ -125,7 +125,7 @@ export class Accounts {
   revoke(accountId: number, admin: Principal, origin: Origin): Promise<{ changed: boolean }> {
     const { store, clock } = this.#context
     const audit = auditEntry('account.revoke', 'ok', `account:${accountId}`, admin, origin, clock())
-    return store.write('updateAcmeAccount', { accountId, status: 'revoked', audit })
+    return store.write('updateAcmeAccount', { accountId, ...ending('revoked'), audit })
   }
 
   #checkTerms(wish: AccountWish): void {
@@ -137,6 +137,12 @@ export class Accounts {
       { termsOfService },
     )
   }
+}
+
+/** The end of an account, and what its open orders say then. */
+function ending(status: 'deactivated' | 'revoked') {
+  const problem = new AcmeError('unauthorized', `The account of the order was ${status}.`, { status: 401 })
+  return { status, error: JSON.stringify(problemOf(problem)) }
 }
 
 /** Null for a list that is left empty is what Go writes. */

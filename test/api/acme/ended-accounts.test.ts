@@ -68,7 +68,10 @@ test.each(['deactivated', 'revoked'] as const)('an account that is %s can do not
   await expectNothingWorks(client, state)
   for (const order of [ready, pending]) {
     const path = `/v1/acme/orders/${String(order.headers.location).split('/').at(-1)}`
-    expect((await acme.ca.call(path)).json).toMatchObject({ status: 'invalid', certificate: null })
+    expect((await acme.ca.call(path)).json).toMatchObject({
+      ...{ status: 'invalid', certificate: null },
+      error: { detail: `The account of the order was ${status}.`, status: 401 },
+    })
   }
   // Whoever holds the certificate's key may still revoke it (RFC 8555 7.6).
   const holder = accountKey('ES256', key)
