@@ -11,7 +11,7 @@ import type { AcmeContext, Holder } from './context.ts'
 import { bindExternally } from './external-accounts.ts'
 import { HourlyLimit } from './hourly-limits.ts'
 import type { AccountKey } from './jws/jwk.ts'
-import { AcmeError } from './problem.ts'
+import { AcmeError, problemOf } from './problem.ts'
 
 /** Fields of newAccount and of an account update, as they were sent (RFC 8555 7.3). */
 export type AccountWish = Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ export class Accounts {
   ): Promise<{ account: AcmeAccountRow; created: boolean }> {
     const { store, config, clock } = this.#context
     const known = await store.read.acmeAccountByThumbprint(key.thumbprint)
-    if (known) return { account: usable(known), created: false }
+    if (known) return { account: reusable(known), created: false }
     if (wish.onlyReturnExisting === true) {
       throw new AcmeError('accountDoesNotExist', 'There is no account with this key.')
     }
@@ -67,7 +67,7 @@ export class Accounts {
     const { accountId, created } = await this.#perAddress.counting([siteOf(origin.address)], () =>
       store.write('createAcmeAccount', record),
     )
-    return { account: usable((await store.read.acmeAccount(accountId))!), created }
+    return { account: reusable((await store.read.acmeAccount(accountId))!), created }
   }
 
   /** RFC 8555 7.3.2 and 7.3.6: contacts, agreement, deactivation. Other fields are ignored. */
@@ -87,7 +87,7 @@ export class Accounts {
         accountId,
         contacts,
         termsAgreedAt: agrees ? epochSeconds(clock()) : undefined,
-        status: deactivates ? 'deactivated' : undefined,
+        ...(deactivates ? ending('deactivated') : {}),
         audit: deactivates
           ? auditEntry('account.deactivate', 'ok', name, { id: name }, origin, clock())
           : null,
@@ -125,7 +125,7 @@ export class Accounts {
   revoke(accountId: number, admin: Principal, origin: Origin): Promise<{ changed: boolean }> {
     const { store, clock } = this.#context
     const audit = auditEntry('account.revoke', 'ok', `account:${accountId}`, admin, origin, clock())
-    return store.write('updateAcmeAccount', { accountId, status: 'revoked', audit })
+    return store.write('updateAcmeAccount', { accountId, ...ending('revoked'), audit })
   }
 
   #checkTerms(wish: AccountWish): void {
@@ -137,6 +137,12 @@ export class Accounts {
       { termsOfService },
     )
   }
+}
+
+/** The end of an account, and what its open orders say then. */
+function ending(status: 'deactivated' | 'revoked') {
+  const problem = new AcmeError('unauthorized', `The account of the order was ${status}.`, { status: 401 })
+  return { status, error: JSON.stringify(problemOf(problem)) }
 }
 
 /** Null for a list that is left empty is what Go writes. */
@@ -153,6 +159,18 @@ export function usable(account: AcmeAccountRow): AcmeAccountRow {
     })
   }
   return account
+}
+
+/**
+ * Refuses a key whose account was ended. It is no request from that account (RFC 8555 7.3.6), so the type has its usual status: Ansible
+ * takes no other, nor a detail without the word, for "there is none", and others compare the sentence, which is Boulder's, whole.
+ */
+function reusable(account: AcmeAccountRow): AcmeAccountRow {
+  if (account.status === 'valid') return account
+  const ended = { deactivated: 'deactivated', revoked: 'revoked, which is deactivated by an admin' }[
+    account.status
+  ]
+  throw new AcmeError('unauthorized', `An account with the provided public key exists but is ${ended}`)
 }
 
 /** Whoever has one IPv6 address has all that share its first 64 bits. An IPv4 address may come mapped into IPv6. */

@@ -48,6 +48,8 @@ export interface AcmeAccountUpdate {
   termsAgreedAt?: number | undefined
   /** "deactivated" by its holder, "revoked" by an admin. Its open orders and authorizations end with it. */
   status?: 'deactivated' | 'revoked' | undefined
+  /** JSON: the problem that becomes that of the open orders which end. */
+  error?: string | undefined
   /** Null for what its holder may repeat at will: the audit log is never cut. */
   audit: AuditEntry | null
 }

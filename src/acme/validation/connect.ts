@@ -6,9 +6,15 @@ import { ValidationFailure } from './failure.ts'
 /** A name with a thousand addresses must not make this server knock at a thousand doors. */
 const MOST_ADDRESSES = 8
 
+const SILENT = 'does not answer'
+
+/** Addresses that did not answer, by the time that they took theirs from. */
+const silentIn = new WeakMap<Deadline, Set<string>>()
+
 /**
  * A connection to the name or address, at one of its addresses that may be contacted. The name is resolved once, and what was
- * checked is what is connected to. The addresses have equal parts of the time, one after the other. `ValidationFailure` "dns"
+ * checked is what is connected to. The addresses have equal parts of the time, one after the other; those that did not answer before
+ * a redirect are the last behind it, where there is no time to wait for them again. `ValidationFailure` "dns"
  * where there is none, "connection" where none may be contacted or none answers. The socket belongs to the caller, who destroys
  * it when the deadline's signal fires.
  */
@@ -36,10 +42,14 @@ export async function connectTo(
       'final',
     )
   }
+  const silent = silentIn.get(deadline) ?? new Set()
+  silentIn.set(deadline, silent)
+  allowed.sort((a, b) => Number(silent.has(a)) - Number(silent.has(b)))
   const failures: string[] = []
   for (const address of allowed) {
     const result = await attempt(address, port, deadline, (deadline.seconds * 1000) / allowed.length)
     if (typeof result !== 'string') return result
+    if (result === SILENT) silent.add(address)
     failures.push(`${address} ${result}`)
   }
   throw new ValidationFailure(
@@ -77,7 +87,7 @@ function attempt(
       })
     const take = () => settle(() => resolve(socket))
     const stop = () => giveUp(() => reject(late()))
-    const timer = setTimeout(() => giveUp(() => resolve('does not answer')), milliseconds)
+    const timer = setTimeout(() => giveUp(() => resolve(SILENT)), milliseconds)
     signal.addEventListener('abort', stop, { once: true })
     socket.once('connect', take)
     // Stays: what the socket says between two owners, or after it was given up, must find somebody listening.
@@ -90,7 +100,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: 'hangs up',
   EHOSTUNREACH: 'cannot be reached',
   ENETUNREACH: 'cannot be reached',
-  ETIMEDOUT: 'does not answer',
+  ETIMEDOUT: SILENT,
 }
 
 function sayConnectError({ code = 'fails' }: NodeJS.ErrnoException): string {

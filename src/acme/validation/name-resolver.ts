@@ -2,6 +2,7 @@ import { lookup, Resolver } from 'node:dns/promises'
 import { CaError } from '../../errors.ts'
 import { Turns } from '../../turns.ts'
 import { Deadline } from './deadline.ts'
+import { DnsPatience } from './dns-patience.ts'
 import { ValidationFailure } from './failure.ts'
 import { hostsFileAddresses } from './hosts-file.ts'
 
@@ -47,6 +48,7 @@ export class NameResolver {
   readonly #strangers: SystemNames | null
   readonly #searchDomains: readonly string[]
   readonly #lookups = new Turns(MOST_SYSTEM_LOOKUPS)
+  readonly #patience = new DnsPatience()
 
   /**
    * Servers as "10.0.0.53", "10.0.0.53:5353" or "[2001:db8::53]:53"; none means those of the system. Addresses are then looked up
@@ -107,6 +109,7 @@ export class NameResolver {
 
   async #byDns(name: string, deadline: Deadline): Promise<readonly string[]> {
     const questions = new Deadline(deadline.seconds, deadline.signal)
+    this.#patience.share(questions, deadline)
     const ask = async (query: (resolver: Resolver, at: string) => Promise<string[]>) => {
       const found = await this.#followed(name, questions, query)
       // Some servers and firewalls drop what they do not know, which most often is AAAA: that must leave time to connect.
@@ -173,15 +176,16 @@ export class NameResolver {
     deadline: Deadline,
     query: (resolver: Resolver, name: string) => Promise<T[]>,
   ): Promise<T[]> {
-    const { signal, seconds } = deadline
+    const { signal } = deadline
     if (signal.aborted) throw deadline.reason('dns', `DNS was not asked for ${name}`)
     // One for each question: cancelling closes its sockets, and c-ares keeps answers in the resolver that got them.
-    const resolver = new Resolver({ timeout: Math.max(50, Math.min(3000, seconds * 250)), tries: 3 })
+    const servers = () => this.#servers.length || new Resolver().getServers().length
+    const resolver = new Resolver(this.#patience.optionsFor(deadline, servers))
     if (this.#servers.length > 0) resolver.setServers(this.#servers)
     const cancel = () => resolver.cancel()
     signal.addEventListener('abort', cancel, { once: true })
     try {
-      return await query(resolver, name)
+      return await this.#patience.waitFor(query(resolver, name), deadline)
     } catch (error) {
       if (signal.aborted) throw deadline.reason('dns', `DNS did not answer for ${name}`)
       const { code = 'unknown' } = error as NodeJS.ErrnoException

@@ -29,7 +29,7 @@ export function acmeAccountHandlers(db: Connection) {
     "UPDATE acme_authorizations SET status = ? WHERE account = ? AND status IN ('pending', 'valid')",
   )
   const endOrders = db.prepare(
-    "UPDATE acme_orders SET status = 'invalid' WHERE account = ? AND status IN ('pending', 'ready')",
+    "UPDATE acme_orders SET status = 'invalid', error = ? WHERE account = ? AND status IN ('pending', 'ready')",
   )
   const roll = db.prepare(
     "UPDATE acme_accounts SET thumbprint = ?, jwk = ? WHERE id = ? AND thumbprint = ? AND status = 'valid'",
@@ -62,7 +62,7 @@ export function acmeAccountHandlers(db: Connection) {
       return { accountId, created: true }
     },
 
-    updateAcmeAccount({ accountId, contacts, termsAgreedAt, status, audit }: AcmeAccountUpdate) {
+    updateAcmeAccount({ accountId, contacts, termsAgreedAt, status, error, audit }: AcmeAccountUpdate) {
       if (!exists.get(accountId)) throw new CaError('notFound', `There is no ACME account ${accountId}.`)
       const { changes } = change.run({
         accountId,
@@ -73,7 +73,7 @@ export function acmeAccountHandlers(db: Connection) {
       if (changes === 0) return { changed: false }
       if (status !== undefined) {
         endAuthorizations.run(status, accountId)
-        endOrders.run(accountId)
+        endOrders.run(error ?? null, accountId)
       }
       if (audit) writeAudit(audit)
       return { changed: true }

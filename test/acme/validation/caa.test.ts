@@ -185,6 +185,13 @@ describe('the tree', () => {
     )
   })
 
+  test('is climbed by the second DNS server where the first is down, though each question waits for that', async () => {
+    const down = await dnsFor({ [NAME]: 'silence', 'example.test': 'silence', test: 'silence' })
+    const up = await dnsFor({})
+    await check({}, {}, { resolvers: [down.address, up.address], timeout: 6 })
+    expect(down.queries).toContain('udp CAA test')
+  })
+
   test('is not asked about addresses, nor where CAA is off', async () => {
     expect(await check({}, { identifier: { type: 'ip', value: '10.0.0.1' } })).toEqual([])
     expect(await check(at(NAME, issue(';')), {}, { caa: false })).toEqual([])

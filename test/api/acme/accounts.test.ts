@@ -7,6 +7,9 @@ import { newAccountKey } from './jws.ts'
 
 const TERMS = 'https://ca.example.test/terms'
 
+/** As clients read it. */
+const DEACTIVATED = /^An account with the provided public key exists but is deactivated$/
+
 let acme: AcmeCa
 beforeAll(async () => {
   acme = await AcmeCa.create({ termsOfService: TERMS, website: 'https://ca.example.test/' })
@@ -152,10 +155,11 @@ describe('an account', () => {
       () => client.authorization(authorization),
       () => client.answer(challenges[0]),
       () => client.keyChange(newAccountKey()),
-      () => client.newAccount({ onlyReturnExisting: true }),
-      () => client.newAccount(),
     ]
     for (const attempt of attempts) await acme.refuses(attempt, 401, 'unauthorized', /deactivated/)
+    for (const fields of [{}, { onlyReturnExisting: true }]) {
+      await acme.refuses(() => client.newAccount(fields), 403, 'unauthorized', DEACTIVATED)
+    }
     const { read } = acme.ca.service.store
     for (const { headers } of [open, pending]) {
       const order = await read.acmeOrder(Number(String(headers.location).split('/').at(-1)))
