@@ -30,4 +30,14 @@ export class FairQueue<Item> {
     this.#size--
     return item
   }
+
+  /** Takes out the newest of whoever has most, so that there is room for one of this owner; undefined where nobody has two more. */
+  takeFromMost(owner: string): Item | undefined {
+    let most: Item[] = []
+    for (const items of this.#byOwner.values()) if (items.length > most.length) most = items
+    const own = this.#byOwner.get(owner)?.length ?? 0
+    if (most.length <= own + 1) return undefined
+    this.#size--
+    return most.pop()
+  }
 }

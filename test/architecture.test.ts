@@ -134,7 +134,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'turns.ts',
     'node-http.ts',
   ],
-  est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'turns.ts', 'errors.ts'],
+  est: ['ca', 'auth', 'config', 'store', 'pki', 'clock.ts', 'fair-queue.ts', 'errors.ts'],
   'revocation.ts': ['ocsp', 'crl', 'ca', 'config', 'store', 'clock.ts', 'health.ts'],
   'authority-changes.ts': ['revocation.ts', 'ca', 'regular-looks.ts', 'health.ts'],
   'revoked-authorities.ts': ['crl', 'ca', 'clock.ts', 'daily-warnings.ts', 'health.ts'],

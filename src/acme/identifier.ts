@@ -50,11 +50,11 @@ export function proofOf(name: SubjectName, ancestor?: SubjectName): Proof {
   return { identifier, wildcard, subdomains: false }
 }
 
-/** Every proof that will do for a name: its own, or one for a domain above that holds for names below it. */
-export function sufficientProofs(name: SubjectName): AcmeReuse[] {
+/** Every proof that will do for a name: its own, or one for a domain above that holds for names below it; of `most` of these, the nearest first. */
+export function sufficientProofs(name: SubjectName, most = Number.POSITIVE_INFINITY): AcmeReuse[] {
   const own = proofOf(name)
   if (name.type !== 'dns' || own.wildcard) return [own]
-  const above = ancestors(name.value).map((value) => ({
+  const above = ancestors(name.value, most).map((value) => ({
     identifier: `dns:${value}`,
     wildcard: false,
     subdomains: true,
@@ -67,7 +67,10 @@ export function isBelow(name: string, ancestor: string): boolean {
   return ancestors(name).includes(ancestor)
 }
 
-function ancestors(name: string): string[] {
-  const labels = name.split('.')
-  return labels.slice(1).map((_, index) => labels.slice(index + 1).join('.'))
+/** The nearest first. */
+function ancestors(name: string, most = Number.POSITIVE_INFINITY): string[] {
+  const found: string[] = []
+  for (let dot = name.indexOf('.'); dot >= 0 && found.length < most; dot = name.indexOf('.', dot + 1))
+    found.push(name.slice(dot + 1))
+  return found
 }

@@ -28,6 +28,9 @@ export interface OrderWish {
 /** A name that was proven is not asked for again while the proof holds for so much longer. Seconds. */
 const REUSE_MARGIN = 3600
 
+/** Domains above a name whose proof is looked for: a name may have 126, and whoever has an account may order a thousand such names at once. */
+const MOST_ABOVE = 20
+
 /** New orders and authorizations: what may be ordered, what must be proven, what is proven already. */
 export class Orders {
   readonly #context: AcmeContext
@@ -54,10 +57,11 @@ export class Orders {
         ? null
         : await replacedCertificate(wish.replaces, account.accountId, names, this.#context)
     // Before anything is counted, all that can be refused has been.
-    const authorizations = wanted.map(({ name, ancestor }) => ({
-      reuse: config.reuseAuthorizations ? sufficientProofs(name) : [],
-      create: this.#open(proofOf(name, ancestor), now),
-    }))
+    const authorizations = wanted.map(({ name, ancestor }) => {
+      const proof = proofOf(name, ancestor)
+      const reuse = config.reuseAuthorizations ? [...sufficientProofs(name, MOST_ABOVE), proof] : []
+      return { reuse, create: this.#open(proof, now) }
+    })
     const record: AcmeOrderRecord = {
       accountId: account.accountId,
       createdAt: now,

@@ -82,8 +82,8 @@ async function revokingPrincipal(
   if (row.principal !== principal.id) {
     const wanted = row.names.map((name) => ({ any: sufficientProofs(name) }))
     const now = epochSeconds(clock())
-    const held = await store.read.authorizedAcmeIdentifiers(accountId, wanted, config.challenges, now)
-    if (!held.every(Boolean) || held.length === 0) {
+    const holds = await store.read.areAcmeIdentifiersAuthorized(accountId, wanted, config.challenges, now)
+    if (!holds || wanted.length === 0) {
       throw new AcmeError(
         'unauthorized',
         'The account has neither ordered this certificate nor proven all of its names.',

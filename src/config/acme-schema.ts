@@ -73,7 +73,9 @@ const LimitOptions = Type.Object(
       'New accounts that one address may make in an hour, and as many changes of their keys.',
     ),
     ordersPerAccount: perHour('New orders of one account in an hour.'),
-    ordersPerName: perHour('New orders for one name in an hour.'),
+    ordersPerName: perHour(
+      'New orders for one name in an hour, of all accounts together: who may have an account can use it up for a name of somebody else.',
+    ),
     failuresPerName: perHour('Failed validations of one account for one name in an hour.'),
   },
   { default: {} },

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import type { Origin, Principal } from '../auth/principal.ts'
 import type { Authorities } from '../ca/authorities.ts'
 import type { Issuer } from '../ca/issue.ts'
@@ -10,13 +9,12 @@ import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
 import { readKeyProtection } from '../pki/csr/key-protection.ts'
 import { type CertificationRequest, parseCsr } from '../pki/csr/parse.ts'
-import type { KeyType } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
 import type { CertificateRow } from '../store/queries.ts'
-import { Turns } from '../turns.ts'
 import type { EstCredentials } from './authenticate-enrollee.ts'
 import { enrol, refuseNameChange } from './enrol.ts'
 import { keyRecipient } from './key-recipient.ts'
+import { KeyTurns } from './key-turns.ts'
 import type { Label } from './labels.ts'
 
 interface Parts {
@@ -31,6 +29,8 @@ export interface ServerKey {
   readonly isEncrypted: boolean
   readonly certificate: CertificateRow
 }
+
+const keyTurns = new KeyTurns()
 
 /**
  * A key made here, and its certificate (RFC 7030 4.4). The CSR says which names; its own key and signature count for nothing (4.4.1),
@@ -60,7 +60,7 @@ export async function enrolWithServerKey(
   const recipient = protection && keyRecipient(protection, caller.credentials)
   if (recipient) checkCapabilities(protection.capabilities, recipient)
   const type = profile.keyTypes.find((one) => one === csr.publicKey.type) ?? profile.keyTypes[0]!
-  const key = await generateInTurn(type)
+  const key = await keyTurns.run(principal.id, () => generateKey(type))
   // All of them, since a profile may refuse what is asked for beside names.
   const own = parseCsr(encodeCsr({ key, subject: csr.subject, extensions: csr.extensions }))
   const issued = await enrol(own, principal, label, caller.origin, { issuer })
@@ -71,16 +71,4 @@ export async function enrolWithServerKey(
   const signed = await signKeyPackage(pkcs8, authorities.signing(certificate.authority))
   const encrypted = await encryptedKeyPackage(signed, recipient, protection.capabilities)
   return { key: encrypted, isEncrypted: true, certificate }
-}
-
-/** Of libuv's four threads, since signatures need some as well. */
-const keyTurns = new Turns(2)
-const MOST_WAITING = 32
-
-/** A key is made before policy has looked at its names: many wishes must not keep everybody else from what they need. */
-function generateInTurn(type: KeyType): Promise<KeyObject> {
-  if (keyTurns.waiting >= MOST_WAITING) {
-    throw new CaError('overloaded', 'Too many keys are being made: try again shortly.', { retryAfter: 2 })
-  }
-  return keyTurns.run(() => generateKey(type))
 }

@@ -47,11 +47,19 @@ async function ownCertificate(principal: Principal, { store }: Parts): Promise<C
 }
 
 /** Whoever renewed goes on under the newest certificate, also while the connection was made with an older one. */
-async function newestRenewal(own: CertificateRow | null, service: Parts): Promise<CertificateRow> {
+async function newestRenewal(
+  own: CertificateRow | null,
+  { store, clock }: Parts,
+): Promise<CertificateRow | null> {
   if (!own) throw new CaError('malformedRequest', '"self" is for those who show a client certificate.')
-  const next = own.replacedBy === null ? null : await service.store.read.certificate(own.replacedBy)
-  const goesOn = next && !next.revocation && next.notBefore <= epochSeconds(service.clock())
-  return goesOn ? newestRenewal(next, service) : own
+  const newest = await store.read.newestRenewal(own.serialNumber, epochSeconds(clock()))
+  if (newest === null) {
+    throw new CaError(
+      'conflict',
+      'The client certificate was renewed too often since, one time after the other: show a newer one.',
+    )
+  }
+  return newest === own.serialNumber ? own : store.read.certificate(newest)
 }
 
 async function newestWithName(

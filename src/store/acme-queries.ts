@@ -23,13 +23,13 @@ export interface AcmeQueries {
   processingAcmeChallenges(after: number, limit: number): Promise<number[]>
   /** A certificate that was ordered, as its account fetches it. */
   acmeCertificate(serialNumber: string): Promise<AcmeCertificateRow | null>
-  /** Which of the identifiers an account holds valid authorizations for at this time, exactly or from above, by these challenges. */
-  authorizedAcmeIdentifiers(
+  /** Whether an account holds valid authorizations for all of the identifiers at this time, exactly or from above, by these challenges. */
+  areAcmeIdentifiersAuthorized(
     accountId: number,
     wanted: readonly AcmeWanted[],
     provenBy: readonly string[],
     now: number,
-  ): Promise<boolean[]>
+  ): Promise<boolean>
   externalKey(kid: string): Promise<ExternalKeyRow | null>
   listExternalKeys(page: Page): Promise<{ rows: ExternalKeyRow[]; next: string | null }>
   /** The newest call for renewal that concerns the certificate. */

@@ -9,6 +9,11 @@ import type { NoticeQueries } from './notice-queries.ts'
 /** Every read. Asynchronous, so that a server database can stand behind it. Lists are pages by keyset, never by offset. */
 export interface Queries extends AcmeQueries, ApprovalQueries, NoticeQueries {
   certificate(serialNumber: string): Promise<CertificateRow | null>
+  /**
+   * The serial number of the one that a certificate was renewed to, over however many between: of those that have begun at `now` and are
+   * not revoked; its own where there is none. Null where it is unknown, or was renewed too often to be followed.
+   */
+  newestRenewal(serialNumber: string, now: number): Promise<string | null>
   /** What OCSP needs, no more. `authority` must match, or the answer is null. */
   certificateStatus(authority: string, serialNumber: string): Promise<CertificateStatus | null>
   /** No query walks an index without end: a page may be short, or empty, and the search goes on at `next`, null at its end. */

@@ -12,6 +12,7 @@ const STATUS: Partial<Record<ErrorCode, status>> = {
   certificateExpired: status.UNAUTHENTICATED,
   forbidden: status.PERMISSION_DENIED,
   notFound: status.NOT_FOUND,
+  conflict: status.FAILED_PRECONDITION,
   authorityNotReady: status.UNAVAILABLE,
   storeFailed: status.UNAVAILABLE,
   overloaded: status.UNAVAILABLE,

@@ -15,6 +15,7 @@ import { estUserQueries } from './est-user.ts'
 import { externalKeyQueries } from './external-key.ts'
 import { endingQueries, noticeQueries } from './notice.ts'
 import { ocspResponseQueries } from './ocsp-response.ts'
+import { renewalQueries } from './renewal.ts'
 import { renewalCallQueries } from './renewal-call.ts'
 import { searchQueries } from './search.ts'
 import { tokenQueries } from './token.ts'
@@ -31,6 +32,7 @@ export type SearchKind = keyof Searches
 export function pointReads(db: Connection): Omit<Queries, SearchKind | 'countCertificates'> {
   return {
     ...certificateQueries(db),
+    ...renewalQueries(db),
     ...tokenQueries(db),
     ...adminKeyQueries(db),
     ...auditEndQueries(db),

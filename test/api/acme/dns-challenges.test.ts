@@ -123,6 +123,17 @@ describe('subdomains (RFC 9444)', () => {
     expect(done.json.status, done.text).toBe('valid')
   })
 
+  test('count for names at most 20 labels below, or where the order names the domain', async () => {
+    const made = await newAuthz(wide)
+    await prove(String(made.headers.location), 'example.test')
+    const below = (labels: number) => `${'a.'.repeat(labels)}example.test`
+    const statusOf = async (one: unknown) => (await client.newOrder([one as string])).json.status
+    expect(await statusOf(below(20))).toBe('ready')
+    expect(await statusOf(below(21))).toBe('pending')
+    const named = { type: 'dns', value: below(21), ancestorDomain: 'example.test' }
+    expect(await statusOf(named)).toBe('ready')
+  })
+
   test('what is proven for one of the names below an ancestor counts for no other of them', async () => {
     const own = await client.newOrder(['f.example.test'])
     await prove(own.json.authorizations[0], 'f.example.test')

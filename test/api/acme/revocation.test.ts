@@ -52,6 +52,20 @@ describe('revokeCert (RFC 8555 7.6)', () => {
     await acme.refuses(() => client.post(revokeCert, payload), 400, 'badRevocationReason')
   })
 
+  test('looks no further than the first name that an account has not proven', async () => {
+    const { read } = acme.ca.service.store
+    const proof = { identifier: 'dns:other.test', wildcard: false, subdomains: false }
+    const next = {
+      get any(): never {
+        throw new Error('looked at')
+      },
+    }
+    const accountId = Number(client.kid!.split('/').at(-1))
+    expect(await read.areAcmeIdentifiersAuthorized(accountId, [{ any: [proof] }, next], ['http-01'], 0)).toBe(
+      false,
+    )
+  })
+
   test('revokes once', async () => {
     expect((await client.revoke(der)).status).toBe(200)
     await acme.refuses(() => client.revoke(der), 400, 'alreadyRevoked')
