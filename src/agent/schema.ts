@@ -1,6 +1,6 @@
 import type { StaticDecode } from 'typebox'
 import { choice, choices, type Documented, duration, flag, texts } from '../config/option.ts'
-import { KEY_TYPES } from '../pki/keys/algorithms.ts'
+import { TLS_KEY_TYPES } from '../pki/keys/algorithms.ts'
 import Type from '../schema/build.ts'
 
 /** What can change on disk, and what a consumer is told of. */
@@ -79,7 +79,7 @@ export const CertificateOptions = Type.Object({
   profile: Type.Optional(text({ description: 'The profile. Absent: that of the token.' })),
   authority: Type.Optional(text({ description: 'The authority that issues. Absent: that of the profile.' })),
   validity: Type.Optional(duration({ description: 'The life to ask for. Absent: that of the profile.' })),
-  keyType: choice(KEY_TYPES, { default: 'P-256', description: 'The kind of key.' }),
+  keyType: choice(TLS_KEY_TYPES, { default: 'P-256', description: 'The kind of key.' }),
   reuseKey: flag({ default: false, description: 'Whether a renewal keeps the key. A new one is safer.' }),
   token: Type.Object(
     {

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { EXTENSION } from '../pki/certificate/extensions.ts'
 import type { CertificateInfo } from '../pki/certificate/parse.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
-import { KEY_TYPES, type KeyType } from '../pki/keys/algorithms.ts'
+import { type KeyType, TLS_KEY_TYPES } from '../pki/keys/algorithms.ts'
 import { generateKey } from '../pki/keys/generate.ts'
 import { keyTypeOf } from '../pki/keys/public-key.ts'
 import { encodePem } from '../pki/pem.ts'
@@ -30,7 +30,7 @@ export function renewCommand(terminal: Terminal): Command {
     )
     .option('--rekey', 'make a new key')
     .addOption(
-      new Option('--key-type <type>', 'kind of the new key (that of the old one)').choices(KEY_TYPES),
+      new Option('--key-type <type>', 'kind of the new key (that of the old one)').choices(TLS_KEY_TYPES),
     )
     .option('--validity <duration>', 'life of the new certificate: 24h, 90d')
   addServiceOptions(waitOption(command)).action((options: RenewOptions) => renew(options, terminal))

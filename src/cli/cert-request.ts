@@ -44,7 +44,11 @@ export function requestCommand(terminal: Terminal): Command {
     .option('--profile <name>', 'profile (that of the token, else the default one)')
     .option('--authority <id>', 'authority that issues (that of the profile, else the default one)')
     .option('--validity <duration>', 'life of the certificate: 24h, 90d')
-    .addOption(new Option('--key-type <type>', 'kind of key').choices(KEY_TYPES).default('P-256'))
+    .addOption(
+      new Option('--key-type <type>', 'kind of key; none of secp256k1 renews its certificate')
+        .choices(KEY_TYPES)
+        .default('P-256'),
+    )
     .option(
       '--token <token>',
       'enrolment token; CHANCERY_TOKEN and --token-file do not show in process lists',

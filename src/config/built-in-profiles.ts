@@ -1,7 +1,7 @@
-import { KEY_TYPES } from '../pki/keys/algorithms.ts'
+import { TLS_KEY_TYPES } from '../pki/keys/algorithms.ts'
 
 /** secp256k1 is no curve of TLS or of the Baseline Requirements: a profile must ask for it. */
-const keyTypes = KEY_TYPES.filter((type) => type !== 'secp256k1')
+const keyTypes = TLS_KEY_TYPES
 
 /**
  * The profiles that are always there, written as the file would write them. keyEncipherment is left out for RSA

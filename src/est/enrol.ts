@@ -1,6 +1,7 @@
 import type { Origin, Principal } from '../auth/principal.ts'
+import type { Authorities } from '../ca/authorities.ts'
 import type { Issued, Issuer, Pending } from '../ca/issue.ts'
-import { renewedNames } from '../ca/policy/subject.ts'
+import { asksForSubject, renewedNames } from '../ca/policy/subject.ts'
 import type { IssuanceRequest } from '../ca/request.ts'
 import { contentHash } from '../ca/request-identity.ts'
 import type { Profile } from '../config/profile-schema.ts'
@@ -18,6 +19,7 @@ import type { Label } from './labels.ts'
 interface Parts {
   readonly issuer: Issuer
   readonly store: Store
+  readonly authorities: Pick<Authorities, 'get'>
   readonly profiles: ReadonlyMap<string, Profile>
 }
 
@@ -51,13 +53,14 @@ export async function reenrol(
   principal: Extract<Principal, { kind: 'certificate' }>,
   label: Label,
   origin: Origin,
-  { issuer, store, profiles }: Parts,
+  parts: Parts,
 ): Promise<Issued | Pending> {
+  const { issuer, store, profiles } = parts
   const old = await store.read.certificate(principal.serialNumber)
   if (!old) throw new CaError('notFound', 'The certificate to renew is not on record.')
   const change = readChangeSubjectName(csr.attributes)
   // RFC 7030 4.2.2: also of a CSR that asks for a change; what shall be new stands in the attribute alone.
-  checkSame(csr, old)
+  checkSame(csr, old, parts)
   // Of another profile than the label's it is renewed as that profile says.
   const isOfLabel = old.profile === label.profile.name
   const authority = isOfLabel ? label.authority : undefined
@@ -112,15 +115,22 @@ function wish(
   }
 }
 
-function checkSame(csr: CertificationRequest, old: CertificateRow): void {
-  const oldSubject = nameToText(parseCertificate(old.der).subject)
-  // Names are compared without regard to case (RFC 5280 7.1), and an enrolment writes them in small letters.
-  const isOfSubject = nameToText(csr.subject).toLowerCase() === oldSubject.toLowerCase()
+function checkSame(
+  csr: CertificationRequest,
+  old: CertificateRow,
+  { authorities, profiles }: Pick<Parts, 'authorities' | 'profiles'>,
+): void {
+  const { subject } = parseCertificate(old.der)
   // As in an enrolment: without subjectAltName the common name is what is asked for, of which a name was made there.
-  if (!isOfSubject || texts(renewedNames(csr)) !== texts(old.names)) {
+  const names = renewedNames(csr)
+  const profile = profiles.get(old.profile)
+  const authority = authorities.get(old.authority)
+  // Of a profile that is there no more it is refused further on.
+  const isOfSubject = !profile || !authority || asksForSubject(csr, names, subject, profile, authority)
+  if (!isOfSubject || texts(names) !== texts(old.names)) {
     throw new CaError(
       'nameNotAllowed',
-      `A re-enrolment repeats subject and subjectAltName of the certificate that it renews: "${oldSubject}", ${old.names.map(nameText).join(', ')}.`,
+      `A re-enrolment repeats subject and subjectAltName of the certificate that it renews: "${nameToText(subject)}", ${old.names.map(nameText).join(', ')}.`,
     )
   }
 }

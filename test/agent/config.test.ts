@@ -54,6 +54,7 @@ test.each([
   [{ files: { key: '../key.pem' } }, /files\.key must be the name of a file in `directory`/],
   [{ files: { key: 'a.pem', fullchain: 'a.pem' } }, /files has "a\.pem" twice/],
   [{ files: { envoyCertificate: 'server.json' } }, /needs files\.key/],
+  [{ keyType: 'secp256k1' }, /keyType must be one of P-256.*Ed25519/],
   [{ files: {} }, /files must name at least one file/],
   [{ mode: '0644' }, /mode must be an octal mode in quotes that gives others nothing/],
   [{ mode: 640 }, /mode must be an octal mode in quotes/],

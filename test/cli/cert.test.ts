@@ -8,7 +8,7 @@ import { type RunningService, runService } from './running-service.ts'
 
 let service: RunningService
 beforeAll(async () => {
-  service = await runService()
+  service = await runService('profiles: { koblitz: { extends: server, keyTypes: [secp256k1] } }')
 })
 afterAll(() => service.close())
 
@@ -136,6 +136,22 @@ describe('cert renew', () => {
     await service.json('cert', 'request', '--name', 'alone.example.test', '--out', at('alone'))
     const renewed = await service.command('cert', 'renew', '--out', at('alone'), '--dir', at('no-data-here'))
     expect(renewed.exitCode).toBe(0)
+  })
+
+  test('a secp256k1 key, which proves no TLS client, is told to enrol anew, and no renewal makes one', async () => {
+    const request = ['cert', 'request', '--name', 'koblitz.example.test', '--profile', 'koblitz']
+    await service.json(...request, '--key-type', 'secp256k1', '--out', at('koblitz'))
+    for (const act of ['renew', 'revoke']) {
+      const { exitCode, stderr } = await service.command('cert', act, '--out', at('koblitz'))
+      expect(exitCode).toBe(5)
+      expect(stderr).toContain('TLS takes no client certificate with a secp256k1 key')
+    }
+
+    await service.json('cert', 'request', '--name', 'rekeyed.example.test', '--out', at('rekeyed'))
+    const rekeyed = await service.command(
+      ...['cert', 'renew', '--out', at('rekeyed'), '--key-type', 'secp256k1'],
+    )
+    expect(rekeyed.exitCode).toBe(2)
   })
 
   test('a directory without a certificate is a usage error', async () => {

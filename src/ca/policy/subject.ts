@@ -88,6 +88,24 @@ export function renewedSubject(
   return isLeftOut ? nameWithout(subject, 'CN') : subject
 }
 
+/**
+ * Whether a CSR asks for the subject of a certificate: as it is, but for capitals, or with more that an enrolment would drop. A device
+ * keeps the subject that somebody gave it, and shows it at its enrolment and at each renewal. `names`: those that the CSR asks for.
+ */
+export function asksForSubject(
+  csr: CertificationRequest,
+  names: readonly SubjectName[],
+  certified: Uint8Array,
+  profile: Profile,
+  authority: Pick<Authority, 'nameLimits'>,
+): boolean {
+  // Names are compared without regard to case (RFC 5280 7.1), and an enrolment writes them in small letters.
+  if (nameToText(csr.subject).toLowerCase() === nameToText(certified).toLowerCase()) return true
+  const granted = grantSubject(csr.commonNames, names, names, profile, authority)
+  const commonNames = granted.filter(({ type }) => type === 'CN').map(({ value }) => value)
+  return commonNames.join() === readCommonNames(new DerReader(certified, 'subject').enter()).join()
+}
+
 /** As names are compared: IPv6 in one of its many forms, and an e-mail address with capitals in its host, are names too. */
 function canonical(text: string): string {
   const at = text.lastIndexOf('@')

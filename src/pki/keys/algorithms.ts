@@ -13,6 +13,9 @@ export const KEY_TYPES = [
 ] as const
 export type KeyType = (typeof KEY_TYPES)[number]
 
+/** The others prove no client of TLS 1.3 (RFC 8446 4.2.3), and here none of TLS 1.2 either: what renews by its own key has one of these. */
+export const TLS_KEY_TYPES = KEY_TYPES.filter((type) => type !== 'secp256k1')
+
 /** With these a signature, and its proof, takes tens of microseconds: less than the way to another thread and back. */
 export const QUICK_KEYS: ReadonlySet<KeyType> = new Set<KeyType>(['P-256', 'Ed25519'])
 

@@ -78,13 +78,32 @@ test.each([
   expect([renewed.subject, renewed.subjectAltName]).toEqual([`CN=${WEB}`, `DNS:${WEB}`])
 })
 
+test.each([
+  ['an organisation', nameOf(['2.5.4.10', utf8String('x')], ['2.5.4.3', utf8String(WEB)]), `CN=${WEB}`],
+  ['a common name that is no name', commonName('pump 17'), undefined],
+])('renews by the CSR that enrolled, of whose subject the enrolment dropped %s', async (_, subject, kept) => {
+  const key = newKey()
+  const csr = buildCsr({ key, subject, attributes: requesting(dnsNames(WEB)) })
+  const first = await est.enrolled({ csr, user: await est.user() })
+  const renewed = await est.enrolled({
+    at,
+    identity: { key: keyPem(key), certificate: first.toString() },
+    csr,
+  })
+  expect([first.subject, renewed.subject, renewed.subjectAltName]).toEqual([kept, kept, `DNS:${WEB}`])
+})
+
 test.each<[string, Asked]>([
   ['another common name', { ...SAME, subject: commonName('www.example.test') }],
   ['no subject', { ...SAME, subject: NONE }],
   [
-    'more in the subject',
-    { ...SAME, subject: nameOf(['2.5.4.10', utf8String('x')], ['2.5.4.3', utf8String(WEB)]) },
+    'more in the subject than it may have, and another common name',
+    {
+      ...SAME,
+      subject: nameOf(['2.5.4.10', utf8String('x')], ['2.5.4.3', utf8String('www.example.test')]),
+    },
   ],
+  ['a common name that is no name of its own', { ...SAME, subject: commonName('pump 17') }],
   ['one name more', { ...SAME, names: [...SAME.names, 'more.example.test'] }],
   ['one name less', { ...SAME, names: [WEB] }],
   ['no names', { ...SAME, names: [] }],
