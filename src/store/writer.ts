@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
@@ -51,6 +52,8 @@ export class Writer {
     readonly checkpoints: Checkpoints
   } | null = null
   #probe: NodeJS.Timeout | undefined
+  /** Of that file. It stays open for as long as any connection is. */
+  #descriptor: number | undefined
   /** Whether the WAL's blocks may be damaged. */
   #isDamaged = false
 
@@ -184,8 +187,12 @@ export class Writer {
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(file))
       this.#identity ??= identityOf(file)
-      const startThread = () => startCheckpointer(file, this.#identity)
-      const checkpoints = new Checkpoints(db, startThread, (error) => this.#checkpointFailed(error))
+      this.#descriptor ??= openSync(file, 'r+')
+      const descriptor = this.#descriptor
+      const startThread = () => startCheckpointer(file, this.#identity, descriptor)
+      const checkpoints = new Checkpoints(db, descriptor, startThread, (error) =>
+        this.#checkpointFailed(error),
+      )
       this.#open = { db, run: batchRunner(db, notices), checkpoints }
     } catch (error) {
       db.close()
@@ -198,8 +205,9 @@ export class Writer {
     // Of two that checkpoint at once, one gives up.
     await this.#open?.checkpoints.close()
     try {
-      this.#open?.db.pragma('wal_checkpoint(TRUNCATE)')
+      this.#open?.checkpoints.beginAnew()
       this.#open?.db.close()
+      if (this.#descriptor !== undefined) closeSync(this.#descriptor)
     } catch {
       // All that was answered is in the WAL and synced; the next start takes it from there.
     }
