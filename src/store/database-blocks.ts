@@ -1,4 +1,4 @@
-import { fstatSync, fsyncSync, ftruncateSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { Connection } from './connection.ts'
 
@@ -6,6 +6,9 @@ import type { Connection } from './connection.ts'
  * What a checkpoint does not do for the database file by itself, on a disk that may fail to write what it took. `descriptor`: of that
  * file. Nobody may close it while any connection of this process is open: with it go all locks of the process.
  */
+
+const FRAME_HEADER_BYTES = 24
+const WAL_HEADER_BYTES = 32
 
 /** Pages that are written at once. */
 const CHUNK_PAGES = 256
@@ -46,6 +49,40 @@ function growAhead(db: Connection, descriptor: number, more: number): void {
   }
 }
 
+/**
+ * Once a sync of the file failed: writes and syncs the pages that are in it as far as SQLite knows, and that no later checkpoint writes
+ * again. A checkpoint that does not reach the WAL's end counts its pages as moved though it syncs nothing; it is the last one's sync
+ * that fails, and the kernel has dropped what it could not write. `db`: the one that commits, so that none is added meanwhile.
+ */
+export function writeAgain(db: Connection, descriptor: number): void {
+  const size = pageSize(db)
+  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
+  if (checkpointed <= 0) return
+  const wal = openSync(`${db.name}-wal`, 'r')
+  try {
+    const offset = (frame: number) => WAL_HEADER_BYTES + (frame - 1) * (FRAME_HEADER_BYTES + size)
+    const header = Buffer.alloc(4)
+    const newest = new Map<number, number>()
+    for (let frame = 1; frame <= log; frame++) {
+      readSync(wal, header, 0, header.length, offset(frame))
+      newest.set(header.readUInt32BE(), frame)
+    }
+    hearOfEarlierFailures(descriptor)
+    const pages = db.pragma('page_count', { simple: true }) as number
+    const content = Buffer.alloc(size)
+    for (const [page, frame] of newest) {
+      if (frame > checkpointed || page > pages) continue
+      readSync(wal, content, 0, size, offset(frame) + FRAME_HEADER_BYTES)
+      writeSync(descriptor, content, 0, size, (page - 1) * size)
+    }
+    fsyncSync(descriptor)
+  } catch (error) {
+    throw sqliteError(error)
+  } finally {
+    closeSync(wal)
+  }
+}
+
 function pageSize(db: Connection): number {
   return db.pragma('page_size', { simple: true }) as number
 }
@@ -55,6 +92,14 @@ function cutTo(descriptor: number, size: number): void {
     ftruncateSync(descriptor, size)
   } catch (error) {
     throw sqliteError(error)
+  }
+}
+
+function hearOfEarlierFailures(descriptor: number): void {
+  try {
+    fsyncSync(descriptor)
+  } catch {
+    // The kernel tells each descriptor once. It says nothing of what is written from now on.
   }
 }
 

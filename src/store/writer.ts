@@ -7,6 +7,7 @@ import { batchRunner } from './batch.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { type Connection, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
+import { writeAgain } from './database-blocks.ts'
 import { IN_DOUBT } from './doubt.ts'
 import { migrate } from './migrate.ts'
 import { identityOf, refuseAnother } from './same-file.ts'
@@ -54,7 +55,7 @@ export class Writer {
   #probe: NodeJS.Timeout | undefined
   /** Of that file. It stays open for as long as any connection is. */
   #descriptor: number | undefined
-  /** Whether the WAL's blocks may be damaged. */
+  /** Whether the WAL's blocks may be damaged, and the database's pages not be on the disk. */
   #isDamaged = false
 
   constructor(port: MessagePort, settings: WriterSettings) {
@@ -148,6 +149,7 @@ export class Writer {
     try {
       this.#connect()
       const { db, checkpoints } = this.#open!
+      if (this.#isDamaged) writeAgain(db, this.#descriptor!)
       // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
       // But the database file must not grow by blocks that cannot be written.
       if (!DAMAGING.test(code)) checkpoints.atOnce()

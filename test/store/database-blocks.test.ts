@@ -1,8 +1,8 @@
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { openForWriting } from '../../src/store/connection.ts'
-import { checkpoint } from '../../src/store/database-blocks.ts'
+import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { checkpoint, writeAgain } from '../../src/store/database-blocks.ts'
 import { temporaryDatabase } from './temporary.ts'
 
 const PAGE = 4096
@@ -28,6 +28,27 @@ function found(file: string): unknown {
     db.close()
   }
 }
+
+test('pages that a checkpoint moved and did not sync are written again, where a later sync failed', () => {
+  const { file, db, descriptor, commit } = opened()
+  commit()
+  const moved = db.pragma('page_count', { simple: true }) as number
+  const reader = openForReading(file)
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM pages').get()
+  commit()
+  checkpoint(db, descriptor)
+  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
+  expect(checkpointed).toBeGreaterThan(100)
+  expect(log).toBeGreaterThan(checkpointed)
+  reader.close()
+  // As the disk has it once the kernel has dropped what it could not write, and said so.
+  writeSync(descriptor, Buffer.alloc(90 * PAGE), 0, 90 * PAGE, (moved - 90) * PAGE)
+  writeAgain(db, descriptor)
+  checkpoint(db, descriptor, 'TRUNCATE')
+  expect(statSync(`${file}-wal`).size).toBe(0)
+  expect(found(file)).toBe('ok')
+})
 
 test('the database file has grown before a checkpoint writes into it, and is as long as its pages afterwards', () => {
   const { file, db, descriptor, commit } = opened()
