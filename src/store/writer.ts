@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
@@ -62,7 +62,9 @@ export class Writer {
     this.#port = port
     this.#settings = settings
     this.#identity = settings.identity ?? null
+    let isWalLeft: boolean
     try {
+      isWalLeft = hasContent(`${settings.file}-wal`)
       this.#connect()
     } catch (error) {
       this.#post({ kind: 'unusable', error: toCrossed(error) })
@@ -70,7 +72,18 @@ export class Writer {
       return
     }
     this.#post({ kind: 'ready' })
+    if (isWalLeft) this.#foldWhatWasLeft()
     port.on('message', (message: ToWriter) => this.#take(message))
+  }
+
+  /** Of a process that was killed, or could not write: the blocks may be damaged, and it did not live to begin anew. */
+  #foldWhatWasLeft(): void {
+    try {
+      this.#open!.checkpoints.beginAnew()
+    } catch (error) {
+      // Where there is only no room for it, the WAL may as well stay.
+      if (DAMAGING.test(codeOf(error))) this.#checkpointFailed(error)
+    }
   }
 
   /** Everything that waits becomes one batch: the longer the disk takes, the more commands share the next sync. */
@@ -229,6 +242,10 @@ function refusals(
   const outcome = isUndone ? 'Nothing was recorded; try again.' : IN_DOUBT
   const error = toCrossed(storeFailed(`${what} ${outcome}`, cause))
   return commands.map(({ id }) => ({ id, error }))
+}
+
+function hasContent(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
 function codeOf(error: unknown): string {

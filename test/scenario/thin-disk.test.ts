@@ -131,5 +131,24 @@ describe.skipIf(missing('mkfs.ext4', 'e2fsck', 'losetup'))(
       await store.close()
       cut.expectKeys(keys.acknowledged)
     })
+
+    test('where the service was started anew after the failure', async ({ skip }) => {
+      const thin = thinDisk()
+      if (!thin) return skip('this user may not mount a file system')
+      const { image, file, ballast } = thin
+      createDatabase(file)
+      const keys = new Keys()
+      const failing = await openStore({ file, probeMilliseconds: 20 })
+      await keys.makeMany(failing, 20)
+      fill(ballast)
+      await keys.makeUntilRefused(failing)
+      await failing.close()
+      rmSync(ballast)
+      const store = await openStore({ file, probeMilliseconds: 20 })
+      await keys.makeMany(store, 20)
+      const cut = powerCut(image)
+      await store.close()
+      cut.expectKeys(keys.acknowledged)
+    })
   },
 )
