@@ -163,9 +163,9 @@ export class Writer {
       this.#connect()
       const { db, checkpoints } = this.#open!
       if (this.#isDamaged) writeAgain(db, this.#descriptor!)
-      // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
-      // But the database file must not grow by blocks that cannot be written.
-      if (!DAMAGING.test(code)) checkpoints.atOnce()
+      // First, since only a WAL that is folded has room on a full disk, within a quota or a limit of what a file may have: they may be
+      // small, or a long reader have let it grow. Not where a sync failed, which is asked for as little as can be.
+      if (!DAMAGING.test(code) || NEVER_WRITTEN.test(code)) checkpoints.atOnce()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
