@@ -87,6 +87,11 @@ export class Checkpoints {
     checkpoint(this.#db, this.#descriptor, 'TRUNCATE')
   }
 
+  /** Whether the thread is at a checkpoint, or is about to begin one. */
+  get isPassing(): boolean {
+    return this.#thread !== null && this.#passes > 0
+  }
+
   /** Resolves when the thread has closed its connection. */
   close(): Promise<void> {
     const thread = this.#thread

@@ -53,6 +53,8 @@ export class Writer {
     readonly checkpoints: Checkpoints
   } | null = null
   #probe: NodeJS.Timeout | undefined
+  /** Whether the thread of a connection that was given up is at a checkpoint still: the file must not grow by zeros beside it. */
+  #isPassing = false
   /** Of that file. It stays open for as long as any connection is. */
   #descriptor: number | undefined
   /** Whether the WAL's blocks may be damaged, and the database's pages not be on the disk. */
@@ -160,6 +162,7 @@ export class Writer {
     // Before anything else can fail, and hide what it was.
     if (DAMAGING.test(code)) this.#isDamaged = true
     try {
+      if (this.#isPassing) throw new Error('a checkpoint is under way')
       this.#connect()
       const { db, checkpoints } = this.#open!
       if (this.#isDamaged) writeAgain(db, this.#descriptor!)
@@ -185,7 +188,10 @@ export class Writer {
   #giveUp(): void {
     const open = this.#open
     this.#open = null
-    void open?.checkpoints.close()
+    if (open?.checkpoints.isPassing) this.#isPassing = true
+    void open?.checkpoints.close().then(() => {
+      this.#isPassing = false
+    })
     try {
       open?.db.close()
     } catch {

@@ -257,3 +257,16 @@ test('while somebody reads for long it is tried again with each five hundred pag
   settle()
   expect(log().checkpointed).toBe(log().log)
 })
+
+test('it is known whether the thread is at work', () => {
+  const { db, descriptor, commit } = opened()
+  const thread = new Steered()
+  const checkpoints = new Checkpoints(db, descriptor, () => thread, unexpected)
+  expect(checkpoints.isPassing).toBe(false)
+  commit(81)
+  checkpoints.look()
+  expect(checkpoints.isPassing).toBe(true)
+  checkpoint(db, descriptor)
+  thread.emit('message', true)
+  expect(checkpoints.isPassing).toBe(false)
+})
