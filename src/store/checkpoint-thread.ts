@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { checkpoint, openForWriting } from './connection.ts'
+import { openForWriting } from './connection.ts'
+import { checkpoint } from './database-blocks.ts'
 
 /**
  * Makes checkpoints that the writer asks for, on a connection of its own that writes nothing else. It answers each with whether
@@ -8,8 +9,15 @@ import { checkpoint, openForWriting } from './connection.ts'
 
 export type ToCheckpointer = 'checkpoint' | 'close'
 
+/** 2 MiB: what may be committed while it grows the file. */
+const PAGES_MEANWHILE = 500
+
 const port = parentPort!
-const { file, identity } = workerData as { file: string; identity: string | null }
+const { file, identity, descriptor } = workerData as {
+  file: string
+  identity: string | null
+  descriptor: number
+}
 const db = openForWriting(file, identity)
 
 port.on('message', (message: ToCheckpointer) => {
@@ -20,7 +28,7 @@ port.on('message', (message: ToCheckpointer) => {
   }
   let succeeded = true
   try {
-    checkpoint(db)
+    checkpoint(db, descriptor, 'PASSIVE', PAGES_MEANWHILE)
   } catch {
     succeeded = false
   }

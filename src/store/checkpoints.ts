@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import type { ToCheckpointer } from './checkpoint-thread.ts'
-import { type Connection, checkpoint } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { checkpoint } from './database-blocks.ts'
 
 /**
  * Pages in the WAL (32 MiB) at which it is checkpointed. Eight times SQLite's default: a page that many
@@ -33,6 +34,7 @@ export interface CheckpointThread {
  */
 export class Checkpoints {
   readonly #db: Connection
+  readonly #descriptor: number
   readonly #startThread: () => CheckpointThread
   readonly #onFailure: (error: unknown) => void
   readonly #look: () => { log: number; checkpointed: number }
@@ -45,14 +47,16 @@ export class Checkpoints {
   /** Pages of the WAL from which on it is looked at what is to be done. */
   #next = MORE_PAGES
 
-  /** `db`: the one that writes. `onFailure`: a checkpoint failed after `look` had returned. `room`: octets that are left where a file is. */
+  /** `db`: the one that writes. `descriptor`: of its file. `onFailure`: a checkpoint failed after `look` had returned. `room`: octets that are left where a file is. */
   constructor(
     db: Connection,
+    descriptor: number,
     startThread: () => CheckpointThread,
     onFailure: (error: unknown) => void,
     room: (file: string) => number = roomLeft,
   ) {
     this.#db = db
+    this.#descriptor = descriptor
     this.#startThread = startThread
     this.#onFailure = onFailure
     this.#room = room
@@ -80,7 +84,12 @@ export class Checkpoints {
   /** Moves what there is, and gives the WAL's blocks back, unless somebody reads for long. Throws where it fails. */
   beginAnew(): void {
     this.#passes = 0
-    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    checkpoint(this.#db, this.#descriptor, 'TRUNCATE')
+  }
+
+  /** Whether the thread is at a checkpoint, or is about to begin one. */
+  get isPassing(): boolean {
+    return this.#thread !== null && this.#passes > 0
   }
 
   /** Resolves when the thread has closed its connection. */
@@ -156,7 +165,7 @@ export class Checkpoints {
 
   #finish(): void {
     this.#passes = 0
-    checkpoint(this.#db)
+    checkpoint(this.#db, this.#descriptor)
     this.#seen = this.#look().log
     this.#next = this.#seen + MORE_PAGES
   }

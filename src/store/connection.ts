@@ -39,11 +39,6 @@ export function openForWriting(file: string, identity?: string | null): Connecti
   })
 }
 
-/** Moves as much of the WAL into the database file as can be without waiting for anybody. Throws where that fails. */
-export function checkpoint(db: Connection): void {
-  db.pragma('wal_checkpoint(PASSIVE)')
-}
-
 /** A connection that can only read; the WAL lets it read while the writer writes. `identity` as for the one that writes. */
 export function openForReading(file: string, identity?: string | null): Connection {
   return opened(

@@ -5,6 +5,9 @@ import { giveToOwner } from '../durable-files.ts'
 import { CaError } from '../errors.ts'
 import { accessRefusal } from './database-access.ts'
 
+/** Of SQLite's 512 octets, without "-journal" behind it. */
+const LONGEST_PATH = 504
+
 export interface DatabaseLock {
   release(): void
 }
@@ -16,7 +19,7 @@ export interface DatabaseLock {
  * must get in.
  *
  * POSIX drops a process's locks on a file when it closes any descriptor of that file: nobody in this process may
- * open the lock file or the database except through SQLite.
+ * open the lock file except through SQLite. The same goes for the database, of which the writer has a descriptor until all are done.
  */
 export function lockDatabase(file: string): DatabaseLock | null {
   const lockFile = `${file}.lock`
@@ -33,6 +36,13 @@ export function lockDatabase(file: string): DatabaseLock | null {
     if (cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')) return null
     const refusal = accessRefusal(file, cause)
     if (refusal) throw refusal
+    if (Buffer.byteLength(lockFile) > LONGEST_PATH) {
+      throw new CaError(
+        'badConfiguration',
+        `The path ${lockFile} is too long: SQLite takes ${LONGEST_PATH} octets. Use a data directory with a shorter one.`,
+        { cause },
+      )
+    }
     throw new CaError(
       'badConfiguration',
       `The lock ${lockFile} cannot be taken: ${(cause as Error).message}.`,

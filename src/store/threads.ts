@@ -36,9 +36,9 @@ export function startSearcher(file: string, identity?: string | null): Worker {
   return startThread('search', { file, identity })
 }
 
-/** Ends with the thread that starts it, and keeps it from nothing. */
-export function startCheckpointer(file: string, identity: string | null): Worker {
-  const thread = startThread('checkpoint', { file, identity })
+/** Ends with the thread that starts it, and keeps it from nothing. `descriptor`: of the file, which all threads of a process share. */
+export function startCheckpointer(file: string, identity: string | null, descriptor: number): Worker {
+  const thread = startThread('checkpoint', { file, identity, descriptor })
   thread.unref()
   return thread
 }
@@ -47,5 +47,7 @@ function startThread(name: string, workerData: unknown): Worker {
   // Not with the flags of the host process: --eval or --input-type would keep a file from being run.
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES }
   const entry = threadEntry(`store/${name}-thread`)
-  return new Worker(entry, { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits })
+  const options = { name: `chancery-${name}`, workerData, execArgv: [], resourceLimits }
+  // A descriptor of the database is not to be closed by a thread's end: all locks of the process on it would be gone.
+  return new Worker(entry, { ...options, trackUnmanagedFds: false })
 }

@@ -1,3 +1,4 @@
+import { closeSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { syncDirectory } from '../durable-files.ts'
@@ -6,6 +7,7 @@ import { batchRunner } from './batch.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { type Connection, openForWriting } from './connection.ts'
 import { toCrossed } from './crossed-error.ts'
+import { writeAgain } from './database-blocks.ts'
 import { IN_DOUBT } from './doubt.ts'
 import { migrate } from './migrate.ts'
 import { identityOf, refuseAnother } from './same-file.ts'
@@ -51,14 +53,20 @@ export class Writer {
     readonly checkpoints: Checkpoints
   } | null = null
   #probe: NodeJS.Timeout | undefined
-  /** Whether the WAL's blocks may be damaged. */
+  /** Whether the thread of a connection that was given up is at a checkpoint still: the file must not grow by zeros beside it. */
+  #isPassing = false
+  /** Of that file. It stays open for as long as any connection is. */
+  #descriptor: number | undefined
+  /** Whether the WAL's blocks may be damaged, and the database's pages not be on the disk. */
   #isDamaged = false
 
   constructor(port: MessagePort, settings: WriterSettings) {
     this.#port = port
     this.#settings = settings
     this.#identity = settings.identity ?? null
+    let isWalLeft: boolean
     try {
+      isWalLeft = hasContent(`${settings.file}-wal`)
       this.#connect()
     } catch (error) {
       this.#post({ kind: 'unusable', error: toCrossed(error) })
@@ -66,7 +74,18 @@ export class Writer {
       return
     }
     this.#post({ kind: 'ready' })
+    if (isWalLeft) this.#foldWhatWasLeft()
     port.on('message', (message: ToWriter) => this.#take(message))
+  }
+
+  /** Of a process that was killed, or could not write: the blocks may be damaged, and it did not live to begin anew. */
+  #foldWhatWasLeft(): void {
+    try {
+      this.#open!.checkpoints.beginAnew()
+    } catch (error) {
+      // Where there is only no room for it, the WAL may as well stay.
+      if (DAMAGING.test(codeOf(error))) this.#checkpointFailed(error)
+    }
   }
 
   /** Everything that waits becomes one batch: the longer the disk takes, the more commands share the next sync. */
@@ -143,11 +162,13 @@ export class Writer {
     // Before anything else can fail, and hide what it was.
     if (DAMAGING.test(code)) this.#isDamaged = true
     try {
+      if (this.#isPassing) throw new Error('a checkpoint is under way')
       this.#connect()
       const { db, checkpoints } = this.#open!
-      // First, since on a full disk only a WAL that is folded has room: the disk may be small, or a long reader have let it grow.
-      // But the database file must not grow by blocks that cannot be written.
-      if (!DAMAGING.test(code)) checkpoints.atOnce()
+      if (this.#isDamaged) writeAgain(db, this.#descriptor!)
+      // First, since only a WAL that is folded has room on a full disk, within a quota or a limit of what a file may have: they may be
+      // small, or a long reader have let it grow. Not where a sync failed, which is asked for as little as can be.
+      if (!DAMAGING.test(code) || NEVER_WRITTEN.test(code)) checkpoints.atOnce()
       // Writes page 1 and syncs it, as any commit does, and changes nothing.
       db.transaction(() =>
         db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`),
@@ -167,7 +188,10 @@ export class Writer {
   #giveUp(): void {
     const open = this.#open
     this.#open = null
-    void open?.checkpoints.close()
+    if (open?.checkpoints.isPassing) this.#isPassing = true
+    void open?.checkpoints.close().then(() => {
+      this.#isPassing = false
+    })
     try {
       open?.db.close()
     } catch {
@@ -184,8 +208,12 @@ export class Writer {
       // The WAL is a new file after a clean end; SQLite does not say so where its name could not be synced.
       syncDirectory(dirname(file))
       this.#identity ??= identityOf(file)
-      const startThread = () => startCheckpointer(file, this.#identity)
-      const checkpoints = new Checkpoints(db, startThread, (error) => this.#checkpointFailed(error))
+      this.#descriptor ??= openSync(file, 'r+')
+      const descriptor = this.#descriptor
+      const startThread = () => startCheckpointer(file, this.#identity, descriptor)
+      const checkpoints = new Checkpoints(db, descriptor, startThread, (error) =>
+        this.#checkpointFailed(error),
+      )
       this.#open = { db, run: batchRunner(db, notices), checkpoints }
     } catch (error) {
       db.close()
@@ -198,8 +226,9 @@ export class Writer {
     // Of two that checkpoint at once, one gives up.
     await this.#open?.checkpoints.close()
     try {
-      this.#open?.db.pragma('wal_checkpoint(TRUNCATE)')
+      this.#open?.checkpoints.beginAnew()
       this.#open?.db.close()
+      if (this.#descriptor !== undefined) closeSync(this.#descriptor)
     } catch {
       // All that was answered is in the WAL and synced; the next start takes it from there.
     }
@@ -219,6 +248,10 @@ function refusals(
   const outcome = isUndone ? 'Nothing was recorded; try again.' : IN_DOUBT
   const error = toCrossed(storeFailed(`${what} ${outcome}`, cause))
   return commands.map(({ id }) => ({ id, error }))
+}
+
+function hasContent(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
 function codeOf(error: unknown): string {

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
-import { statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
-import { checkpoint, openForReading, openForWriting } from '../../src/store/connection.ts'
+import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { checkpoint } from '../../src/store/database-blocks.ts'
 import { identityOf } from '../../src/store/same-file.ts'
 import { startCheckpointer } from '../../src/store/threads.ts'
 import { eventually } from '../eventually.ts'
@@ -16,11 +17,15 @@ interface Log {
 function opened() {
   const file = temporaryDatabase()
   const db = openForWriting(file)
-  onTestFinished(() => void db.close())
+  const descriptor = openSync(file, 'r+')
+  onTestFinished(() => {
+    db.close()
+    closeSync(descriptor)
+  })
   db.exec('CREATE TABLE pages (content BLOB)')
   const insert = db.prepare('INSERT INTO pages SELECT zeroblob(4096 * 100)')
   return {
-    ...{ file, db },
+    ...{ file, db, descriptor },
     /** Commits so many hundreds of pages. */
     commit(hundreds: number) {
       for (let n = 0; n < hundreds; n++) insert.run()
@@ -43,8 +48,13 @@ function unexpected(): never {
 }
 
 test('a long WAL is moved by a thread, and the rest by the writer, so that it begins anew', async () => {
-  const { file, db, commit, log } = opened()
-  const checkpoints = new Checkpoints(db, () => startCheckpointer(file, identityOf(file)), unexpected)
+  const { file, db, descriptor, commit, log } = opened()
+  const checkpoints = new Checkpoints(
+    db,
+    descriptor,
+    () => startCheckpointer(file, identityOf(file), descriptor),
+    unexpected,
+  )
   commit(79)
   checkpoints.look()
   expect(log().checkpointed).toBe(0)
@@ -60,14 +70,14 @@ test('a long WAL is moved by a thread, and the rest by the writer, so that it be
 
 /** A WAL of which a checkpoint is under way: as much of it as there is by then is moved by `passes`, which says so later. */
 function underWay() {
-  const { file, db, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = opened()
   const other = openForWriting(file)
   onTestFinished(() => void other.close())
   const thread = new Steered()
-  const checkpoints = new Checkpoints(db, () => thread, unexpected)
+  const checkpoints = new Checkpoints(db, descriptor, () => thread, unexpected)
   commit(81)
   checkpoints.look()
-  return { commit, log, thread, checkpoints, passes: () => checkpoint(other) }
+  return { commit, log, thread, checkpoints, passes: () => checkpoint(other, descriptor) }
 }
 
 test('the thread is asked again for what was committed while it was at work, three times at most', () => {
@@ -103,10 +113,11 @@ test.each([
     },
   ],
 ])('where the thread %s, the writer moves all, and starts another for the next', (_, happens) => {
-  const { db, commit, log } = opened()
+  const { db, descriptor, commit, log } = opened()
   const threads: Steered[] = []
   const checkpoints = new Checkpoints(
     db,
+    descriptor,
     () => {
       threads.push(new Steered())
       return threads.at(-1)!
@@ -126,22 +137,23 @@ test.each([
 })
 
 test('where no thread can be started, the writer moves all', () => {
-  const { db, commit, log } = opened()
+  const { db, descriptor, commit, log } = opened()
   const refuses = () => {
     throw new Error('too many threads')
   }
-  const checkpoints = new Checkpoints(db, refuses, unexpected)
+  const checkpoints = new Checkpoints(db, descriptor, refuses, unexpected)
   commit(81)
   checkpoints.look()
   expect(log().checkpointed).toBe(log().log)
 })
 
 test('a checkpoint that the writer cannot make either is told, by whom it was begun', () => {
-  const { db, commit } = opened()
+  const { db, descriptor, commit } = opened()
   const thread = new Steered()
   let failures = 0
   const checkpoints = new Checkpoints(
     db,
+    descriptor,
     () => thread,
     () => failures++,
   )
@@ -157,8 +169,8 @@ test('a checkpoint that the writer cannot make either is told, by whom it was be
 })
 
 test('a short WAL is moved at once where that is asked for, and grows where it cannot be moved', () => {
-  const { db, commit, log } = opened()
-  const checkpoints = new Checkpoints(db, unexpected, unexpected)
+  const { db, descriptor, commit, log } = opened()
+  const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected)
   commit(1)
   const fails = vi.spyOn(db, 'pragma').mockImplementation(() => {
     throw new Error('database or disk is full')
@@ -172,11 +184,11 @@ test('a short WAL is moved at once where that is asked for, and grows where it c
 })
 
 test('a short WAL is moved where the disk has little more room than that takes, and grows where it cannot be moved', () => {
-  const { file, db, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = opened()
   const MIB = 1024 * 1024
   let room = 64 * MIB
   const asked: string[] = []
-  const checkpoints = new Checkpoints(db, unexpected, unexpected, (name) => {
+  const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected, (name) => {
     asked.push(name)
     return room
   })
@@ -203,8 +215,8 @@ test('a short WAL is moved where the disk has little more room than that takes, 
 })
 
 test('where nobody can tell what room is left, a WAL may be as long as ever', () => {
-  const { db, commit, log } = opened()
-  const checkpoints = new Checkpoints(db, unexpected, unexpected, () => {
+  const { db, descriptor, commit, log } = opened()
+  const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected, () => {
     throw new Error('statfs: EIO')
   })
   commit(60)
@@ -213,20 +225,20 @@ test('where nobody can tell what room is left, a WAL may be as long as ever', ()
 })
 
 test('a WAL that begins anew has given its blocks back', () => {
-  const { file, db, commit } = opened()
-  const checkpoints = new Checkpoints(db, unexpected, unexpected)
+  const { file, db, descriptor, commit } = opened()
+  const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected)
   commit(1)
   checkpoints.beginAnew()
   expect(statSync(`${file}-wal`).size).toBe(0)
 })
 
 test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
-  const { file, db, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = opened()
   const reader = openForReading(file)
   reader.exec('BEGIN')
   reader.prepare('SELECT count(*) FROM pages').get()
   const thread = new Steered()
-  const checkpoints = new Checkpoints(db, () => thread, unexpected)
+  const checkpoints = new Checkpoints(db, descriptor, () => thread, unexpected)
   let passes = 0
   const settle = () => {
     for (; passes < thread.messages.length; passes++) thread.emit('message', true)
@@ -244,4 +256,17 @@ test('while somebody reads for long it is tried again with each five hundred pag
   checkpoints.look()
   settle()
   expect(log().checkpointed).toBe(log().log)
+})
+
+test('it is known whether the thread is at work', () => {
+  const { db, descriptor, commit } = opened()
+  const thread = new Steered()
+  const checkpoints = new Checkpoints(db, descriptor, () => thread, unexpected)
+  expect(checkpoints.isPassing).toBe(false)
+  commit(81)
+  checkpoints.look()
+  expect(checkpoints.isPassing).toBe(true)
+  checkpoint(db, descriptor)
+  thread.emit('message', true)
+  expect(checkpoints.isPassing).toBe(false)
 })

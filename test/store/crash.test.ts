@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../eventually.ts'
 import { authority, issuance, serial } from './records.ts'
 import { temporaryDatabase } from './temporary.ts'
 
@@ -50,6 +51,30 @@ test('what was acknowledged survives SIGKILL, and the lock does not', async () =
 })
 
 describe('a disk that fails', () => {
+  test.runIf(has('prlimit'))(
+    'takes writes again once a WAL that may not grow by a page is folded',
+    async () => {
+      const file = temporaryDatabase()
+      const store = await openStore({ file, probeMilliseconds: 20 })
+      await store.write('recordAuthority', authority())
+      let n = 0
+      const wal = () => statSync(`${file}-wal`).size
+      while (wal() < 1_000_000) await store.write('recordIssuance', issuance(n++))
+      const limit = (bytes: number | string) =>
+        execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
+      limit(wal())
+      try {
+        await expect(store.write('recordIssuance', issuance(n++))).rejects.toMatchObject({
+          code: 'storeFailed',
+        })
+        await eventually(() => store.write('recordIssuance', issuance(n++)))
+      } finally {
+        limit('unlimited')
+      }
+      await store.close()
+    },
+  )
+
   // The limit is this test process's own, on the size that any file may grow to; EFBIG stands in for a full disk.
   test.runIf(has('prlimit'))('refuses writes until it takes them again', async () => {
     const file = temporaryDatabase()

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { lockDatabase } from '../../src/store/lock.ts'
 import { createDatabase, openStore } from '../../src/store/open.ts'
 import { authority, issuance, recorded, revocation, serial } from './records.ts'
 import { temporaryDatabase, temporaryDirectory } from './temporary.ts'
@@ -23,6 +24,20 @@ describe('createDatabase', () => {
     const file = join(temporaryDirectory(), 'absent', 'chancery.db')
     expect(() => createDatabase(file)).toThrow(expect.objectContaining({ code: 'badConfiguration' }))
   })
+})
+
+test('a path that is too long for SQLite is called that', () => {
+  const lockIn = (octets: number) => {
+    const above = join(temporaryDirectory(), 'a'.repeat(230))
+    const below = octets - join(above, '/', 'chancery.db.lock').length - 1
+    const directory = join(above, 'b'.repeat(below))
+    mkdirSync(directory, { recursive: true })
+    return lockDatabase(join(directory, 'chancery.db'))
+  }
+  const lock = lockIn(504)
+  expect(lock).not.toBeNull()
+  lock?.release()
+  expect(() => lockIn(505)).toThrow(expect.objectContaining({ detail: expect.stringContaining('too long') }))
 })
 
 describe('every connection', () => {

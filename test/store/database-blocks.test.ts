@@ -1,0 +1,67 @@
+import { closeSync, openSync, statSync, writeSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { checkpoint, writeAgain } from '../../src/store/database-blocks.ts'
+import { temporaryDatabase } from './temporary.ts'
+
+const PAGE = 4096
+
+function opened() {
+  const file = temporaryDatabase()
+  const db = openForWriting(file)
+  const descriptor = openSync(file, 'r+')
+  onTestFinished(() => {
+    db.close()
+    closeSync(descriptor)
+  })
+  db.exec('CREATE TABLE pages (content BLOB)')
+  const insert = db.prepare('INSERT INTO pages SELECT randomblob(4096 * 100)')
+  return { file, db, descriptor, commit: () => void insert.run() }
+}
+
+function found(file: string): unknown {
+  const db = new Database(file, { readonly: true })
+  try {
+    return db.pragma('integrity_check', { simple: true })
+  } finally {
+    db.close()
+  }
+}
+
+test('pages that a checkpoint moved and did not sync are written again, where a later sync failed', () => {
+  const { file, db, descriptor, commit } = opened()
+  commit()
+  const moved = db.pragma('page_count', { simple: true }) as number
+  const reader = openForReading(file)
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM pages').get()
+  commit()
+  checkpoint(db, descriptor)
+  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
+  expect(checkpointed).toBeGreaterThan(100)
+  expect(log).toBeGreaterThan(checkpointed)
+  reader.close()
+  // As the disk has it once the kernel has dropped what it could not write, and said so.
+  writeSync(descriptor, Buffer.alloc(90 * PAGE), 0, 90 * PAGE, (moved - 90) * PAGE)
+  writeAgain(db, descriptor)
+  checkpoint(db, descriptor, 'TRUNCATE')
+  expect(statSync(`${file}-wal`).size).toBe(0)
+  expect(found(file)).toBe('ok')
+})
+
+test('the database file has grown before a checkpoint writes into it, and is as long as its pages afterwards', () => {
+  const { file, db, descriptor, commit } = opened()
+  commit()
+  const pages = db.pragma('page_count', { simple: true }) as number
+  const sizes: number[] = []
+  const pragma = vi.spyOn(db, 'pragma').mockImplementation(function (this: typeof db, source, options) {
+    if (source.startsWith('wal_checkpoint')) sizes.push(statSync(file).size / PAGE)
+    return Object.getPrototypeOf(db).pragma.call(db, source, options)
+  })
+  checkpoint(db, descriptor, 'PASSIVE', 10)
+  pragma.mockRestore()
+  expect(sizes).toEqual([pages + 10])
+  expect(statSync(file).size).toBe(pages * PAGE)
+  expect(found(file)).toBe('ok')
+})
