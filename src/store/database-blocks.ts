@@ -9,6 +9,9 @@ import type { Connection } from './connection.ts'
 
 const FRAME_HEADER_BYTES = 24
 const WAL_HEADER_BYTES = 32
+/** Where eight octets stand that are the same in the WAL's header and in each frame that counts. */
+const WAL_SALTS = 16
+const FRAME_SALTS = 8
 
 /** Pages that are written at once. */
 const CHUNK_PAGES = 256
@@ -61,10 +64,13 @@ export function writeAgain(db: Connection, descriptor: number): void {
   const wal = openSync(`${db.name}-wal`, 'r')
   try {
     const offset = (frame: number) => WAL_HEADER_BYTES + (frame - 1) * (FRAME_HEADER_BYTES + size)
-    const header = Buffer.alloc(4)
+    const header = Buffer.alloc(FRAME_HEADER_BYTES)
     const newest = new Map<number, number>()
+    readSync(wal, header, 0, header.length, 0)
+    const salts = Buffer.from(header.subarray(WAL_SALTS, WAL_SALTS + 8))
     for (let frame = 1; frame <= log; frame++) {
       readSync(wal, header, 0, header.length, offset(frame))
+      if (!header.subarray(FRAME_SALTS, FRAME_SALTS + 8).equals(salts)) throw unreadable(frame)
       newest.set(header.readUInt32BE(), frame)
     }
     hearOfEarlierFailures(descriptor)
@@ -103,8 +109,14 @@ function hearOfEarlierFailures(descriptor: number): void {
   }
 }
 
+/** Its content is not to go over a page, and its page number may be none. */
+function unreadable(frame: number): Error {
+  return new Database.SqliteError(`Frame ${frame} of the WAL was not kept`, 'SQLITE_IOERR_CORRUPTFS')
+}
+
 /** As SQLite tells the same. */
 function sqliteError(error: unknown): unknown {
+  if (error instanceof Database.SqliteError) return error
   const { code, syscall, message } = error as NodeJS.ErrnoException
   if (syscall === 'ftruncate') return new Database.SqliteError(message, 'SQLITE_IOERR_TRUNCATE')
   if (syscall === 'fsync') return new Database.SqliteError(message, 'SQLITE_IOERR_FSYNC')
