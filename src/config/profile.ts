@@ -38,7 +38,9 @@ function layered(name: string, given: Readonly<Record<string, Layer>>, below: re
   }
   const known = [...Object.keys(BUILT_IN_PROFILES), ...Object.keys(given)]
   if (!known.includes(base)) {
-    const guess = nearest(base, known)
+    // Itself it may extend only where there is one to begin with.
+    const others = known.filter((one) => one !== name || Object.hasOwn(BUILT_IN_PROFILES, one))
+    const guess = nearest(base, others)
     fail(name, `extends "${base}", which does not exist${guess ? `; did you mean "${guess}"?` : '.'}`)
   }
   return merge(layered(base, given, [...below, name]), own)

@@ -156,6 +156,7 @@ describe('contradictions', () => {
     ['subject: {country: ch}', 'two capital letters'],
     ['subject: {organization: "Example\\n"}', 'The subject attribute O has a control character'],
     ['extends: servre', 'extends "servre", which does not exist; did you mean "server"?'],
+    ['extends: wep', 'extends "wep", which does not exist.'],
     ['extends: web', 'extends itself: web -> web'],
     ['keyusage: []', 'did you mean "profiles.web.keyUsage"?'],
   ])('{%s}', (options, expected) => {

@@ -4,7 +4,17 @@ import { CaError } from '../../src/errors.ts'
 import { parseOcspResponse } from '../../src/ocsp/parse-response.ts'
 import { proveOcspResponse } from '../../src/ocsp/prove-response.ts'
 import { createOcspResponder } from '../../src/ocsp/responder.ts'
-import { encodeOcspError } from '../../src/ocsp/response.ts'
+import { encodeOcspError, encodeOcspResponse } from '../../src/ocsp/response.ts'
+import {
+  bitString,
+  context,
+  contextPrimitive,
+  generalizedTime,
+  integer,
+  octetString,
+  oid,
+  sequence,
+} from '../../src/pki/der/write.ts'
 import { refusal } from '../pki/refusal.ts'
 import { certId, nonce, ocspRequest } from './ocsp-request.ts'
 import { RESPONDER_DEFAULTS } from './options.ts'
@@ -92,6 +102,24 @@ describe('refuses', () => {
       der[at + 4] = code
       expect(refusal(() => parseOcspResponse(der)).detail).toContain('unknown reason')
     }
+  })
+
+  test('a member that a status has not', () => {
+    const at = generalizedTime(ca.seconds)
+    const response = (...more: Buffer[]) => {
+      const status = [
+        certId(ca.issuing.certificate, good.serialNumber),
+        contextPrimitive(0, Buffer.alloc(0)),
+        at,
+      ]
+      const list = sequence(sequence(...status, ...more))
+      const data = sequence(context(2, octetString(Buffer.alloc(20))), at, list)
+      const algorithm = sequence(oid('1.2.840.10045.4.3.2'))
+      return encodeOcspResponse(sequence(data, algorithm, bitString(Buffer.alloc(8))))
+    }
+    expect(parseOcspResponse(response(context(0, at))).responses).toMatchObject([{ status: 'good' }])
+    for (const more of [[context(0, at), integer(1)], [context(2, at)], [context(0, at, at)]])
+      expect(refusal(() => parseOcspResponse(response(...more))).code).toBe('badOcspResponse')
   })
 
   test('bytes after the end', async () => {

@@ -39,6 +39,8 @@ export interface AddressRuleOptions {
   readonly allowed?: readonly string[]
 }
 
+const DENIED = 'is in a network that is denied by configuration'
+
 /**
  * Which addresses may be contacted. Of all networks that hold an address, the one with the longest prefix decides; between equal
  * ones `denied`, then `allowed`, then what is built in; an address in none is allowed. So `denied: ['0.0.0.0/0', '::/0'],
@@ -52,8 +54,8 @@ export class AddressRules {
   /** `CaError` "badConfiguration" for what is no network. */
   constructor({ denied = [], allowed = [] }: AddressRuleOptions = {}) {
     const networks = [
-      ...denied.map((text) => parseNetwork(text, 'is in a network that is denied by configuration')),
-      ...allowed.map((text) => parseNetwork(text, null)),
+      ...denied.map((text) => parseNetwork(text, DENIED, 'deniedNetworks')),
+      ...allowed.map((text) => parseNetwork(text, null, 'allowedNetworks')),
       ...BUILT_IN.map(([text, refusal]) => parseNetwork(text, refusal)),
     ]
     this.#networks = networks.sort((a, b) => b.prefix - a.prefix)
@@ -86,14 +88,15 @@ function holds({ base, prefix }: Network, bytes: Buffer): boolean {
   return rest === 0 || (base[whole]! ^ bytes[whole]!) >> (8 - rest) === 0
 }
 
-function parseNetwork(text: string, refusal: string | null): Network {
+/** `option`: of `acme.validation`, which has it; what is built in has none, and is a network. */
+function parseNetwork(text: string, refusal: string | null, option?: string): Network {
   const [, address = '', digits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const bits = isIP(address) === 6 ? 128 : 32
   const prefix = Number(digits ?? bits)
   if (isIP(address) === 0 || prefix > bits) {
     throw new CaError(
       'badConfiguration',
-      `"${text}" is no network: write it as "10.0.0.0/8", "fd00::/8" or a single address.`,
+      `acme.validation.${option}: "${text}" is no network: write it as "10.0.0.0/8", "fd00::/8" or a single address.`,
     )
   }
   return { base: ipBytes(address), prefix, refusal }

@@ -70,7 +70,7 @@ export class NameResolver {
     } catch (cause) {
       throw new CaError(
         'badConfiguration',
-        `${JSON.stringify(servers)} are no DNS servers: write each as "10.0.0.53", "10.0.0.53:53" or "[2001:db8::53]:53".`,
+        `acme.validation.resolvers: ${JSON.stringify(servers)} are no DNS servers: write each as "10.0.0.53", "10.0.0.53:53" or "[2001:db8::53]:53".`,
         { cause },
       )
     }

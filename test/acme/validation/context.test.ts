@@ -16,10 +16,10 @@ test('a context has the ports and times of the RFCs unless it is told others', (
 })
 
 test.each([
-  [{ resolvers: ['ns.example.test'] }, 'are no DNS servers'],
+  [{ resolvers: ['ns.example.test'] }, 'acme.validation.resolvers: ["ns.example.test"] are no DNS servers'],
   [{ resolvers: ['10.0.0.53', '10.0.0.53:x'] }, 'are no DNS servers'],
-  [{ denied: ['10.0.0.0/40'] }, 'is no network'],
-  [{ allowed: ['everything'] }, 'is no network'],
+  [{ denied: ['10.0.0.0/40'] }, 'acme.validation.deniedNetworks: "10.0.0.0/40" is no network'],
+  [{ allowed: ['everything'] }, 'acme.validation.allowedNetworks: "everything" is no network'],
   [{ issuerDomains: ['CA.example'] }, 'is no issuer domain'],
   [{ issuerDomains: ['ca.example.'] }, 'is no issuer domain'],
 ])('%j is refused with what to do', (options, expected) => {

@@ -65,6 +65,15 @@ test('what the system alone knows is found, and never by a search domain', async
   expect(asked).toEqual(['printer.local.', 'bank.example.', 'printer.local.'])
 })
 
+test.each(['SERVFAIL', 'REFUSED'] as const)(
+  'a DNS server that fails (%s) is told: neither is the name without address, nor does the system decide',
+  async (fault) => {
+    const dns = await dnsFor({ 'web.example.test': fault })
+    const names = await resolver(async () => ['127.0.0.7'], dns.address)
+    await expect(addresses(names, 'web.example.test')).rejects.toThrow('DNS fails for web.example.test')
+  },
+)
+
 test('search domains of the configuration count where a name has no address, in their order', async () => {
   const dns = await dnsFor({
     'web.default.svc.cluster.local': { A: ['127.0.0.8'] },

@@ -14,7 +14,10 @@ const WEB = 'web.example.test'
 let est: EstCa
 beforeAll(async () => {
   est = await EstCa.create({
-    profiles: { final: { extends: 'server', renewal: false } },
+    profiles: {
+      final: { extends: 'server', renewal: false },
+      asked: { extends: 'server', approval: 'always' },
+    },
     est: {
       names: ['example.test'],
       labels: { changing: { changeNames: true } },
@@ -185,6 +188,19 @@ describe('with ChangeSubjectName', () => {
     })
     expect(leaf.subjectAltName).toBe(`DNS:${WEB}`)
     expect((await est.ca.certificates())[0]!.profile).toBe('peer')
+  })
+
+  test.each([
+    ['the subject alone', sequence(commonName('www.example.test')), 'CN=www.example.test'],
+    ['the subject to none', sequence(NONE, names(WEB)), undefined],
+    ['names alone', sequence(names(WEB)), `CN=${WEB}`],
+  ])('changes %s once an admin has approved it', async (_, changed, subject) => {
+    const { identity } = await holder('asked')
+    const call = { at: `changing/${at}`, identity, csr: request({ ...SAME, change: changed }) }
+    const { status, headers } = await est.ask(call)
+    expect(status).toBe(202)
+    await est.ca.call(`/v1/requests/${headers['chancery-request']}/approve`, { body: {} })
+    expect((await est.enrolled(call)).subject).toBe(subject)
   })
 
   test('is refused where the profile allows no renewal', async () => {

@@ -50,6 +50,7 @@ const CERTIFICATE =
 /** Which of both opens every key file and the secret, by the passphrase file as well; throws where neither does. */
 async function rightPassphrase(directory: string): Promise<string> {
   const passphrase = readFileSync(join(directory, 'passphrase'), 'utf8').trim()
+  expect(statSync(join(directory, 'passphrase')).mode & 0o777).toBe(0o600)
   const keys = join(directory, 'keys')
   const files = readdirSync(keys).filter((name) => name.endsWith('.pem'))
   expect(files).toEqual(['intermediate.key.pem', 'service-tls.pem'])
