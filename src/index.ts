@@ -27,6 +27,8 @@ import { openService, type Service } from './service.ts'
 
 /** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
 export { publicRoutes } from './api/public-routes.ts'
+/** For `issuer` of the service, which takes a CSR that was read. */
+export { readCsr } from './api/rest/csr-body.ts'
 export type { Clock } from './clock.ts'
 export { CaError, type ErrorCode } from './errors.ts'
 export type { Service } from './service.ts'
