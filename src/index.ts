@@ -24,6 +24,7 @@ import type { FaultLog } from './health.ts'
 import { refuseBundled } from './package-files.ts'
 import { refuseOtherRuntimes } from './runtime.ts'
 import { openService, type Service } from './service.ts'
+import { refuseMissingDriver } from './store/driver.ts'
 
 /** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
 export { publicRoutes } from './api/public-routes.ts'
@@ -50,6 +51,7 @@ export interface ChanceryOptions {
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   refuseOtherRuntimes(process.versions)
   refuseBundled()
+  refuseMissingDriver()
   refuseMisplaced(options)
   const { directory, publicUrl, clock = systemClock, log = console } = options
   const { initialised } = await settleDataDirectory(dataDirectory({}, directory))
