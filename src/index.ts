@@ -4,6 +4,7 @@ import { consoleRoutes } from './api/console/routes.ts'
 import { estRoutes } from './api/est/routes.ts'
 import { countRequests } from './api/metrics/http-figures.ts'
 import { metricsRoute } from './api/metrics/routes.ts'
+import { refuseUnopened } from './api/opened-service.ts'
 import { useOwnAnswers } from './api/problems.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import { restRoutes } from './api/rest/routes.ts'
@@ -17,6 +18,7 @@ import { refuseTakenDirectory, settleDataDirectory } from './ca/hierarchy/stagin
 import { type Clock, systemClock } from './clock.ts'
 import type { RawOptions } from './config/config.ts'
 import { dataDirectory, loadConfig } from './config/load.ts'
+import { editDistance } from './config/nearest.ts'
 import { FileOptions } from './config/schema.ts'
 import { ensurePassphrase, ensureRootPassphrase } from './config/secrets.ts'
 import { CaError } from './errors.ts'
@@ -24,9 +26,12 @@ import type { FaultLog } from './health.ts'
 import { refuseBundled } from './package-files.ts'
 import { refuseOtherRuntimes } from './runtime.ts'
 import { openService, type Service } from './service.ts'
+import { refuseMissingDriver } from './store/driver.ts'
 
 /** OCSP, CRLs, bundles and health alone: for the plain-HTTP side of an application, with the `service` of `openChancery`. */
 export { publicRoutes } from './api/public-routes.ts'
+/** For `issuer` of the service, which takes a CSR that was read. */
+export { readCsr } from './api/rest/csr-body.ts'
 export type { Clock } from './clock.ts'
 export { CaError, type ErrorCode } from './errors.ts'
 export type { Service } from './service.ts'
@@ -48,11 +53,14 @@ export interface ChanceryOptions {
 export async function openChancery(options: ChanceryOptions): Promise<Service> {
   refuseOtherRuntimes(process.versions)
   refuseBundled()
-  refuseMisplaced(options)
-  const { directory, publicUrl, clock = systemClock, log = console } = options
-  const { initialised } = await settleDataDirectory(dataDirectory({}, directory))
+  refuseMissingDriver()
+  refuseMistaken(options)
+  const { publicUrl, clock = systemClock, log = console } = options
+  // Once: it may be relative, and the process may go elsewhere meanwhile.
+  const dir = dataDirectory({}, options.directory)
+  const { initialised } = await settleDataDirectory(dir)
   // Not before: what was interrupted may have had yet to move chancery.yaml and the passphrase into place.
-  const load = () => loadConfig({}, { ...options.options, publicUrl, dir: directory })
+  const load = () => loadConfig({}, { ...options.options, publicUrl, dir })
   const { config } = load()
   const secrets = () =>
     options.passphrase === undefined ? load().secrets : { passphrase: options.passphrase }
@@ -74,12 +82,25 @@ export async function openChancery(options: ChanceryOptions): Promise<Service> {
   return openService({ config, passphrase, clock, log, publicUrl: () => config.publicUrl! })
 }
 
-/** In JavaScript nobody hears of a key that is not read: whoever bounds a profile beside "options" would think that the bounds hold. */
-function refuseMisplaced({ log: _log, publicUrl: _publicUrl, ...given }: ChanceryOptions): void {
+/**
+ * In JavaScript nobody hears of a key that is not read: without "directory" another CA would be made in ./data, by another name for
+ * "passphrase" its keys would lie beside theirs, and whoever bounds a profile beside "options" would think that the bounds hold.
+ */
+function refuseMistaken(options: ChanceryOptions): void {
+  const refuse = (detail: string) => new CaError('badConfiguration', detail)
+  if (typeof options?.directory !== 'string' || options.directory === '')
+    throw refuse('Name the data directory, as text, in "directory"; it is made if it is not there.')
+  const { log: _log, publicUrl: _publicUrl, ...given } = options
   const misplaced = Object.keys(given).filter((key) => Object.hasOwn(FileOptions.properties, key))
-  if (misplaced.length === 0) return
-  const example = `options: { ${misplaced.join(', ')} }`
-  throw new CaError('badConfiguration', `Options of chancery.yaml stand in "options": write ${example}.`)
+  if (misplaced.length > 0) {
+    const example = `options: { ${misplaced.join(', ')} }`
+    throw refuse(`Options of chancery.yaml stand in "options": write ${example}.`)
+  }
+  for (const key of Object.keys(given)) {
+    // The plugin's may have Fastify's among them, and the application's own.
+    const meant = ['passphrase', 'options'].find((name) => editDistance(key.toLowerCase(), name) <= 2)
+    if (meant !== undefined && meant !== key) throw refuse(`"${key}" is not known; did you mean "${meant}"?`)
+  }
 }
 
 const PASSPHRASE_MISSING =
@@ -97,6 +118,7 @@ export async function chancery(
   options: ChanceryOptions | { service: Service },
 ): Promise<void> {
   const service = 'service' in options ? options.service : await openWith(app, options)
+  refuseUnopened(service)
   useOwnAnswers(app)
   refuseReadBodies(app)
   traceRequests(app, service)

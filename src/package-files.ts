@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { CaError } from './errors.ts'
 
@@ -15,12 +15,18 @@ export function threadEntry(path: string): URL {
   return new URL(`./${path}${extname(here())}`, here())
 }
 
+/** What whoever bundles a program is told to do. */
+export const LEAVE_OUT =
+  'have the bundler leave the package out (esbuild: --external:chancery; webpack: externals; Next.js: serverExternalPackages)'
+
 /**
  * Before anything is written: in a program that a bundler made of the host's code and this, neither threads nor migrations nor the
  * database's driver are where they are looked for, and what is said of the first that is missed tells nobody why.
  */
 export function refuseBundled(): void {
-  if (!existsSync(threadEntry('store/writer-thread'))) throw bundled()
+  // Turbopack puts single files where the address of a folder leads.
+  const folder = statSync(packageFile('migrations'), { throwIfNoEntry: false })
+  if (!folder?.isDirectory() || !existsSync(threadEntry('store/writer-thread'))) throw bundled()
 }
 
 /** esbuild leaves it undefined where it makes CommonJS. */
@@ -33,6 +39,6 @@ function here(): string {
 function bundled(): CaError {
   return new CaError(
     'badConfiguration',
-    'Chancery was put into a bundle, away from the files that it reads: have the bundler leave the package out (esbuild: --external:chancery), and install it beside the program.',
+    `Chancery was put into a bundle, away from the files that it reads: ${LEAVE_OUT}, and install it beside the program.`,
   )
 }

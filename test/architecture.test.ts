@@ -269,6 +269,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
     'health.ts',
     'runtime.ts',
     'service.ts',
+    'store',
     'ca',
     'config',
     'clock.ts',

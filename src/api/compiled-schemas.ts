@@ -14,22 +14,27 @@ export type CompiledKind = 'validator' | 'serializer'
 /** By path from the package's top. */
 export const COMPILED_SCHEMAS = 'dist/schemas'
 
-/** The package through which each kind finds its library, which need not lie where this package would find it. */
+/**
+ * By which packages each kind finds what it calls, and the library whose version counts. The last of them names all of that as its
+ * dependencies: Yarn's Plug'n'Play, and pnpm without hoisting, find nothing else from there.
+ */
 const COMPILERS = {
-  validator: ['@fastify/ajv-compiler', 'ajv'],
-  serializer: ['@fastify/fast-json-stringify-compiler', 'fast-json-stringify'],
+  validator: { by: ['@fastify/ajv-compiler'], library: 'ajv' },
+  serializer: {
+    by: ['@fastify/fast-json-stringify-compiler', 'fast-json-stringify'],
+    library: 'fast-json-stringify',
+  },
 } as const
 
-/** Of the library that such a function calls. */
-function libraryOf(kind: CompiledKind): NodeJS.Require {
-  const [compiler, library] = COMPILERS[kind]
-  const outer = createRequire(createRequire(import.meta.url).resolve(compiler))
-  return createRequire(outer.resolve(library))
+/** Finds what such a function calls. */
+function requireOf(kind: CompiledKind): NodeJS.Require {
+  const own = createRequire(import.meta.url)
+  return COMPILERS[kind].by.reduce((found, name) => createRequire(found.resolve(name)), own)
 }
 
 /** A function calls what its library does not promise to keep, so it is for that very version. */
 export function compiledName(kind: CompiledKind, schema: unknown): string {
-  const { version } = libraryOf(kind)(`${COMPILERS[kind][1]}/package.json`) as { version: string }
+  const { version } = requireOf(kind)(`${COMPILERS[kind].library}/package.json`) as { version: string }
   return `${kind}-${hash('sha256', `${version} ${JSON.stringify(schema)}`).slice(0, 32)}.cjs`
 }
 
@@ -42,6 +47,6 @@ export function compiledBefore<F>(kind: CompiledKind, schema: unknown): F | null
 
 /** By its path. */
 export function compiledIn<F>(kind: CompiledKind, file: string): F {
-  const make = createRequire(import.meta.url)(file) as (library: NodeJS.Require) => F
-  return make(libraryOf(kind))
+  const make = createRequire(import.meta.url)(file) as (require: NodeJS.Require) => F
+  return make(requireOf(kind))
 }

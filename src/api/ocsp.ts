@@ -31,8 +31,9 @@ export async function ocspRoutes(
     return answer
   }
   app.setErrorHandler((error, request, reply) => {
-    if (PROBLEMS[asCaError(error).code].status === 413) readOn(request, reply)
-    return send(request, reply, counted(errorAnswer(error, request)))
+    const { status } = PROBLEMS[asCaError(error, reply).code]
+    if (status === 413) readOn(request, reply)
+    return send(request, reply, counted(errorAnswer(status, error, request)))
   })
 
   const options = { bodyLimit: MAX_REQUEST_OCTETS }
@@ -84,8 +85,7 @@ function requestBytes({ method, params, body }: FastifyRequest): Buffer {
 }
 
 /** Whatever went wrong before or beside the responder: a body too large, a hook of the application. */
-function errorAnswer(error: unknown, request: FastifyRequest): OcspAnswer {
-  const { status } = PROBLEMS[asCaError(error).code]
+function errorAnswer(status: number, error: unknown, request: FastifyRequest): OcspAnswer {
   if (status === 503 || status === 429) return ocspError('tryLater')
   if (status < 500) return ocspError('malformedRequest')
   request.log.error({ err: error }, 'an OCSP request failed')

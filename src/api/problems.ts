@@ -58,10 +58,14 @@ export function problemType(code: ErrorCode): string {
   return `urn:chancery:problem:${code}`
 }
 
-/** What any thrown value becomes; what is not ours, and no refusal by its status, is a 500 that says nothing. */
-export function asCaError(error: unknown): CaError {
+/**
+ * What any thrown value becomes; what is not ours, and no refusal by its status, is a 500 that says nothing. `reply`: the one that was to
+ * be sent, where there is one.
+ */
+export function asCaError(error: unknown, reply?: FastifyReply): CaError {
   if (error instanceof CaError) return error
-  const { statusCode, code, message, validation } = (error ?? {}) as Partial<FastifyError>
+  const { code, message, validation } = (error ?? {}) as Partial<FastifyError>
+  const statusCode = statusOf(error, reply)
   if (validation)
     return new CaError('malformedRequest', `${validationFault(error as FastifyError) ?? message}.`)
   if (statusCode === 413) return new CaError('bodyTooLarge', 'The body is larger than this address takes.')
@@ -78,6 +82,13 @@ export function asCaError(error: unknown): CaError {
   if (refusal)
     return new CaError(refusal, `${(message || 'This is refused').replace(/\.$/, '')}.`, { cause: error })
   return new CaError('internal', '', { cause: error })
+}
+
+/** As Fastify's own handler finds it: what a hook gave to the reply goes before the error's. */
+function statusOf(error: unknown, reply?: FastifyReply): number | undefined {
+  if (reply && reply.statusCode >= 400) return reply.statusCode
+  const { statusCode, status } = (error ?? {}) as { statusCode?: number; status?: number }
+  return statusCode ?? status
 }
 
 /**
@@ -143,7 +154,7 @@ export function unnumberedProblem(
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = asCaError(error)
+  const problem = asCaError(error, reply)
   const { status, title } = PROBLEMS[problem.code]
   if (status >= 500) logFailure(request, status, problem, problem.cause)
   const body: Problem = {

@@ -5,11 +5,13 @@ import { crlRoutes } from './crl.ts'
 import { crlBundleRoute } from './crl-bundle.ts'
 import { healthRoutes } from './health.ts'
 import { ocspRoutes } from './ocsp.ts'
+import { refuseUnopened } from './opened-service.ts'
 import { useOwnAnswers } from './problems.ts'
 import { refuseReadBodies } from './unread-bodies.ts'
 
 /** What relying parties need, by plain HTTP as RFC 5280 wants it; nothing here takes a secret. */
 export async function publicRoutes(app: FastifyInstance, { service }: { service: Service }): Promise<void> {
+  refuseUnopened(service)
   // Here too: an application may have these alone.
   useOwnAnswers(app)
   refuseReadBodies(app)

@@ -4,7 +4,7 @@ import { type Clock, epochSeconds } from '../clock.ts'
 import { CaError } from '../errors.ts'
 import { encodeCrlEntry } from '../pki/crl/entry.ts'
 import type { CrlEntryInfo } from '../pki/crl/parse-entry.ts'
-import { REASON } from '../pki/crl/reasons.ts'
+import { REASON, type ReasonName, reasonCode } from '../pki/crl/reasons.ts'
 import { certificatesFound } from '../store/certificates-found.ts'
 import type { AuditEntry, RevocationOutcome } from '../store/commands.ts'
 import type { CertificateFilter } from '../store/queries.ts'
@@ -24,8 +24,8 @@ export interface RevocationContext {
 }
 
 export interface RevocationWish {
-  /** CRLReason, from `reasonCode`. */
-  readonly reason: number
+  /** CRLReason: its code, or its name. */
+  readonly reason: number | ReasonName
   /** When the key was lost, if earlier than now (RFC 5280 5.3.2). Seconds since 1970. */
   readonly invalidityDate: number | null
 }
@@ -76,7 +76,7 @@ export class Revoker {
     origin: Origin,
   ): Promise<RevocationOutcome> {
     await this.#mayRevoke(serialNumber, principal)
-    this.#checkInvalidityDate(wish)
+    this.#checkWish(wish)
     const outcome = await this.#record(serialNumber, wish, principal, origin)
     await this.#publish({ ...outcome, serialNumber })
     return outcome
@@ -121,7 +121,7 @@ export class Revoker {
     const { store } = this.#context
     if (!actsAs(principal, 'operator'))
       throw new CaError('forbidden', 'Only an admin or operator may revoke by filter.')
-    this.#checkInvalidityDate(wish)
+    this.#checkWish(wish)
     const told: Changed[] = []
     let count = 0
     try {
@@ -179,11 +179,12 @@ export class Revoker {
 
   #record(
     serialNumber: string,
-    { reason, invalidityDate }: RevocationWish,
+    { reason: given, invalidityDate }: RevocationWish,
     principal: Principal,
     origin: Origin,
   ) {
     const now = this.#context.clock()
+    const reason = reasonCode(given)
     const facts = { serialNumber, revokedAt: epochSeconds(now), reason, invalidityDate }
     return this.#context.store.write('revoke', {
       ...facts,
@@ -192,8 +193,9 @@ export class Revoker {
     })
   }
 
-  /** It stands in every CRL from now on, so it must be a time that was. */
-  #checkInvalidityDate({ invalidityDate }: RevocationWish): void {
+  /** It stands in every CRL from now on, so it must be a reason that a CRL may have, and a time that was. */
+  #checkWish({ reason, invalidityDate }: RevocationWish): void {
+    reasonCode(reason)
     if (invalidityDate === null) return
     if (invalidityDate < 0 || invalidityDate > epochSeconds(this.#context.clock())) {
       throw new CaError(

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { findPackageJSON, isBuiltin, registerHooks } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc, { type Arbitrary } from 'fast-check'
@@ -6,6 +7,23 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { compileSchemas } from '../../scripts/compile-schemas.ts'
 import { compiledBefore, compiledIn } from '../../src/api/compiled-schemas.ts'
 import { loadCompilers, OWN_RULES } from '../../src/api/lazy-compilers.ts'
+
+/** What a package asked for that its package.json does not name. Yarn's Plug'n'Play, and pnpm without hoisting, find nothing else. */
+const undeclared = new Set<string>()
+const watch = registerHooks({
+  resolve(specifier, context, next) {
+    const file = context.parentURL?.includes('/node_modules/') && findPackageJSON('.', context.parentURL)
+    const wanted = /^(?:@[^/]+\/)?(?!node:)[^./][^/]*/.exec(specifier)?.[0]
+    if (file && wanted) {
+      const { name, dependencies } = JSON.parse(readFileSync(file, 'utf8'))
+      const isCompiler = /ajv|json-stringify/.test(name)
+      if (isCompiler && wanted !== name && !isBuiltin(wanted) && !(wanted in (dependencies ?? {})))
+        undeclared.add(`${name}: ${wanted}`)
+    }
+    return next(specifier, context)
+  },
+})
+afterAll(() => watch.deregister())
 
 /** What a release brings in dist/schemas, beside what the libraries make of the same schema when they are asked. */
 const compiled = await compileSchemas()
@@ -114,6 +132,12 @@ describe('a serializer that was compiled beforehand', () => {
       )
     })
   }
+})
+
+test('what they call is found through packages that name it as a dependency', () => {
+  const kinds = [...compiled].map(([name, { kind }]) => typeof load(kind, name))
+  expect(new Set(kinds)).toEqual(new Set(['function']))
+  expect([...undeclared]).toEqual([])
 })
 
 test('from the sources nothing is taken from a bundle, which may be older', () => {

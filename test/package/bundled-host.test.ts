@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
@@ -17,25 +17,49 @@ beforeAll(() => {
 openChancery({ directory: process.argv[2], publicUrl: 'http://ca.example.test' })
 `,
   )
+  mkdirSync(join(folder, 'assets/src/store'), { recursive: true })
+  for (const file of ['migrations', 'src/store/writer-thread.ts'])
+    writeFileSync(join(folder, 'assets', file), '')
 })
+/** What a bundler that replaces it makes of a file's own address. */
+const addressOf = (path: string) => ({ 'import.meta.url': JSON.stringify(pathToFileURL(path)) })
+
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it.each([
-  ['as a module', 'esm', {}],
-  ['as CommonJS, where esbuild leaves import.meta.url undefined', 'cjs', { 'import.meta.url': 'undefined' }],
+  ['as a module', 'mjs', {}, []],
+  [
+    'as CommonJS, where esbuild leaves import.meta.url undefined',
+    'cjs',
+    { 'import.meta.url': 'undefined' },
+    [],
+  ],
+  [
+    "with the database's driver, while import.meta.url is that of the source, as webpack does",
+    'webpack.cjs',
+    addressOf(join(checkout, 'src/package-files.ts')),
+    ['better-sqlite3'],
+  ],
+  [
+    'with each folder that it reads become a file, as Turbopack does',
+    'turbopack.mjs',
+    addressOf(join(folder, 'assets/src/package-files.ts')),
+    [],
+  ],
 ] as const)(
   'a host that was bundled with the package %s hears to leave it out, and nothing is made',
-  async (_, format, define) => {
+  async (_, name, define, within) => {
     const bundle = await rolldown({
       input: join(folder, 'program.mjs'),
       platform: 'node',
-      external: (name) => /^[^./]/.test(name),
+      external: (name) => /^[^./]/.test(name) && !within.some((one) => one === name),
       transform: { define },
     })
-    const program = join(folder, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
+    const program = join(folder, `bundle.${name}`)
+    const format = name.endsWith('cjs') ? 'cjs' : 'esm'
     await bundle.write({ file: program, format, codeSplitting: false })
     await bundle.close()
-    const data = join(folder, `data-${format}`)
+    const data = join(folder, `data-${name}`)
     const { stderr, status } = spawnSync(process.execPath, [program, data], { cwd: folder, encoding: 'utf8' })
     expect([status, stderr]).toEqual([1, expect.stringContaining('have the bundler leave the package out')])
     expect(existsSync(data)).toBe(false)

@@ -8,7 +8,7 @@ import { addLink } from './routing.ts'
 
 /** Errors in ACME's form (RFC 8555 6.7). */
 export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = refusalOf(error)
+  const problem = refusalOf(error, reply)
   const { status, options } = problem
   if (status >= 500) logFailure(request, status, problem, options.cause)
   if (options.retryAfter !== undefined)
@@ -24,11 +24,11 @@ export function sendAcmeProblem(error: unknown, request: FastifyRequest, reply: 
   return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body)
 }
 
-function refusalOf(error: unknown): AcmeError {
+function refusalOf(error: unknown, reply: FastifyReply): AcmeError {
   const ours = asAcmeError(error)
   if (ours.type !== 'serverInternal' || error instanceof CaError) return ours
   // Fastify's own, such as a body that is too large or of another type.
-  const framework = asCaError(error)
+  const framework = asCaError(error, reply)
   // REST's words are of REST's types.
   if (framework.code === 'unsupportedMediaType') return notJose()
   return framework.code === 'internal' ? ours : asAcmeError(framework)

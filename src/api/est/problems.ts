@@ -13,7 +13,7 @@ export function answerBadEstUrl(error: unknown, request: FastifyRequest, reply: 
 
 /** Errors as text for people (RFC 7030 4.2.3), and as few headers as can be: libest takes 1,024 octets of them. */
 export function sendEstProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = asCaError(error)
+  const problem = asCaError(error, reply)
   const { status, title } = PROBLEMS[problem.code]
   if (status >= 500 && status !== 501) logFailure(request, status, problem, problem.cause)
   if (status === 401) {

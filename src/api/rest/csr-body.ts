@@ -42,9 +42,10 @@ export function jsonOrCsr<S extends TSchema>(schema: S) {
 }
 
 /** DER or PEM, told apart by the first octet: a DER CSR starts with a SEQUENCE. Throws `CaError`. */
-export function readCsr(bytes: Buffer): CertificationRequest {
-  if (bytes.length === 0) throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM or DER.')
-  return bytes[0] === 0x30 ? parseBounded(bytes) : readTextCsr(bytes.toString())
+export function readCsr(given: Uint8Array | string): CertificationRequest {
+  if (given.length === 0) throw new CaError('malformedCsr', 'The body is empty: send a CSR as PEM or DER.')
+  if (typeof given === 'string') return readTextCsr(given)
+  return given[0] === 0x30 ? parseBounded(given) : readTextCsr(Buffer.from(given).toString())
 }
 
 /** Exactly one CSR as PEM, or as the base64 of its DER alone. */
@@ -65,7 +66,7 @@ export function readTextCsr(text: string): CertificationRequest {
   return parseBounded(der)
 }
 
-function parseBounded(der: Buffer): CertificationRequest {
+function parseBounded(der: Uint8Array): CertificationRequest {
   if (der.length > MAX_CSR) throw tooLarge()
   return parseCsr(der)
 }

@@ -10,8 +10,8 @@ import { asCaError, PROBLEMS } from '../problems.ts'
  * Strangers, and holders of spent tokens, are in the request log alone: they could fill the database.
  */
 export function auditRefusals(app: FastifyInstance, service: Service): void {
-  app.addHook('onError', async (request, _reply, error) => {
-    const { code, detail } = asCaError(error)
+  app.addHook('onError', async (request, reply, error) => {
+    const { code, detail } = asCaError(error, reply)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     // What comes too often would be as many rows.
     if (isRead || PROBLEMS[code].status >= 500 || code === 'rateLimited' || isAudited(error)) return

@@ -25,9 +25,9 @@ const NAMES = new Map<number, ReasonName>(REVOCATION_REASONS.map((name) => [REAS
 /** The code of a reason that somebody typed: its name in any letter case, or the code itself. */
 export function reasonCode(name: string | number): number {
   const known =
-    typeof name === 'number'
-      ? NAMES.get(name)
-      : REVOCATION_REASONS.find((one) => one.toLowerCase() === name.toLowerCase())
+    typeof name === 'string'
+      ? REVOCATION_REASONS.find((one) => one.toLowerCase() === name.toLowerCase())
+      : NAMES.get(name)
   if (known === undefined) {
     throw new CaError(
       'malformedRequest',
