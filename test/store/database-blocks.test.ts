@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openForReading, openForWriting } from '../../src/store/connection.ts'
@@ -64,4 +64,24 @@ test('the database file has grown before a checkpoint writes into it, and is as 
   expect(sizes).toEqual([pages + 10])
   expect(statSync(file).size).toBe(pages * PAGE)
   expect(found(file)).toBe('ok')
+})
+
+test('a frame of the WAL that was not kept is written over no page', () => {
+  const { file, db, descriptor, commit } = opened()
+  commit()
+  const reader = openForReading(file)
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM pages').get()
+  commit()
+  checkpoint(db, descriptor)
+  reader.close()
+  const before = readFileSync(file)
+  const wal = openSync(`${file}-wal`, 'r+')
+  // Zeros, as ext4 reads blocks that could not be written.
+  writeSync(wal, Buffer.alloc(PAGE), 0, PAGE, 32 + 10 * (24 + PAGE))
+  closeSync(wal)
+  expect(() => writeAgain(db, descriptor)).toThrow(
+    expect.objectContaining({ code: 'SQLITE_IOERR_CORRUPTFS' }),
+  )
+  expect(readFileSync(file).equals(before)).toBe(true)
 })
