@@ -1,4 +1,5 @@
 import { epochSeconds } from '../clock.ts'
+import { FairTurns } from '../fair-turns.ts'
 import { parseNameText } from '../pki/names/normalise.ts'
 import { RecentMap } from '../recent-map.ts'
 import type { AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow } from '../store/acme-queries.ts'
@@ -6,7 +7,6 @@ import { Sweeper } from '../store/sweeper.ts'
 import { traced } from '../tracing/spans.ts'
 import { Accounts, usable } from './accounts.ts'
 import type { AcmeContext, Holder } from './context.ts'
-import { FairTurns } from './fair-turns.ts'
 import { identifierOf, type Proof, sufficientProofs } from './identifier.ts'
 import { type AccountKey, readJwk } from './jws/jwk.ts'
 import { Nonces } from './nonces.ts'
@@ -111,7 +111,7 @@ export class Acme {
       }
     }
     const owner = String(order.accountId)
-    await Promise.all(stale.map((one) => this.#caaTurns.run(owner, stop.signal, () => look(one))))
+    await Promise.all(stale.map((one) => this.#caaTurns.run(owner, () => look(one), stop.signal)))
   }
 
   /** The names of an order whose CAA must be looked up anew, and how each was proven. */

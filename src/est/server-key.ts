@@ -4,6 +4,7 @@ import type { Issuer } from '../ca/issue.ts'
 import { signKeyPackage } from '../ca/key-package.ts'
 import type { Profile } from '../config/profile-schema.ts'
 import { CaError } from '../errors.ts'
+import { FairTurns } from '../fair-turns.ts'
 import { checkCapabilities } from '../pki/cms/capabilities.ts'
 import { encryptedKeyPackage } from '../pki/cms/private-key.ts'
 import { encodeCsr } from '../pki/csr/encode.ts'
@@ -14,7 +15,6 @@ import type { CertificateRow } from '../store/queries.ts'
 import type { EstCredentials } from './authenticate-enrollee.ts'
 import { enrol, refuseNameChange } from './enrol.ts'
 import { keyRecipient } from './key-recipient.ts'
-import { KeyTurns } from './key-turns.ts'
 import type { Label } from './labels.ts'
 
 interface Parts {
@@ -30,7 +30,15 @@ export interface ServerKey {
   readonly certificate: CertificateRow
 }
 
-const keyTurns = new KeyTurns()
+/**
+ * A key is made before policy has looked at its names: the holder of one token can ask again and again, and must keep nobody else from
+ * theirs. Two of libuv's four threads make them, since signatures need some as well.
+ */
+const keyTurns = new FairTurns(2, {
+  most: 32,
+  refusal: () =>
+    new CaError('overloaded', 'Too many keys are being made: try again shortly.', { retryAfter: 2 }),
+})
 
 /**
  * A key made here, and its certificate (RFC 7030 4.4). The CSR says which names; its own key and signature count for nothing (4.4.1),
