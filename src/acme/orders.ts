@@ -59,7 +59,9 @@ export class Orders {
     // Before anything is counted, all that can be refused has been.
     const authorizations = wanted.map(({ name, ancestor }) => {
       const proof = proofOf(name, ancestor)
-      const reuse = config.reuseAuthorizations ? [...sufficientProofs(name, MOST_ABOVE), proof] : []
+      // Its own is the first of them; a domain that the order names may be farther above.
+      const sufficient = [...sufficientProofs(name, MOST_ABOVE), ...(ancestor ? [proof] : [])]
+      const reuse = config.reuseAuthorizations ? sufficient : []
       return { reuse, create: this.#open(proof, now) }
     })
     const record: AcmeOrderRecord = {
