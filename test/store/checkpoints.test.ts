@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { closeSync, openSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Checkpoints, type CheckpointThread } from '../../src/store/checkpoints.ts'
 import { openForReading, openForWriting } from '../../src/store/connection.ts'
@@ -7,32 +7,7 @@ import { checkpoint } from '../../src/store/database-blocks.ts'
 import { identityOf } from '../../src/store/same-file.ts'
 import { startCheckpointer } from '../../src/store/threads.ts'
 import { eventually } from '../eventually.ts'
-import { temporaryDatabase } from './temporary.ts'
-
-interface Log {
-  readonly log: number
-  readonly checkpointed: number
-}
-
-function opened() {
-  const file = temporaryDatabase()
-  const db = openForWriting(file)
-  const descriptor = openSync(file, 'r+')
-  onTestFinished(() => {
-    db.close()
-    closeSync(descriptor)
-  })
-  db.exec('CREATE TABLE pages (content BLOB)')
-  const insert = db.prepare('INSERT INTO pages SELECT zeroblob(4096 * 100)')
-  return {
-    ...{ file, db, descriptor },
-    /** Commits so many hundreds of pages. */
-    commit(hundreds: number) {
-      for (let n = 0; n < hundreds; n++) insert.run()
-    },
-    log: () => (db.pragma('wal_checkpoint(NOOP)') as Log[])[0]!,
-  }
-}
+import { databaseOfPages } from './pages.ts'
 
 /** A thread whose work the test does, or does not. */
 class Steered extends EventEmitter implements CheckpointThread {
@@ -48,7 +23,7 @@ function unexpected(): never {
 }
 
 test('a long WAL is moved by a thread, and the rest by the writer, so that it begins anew', async () => {
-  const { file, db, descriptor, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const checkpoints = new Checkpoints(
     db,
     descriptor,
@@ -70,7 +45,7 @@ test('a long WAL is moved by a thread, and the rest by the writer, so that it be
 
 /** A WAL of which a checkpoint is under way: as much of it as there is by then is moved by `passes`, which says so later. */
 function underWay() {
-  const { file, db, descriptor, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const other = openForWriting(file)
   onTestFinished(() => void other.close())
   const thread = new Steered()
@@ -113,7 +88,7 @@ test.each([
     },
   ],
 ])('where the thread %s, the writer moves all, and starts another for the next', (_, happens) => {
-  const { db, descriptor, commit, log } = opened()
+  const { db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const threads: Steered[] = []
   const checkpoints = new Checkpoints(
     db,
@@ -137,7 +112,7 @@ test.each([
 })
 
 test('where no thread can be started, the writer moves all', () => {
-  const { db, descriptor, commit, log } = opened()
+  const { db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const refuses = () => {
     throw new Error('too many threads')
   }
@@ -148,7 +123,7 @@ test('where no thread can be started, the writer moves all', () => {
 })
 
 test('a checkpoint that the writer cannot make either is told, by whom it was begun', () => {
-  const { db, descriptor, commit } = opened()
+  const { db, descriptor, commit } = databaseOfPages('zeroblob')
   const thread = new Steered()
   let failures = 0
   const checkpoints = new Checkpoints(
@@ -169,7 +144,7 @@ test('a checkpoint that the writer cannot make either is told, by whom it was be
 })
 
 test('a short WAL is moved at once where that is asked for, and grows where it cannot be moved', () => {
-  const { db, descriptor, commit, log } = opened()
+  const { db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected)
   commit(1)
   const fails = vi.spyOn(db, 'pragma').mockImplementation(() => {
@@ -184,7 +159,7 @@ test('a short WAL is moved at once where that is asked for, and grows where it c
 })
 
 test('a short WAL is moved where the disk has little more room than that takes, and grows where it cannot be moved', () => {
-  const { file, db, descriptor, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const MIB = 1024 * 1024
   let room = 64 * MIB
   const asked: string[] = []
@@ -215,7 +190,7 @@ test('a short WAL is moved where the disk has little more room than that takes, 
 })
 
 test('where nobody can tell what room is left, a WAL may be as long as ever', () => {
-  const { db, descriptor, commit, log } = opened()
+  const { db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected, () => {
     throw new Error('statfs: EIO')
   })
@@ -225,7 +200,7 @@ test('where nobody can tell what room is left, a WAL may be as long as ever', ()
 })
 
 test('a WAL that begins anew has given its blocks back', () => {
-  const { file, db, descriptor, commit } = opened()
+  const { file, db, descriptor, commit } = databaseOfPages('zeroblob')
   const checkpoints = new Checkpoints(db, descriptor, unexpected, unexpected)
   commit(1)
   checkpoints.beginAnew()
@@ -233,7 +208,7 @@ test('a WAL that begins anew has given its blocks back', () => {
 })
 
 test('while somebody reads for long it is tried again with each five hundred pages, not with each commit', () => {
-  const { file, db, descriptor, commit, log } = opened()
+  const { file, db, descriptor, commit, log } = databaseOfPages('zeroblob')
   const reader = openForReading(file)
   reader.exec('BEGIN')
   reader.prepare('SELECT count(*) FROM pages').get()
@@ -259,7 +234,7 @@ test('while somebody reads for long it is tried again with each five hundred pag
 })
 
 test('it is known whether the thread is at work', () => {
-  const { db, descriptor, commit } = opened()
+  const { db, descriptor, commit } = databaseOfPages('zeroblob')
   const thread = new Steered()
   const checkpoints = new Checkpoints(db, descriptor, () => thread, unexpected)
   expect(checkpoints.isPassing).toBe(false)

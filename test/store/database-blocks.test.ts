@@ -1,24 +1,11 @@
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { openForReading, openForWriting } from '../../src/store/connection.ts'
+import { expect, test, vi } from 'vitest'
+import { openForReading } from '../../src/store/connection.ts'
 import { checkpoint, writeAgain } from '../../src/store/database-blocks.ts'
-import { temporaryDatabase } from './temporary.ts'
+import { databaseOfPages } from './pages.ts'
 
 const PAGE = 4096
-
-function opened() {
-  const file = temporaryDatabase()
-  const db = openForWriting(file)
-  const descriptor = openSync(file, 'r+')
-  onTestFinished(() => {
-    db.close()
-    closeSync(descriptor)
-  })
-  db.exec('CREATE TABLE pages (content BLOB)')
-  const insert = db.prepare('INSERT INTO pages SELECT randomblob(4096 * 100)')
-  return { file, db, descriptor, commit: () => void insert.run() }
-}
 
 function found(file: string): unknown {
   const db = new Database(file, { readonly: true })
@@ -30,17 +17,16 @@ function found(file: string): unknown {
 }
 
 test('pages that a checkpoint moved and did not sync are written again, where a later sync failed', () => {
-  const { file, db, descriptor, commit } = opened()
-  commit()
+  const { file, db, descriptor, commit, log } = databaseOfPages('randomblob')
+  commit(1)
   const moved = db.pragma('page_count', { simple: true }) as number
   const reader = openForReading(file)
   reader.exec('BEGIN')
   reader.prepare('SELECT count(*) FROM pages').get()
-  commit()
+  commit(1)
   checkpoint(db, descriptor)
-  const [{ log, checkpointed }] = db.pragma('wal_checkpoint(NOOP)') as [{ log: number; checkpointed: number }]
-  expect(checkpointed).toBeGreaterThan(100)
-  expect(log).toBeGreaterThan(checkpointed)
+  expect(log().checkpointed).toBeGreaterThan(100)
+  expect(log().log).toBeGreaterThan(log().checkpointed)
   reader.close()
   // As the disk has it once the kernel has dropped what it could not write, and said so.
   writeSync(descriptor, Buffer.alloc(90 * PAGE), 0, 90 * PAGE, (moved - 90) * PAGE)
@@ -51,8 +37,8 @@ test('pages that a checkpoint moved and did not sync are written again, where a 
 })
 
 test('the database file has grown before a checkpoint writes into it, and is as long as its pages afterwards', () => {
-  const { file, db, descriptor, commit } = opened()
-  commit()
+  const { file, db, descriptor, commit } = databaseOfPages('randomblob')
+  commit(1)
   const pages = db.pragma('page_count', { simple: true }) as number
   const sizes: number[] = []
   const pragma = vi.spyOn(db, 'pragma').mockImplementation(function (this: typeof db, source, options) {
@@ -67,12 +53,12 @@ test('the database file has grown before a checkpoint writes into it, and is as 
 })
 
 test('a frame of the WAL that was not kept is written over no page', () => {
-  const { file, db, descriptor, commit } = opened()
-  commit()
+  const { file, db, descriptor, commit } = databaseOfPages('randomblob')
+  commit(1)
   const reader = openForReading(file)
   reader.exec('BEGIN')
   reader.prepare('SELECT count(*) FROM pages').get()
-  commit()
+  commit(1)
   checkpoint(db, descriptor)
   reader.close()
   const before = readFileSync(file)
